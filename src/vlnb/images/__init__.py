@@ -1,0 +1,107 @@
+"""Pictures: from any source a person has to exactly what the model will see.
+
+`load` gives one `Picture`; `pages` those of a document; `smart_resize` and `tokens` say how large the model sees it
+and what it costs; `data_uri` is how it travels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlnb.errors import BadInput
+from vlnb.images.picture import Picture, data_uri
+from vlnb.images.sizing import MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from vlnb.images.decode import Pages
+
+__all__ = ["MAX_PIXELS", "MIN_PIXELS", "UNIT_PX", "Picture", "data_uri", "load", "pages", "smart_resize", "tokens"]
+
+MAX_FILE_BYTES = 64_000_000
+MAX_FILE_PIXELS = 89_000_000  # below Pillow's own alarm for decompression bombs
+DPI = 150  # 10-point text of a PDF page is then 21 pixels high
+TIMEOUT_S = 20.0
+
+# A path, `~` path, `file://`, `http(s)://` or `data:` text, bytes, an open binary file, a Pillow image,
+# a numpy array, or an ipywidgets upload. Pillow, numpy and ipywidgets are not imported to say so.
+Source = Any
+
+
+def load(
+    source: Source,
+    *,
+    page: int = 1,
+    dpi: int = DPI,
+    max_bytes: int = MAX_FILE_BYTES,
+    max_pixels: int = MAX_FILE_PIXELS,
+    timeout_s: float = TIMEOUT_S,
+) -> Picture:
+    """Return one upright RGB `Picture` of `source`.
+
+    `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` the resolution a PDF is drawn at.
+    Raises `BadInput` with a sentence for what is missing, broken, too large, too slow, or no picture.
+    """
+    if isinstance(source, Picture):
+        return source
+    image, name = _as_image(source)
+    if image is not None:
+        from vlnb.images.decode import from_pil
+
+        if image.width * image.height == 0:
+            raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
+        return from_pil(image, name)
+    from vlnb.images.decode import decode
+
+    data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
+    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels)
+
+
+def pages(
+    source: Source,
+    *,
+    dpi: int = DPI,
+    max_bytes: int = MAX_FILE_BYTES,
+    max_pixels: int = MAX_FILE_PIXELS,
+    timeout_s: float = TIMEOUT_S,
+) -> Pages:
+    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each made when asked for."""
+    from vlnb.images.decode import open_pages
+
+    data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
+    return open_pages(data, name, dpi=dpi, max_pixels=max_pixels)
+
+
+def _as_image(source: Source) -> tuple[Image.Image | None, str]:
+    """Return (Pillow image, name) of what holds pixels already, else (None, "")."""
+    kind = type(source)
+    if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
+        return source, str(getattr(source, "filename", "") or f"the {source.mode} image")
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        from vlnb.images.sources import from_array
+
+        return from_array(source, "the array"), "the array"
+    return None, ""
+
+
+def _as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
+    """Return (bytes of a file, name)."""
+    from vlnb.images import sources
+
+    if isinstance(source, str):
+        return sources.from_text(source, max_bytes=max_bytes, timeout_s=timeout_s)
+    if isinstance(source, Path):
+        return sources.from_path(source, max_bytes=max_bytes)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return sources.limited(bytes(source), "the picture in memory", max_bytes), "the picture in memory"
+    if (upload := sources.from_upload(source)) is not None:
+        return sources.limited(*upload, max_bytes), upload[1]
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", "the open file"))
+        return sources.from_stream(source, name, max_bytes=max_bytes), name
+    raise BadInput(
+        f"A {type(source).__name__} is not a picture: give a path, an address, bytes, a Pillow image,"
+        " a numpy array or an upload."
+    )

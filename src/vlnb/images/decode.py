@@ -1,0 +1,232 @@
+"""From the bytes of a file to an upright RGB picture, or to the sentence that says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+from vlnb.errors import BadInput
+from vlnb.images.picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What Pillow may open. Formats that start another program (EPS) or are no pictures stay out.
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO", "JPEG2000", "TGA")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
+# What Pillow's decoders raise on broken data, beside its own errors.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_PDF_LOCK = threading.Lock()  # PDFium is not thread-safe
+_MIN_DPI, _MAX_DPI = 10, 1200
+
+
+def decode(data: bytes, name: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
+    """Return page or frame `page` (from 1) of the file's `data`; `name` is used in messages.
+
+    Raises `BadInput` for what is empty, broken, too large, or no picture.
+    """
+    document = open_pages(data, name, dpi=dpi, max_pixels=max_pixels)
+    if not 1 <= page <= len(document):
+        raise BadInput(f"{name} has {len(document)} page(s); page {page} does not exist. Pages count from 1.")
+    return document[page - 1]
+
+
+def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int) -> Pages:
+    """Return all pages of a PDF, or all frames of a picture, each drawn when it is asked for."""
+    if not data:
+        raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
+    if b"%PDF-" in data[:1024]:
+        return _pdf_pages(data, name, dpi=dpi, max_pixels=max_pixels)
+    return _frames(data, name, max_pixels=max_pixels)
+
+
+class Pages(Sequence[Picture]):
+    """The pages of a document, each made by `draw(index)` when it is asked for: a long one fits in memory."""
+
+    def __init__(self, name: str, count: int, draw: Callable[[int], Picture]) -> None:
+        self.name = name
+        self._count = count
+        self._draw = draw
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Picture]: ...
+    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
+        if isinstance(index, slice):
+            return [self._draw(i) for i in range(self._count)[index]]
+        return self._draw(range(self._count)[index])
+
+    def __repr__(self) -> str:
+        return f"<Pages {self.name}: {self._count} page(s)>"
+
+
+def _pdf_pages(data: bytes, name: str, *, dpi: int, max_pixels: int) -> Pages:
+    import pypdfium2
+
+    if not _MIN_DPI <= dpi <= _MAX_DPI:
+        raise BadInput(f"dpi={dpi} is out of range for {name}: {_MIN_DPI} to {_MAX_DPI}, and 150 reads well.")
+    try:
+        with _PDF_LOCK:
+            pdf = pypdfium2.PdfDocument(data)
+            pdf.init_forms()  # so that what people typed into a form is drawn
+            count = len(pdf)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise BadInput(f"{name} is protected by a password. Save a copy without one and load that.") from error
+        raise BadInput(f"{name} is a broken PDF ({error}). Open it in a viewer and save it anew.") from error
+
+    def draw(index: int) -> Picture:
+        try:
+            with _PDF_LOCK:
+                page = pdf[index]
+                width, height = (round(side * dpi / 72) for side in page.get_size())
+                _check_pixels(f"{name}, page {index + 1},", width, height, max_pixels, cure="Choose a smaller dpi.")
+                image = page.render(scale=dpi / 72).to_pil()
+                page.close()
+        except pypdfium2.PdfiumError as error:
+            raise BadInput(f"{name}, page {index + 1}, cannot be drawn ({error}). Is the PDF damaged?") from error
+        return from_pil(image, name, notes=(f"page {index + 1} of {count}, drawn at {dpi} dpi",))
+
+    return Pages(name, count, draw)
+
+
+def _frames(data: bytes, name: str, *, max_pixels: int) -> Pages:
+    with _open(data, name, max_pixels=max_pixels) as image:
+        try:
+            # An MPO's further frames are a phone's depth map, not pictures.
+            count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        except _BROKEN as error:
+            raise _broken(name, error) from error
+
+    def draw(index: int) -> Picture:
+        with _open(data, name, max_pixels=max_pixels) as image:
+            try:
+                with _quiet():
+                    image.seek(index)
+                    image.load()
+                    return from_pil(image, name, notes=(f"frame {index + 1} of {count}",) if count > 1 else ())
+            except _BROKEN as error:
+                raise _broken(name, error) from error
+
+    return Pages(name, count, draw)
+
+
+def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    _register_heif(data, name)
+    try:
+        with _quiet():
+            image = Image.open(io.BytesIO(data), formats=_formats())
+    except UnidentifiedImageError as error:
+        raise BadInput(_what_else(data, name)) from error
+    except Image.DecompressionBombError as error:
+        raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
+    except _BROKEN as error:
+        raise _broken(name, error) from error
+    _check_pixels(name, *image.size, max_pixels, cure="Save a smaller copy and load that.")
+    return image
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings (broken EXIF, large pictures) from the person: what matters is an error of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
+    """Return any Pillow image as a `Picture`: turned as its EXIF says, laid on white, eight bits a colour."""
+    from PIL import ExifTags, Image, ImageOps
+
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if turn in range(2, 9):
+        image = ImageOps.exif_transpose(image)
+        notes = (*notes, "turned upright as its EXIF says")
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        alpha = image.convert("RGBA")
+        white = Image.new("RGBA", alpha.size, "white")
+        image = Image.alpha_composite(white, alpha)
+        if alpha.getextrema()[3][0] < 255:  # type: ignore[index]  # noqa: PLR2004
+            notes = (*notes, "transparency laid on white")
+    elif image.mode.startswith(("I", "F")):
+        image = _eight_bit(image)
+    # A copy of a picture that is RGB already: the caller may go on drawing on theirs, or close its file.
+    image = image.copy() if image.mode == "RGB" else image.convert("RGB")
+    image.info = {}
+    return Picture(image, name, image.size, notes)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion clips it to white."""
+    import numpy as np
+    from PIL import Image
+
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    top = float(grey.max(initial=0))
+    for full in (1.0, 255.0, 65535.0):
+        if top <= full and (full > 1 or image.mode == "F"):
+            break
+    else:
+        full = top
+    if image.mode.startswith("I;16"):
+        full = 65535.0
+    return Image.fromarray((grey.clip(0, full) * (255 / full)).round().astype(np.uint8))
+
+
+def _check_pixels(name: str, width: int, height: int, limit: int, *, cure: str) -> None:
+    if width * height > limit:
+        raise BadInput(
+            f"{name} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels);"
+            f" the limit is {limit / 1e6:.0f}. {cure}"
+        )
+
+
+def _broken(name: str, error: BaseException) -> BadInput:
+    return BadInput(f"{name} is a broken or cut-off picture ({error}). Copy or download it again.")
+
+
+def _formats() -> list[str]:
+    from PIL import Image
+
+    Image.init()
+    return [form for form in _FORMATS if form in Image.OPEN]
+
+
+def _register_heif(data: bytes, name: str) -> None:
+    """Teach Pillow HEIC when a file needs it: the import is not free."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS or b"avif" in data[8:32]:
+        return
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise BadInput(
+            f"{name} is a HEIC photo, and the package pi-heif that reads them is missing here."
+            " Install it (`pip install pi-heif`) or save the photo as JPEG."
+        ) from error
+    pi_heif.register_heif_opener()
+
+
+def _what_else(data: bytes, name: str) -> str:
+    """Say what a file is that is no picture."""
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
+        return f"{name} is a web page, not a picture. Use the address of the picture itself (right click, copy image address)."
+    if b"<svg" in start:
+        return f"{name} is an SVG drawing, which has no pixels yet. Export it as PNG and load that."
+    if data[4:8] == b"ftyp":
+        return f"{name} is a video or a photo format that cannot be read here. Save it as JPEG or PNG."
+    if data[:2] == b"PK":
+        return f"{name} is a ZIP or office file, not a picture. Save its pages as PDF or PNG and load those."
+    return f"{name} is not a picture that can be read here (PNG, JPEG, WebP, GIF, TIFF, BMP, HEIC, AVIF and PDF can)."

@@ -1,0 +1,103 @@
+"""One picture, as everything else in vlnb takes it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vlnb.images.sizing import MAX_PIXELS, MIN_PIXELS, smart_resize
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+JPEG_QUALITY = 92  # text stays sharp; a tenth of PNG's bytes on a photo
+_SHOWN_PX = 720  # longest side of a picture shown in a notebook
+_FLAT_COLOURS = 2_048  # a drawing has fewer in 256 x 256 samples, a photo more
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture ready for a model: RGB, upright, without transparency.
+
+    `original_size` is (width, height) in pixels, upright, before any resizing: boxes are told in it.
+    `source` says where it came from; `notes` what was done to it on the way in.
+    """
+
+    image: Image.Image
+    source: str
+    original_size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.size
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return self.image.height
+
+    def seen(self, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Picture:
+        """Return the picture at the size the model sees, so that a server's own resize changes nothing.
+
+        Raises `BadInput` where one side is more than 200 times the other.
+        """
+        size = smart_resize(*self.size, min_pixels=min_pixels, max_pixels=max_pixels)
+        if size == self.size:
+            return self
+        from PIL import Image
+
+        return replace(self, image=self.image.resize(size, Image.Resampling.BICUBIC))
+
+    @cached_property
+    def encoded(self) -> tuple[str, bytes]:
+        """(media type, bytes) to send: PNG for drawings and screens, JPEG for photographs."""
+        from PIL import Image
+
+        sample = self.image.resize((256, 256), Image.Resampling.NEAREST)
+        buffer = io.BytesIO()
+        if sample.getcolors(_FLAT_COLOURS) is not None:
+            self.image.save(buffer, "PNG", compress_level=3)
+            return "image/png", buffer.getvalue()
+        self.image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        return "image/jpeg", buffer.getvalue()
+
+    def __repr__(self) -> str:
+        """One line: source, size, and what was done."""
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"<Picture {self.source}: {self.width} x {self.height} px{notes}>"
+
+    def _repr_html_(self) -> str:
+        return to_html(self, alt=f"Picture {self.source}, {self.width} by {self.height} pixels")
+
+
+def data_uri(picture: Picture) -> str:
+    """Return the picture as a `data:` URI, the form in which it travels inside a request."""
+    kind, data = picture.encoded
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def to_html(picture: Picture, *, alt: str) -> str:
+    """Return an HTML figure of at most 720 px, with `alt` for screen readers and the notes as its caption."""
+    shown = picture.image
+    if max(shown.size) > 2 * _SHOWN_PX:  # twice, for screens of high density
+        shown = shown.copy()
+        shown.thumbnail((2 * _SHOWN_PX, 2 * _SHOWN_PX))
+    width = round(shown.width * min(1.0, _SHOWN_PX / max(shown.size)))
+    uri = data_uri(replace(picture, image=shown))
+    caption = html.escape("; ".join(picture.notes))
+    caption = f"<figcaption><small>{caption}</small></figcaption>" if caption else ""
+    return (
+        f'<figure style="margin:0"><img src="{uri}" alt="{html.escape(alt, quote=True)}" width="{width}"'
+        f' style="max-width:100%;height:auto">{caption}</figure>'
+    )

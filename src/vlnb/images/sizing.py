@@ -1,0 +1,50 @@
+"""How large a picture is for Qwen2.5-VL: its size in pixels and its cost in tokens.
+
+Source of the rule: `smart_resize` of the Qwen2-VL image processor in Hugging Face transformers, which SGLang runs.
+"""
+
+from __future__ import annotations
+
+import math
+
+from vlnb.errors import BadInput
+
+UNIT_PX = 28  # a patch of 14 pixels, merged 2 x 2: one token
+MIN_PIXELS = 3_136  # limits in the checkpoints' preprocessor_config.json: 4 tokens …
+MAX_PIXELS = 12_845_056  # … and 16,384
+MAX_ASPECT = 200
+DELIMITER_TOKENS = 2  # <|vision_start|> and <|vision_end|> around each picture
+
+
+def smart_resize(
+    width: int, height: int, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS
+) -> tuple[int, int]:
+    """Return the (width, height) in pixels at which the model sees a picture of `width` x `height` pixels.
+
+    Both become multiples of 28, the aspect ratio nearly kept, the area brought between the two limits.
+    Raises `BadInput` where one side is more than 200 times the other: the server refuses such a picture.
+    """
+    if width < 1 or height < 1:
+        raise BadInput(f"A picture of {width} x {height} pixels has no area; both sides must be at least 1.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BadInput(
+            f"A picture of {width} x {height} pixels is too long: one side is {max(width, height) / min(width, height):.0f}"
+            f" times the other, and Qwen2.5-VL takes at most {MAX_ASPECT}. Cut it into pieces or pad the short side."
+        )
+    seen_w = round(width / UNIT_PX) * UNIT_PX
+    seen_h = round(height / UNIT_PX) * UNIT_PX
+    if seen_w * seen_h > max_pixels:
+        shrink = math.sqrt(width * height / max_pixels)
+        seen_w = max(UNIT_PX, math.floor(width / shrink / UNIT_PX) * UNIT_PX)
+        seen_h = max(UNIT_PX, math.floor(height / shrink / UNIT_PX) * UNIT_PX)
+    elif seen_w * seen_h < min_pixels:
+        grow = math.sqrt(min_pixels / (width * height))
+        seen_w = math.ceil(width * grow / UNIT_PX) * UNIT_PX
+        seen_h = math.ceil(height * grow / UNIT_PX) * UNIT_PX
+    return seen_w, seen_h
+
+
+def tokens(width: int, height: int, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> int:
+    """Return the image tokens that a picture of `width` x `height` pixels costs, its two delimiters not counted."""
+    seen_w, seen_h = smart_resize(width, height, min_pixels=min_pixels, max_pixels=max_pixels)
+    return (seen_w // UNIT_PX) * (seen_h // UNIT_PX)

@@ -1,0 +1,191 @@
+"""From whatever a person has (path, address, bytes, array, upload) to the bytes of a picture."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import io
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+
+
+def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
+    """Return (bytes, name to show) of a path, `~`, `file://`, `http(s)://` or `data:` text."""
+    scheme = text.partition(":")[0].lower()
+    if scheme in {"http", "https"}:
+        return _from_url(text, max_bytes=max_bytes, timeout_s=timeout_s)
+    if scheme == "data":
+        return _from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
+    if scheme == "file":
+        parts = urllib.parse.urlsplit(text)
+        if parts.netloc not in {"", "localhost"}:
+            raise BadInput(f"{text} names a file on the host {parts.netloc!r}; only this machine's files can be opened.")
+        text = urllib.request.url2pathname(parts.path)
+    return from_path(Path(text), max_bytes=max_bytes)
+
+
+def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
+    """Return (bytes, name) of a file."""
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; name a picture in it.")
+        if not path.exists():
+            raise BadInput(f"There is no file {path}{_hint(path)}")
+        if not path.is_file():
+            raise BadInput(f"{path} is a device or a pipe, not a file with a picture in it.")
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise _too_many_bytes(str(path), size, max_bytes)
+        return path.read_bytes(), str(path)
+    except PermissionError as error:
+        raise BadInput(f"{path} may not be read by this user. Check its permissions (ls -l).") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{str(path)!r:.200} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def from_stream(stream: IO[bytes], name: str, *, max_bytes: int) -> bytes:
+    """Return what is left in an open binary stream."""
+    data = stream.read(max_bytes + 1)
+    if not isinstance(data, bytes):
+        raise BadInput(f"{name} is open as text; open it in binary mode: open(path, 'rb').")
+    return limited(data, name, max_bytes)
+
+
+def limited(data: bytes, name: str, max_bytes: int) -> bytes:
+    """Return `data`, or raise `BadInput` where it is too long."""
+    if len(data) > max_bytes:
+        raise _too_many_bytes(name, len(data), max_bytes)
+    return data
+
+
+def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywidgets is not imported for a type
+    """Return (bytes, name) of an ipywidgets `FileUpload`, its `.value`, or one entry of it; None for anything else."""
+    if hasattr(value, "value") and hasattr(value, "accept"):  # the widget itself
+        value = value.value
+    if isinstance(value, tuple | list) and all(isinstance(item, dict) and "content" in item for item in value):
+        if len(value) != 1:
+            given = "nothing is uploaded yet" if not value else f"it holds {len(value)} files"
+            raise BadInput(f"The upload must hold one picture, and {given}. Load one: images.load(upload.value[0]).")
+        value = value[0]
+    if isinstance(value, dict) and "content" in value:
+        return bytes(value["content"]), str(value.get("name") or "the uploaded picture")
+    return None
+
+
+def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
+    """Return a Pillow image of an array: height x width, or height x width x 1, 3 or 4; integers, or floats in 0 to 1."""
+    import numpy as np
+    from PIL import Image
+
+    if array.size == 0:
+        raise BadInput(f"{name} has the shape {array.shape}: it is empty.")
+    if array.ndim == 3 and array.shape[2] == 1:  # noqa: PLR2004
+        array = array[:, :, 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {3, 4})):  # noqa: PLR2004
+        raise BadInput(
+            f"{name} has the shape {array.shape}; a picture is (height, width), or (height, width, 3 or 4)."
+            " Channels first? Use array.transpose(1, 2, 0)."
+        )
+    if array.dtype == bool:
+        array = array * np.uint8(255)
+    elif array.dtype == np.uint16:
+        array = (array / 257).round().astype(np.uint8)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise BadInput(f"{name} holds floats outside 0 to 1; scale it, or convert it to uint8.")
+        array = (array * 255).round().astype(np.uint8)
+    elif np.issubdtype(array.dtype, np.integer):
+        if array.min() < 0 or array.max() > 255:  # noqa: PLR2004
+            raise BadInput(f"{name} holds integers outside 0 to 255; scale it first.")
+        array = array.astype(np.uint8)
+    else:
+        raise BadInput(f"{name} holds {array.dtype}, not numbers of a picture; use uint8.")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def shown_url(url: str) -> str:
+    """Return an address without user, password and query, which may hold secrets."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
+    import httpx2
+
+    from vlnb import __version__
+
+    deadline = time.monotonic() + timeout_s
+    data = io.BytesIO()
+    try:
+        name = shown_url(url)
+        headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}
+        with (
+            httpx2.Client(follow_redirects=True, timeout=timeout_s, headers=headers) as client,
+            client.stream("GET", url) as response,
+        ):
+            if response.status_code != httpx2.codes.OK:
+                raise BadInput(f"{name} answered {response.status_code} {response.reason_phrase}: no picture came. {_cure(response.status_code)}")
+            for chunk in response.iter_bytes():
+                data.write(chunk)
+                if data.tell() > max_bytes:
+                    raise _too_many_bytes(name, data.tell(), max_bytes)
+                if time.monotonic() > deadline:
+                    raise _too_slow(name, timeout_s)
+    except httpx2.TimeoutException as error:
+        raise _too_slow(name, timeout_s) from error
+    except httpx2.TransportError as error:
+        raise BadInput(f"{name} cannot be reached ({error}). Check the address and this machine's network.") from error
+    except (httpx2.InvalidURL, httpx2.HTTPError, ValueError) as error:
+        raise BadInput(f"{url[:200]!r} cannot be fetched: {error}. Check the address.") from error
+    return data.getvalue(), name
+
+
+def _cure(status: int) -> str:
+    if status in {401, 403}:
+        return "The site wants a login; download the picture and load the file."
+    if status in {404, 410}:
+        return "Check the address."
+    return "Try again later, or download the picture and load the file."
+
+
+def _from_data_uri(uri: str, *, max_bytes: int) -> bytes:
+    head, comma, body = uri.partition(",")
+    if not comma:
+        raise BadInput("The data URI has no comma, so no picture: it should be data:image/png;base64,….")
+    if len(body) > max_bytes * 4 / 3 + 8:
+        raise _too_many_bytes("The data URI", len(body) * 3 // 4, max_bytes)
+    if not head.endswith(";base64"):
+        return urllib.parse.unquote_to_bytes(body)
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput(f"The data URI is not valid base64 ({error}). Was it cut off?") from error
+
+
+def _hint(path: Path) -> str:
+    """Say what lies near a path that does not exist."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f": the folder {folder} does not exist either."
+    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1, cutoff=0.6)
+    return f"; did you mean {folder / near[0]}?" if near else f". (Looked in {folder.resolve()}.)"
+
+
+def _too_many_bytes(name: str, size: int, limit: int) -> BadInput:
+    return BadInput(f"{name} has {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB. Use a smaller copy, or pass max_bytes.")
+
+
+def _too_slow(name: str, timeout_s: float) -> BadInput:
+    return BadInput(f"{name} did not send a picture within {timeout_s:g} s. Try again, or pass a larger timeout_s.")

@@ -24,13 +24,14 @@ class Picture:
     """A picture ready for a model: RGB, upright, without transparency.
 
     `original_size` is (width, height) in pixels, upright, before any resizing: boxes are told in it.
-    `source` says where it came from; `notes` what was done to it on the way in.
+    `source` says where it came from, `notes` what was done to it on the way in, `alt` what a screen reader reads.
     """
 
     image: Image.Image
     source: str
     original_size: tuple[int, int]
     notes: tuple[str, ...] = ()
+    alt: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,7 +79,7 @@ class Picture:
         return f"<Picture {self.source}: {self.width} x {self.height} px{notes}>"
 
     def _repr_html_(self) -> str:
-        return to_html(self, alt=f"Picture {self.source}, {self.width} by {self.height} pixels")
+        return to_html(self)
 
 
 def data_uri(picture: Picture) -> str:
@@ -87,8 +88,9 @@ def data_uri(picture: Picture) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def to_html(picture: Picture, *, alt: str) -> str:
-    """Return an HTML figure of at most 720 px, with `alt` for screen readers and the notes as its caption."""
+def to_html(picture: Picture) -> str:
+    """Return an HTML figure of at most 720 px, with a text for screen readers, and the notes as its caption."""
+    alt = picture.alt or f"Picture {picture.source}, {picture.width} by {picture.height} pixels"
     shown = picture.image
     if max(shown.size) > 2 * _SHOWN_PX:  # twice, for screens of high density
         shown = shown.copy()

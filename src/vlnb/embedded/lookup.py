@@ -1,0 +1,235 @@
+"""Finding what a question asks for on a page: the label nearest to it, and the value that belongs to that label.
+
+The rules are general. Words of the question are matched to words on the page (misread letters, missing spaces and
+common synonyms allowed); the value stands behind the label, to its right, below it, or where its row meets a column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vlnb.embedded.page import Line, Page, Rect, Segment
+from vlnb.embedded.words import alike, match, terms, words
+
+_FOUND = 0.55  # score from which a label counts as the one that was meant
+_DATE = re.compile(
+    r"\b(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
+    r"|\d{1,2}\.?\s?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\.?,?(\s?\d{2,4})?"
+    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\.?\s?\d{1,2}(,?\s?\d{2,4})?)",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b(\s?[ap]\.?m\.?)?|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d")
+# What kind of value a question wants: words that ask for it, the pattern of one, and whether the pattern alone is
+# certain enough to answer with where no label is printed.
+_KINDS = (
+    (r"\be-?mail\b", re.compile(r"\S+@\S+\.\w+"), True),
+    (r"\b(website|web ?site|web address|url)\b", re.compile(r"(https?://|www\.)\S+|\b[\w-]+\.(com|org|net|io|de|eu)\b"), True),
+    (r"\b(phone|telephone|fax|mobile)\b", re.compile(r"\+?\d[\d\s()./-]{6,}\d"), True),
+    (r"\b(what time|at what time|time)\b", _TIME, True),
+    (r"\b(date|what day|which day)\b", _DATE, True),
+    (r"\bwhen\b", re.compile(f"{_DATE.pattern}|{_TIME.pattern}", re.IGNORECASE), False),
+    (r"\b(how much|how many|how old|total|amount|price|cost|costs|fee|tax|vat|balance|quantity)\b", _NUMBER, False),
+)  # fmt: skip
+_TITLES = frozenset(
+    "shop store merchant company restaurant cafe vendor seller business brand issuer title heading headline".split()
+)
+_BLOCKS = frozenset("address bill billed ship shipped sold deliver delivered recipient sender to".split())
+_REASK = re.compile(r"\b(which|who|what (item|product|article|line|row|one))\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A value on a page: its text and box, the label it belongs to, how it lies to it, and a score from 0 to 1."""
+
+    value: str
+    box: Rect
+    label: str
+    where: str
+    score: float
+
+
+def find(page: Page, question: str) -> Found | None:
+    """Return what the question asks for, or None where no label on the page is near enough to it."""
+    if reverse := _by_value(page, question):
+        return reverse
+    wanted = _quoted(question) or terms(question)
+    kind, certain = _kind(question)
+    answers = [*_by_label(page, wanted, kind, question), *_by_row_and_column(page, wanted)]
+    best = max(answers, key=lambda found: found.score, default=None)
+    if best and best.score >= _FOUND:
+        return best
+    return (_by_pattern(page, kind) if certain and kind else None) or _title(page, wanted)
+
+
+def _quoted(question: str) -> dict[str, float]:
+    quoted = re.findall(r"[\"“”‘'«](.{2,60}?)[\"“”’'»](?:\W|$)", question)
+    return dict.fromkeys(words(quoted[0]), 1.0) if quoted else {}
+
+
+def _kind(question: str) -> tuple[re.Pattern[str] | None, bool]:
+    for asks, pattern, certain in _KINDS:
+        if re.search(asks, question, re.IGNORECASE):
+            return pattern, certain
+    return None, False
+
+
+def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None, question: str) -> Iterator[Found]:
+    for row, line in enumerate(page.lines):
+        for column, segment in enumerate(line.segments):
+            label, inline = _split(segment, wanted)
+            recall, precision = match(wanted, label)
+            if not recall or not re.search(r"[^\W\d]", label):
+                continue
+            places = [("after", inline)] if inline else []
+            right = _right(line, column, kind, question)
+            below = _below(page, row, segment, question)
+            header = not label.endswith(":") and _is_header(page, row)
+            sides = [("right of", right), ("below", below)]
+            places += [(where, found) for where, found in (sides[::-1] if header else sides) if found]
+            fit = [place for place in places if kind and kind.search(place[1].text)]
+            for where, value in (fit or places)[:1]:
+                score = 0.75 * recall + 0.25 * precision
+                if kind and not fit:
+                    score *= 0.7  # a label, but nothing by it that could be the answer
+                yield Found(value.text, value.box, label, where, score)
+
+
+def _split(segment: Segment, wanted: dict[str, float]) -> tuple[str, Segment | None]:
+    """Part "Invoice No: 4711", "TOTAL 17,000" or "Gate B12" into (label, value)."""
+    split = segment.words
+    cut = next((i + 1 for i, word in enumerate(split) if word.text.endswith((":", "：")) and i + 1 < len(split)), 0)
+    if not cut and ":" in segment.text.strip(":") and not _TIME.search(segment.text):
+        label, _, value = segment.text.partition(":")
+        return label + ":", Segment(value.strip(), segment.score, segment.box, ())
+    if not cut:
+        cut = next((i for i, word in enumerate(split) if i and _NUMBER.search(word.text)), 0)
+    if not cut:
+        known = [max((alike(term, w) for w in words(word.text) for term in wanted), default=0) for word in split]
+        cut = next((i for i, sure in enumerate(known) if not sure), 0) if known and known[0] else 0
+    if not cut:
+        return segment.text, None
+    return " ".join(word.text for word in split[:cut]), _part(segment, cut)
+
+
+def _part(segment: Segment, start: int) -> Segment:
+    rest = segment.words[start:]
+    return Segment(" ".join(word.text for word in rest), segment.score, _around([word.box for word in rest]), rest)
+
+
+def _right(line: Line, column: int, kind: re.Pattern[str] | None, question: str) -> Segment | None:
+    """Return the value to the right: the next segment, or among several numbers in a row of a table the last."""
+    following = line.segments[column + 1 :]
+    if not following:
+        return None
+    run = []
+    for segment in following:
+        if not _NUMBER.search(segment.text):
+            break
+        run.append(segment)
+    if kind is _NUMBER and len(run) > 1 and not re.search(r"\b(how many|quantity)\b", question, re.IGNORECASE):
+        return run[-1]
+    if kind and not kind.search(following[0].text):
+        return next((segment for segment in run if kind.search(segment.text)), following[0])
+    return following[0]
+
+
+def _below(page: Page, row: int, label: Segment, question: str) -> Segment | None:
+    """Return the nearest segment under a label; of an address the whole block."""
+    height = label.box[3] - label.box[1]
+    block: list[Segment] = []
+    for line in page.lines[row + 1 :]:
+        under = [s for s in line.segments if _shared(s.box, label.box) > 0 and s.box[1] >= label.box[3] - height // 2]
+        bottom = block[-1].box[3] if block else label.box[3]
+        near = [s for s in under if s.box[1] - bottom < (1.2 if block else 3) * height]
+        if near:
+            block.append(near[0])
+        elif block or any(s.box[1] - bottom > 4 * height for s in line.segments):
+            break
+        if block and not _BLOCKS & set(words(question)):
+            return block[0]
+    block = block[:5]
+    if not block:
+        return None
+    around = _around([segment.box for segment in block])
+    return Segment(", ".join(s.text.rstrip(",") for s in block), min(s.score for s in block), around, ())
+
+
+def _is_header(page: Page, row: int) -> bool:
+    """Whether a line is a row of labels with their values in the next line, each under its own."""
+    line = page.lines[row].segments
+    if len(line) < 3 or any(_NUMBER.search(s.text) or s.text.endswith(":") for s in line):  # noqa: PLR2004
+        return len(line) == 2 and row + 1 < len(page.lines) and _stacked(line, page.lines[row + 1].segments)  # noqa: PLR2004
+    return row + 1 < len(page.lines) and _stacked(line, page.lines[row + 1].segments)
+
+
+def _stacked(labels: tuple[Segment, ...], values: tuple[Segment, ...]) -> bool:
+    """Whether each label has a value under it, and the values have what labels lack: digits, or larger letters."""
+    under = [[v for v in values if _shared(v.box, label.box) > 0] for label in labels]
+    if not all(under) or any(_NUMBER.search(label.text) or label.text.endswith(":") for label in labels):
+        return False
+    if len(labels) > 2:  # noqa: PLR2004
+        return True
+    sizes = [v[0].box[3] - v[0].box[1] > 1.15 * (label.box[3] - label.box[1]) for v, label in zip(under, labels, strict=True)]
+    return _NUMBER.search(under[0][0].text) is not None or all(sizes)
+
+
+def _by_row_and_column(page: Page, wanted: dict[str, float]) -> Iterator[Found]:
+    """Yield the cells of tables whose row and column together are what was asked for."""
+    scored = [(row, s, match(wanted, s.text)) for row, line in enumerate(page.lines) for s in line.segments]
+    scored = [(row, s, m) for row, s, m in scored if m[0]]
+    for header_row, header, (_, column_precision) in scored:
+        for row, label, (_, row_precision) in scored:
+            if row <= header_row or label is page.lines[row].segments[-1]:
+                continue
+            recall, _ = match(wanted, f"{header.text} {label.text}")
+            cells = [s for s in page.lines[row].segments if s is not label and _shared(s.box, header.box) > 0]
+            gain = recall - max(match(wanted, header.text)[0], match(wanted, label.text)[0])
+            if cells and gain > 0.2:  # noqa: PLR2004
+                score = 0.75 * recall + 0.25 * (column_precision + row_precision) / 2
+                name = f"{label.text} / {header.text}"
+                yield Found(cells[0].text, cells[0].box, name, "in the row and column of", score)
+
+
+def _by_value(page: Page, question: str) -> Found | None:
+    """Answer "Which item costs 4.50?": the start of the row that holds the number."""
+    numbers = {word.strip(".,") for word in re.findall(r"[\d.,]*\d", question)}
+    if not numbers or not _REASK.search(question):
+        return None
+    for line in page.lines:
+        for segment in line.segments[1:]:
+            if numbers & set(re.findall(r"[\d.,]*\d", segment.text)):
+                label = next((s for s in line.segments if re.search(r"[^\W\d]", s.text)), line.segments[0])
+                return Found(label.text, label.box, segment.text, "in the row of", 1.0)
+    return None
+
+
+def _by_pattern(page: Page, kind: re.Pattern[str]) -> Found | None:
+    for segment in page.segments:
+        if hit := kind.search(segment.text):
+            return Found(hit.group().strip(), segment.box, "", "with no label beside it", 0.5)
+    return None
+
+
+def _title(page: Page, wanted: dict[str, float]) -> Found | None:
+    """Answer who issued the page, or what it is called: the largest line of its upper half."""
+    if not _TITLES & set(wanted):
+        return None
+    upper = [line for line in page.lines if line.segments[0].box[1] < page.size[1] / 2]
+    if not upper:
+        return None
+    tallest = max(line.height for line in upper)
+    line = next(line for line in upper if line.height >= 0.85 * tallest)  # noqa: PLR2004
+    return Found(line.text, _around([s.box for s in line.segments]), "", "as the largest line at the top", 0.5)
+
+
+def _shared(a: Rect, b: Rect) -> int:
+    """Return how many pixels of width two boxes share, negative where they share none."""
+    return min(a[2], b[2]) - max(a[0], b[0])
+
+
+def _around(boxes: list[Rect]) -> Rect:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)

@@ -1,0 +1,164 @@
+"""A chat request as it came over the wire, checked: what is wrong is refused with a sentence that names the field."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vlnb import images
+from vlnb.errors import BadInput, VlnbError
+
+MODEL = "vlnb-embedded-ocr"
+MAX_PICTURE_PIXELS = 50_000_000
+TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vlnb.images import Picture
+
+_PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
+_UNSUPPORTED = {
+    "tools": "calling tools",
+    "functions": "calling functions",
+    "response_format": "answers by a schema",
+    "logprobs": "token probabilities",
+    "audio": "sound",
+}
+
+
+class Refused(VlnbError):  # noqa: N818
+    """A request that is answered with an HTTP error; `code` and `param` go into the error body of OpenAI."""
+
+    def __init__(self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One request: the last question, the data URIs of all pictures in the order they came, and how to answer."""
+
+    question: str
+    uris: tuple[str, ...]
+    text_tokens: int
+    max_tokens: int | None
+    stream: bool
+    include_usage: bool
+
+
+def pieces(text: str) -> list[str]:
+    """Part text into about the tokens that Qwen's tokenizer makes: a digit, a mark, or up to five letters each.
+
+    An approximation (within about 15 % on English and on receipts); the pieces joined are the text.
+    """
+    return _PIECE.findall(text)
+
+
+def parse(body: bytes) -> Chat:
+    """Return the request in `body`, its pictures still encoded. Raises `Refused` with a sentence."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"The body is not valid JSON: {error}. Was the request cut off?", code="invalid_json") from error
+    if not isinstance(data, dict):
+        raise Refused(f"The body must be a JSON object, and it is a {type(data).__name__}.", code="invalid_json")
+    _check_model(data.get("model"))
+    for field, what in _UNSUPPORTED.items():
+        value = data.get(field)
+        if value and not (field == "response_format" and value == {"type": "text"}):
+            raise Refused(f"The embedded engine cannot do {what}: leave out {field!r}, or use a real Qwen2.5-VL server.", param=field)
+    if data.get("n") not in (None, 1):
+        raise Refused("The embedded engine gives one answer to a request: leave out 'n'.", param="n")
+    question, uris, text = _messages(data.get("messages"))
+    options = data.get("stream_options") or {}
+    return Chat(
+        question=question,
+        uris=tuple(uris),
+        text_tokens=TEMPLATE_TOKENS + len(pieces(text)),
+        max_tokens=_max_tokens(data),
+        stream=bool(data.get("stream")),
+        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+    )
+
+
+def decode(uris: Sequence[str]) -> tuple[list[Picture], int]:
+    """Return the pictures and their image tokens, delimiters not counted. Raises `Refused` for a broken picture."""
+    pictures = []
+    for number, uri in enumerate(uris, 1):
+        try:
+            picture = images.load(uri, max_pixels=MAX_PICTURE_PIXELS)
+            pictures.append((picture, images.tokens(*picture.size)))
+        except BadInput as error:
+            message = str(error).replace("the picture in the data URI", "it")
+            raise Refused(f"Picture {number} of the request: {message}", code="invalid_image", param="messages") from error
+    return [picture for picture, _ in pictures], sum(count for _, count in pictures)
+
+
+def _check_model(model: Any) -> None:  # noqa: ANN401
+    if not isinstance(model, str) or not model:
+        raise Refused(f"The field 'model' is missing; this server has one: {MODEL!r}.", param="model")
+    if model != MODEL:
+        raise Refused(
+            f"There is no model {model[:100]!r} here: this is vlnb's embedded engine, and its only model is {MODEL!r}."
+            " For Qwen2.5-VL, connect to a server that runs it (VLNB_BASE_URL).",
+            status=404, code="model_not_found", param="model",
+        )  # fmt: skip
+
+
+def _max_tokens(data: dict[str, Any]) -> int | None:
+    for field in ("max_completion_tokens", "max_tokens"):
+        value = data.get(field)
+        if value is not None:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise Refused(f"{field!r} must be a whole number of at least 1, not {value!r:.50}.", param=field)
+            return value
+    return None
+
+
+def _messages(messages: Any) -> tuple[str, list[str], str]:  # noqa: ANN401
+    """Return (the last user's question, all picture addresses, all text)."""
+    if not isinstance(messages, list) or not messages:
+        raise Refused("'messages' must be a list of at least one message.", param="messages")
+    question, uris, every = "", [], []
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in {"system", "developer", "user", "assistant", "tool"}:
+            raise Refused(f"messages[{number}] must be an object with a role (system, user or assistant).", param="messages")
+        content = message.get("content")
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        if not isinstance(parts, list):
+            raise Refused(f"messages[{number}].content must be a text or a list of parts.", param="messages")
+        texts = []
+        for part in parts:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind == "text" and isinstance(part.get("text"), str):
+                texts.append(part["text"])
+            elif kind == "image_url":
+                uris.append(_address(part.get("image_url"), number))
+            else:
+                raise Refused(
+                    f"messages[{number}] has a part of type {kind!r:.40}; the embedded engine takes text and image_url.",
+                    param="messages",
+                )
+        every += texts
+        if message["role"] == "user":
+            question = "\n".join(texts)
+    return question, uris, "\n".join(every)
+
+
+def _address(value: Any, number: int) -> str:  # noqa: ANN401
+    url = value.get("url") if isinstance(value, dict) else value
+    if not isinstance(url, str):
+        raise Refused(f"messages[{number}] has an image_url without a url.", param="messages")
+    if url[:5].lower() != "data:":
+        kind = "files of this machine" if url[:5].lower() == "file:" else "other addresses"
+        raise Refused(
+            f"The embedded engine does not open {kind} for a client, which could be anyone's: send the picture itself,"
+            " as data:image/png;base64,… (vlnb's own client does so).",
+            code="invalid_image_url", param="messages",
+        )  # fmt: skip
+    return url

@@ -1,0 +1,106 @@
+"""The embedded engine running: in a thread of this process, or as a process of its own (`vlnb serve`)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vlnb.errors import BadInput, LaunchFailed
+
+if TYPE_CHECKING:
+    import uvicorn
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_running: Running | None = None
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Running:
+    """An engine that answers at `base_url` until `stop()`."""
+
+    base_url: str
+    _server: uvicorn.Server
+    _thread: threading.Thread
+
+    def stop(self) -> None:
+        """Stop serving and free the port."""
+        self._server.should_exit = True
+        self._thread.join(5)
+
+
+def start() -> Running:
+    """Return this process's embedded engine, started on a free port of 127.0.0.1 when first asked for."""
+    global _running  # noqa: PLW0603 - one engine a process: its models take 300 MB
+    with _guard:
+        if _running is None or not _running._thread.is_alive():  # noqa: SLF001
+            _running = _start()
+            atexit.register(_running.stop)
+        return _running
+
+
+def _start() -> Running:
+    from vlnb.embedded.app import create_app
+    from vlnb.embedded.reader import Reader
+
+    reader = Reader()
+    listener = listen("127.0.0.1", 0)
+    server = _server(create_app(reader=reader))
+    thread = threading.Thread(target=server.run, args=([listener],), name="vlnb-engine", daemon=True)
+    thread.start()
+    # The models load while the person reads the first line; a request that comes sooner waits for the same load.
+    threading.Thread(target=reader.warm_up, name="vlnb-warm-up", daemon=True).start()
+    host, port = listener.getsockname()[:2]
+    return Running(f"http://{host}:{port}/v1", server, thread)
+
+
+def serve(host: str, port: int, *, api_key: str | None) -> None:
+    """Serve until interrupted, as a process of its own. Prints the address once it answers.
+
+    Raises `BadInput` for an address other machines can reach without an API key, `LaunchFailed` for a port in use.
+    """
+    if host not in LOOPBACK and not api_key:
+        raise BadInput(
+            f"--host {host} would let other machines use this engine. Set VLNB_API_KEY to a secret they must send,"
+            " or leave out --host to serve this machine alone."
+        )
+    from vlnb.embedded.app import create_app
+    from vlnb.embedded.reader import Reader
+
+    listener = listen(host, port)
+    reader = Reader()
+    threading.Thread(target=reader.warm_up, daemon=True).start()
+    shown = f"[{host}]" if ":" in host else host
+    print(f"embedded engine … http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
+    _server(create_app(api_key=api_key, reader=reader)).run(sockets=[listener])
+
+
+def _server(app: object) -> uvicorn.Server:
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws="none"
+    )  # type: ignore[arg-type]
+    return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket listening at the address, before anything slow is loaded. Raises `LaunchFailed`."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        raise LaunchFailed(
+            f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
+            " Something else may listen there: choose another with --port, or 0 for any free one."
+        ) from error
+    return listener

@@ -1,0 +1,118 @@
+"""What the embedded engine can answer, and how it says what it cannot.
+
+It reads text, and finds values in it. Everything else it declines by name, with what it does see: size, colours, text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vlnb.embedded.lookup import Found, find
+from vlnb.embedded.words import terms, words
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from vlnb.embedded.page import Page
+    from vlnb.embedded.reader import Reader
+
+WHO = "I am vlnb's embedded engine: I read text on this CPU. I am not Qwen2.5-VL"
+
+_READING = frozenset(
+    "read transcribe ocr extract text texts words lines everything contents content markdown plain verbatim say says"
+    " write written output return line order reading full complete whole visible appears appear type letters just"
+    " preserve original layout formatting result document receipt invoice page scan letter form sign screen label"
+    " characters print displayed".split()
+)
+_READ = re.compile(r"\b(read|transcri|ocr|text|writ|says?\b|words|letters|content)", re.IGNORECASE)
+_LOOK = re.compile(
+    r"\b(describe|caption|what do you see|what('s| is) (in|shown)|what does (this|the|it) .{0,20}(show|depict)|how many"
+    r"|colou?rs?|compare|differen|similar|scene|mood|style)\b",
+    re.IGNORECASE,
+)
+_COLOURS = {
+    "white": (250, 250, 250), "light grey": (205, 205, 205), "grey": (128, 128, 128), "dark grey": (70, 70, 70),
+    "black": (15, 15, 15), "cream": (248, 240, 215), "red": (205, 40, 40), "orange": (240, 140, 30),
+    "yellow": (245, 220, 50), "green": (50, 150, 60), "light green": (150, 215, 140), "teal": (20, 140, 140),
+    "light blue": (150, 200, 240), "blue": (40, 90, 200), "navy": (25, 35, 90), "purple": (130, 60, 160),
+    "pink": (245, 160, 190), "brown": (120, 75, 40), "beige": (215, 190, 150),
+}  # fmt: skip
+
+
+def answer(question: str, images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    """Yield the answer in pieces, each as soon as it is known. `stop()` turning true ends the work early."""
+    if not images:
+        yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
+    elif _wants_all(question):
+        yield from _read(images, reader, stop)
+    else:
+        pages = [reader.read(image, stop=stop) for image in images]
+        yield _look_up(question, images, pages)
+
+
+def _wants_all(question: str) -> bool:
+    """Whether the question is for the whole text, and not for one thing in it."""
+    if not question.strip():
+        return True
+    if not _READ.search(question):
+        return False
+    return all(word in _READING or word.isdigit() for word in terms(question))
+
+
+def _read(images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    for number, image in enumerate(images, 1):
+        if len(images) > 1:
+            yield f"Picture {number}:\n"
+        count = 0
+        for line in reader.lines(image, stop=stop):
+            yield ("\n" if count else "") + line.text
+            count += 1
+        if not count:
+            yield _no_text(image)
+        if number < len(images):
+            yield "\n\n"
+
+
+def _look_up(question: str, images: Sequence[Image.Image], pages: Sequence[Page]) -> str:
+    found = [(number, hit) for number, page in enumerate(pages, 1) if (hit := find(page, question))]
+    if found:
+        number, best = max(found, key=lambda pair: pair[1].score)
+        return _told(best, number if len(pages) > 1 else None)
+    seen = "\n\n".join(
+        (f"Picture {number}: " if len(pages) > 1 else "") + _seen(image, page)
+        for number, (image, page) in enumerate(zip(images, pages, strict=True), 1)
+    )
+    if _LOOK.search(question) and not re.search(r"\b(total|date|number|price|amount)\b", question, re.IGNORECASE):
+        return f"{WHO}, and I cannot describe, count or compare what a picture shows. What I can see: {seen}"
+    about = ", ".join(terms(question)) or " ".join(words(question))
+    return f"I found nothing on the picture that answers this (I looked for: {about}). {WHO}. What I can see: {seen}"
+
+
+def _told(found: Found, number: int | None) -> str:
+    """Say the value on a line of its own, then where it stands."""
+    box = ", ".join(map(str, found.box))
+    place = f'{found.where} "{found.label}"' if found.label else found.where
+    picture = f" of picture {number}" if number else ""
+    return f"{found.value}\n(found {place}, at [{box}]{picture})"
+
+
+def _seen(image: Image.Image, page: Page) -> str:
+    width, height = image.size
+    text = f"this text:\n{page.text}" if page.lines else "no text that I can read"
+    return f"a picture of {width} x {height} pixels, mostly {' and '.join(colours(image))}, with {text}"
+
+
+def _no_text(image: Image.Image) -> str:
+    return f"[no text that I can read on this picture of {image.width} x {image.height} pixels]"
+
+
+def colours(image: Image.Image, *, count: int = 2) -> list[str]:
+    """Return the names of the colours that cover most of the picture, at most `count`."""
+    small = image.resize((64, 64)).quantize(16).convert("RGB")
+    areas: dict[str, int] = {}
+    for area, rgb in small.getcolors(4096) or []:
+        name = min(_COLOURS, key=lambda c: sum((a - b) ** 2 for a, b in zip(_COLOURS[c], rgb, strict=True)))
+        areas[name] = areas.get(name, 0) + area
+    return sorted(areas, key=lambda name: -areas[name])[:count]

@@ -1,0 +1,86 @@
+"""The words of a question and of a page, and when two of them mean the same."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rapidfuzz import fuzz
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|#")
+_STOP = frozenset(
+    "a about all am an and any are as at be been by can could did do does find for from gave get give had has have here"
+    " how i if image in into is it its know like list locate long look many me much my of off on only or our out photo"
+    " picture please printed read s say says see shall should show shown stand stands state stated tell than that the"
+    " their them then there these they this to up us was we were what whats when where which who whom whose will with"
+    " would write written you your according according exact exactly".split()
+)
+# Words that say little about which label is meant: they count, but not for much.
+_VAGUE = frozenset(
+    "amount bill card charge charged cost costs customer document figure form invoice label name number order page paid"
+    " pay price receipt screen sign slip spent ticket value".split()
+)
+_VAGUE_WEIGHT = 0.4
+# Different words for one thing, as forms and receipts print them.
+_SYNONYMS = (
+    {"number", "no", "nr", "num", "#", "id"},
+    {"phone", "tel", "telephone", "mobile", "fon"},
+    {"total", "sum"},
+    {"cost", "costs", "price", "amount"},
+    {"quantity", "qty"},
+    {"tax", "vat", "gst"},
+    {"email", "e-mail", "mail"},
+    {"website", "web", "url", "www"},
+    {"departure", "depart", "departs", "departing", "leave", "leaves", "dep"},
+    {"arrival", "arrive", "arrives", "arriving", "arr"},
+    {"address", "addr"},
+    {"expires", "expiry", "exp", "expire", "expiration"},
+    {"birth", "dob", "born"},
+    {"open", "opens", "opening", "hours"},
+    {"from", "sender"},
+    {"reference", "ref"},
+    {"temperature", "temp"},
+    {"maximum", "max"},
+    {"minimum", "min"},
+)
+_ALIKE = 82  # of 100: words this alike are one word with a letter misread
+_SHORT = 3  # letters: shorter words must be equal
+
+
+def words(text: str) -> list[str]:
+    """Return the words of `text` in lower case."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def terms(question: str) -> dict[str, float]:
+    """Return the words that say what a question is about, each with its weight; all its words where none does."""
+    every = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
+    chosen = [word for word in every if word not in _STOP]
+    return {word: _VAGUE_WEIGHT if word in _VAGUE else 1.0 for word in chosen}
+
+
+@lru_cache(maxsize=20_000)
+def alike(a: str, b: str) -> float:
+    """Return how surely two words mean the same: 1 equal, 0.9 a synonym, less a misread letter, else 0."""
+    if a == b or a.removesuffix("s") == b.removesuffix("s"):
+        return 1.0
+    if any(a in group and b in group for group in _SYNONYMS):
+        return 0.9
+    if min(len(a), len(b)) <= _SHORT:
+        return 0.0
+    ratio = fuzz.ratio(a, b)
+    return ratio / 100 if ratio >= _ALIKE else 0.0
+
+
+def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
+    """Return (recall, precision), 0 to 1: how much of the question is in the label, and of the label in the question."""
+    printed = words(label)
+    if not wanted or not printed:
+        return 0.0, 0.0
+    best = {term: max(alike(term, word) for word in printed) for term in wanted}
+    recall = sum(weight * best[term] for term, weight in wanted.items()) / sum(wanted.values())
+    said = [max(alike(term, word) for term in wanted) for word in printed]
+    joined = fuzz.ratio("".join(wanted), "".join(printed)) / 100  # a label whose spaces were not read
+    if joined * 100 > _ALIKE + 6:
+        return max(recall, joined), max(joined, sum(said) / len(said))
+    return recall, sum(said) / len(said)

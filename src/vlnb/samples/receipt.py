@@ -1,0 +1,129 @@
+"""A photographed receipt with the content of the SGLang cookbook's OCR example, drawn by code."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from vlnb.images import Picture
+from vlnb.regions import Box
+from vlnb.samples.sample import Sample, Truth
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+_PAPER = (520, 700)  # width, height of the slip in pixels, before it is turned
+_SIZE = (640, 820)  # of the picture
+_MARGIN = 44
+# Rows: what stands at the left, at the right, the size of the letters, the white above, and the field's name.
+_ROWS = (
+    ("Auntie Anne's", None, 46, 20, "shop"),
+    ("CINNAMON SUGAR", None, 28, 70, "item"),
+    ("1 x 17,000", None, 28, 22, "quantity_and_price"),
+    ("SUB TOTAL", "17,000", 28, 44, "sub_total"),
+    ("GRAND TOTAL", "17,000", 32, 44, "grand_total"),
+    ("CASH IDR", "20,000", 28, 44, "cash"),
+    ("CHANGE DUE", "3,000", 28, 44, "change_due"),
+)
+_RULES_AFTER = (2, 4)  # rows under which a line is drawn
+_INK = (44, 42, 48)
+
+
+def receipt(seed: int = 0) -> Sample:
+    """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with a soft shadow and noise.
+
+    `seed` chooses the turn, the tone of the paper and the noise; the text is always that of the cookbook's receipt.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    angle = math.radians(float(random.uniform(-1.6, 1.6)))
+    paper, boxes = _paper()
+    return Sample(
+        Picture(_photograph(paper, angle, random), f"samples.receipt(seed={seed})", _SIZE, alt=_ALT),
+        _truth([_turned(box, angle) for box in boxes]),
+    )
+
+
+_ALT = (
+    "Photograph of a receipt of Auntie Anne's: cinnamon sugar, 1 x 17,000, sub total 17,000, grand total 17,000,"
+    " cash IDR 20,000, change due 3,000"
+)
+
+
+def _truth(boxes: list[Box]) -> Truth:
+    lines = tuple(left if right is None else f"{left}    {right}" for left, right, *_ in _ROWS)
+    by_row = iter(boxes)
+    fields = {}
+    for _, right, _, _, name in _ROWS:
+        box = next(by_row)
+        fields[name] = next(by_row) if right is not None else box
+    return Truth(lines, tuple(boxes), MappingProxyType(fields))
+
+
+def _paper() -> tuple[Image.Image, list[Box]]:
+    """Draw the slip upright; return it, in grey, with the tight box of each run of text."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, height = _PAPER
+    paper = Image.new("L", _PAPER, 255)
+    pen = ImageDraw.Draw(paper)
+    boxes, y = [], 30
+    for row, (left, right, size, white, _) in enumerate(_ROWS):
+        font = ImageFont.load_default(size)
+        y += white
+        middle = row == 0
+        x = (width - pen.textlength(left, font=font)) / 2 if middle else _MARGIN
+        runs = [(x, left)]
+        if right is not None:
+            runs.append((width - _MARGIN - pen.textlength(right, font=font), right))
+        for at, text in runs:
+            pen.text((at, y), text, font=font, fill=0)
+            boxes.append(Box(*map(float, pen.textbbox((at, y), text, font=font)), text=text))
+        y += size
+        if row in _RULES_AFTER:
+            pen.line((_MARGIN, y + 26, width - _MARGIN, y + 26), fill=90, width=2)
+    return paper, boxes
+
+
+def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -> Image.Image:
+    """Lay the slip on a table, turn it, and add what a camera adds: soft edges, uneven light, noise."""
+    import numpy as np
+    from PIL import Image, ImageFilter
+
+    width, height = _SIZE
+    tone = np.array([250, 246, 236]) + random.integers(-4, 3, 3)
+    corner = ((width - _PAPER[0]) // 2, (height - _PAPER[1]) // 2)
+    ink = Image.new("L", _SIZE, 255)
+    ink.paste(paper, corner)
+    slip = Image.new("L", _SIZE, 0)
+    slip.paste(255, (*corner, corner[0] + _PAPER[0], corner[1] + _PAPER[1]))
+    ink, slip = (
+        layer.rotate(-math.degrees(angle), Image.Resampling.BICUBIC, fillcolor=fill)
+        for layer, fill in ((ink, 255), (slip, 0))
+    )
+    shadow = np.asarray(slip.filter(ImageFilter.GaussianBlur(14)), float)[..., None] / 255
+    grain = random.normal(0, 1, (height, 1, 1)).cumsum(0)  # the table's long fibres
+    table = np.array([92, 70, 54]) + 1.2 * (grain - grain.mean()) * np.ones((1, width, 1))
+    table = table.clip(40, 130) * (1 - 0.45 * shadow)
+    cover = np.asarray(slip.filter(ImageFilter.GaussianBlur(0.7)), float)[..., None] / 255
+    written = np.asarray(ink.filter(ImageFilter.GaussianBlur(0.6)), float)[..., None] / 255
+    sheet = written * tone + (1 - written) * np.array(_INK)
+    down, across = np.mgrid[0:height, 0:width]
+    light = (1.02 - 0.10 * down / height - 0.05 * across / width)[..., None]
+    photo: Any = (cover * sheet + (1 - cover) * table) * light + random.normal(0, 3.0, (height, width, 1))
+    return Image.fromarray(photo.clip(0, 255).astype(np.uint8))
+
+
+def _turned(box: Box, angle: float) -> Box:
+    """Move a box from the upright slip to the turned one in the photograph: the box around its turned corners."""
+    dx, dy = (_SIZE[0] - _PAPER[0]) // 2, (_SIZE[1] - _PAPER[1]) // 2
+    cx, cy = _SIZE[0] / 2, _SIZE[1] / 2
+    xs, ys = [], []
+    for x, y in ((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)):
+        right, down = x + dx - cx, y + dy - cy
+        xs.append(cx + right * math.cos(angle) - down * math.sin(angle))
+        ys.append(cy + right * math.sin(angle) + down * math.cos(angle))
+    return Box(min(xs), min(ys), max(xs), max(ys), text=box.text)

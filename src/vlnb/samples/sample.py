@@ -1,0 +1,32 @@
+"""A sample and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vlnb.images import Picture
+from vlnb.regions import Box
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is on a sample: its lines of text, a box around each run of text, and the fields a person would ask for.
+
+    Boxes are tight and in pixels of the sample's picture.
+    """
+
+    lines: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    fields: Mapping[str, Box]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture and what is known to be on it."""
+
+    picture: Picture
+    truth: Truth
+
+    def _repr_html_(self) -> str:
+        return self.picture._repr_html_()  # noqa: SLF001

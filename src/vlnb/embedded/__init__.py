@@ -6,8 +6,6 @@ says. Usage counts image tokens by Qwen2.5-VL's own rule, and text tokens by an 
 
 from __future__ import annotations
 
-from vlnb.embedded.server import Running, start
-
-MODEL = "vlnb-embedded-ocr"
+from vlnb.embedded.server import MODEL, Running, start
 
 __all__ = ["MODEL", "Running", "start"]

@@ -20,7 +20,8 @@ from starlette.routing import Route
 
 from vlnb.embedded.queue import Full, Queue
 from vlnb.embedded.reader import Reader, Stopped
-from vlnb.embedded.request import MODEL, Chat, Refused, decode, parse, pieces
+from vlnb.embedded.request import Chat, Refused, decode, parse, pieces
+from vlnb.embedded.server import MODEL
 from vlnb.embedded.skills import answer
 
 MAX_BODY_BYTES = 48_000_000
@@ -152,7 +153,7 @@ class _Engine:
     async def _work(self, chat: Chat, out: asyncio.Queue[Any]) -> None:
         """Wait for the reader and run it in a thread; when cancelled, free the place once the thread has stopped."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done = asyncio.Event()
         stop = threading.Event()
 
         def send(item: object) -> None:
@@ -172,16 +173,16 @@ class _Engine:
                 send(error)
             finally:
                 with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(done.set_result, None)
+                    loop.call_soon_threadsafe(done.set)
 
         try:
             async with self._queue.turn():
                 threading.Thread(target=read, name="vlnb-read", daemon=True).start()
                 try:
-                    await asyncio.shield(done)
+                    await done.wait()
                 except asyncio.CancelledError:
                     stop.set()
-                    await done
+                    await done.wait()
                     raise
         except Full as error:
             out.put_nowait(error)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
+from vlnb.embedded.server import MODEL
 from vlnb.errors import BadInput, VlnbError
 
-MODEL = "vlnb-embedded-ocr"
 MAX_PICTURE_PIXELS = 50_000_000
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 

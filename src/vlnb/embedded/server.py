@@ -14,6 +14,7 @@ from vlnb.errors import BadInput, LaunchFailed
 if TYPE_CHECKING:
     import uvicorn
 
+MODEL = "vlnb-embedded-ocr"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _running: Running | None = None

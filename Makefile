@@ -1,0 +1,39 @@
+# The workbook's commands. Each works as the first one in a fresh clone; set-up is done once.
+PY := .venv/bin/python
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+
+help:  ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+lab: .venv/lab.done  ## open the workbook in JupyterLab, with the embedded engine behind it
+	@$(PY) scripts/lab.py
+
+test: lint  ## check the code, run all tests, and every notebook
+	@$(PY) -m pytest
+	@$(PY) -m pytest --nbmake --nbmake-timeout=240 -p no:hypothesispytest $(NOTEBOOKS)
+
+lint: .venv/dev.done  ## check style, types, and that notebooks are clean
+	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
+	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS)
+
+run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
+	@mkdir -p build
+	@PLOTLY_RENDERER=plotly_mimetype+notebook $(PY) -m nbconvert --log-level=WARN --to html --execute --output-dir build $(NOTEBOOKS)
+	@ls build/*.html
+
+bench: .venv/dev.done  ## measure, and print the tables
+	@for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+
+requirements: .venv/dev.done  ## compile both requirements files anew from pyproject.toml
+	@sh scripts/requirements.sh
+
+clean:  ## remove the environment and everything that was made
+	@rm -rf .venv build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/lab.done: requirements.txt pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh requirements.txt && touch $@
+
+.venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
+
+.PHONY: help lab test lint run bench requirements clean

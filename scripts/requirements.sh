@@ -1,0 +1,10 @@
+#!/bin/sh
+# Compile the locked requirements from the ranges in pyproject.toml: for every platform, without addresses.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links "$@"
+}
+compile pyproject.toml -o requirements.txt
+compile pyproject.toml --extra dev --constraint requirements.txt -o requirements-dev.txt

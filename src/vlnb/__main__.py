@@ -1,0 +1,7 @@
+"""`python -m vlnb` is `vlnb`."""
+
+import sys
+
+from vlnb.cli import main
+
+sys.exit(main())

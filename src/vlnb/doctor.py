@@ -1,0 +1,80 @@
+"""What a person wants to know when something does not work: which server would answer, and what is missing here."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from vlnb import __version__
+from vlnb.endpoint.resolve import models, resolve
+from vlnb.errors import VlnbError
+
+_PYTHON = (3, 11)
+# What each package is for: said when it is missing.
+_PACKAGES = {
+    "openai": "talking to a server",
+    "httpx2": "fetching pictures by address",
+    "pillow": "reading pictures",
+    "pi-heif": "reading HEIC photos",
+    "pypdfium2": "reading PDF pages",
+    "rapidocr": "the embedded engine",
+    "onnxruntime": "the embedded engine",
+    "opencv-python-headless": "the embedded engine",
+    "starlette": "the embedded engine",
+    "uvicorn": "the embedded engine",
+    "rapidfuzz": "the embedded engine",
+    "jupyterlab": "the notebooks",
+    "ipywidgets": "the notebooks",
+    "pandas": "the notebooks",
+    "plotly": "the notebooks",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what it is, whether it is as it should be, and what was found."""
+
+    name: str
+    ok: bool
+    found: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{'ok     ' if self.ok else 'PROBLEM'}  {self.name}: {self.found}"
+
+
+def examine() -> list[Finding]:
+    """Look at the server that would answer, this Python, and the packages. Starts nothing and changes nothing."""
+    return [_server(), _python(), *_packages()]
+
+
+def _server() -> Finding:
+    try:
+        candidate = resolve()
+        if candidate is None:
+            return Finding("server", True, "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)")
+        names = models(candidate)
+    except VlnbError as error:
+        return Finding("server", False, str(error))
+    return Finding("server", True, f"{candidate.base_url} (from {candidate.origin}) answers, with {', '.join(names)}")
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}"
+    return Finding("vlnb", sys.version_info >= _PYTHON, f"{__version__}, Python {found}")
+
+
+def _packages() -> list[Finding]:
+    found, missing = [], []
+    for name, purpose in _PACKAGES.items():
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(Finding(name, False, f"missing; it is needed for {purpose}. Run `make lab`, or `pip install {name}`."))
+    return [Finding("packages", not missing, ", ".join(found)), *missing]

@@ -1,0 +1,142 @@
+"""What went wrong between us and a server, as a sentence that names the server and the next step."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
+
+if TYPE_CHECKING:
+    import httpx2
+
+# A server that is starting, full or being restarted says one of these; the others are faults.
+_BUSY = {502, 503, 504}
+_MESSAGE_CHARS = 400
+
+
+def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServer:
+    """Return the sentence for a connection that did not come about, or broke before any answer."""
+    cause = _root(error)
+    reason = str(cause) or type(cause).__name__
+    if "refused" in reason.lower() or "all connection attempts failed" in reason.lower():
+        what = f"Nothing answers at {server}: the connection was refused. Is the server running, and is the port right?"
+    elif re.search(r"name or service|nodename|getaddrinfo|name resolution|no address", reason, re.IGNORECASE):
+        what = f"The host of {server} is not known. Check the address for a typo."
+    elif "ssl" in reason.lower() or "certificate" in reason.lower():
+        what = f"No secure connection to {server} ({reason}). Does it speak http rather than https?"
+    elif "disconnected" in reason.lower() or "reset" in reason.lower() or "protocol" in type(cause).__name__.lower():
+        what = f"{server} closed the connection without an answer ({reason}). It may have died, or may not speak HTTP."
+    else:
+        what = f"{server} cannot be reached ({reason})."
+    return NoServer(f"{what}{hint and ' ' + hint}")
+
+
+def too_slow(server: str, *, partial: str, first_token_s: float, total_s: float) -> VlnbError:
+    """Return the sentence for an answer that did not begin, or did not end, in its time."""
+    if partial:
+        return BadAnswer(
+            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters that came are kept"
+            " in this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
+            partial=partial,
+        )
+    return NoServer(
+        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading, full, or the pictures large:"
+        " look at its log, or pass a larger first_token_s."
+    )
+
+
+def cut(server: str, partial: str, why: str) -> VlnbError:
+    """Return the sentence for a stream that broke off."""
+    if not partial:
+        return BadAnswer(
+            f"{server} answered, but sent no text ({why}). Is it an OpenAI-compatible server? Look at its log."
+        )
+    return BadAnswer(
+        f"{server} broke off in the middle of its answer ({why}); the {len(partial)} characters that came are kept in"
+        " this error's .partial. Look at its log, then ask again.",
+        partial=partial,
+    )
+
+
+def refused(server: str, status: int, body: Any, *, model: str, secret: str = "", retry_after: str | None = None) -> ServerRefused:  # noqa: ANN401, E501
+    """Return the sentence for an HTTP error; `secret` is taken out of what the server said."""
+    said = _said(body, secret)
+    quoted = f' It says: "{said}"' if said else ""
+    if status in {401, 403}:
+        what = f"{server} refused the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it knows.{quoted}"
+    elif status == 404:  # noqa: PLR2004
+        which = f"does not know the model {model!r}, or " if model else ""
+        what = f"{server} {which}is no OpenAI-compatible server (404): check the port, and that the address ends in /v1.{quoted}"
+    elif status == 413:  # noqa: PLR2004
+        what = f"{server} found the request too large (413): send smaller or fewer pictures.{quoted}"
+    elif status == 429:  # noqa: PLR2004
+        wait = f"in {retry_after} s" if retry_after else "in a moment"
+        what = f"{server} has too much to do (429): try again {wait}, or send fewer requests at once.{quoted}"
+    elif status in _BUSY:
+        what = f"{server} is not ready ({status}): it may still be loading its model, or be restarting. Wait, then ask again.{quoted}"
+    elif status < 500:  # noqa: PLR2004
+        what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
+    else:
+        what = f"{server} failed on this request ({status}). Its log says why; other requests may work.{quoted}"
+    return ServerRefused(what, status=status, retry_after_s=_seconds(retry_after))
+
+
+def explain_response(server: str, response: httpx2.Response, *, model: str = "", secret: str = "") -> ServerRefused:
+    """Return the sentence for a plain HTTP response that is no success."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = response.text
+    return refused(server, response.status_code, body, model=model, secret=secret, retry_after=response.headers.get("retry-after"))
+
+
+def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
+    """Return the sentence for anything that openai or its transport raises while an answer is asked for or read."""
+    import httpx2
+    import openai
+
+    if isinstance(error, VlnbError):
+        return error
+    if isinstance(error, openai.APIStatusError):
+        retry_after = error.response.headers.get("retry-after")
+        body = error.body if error.body is not None else error.response.text
+        return refused(server, error.status_code, body, model=model, secret=secret, retry_after=retry_after)
+    if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
+        return cut(server, partial, _why(error)) if partial else unreachable(server, error)
+    if isinstance(error, openai.APIError):  # an error event in the middle of a stream
+        return cut(server, partial, _said(error.body or error.message, secret))
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return cut(server, partial, "a piece of it is not valid JSON")
+    return cut(server, partial, f"{type(error).__name__}: {error}"[:_MESSAGE_CHARS])
+
+
+def _why(error: BaseException) -> str:
+    cause = _root(error)
+    return str(cause) or type(cause).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None and cause is not error:
+        error = cause
+    return error
+
+
+def _said(body: Any, secret: str) -> str:  # noqa: ANN401
+    """Return the server's own words, from the shapes that OpenAI-compatible servers use, on one line and without key."""
+    for _ in range(3):
+        if isinstance(body, dict):
+            body = body.get("error") or body.get("message") or body.get("detail") or ""
+    text = " ".join(str(body or "").split())
+    text = re.sub(r"<[^>]+>", " ", text) if text.startswith("<") else text
+    if secret and len(secret) > 5:  # noqa: PLR2004 - "EMPTY" is no secret
+        text = text.replace(secret, "…")
+    return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,107 @@
+"""An answer, with what it cost and how long it took; it shows itself in a notebook and in a terminal."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vlnb.images import Picture
+    from vlnb.regions import Box
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the server counted them; `image_tokens` where it tells the pictures' share of the prompt."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    image_tokens: int | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and answer together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __str__(self) -> str:
+        if self.image_tokens is None:
+            prompt = f"{self.prompt_tokens:,} in"
+        else:
+            prompt = f"{self.image_tokens:,} picture + {self.prompt_tokens - self.image_tokens:,} text in"
+        return f"{prompt}, {self.completion_tokens:,} out"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    `ttft_s` is the time from sending to the first text, `latency_s` to the last, both in seconds. `finish_reason` is
+    "stop" when the model ended by itself, "length" when `max_tokens` cut it. `usage` is None where a server counts none.
+    """
+
+    text: str
+    model: str
+    server: str
+    finish_reason: str
+    ttft_s: float
+    latency_s: float
+    usage: Usage | None = None
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    seen_sizes: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+
+    @cached_property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes that the answer names, in pixels of the original picture; none where several pictures were sent."""
+        if len(self.pictures) != 1:
+            return ()
+        from vlnb.regions import boxes_in
+
+        return tuple(boxes_in(self.text, seen=self.seen_sizes[0], original=self.pictures[0].size))
+
+    @property
+    def summary(self) -> str:
+        """One line: model, tokens, first token, total; and a word where the answer was cut."""
+        tokens = str(self.usage) if self.usage else "not counted by this server"
+        cut = " · cut at max_tokens: raise it for the rest" if self.finish_reason == "length" else ""
+        return f"{self.model} · tokens: {tokens} · first token {self.ttft_s:.2f} s · total {self.latency_s:.2f} s{cut}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the pictures, ready for JSON."""
+        usage = asdict(self.usage) | {"total_tokens": self.usage.total_tokens} if self.usage else None
+        return {
+            "text": self.text,
+            "model": self.model,
+            "server": self.server,
+            "finish_reason": self.finish_reason,
+            "ttft_s": round(self.ttft_s, 4),
+            "latency_s": round(self.latency_s, 4),
+            "usage": usage,
+            "boxes": [asdict(box) for box in self.boxes],
+        }
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+        return {"text/plain": f"{self.text}\n\n{self.summary}", "text/html": self._html()}
+
+    def _html(self) -> str:
+        """Return the answer at the left, the picture with the boxes it names at the right, the summary below."""
+        answer = text_html(self.text)
+        if self.boxes:
+            from vlnb.draw import overlay
+            from vlnb.images.picture import to_html
+
+            shown = to_html(overlay(self.pictures[0], self.boxes))
+            answer = (
+                '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start">'
+                f'<div style="flex:1 1 300px">{answer}</div><div style="flex:1 1 300px;max-width:480px">{shown}</div></div>'
+            )
+        return f"{answer}<div><small>{html.escape(self.summary)}</small></div>"
+
+
+def text_html(text: str) -> str:
+    """Return a model's words as HTML that shows them and runs nothing: line breaks and spaces kept, markup escaped."""
+    return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{html.escape(text)}</div>'

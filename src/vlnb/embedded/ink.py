@@ -6,7 +6,7 @@ words set in capitals ("CINNAMONSUGAR"); the ink still shows the gap.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 MIN_CONTRAST = 24  # of 255: less is paper, noise, or sky
 _INK = 0.4  # of the contrast: where ink begins, halfway up a soft edge
-_WORD_GAP = 0.27  # of the height of the ink: a gap between words …
-_WORD_GAP_TIMES = 2.0  # … that is also this many times the usual gap between letters
+_WORD_GAP = 0.4  # of the height of the ink: a gap between words …
+_WORD_GAP_TIMES = 1.8  # … that is also this many times the usual gap between letters
+_LIKE_KNOWN = 0.75  # … and at least this share of the narrowest space that was read on the line
 
 
 def segment(bgr: Array, quad: Array, crop: Array, text: str, score: float, at: list[float]) -> Segment:
@@ -28,7 +29,7 @@ def segment(bgr: Array, quad: Array, crop: Array, text: str, score: float, at: l
 
     `at` are the centres of its letters, in pixels of the crop, spaces left out.
     """
-    text, at = mend_spaces(crop, text, at)
+    text = mend_spaces(crop, text, at)
     box = tight(bgr, _rect(quad, bgr.shape))
     return Segment(text, score, box, _words(bgr, box, crop, text, at))
 
@@ -74,38 +75,50 @@ def tight(bgr: Array, box: Rect) -> Rect:
     )  # fmt: skip
 
 
-def mend_spaces(crop: Array, text: str, at: list[float]) -> tuple[str, list[float]]:
+def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
     """Put a space where the ink has a gap as wide as one between words, and the text has none.
 
-    Never inside numbers. Returns the text and the centres of its letters, unchanged where the two do not fit together.
+    `at` are the centres of the letters. Never inside numbers; in doubt the text stays as it is. What this cannot mend
+    is a gap no wider than those between letters (very narrow or widely spaced type).
     """
     letters = [char for char in text if not char.isspace()]
     if len(letters) != len(at) or len(letters) < 3:  # noqa: PLR2004
-        return text, at
+        return text
     where = mask(crop)
     rows = where.any(axis=1).nonzero()[0]
     if not len(rows):
-        return text, at
+        return text
     gaps = _gaps(where.any(axis=0))
-    between = [max((g[1] - g[0] for g in gaps if a < (g[0] + g[1]) / 2 < b), default=0) for a, b in pairwise(at)]
-    wide = max(_WORD_GAP * (rows[-1] - rows[0] + 1), _WORD_GAP_TIMES * median(between))
-    mended, seen = [], 0
-    for position, char in enumerate(text):
-        mended.append(char)
-        if char.isspace():
-            continue
-        seen += 1
-        following = text[position + 1 : position + 2]
-        if seen <= len(between) and _may_part(char, following) and between[seen - 1] > wide:
-            mended.append(" ")
-    return "".join(mended), at
+    wide = max(_WORD_GAP * (rows[-1] - rows[0] + 1), _WORD_GAP_TIMES * median([b - a for a, b in gaps] or [0]))
+    # The spaces that were read each own the widest gap near them; what is left over has none in the text.
+    ends = list(accumulate(len(word) for word in text.split()))[:-1]
+    known = []
+    for end in ends:
+        near = [gap for gap in gaps if at[max(0, end - 2)] < (gap[0] + gap[1]) / 2 < at[min(end + 1, len(at) - 1)]]
+        widest = max(near, key=lambda gap: gap[1] - gap[0], default=None)
+        if widest is not None:
+            gaps.remove(widest)
+            known.append(widest[1] - widest[0])
+    if known:
+        wide = max(wide, _LIKE_KNOWN * min(known))
+    missing = set()
+    for left, right in gaps:
+        after = sum(centre < (left + right) / 2 for centre in at)
+        if right - left > wide and 0 < after < len(letters) and after not in ends and _may_part(letters[after - 1], letters[after]):
+            missing.add(after)
+    result, seen = [], 0
+    for char in text:
+        if seen in missing and not char.isspace():
+            result.append(" ")
+            missing.discard(seen)
+        result.append(char)
+        seen += not char.isspace()
+    return "".join(result)
 
 
 def _may_part(left: str, right: str) -> bool:
     """Whether a space between two characters is plausible: between letters, or after a mark before a letter."""
-    if not right or right.isspace() or not right.isalpha():
-        return False
-    return left.isalpha() or left in ",;:!?)"
+    return right.isalpha() and (left.isalpha() or left in ",;:!?)")
 
 
 def _gaps(columns: Array) -> list[tuple[int, int]]:

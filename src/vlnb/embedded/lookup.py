@@ -22,20 +22,27 @@ _DATE = re.compile(
 )
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b(\s?[ap]\.?m\.?)?|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d")
-# What kind of value a question wants: words that ask for it, the pattern of one, and whether the pattern alone is
-# certain enough to answer with where no label is printed.
-_KINDS = (
-    (r"\be-?mail\b", re.compile(r"\S+@\S+\.\w+"), True),
-    (r"\b(website|web ?site|web address|url)\b", re.compile(r"(https?://|www\.)\S+|\b[\w-]+\.(com|org|net|io|de|eu)\b"), True),
-    (r"\b(phone|telephone|fax|mobile)\b", re.compile(r"\+?\d[\d\s()./-]{6,}\d"), True),
-    (r"\b(what time|at what time|time)\b", _TIME, True),
-    (r"\b(date|what day|which day)\b", _DATE, True),
-    (r"\bwhen\b", re.compile(f"{_DATE.pattern}|{_TIME.pattern}", re.IGNORECASE), False),
-    (r"\b(how much|how many|how old|total|amount|price|cost|costs|fee|tax|vat|balance|quantity)\b", _NUMBER, False),
-)  # fmt: skip
+_RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
+_EMAIL = re.compile(r"\S+@\S+\.\w+")
+_SITE = re.compile(r"(https?://|www\.)\S+|\b[\w-]+\.(com|org|net|io|de|eu)\b")
+_PHONE = re.compile(
+    r"(?<!\w)(?<!\d )((\+|\(?0)[\d ()./-]{6,16}\d|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4})(?!\d)"
+)
+# What kind of value a question wants: the words that ask for it, what the value beside a label must look like, and,
+# where its form alone is certain enough, what to answer with when no label is printed.
+_KINDS: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
+    (r"\be-?mail\b", _EMAIL, _EMAIL),
+    (r"\b(website|web ?site|web address|url)\b", _SITE, _SITE),
+    (r"\b(phone|telephone|fax|mobile)\b", re.compile(r"(\d\D{0,2}){6}"), _PHONE),
+    (r"\b(what time|at what time|time)\b", _TIME, _TIME),
+    (r"\b(date|what day|which day)\b", _DATE, _DATE),
+    (r"\bwhen\b", re.compile(f"{_DATE.pattern}|{_TIME.pattern}", re.IGNORECASE), None),
+    (r"\b(how much|how many|how old|total|amount|price|cost|costs|fee|tax|vat|balance|quantity)\b", _NUMBER, None),
+)
 _TITLES = frozenset(
     "shop store merchant company restaurant cafe vendor seller business brand issuer title heading headline".split()
 )
+_FORM = frozenset("invoice receipt bill statement quotation order form ticket pass menu".split())  # kinds, not names
 _BLOCKS = frozenset("address bill billed ship shipped sold deliver delivered recipient sender to".split())
 _REASK = re.compile(r"\b(which|who|what (item|product|article|line|row|one))\b", re.IGNORECASE)
 
@@ -55,25 +62,20 @@ def find(page: Page, question: str) -> Found | None:
     """Return what the question asks for, or None where no label on the page is near enough to it."""
     if reverse := _by_value(page, question):
         return reverse
-    wanted = _quoted(question) or terms(question)
-    kind, certain = _kind(question)
-    answers = [*_by_label(page, wanted, kind, question), *_by_row_and_column(page, wanted)]
+    labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
+    wanted = _quoted(question) or terms(question, labels=labels)
+    kind, certain = next(((fits, sure) for asks, fits, sure in _KINDS if re.search(asks, question, re.IGNORECASE)), (None, None))
+    answers = [*_by_label(page, wanted, kind, question), *_by_row_and_column(page, wanted, kind)]
     best = max(answers, key=lambda found: found.score, default=None)
-    if best and best.score >= _FOUND:
+    issuer = _title(page, wanted)
+    if best and best.score >= _FOUND and not (issuer and best.label in issuer.value):
         return best
-    return (_by_pattern(page, kind) if certain and kind else None) or _title(page, wanted)
+    return (_by_pattern(page, certain) if certain else None) or issuer
 
 
 def _quoted(question: str) -> dict[str, float]:
     quoted = re.findall(r"[\"“”‘'«](.{2,60}?)[\"“”’'»](?:\W|$)", question)
     return dict.fromkeys(words(quoted[0]), 1.0) if quoted else {}
-
-
-def _kind(question: str) -> tuple[re.Pattern[str] | None, bool]:
-    for asks, pattern, certain in _KINDS:
-        if re.search(asks, question, re.IGNORECASE):
-            return pattern, certain
-    return None, False
 
 
 def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None, question: str) -> Iterator[Found]:
@@ -90,6 +92,10 @@ def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None
             sides = [("right of", right), ("below", below)]
             places += [(where, found) for where, found in (sides[::-1] if header else sides) if found]
             fit = [place for place in places if kind and kind.search(place[1].text)]
+            if kind is _NUMBER and "%" not in question:  # "VAT 25%  131.75": the amount is wanted, not the rate
+                fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
+            if kind and not fit:
+                fit = [("in the row of", s) for s in line.segments if s is not segment and kind.search(s.text)]
             for where, value in (fit or places)[:1]:
                 score = 0.75 * recall + 0.25 * precision
                 if kind and not fit:
@@ -100,6 +106,8 @@ def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None
 def _split(segment: Segment, wanted: dict[str, float]) -> tuple[str, Segment | None]:
     """Part "Invoice No: 4711", "TOTAL 17,000" or "Gate B12" into (label, value)."""
     split = segment.words
+    if segment.text.endswith((":", "：")):
+        return segment.text, None
     cut = next((i + 1 for i, word in enumerate(split) if word.text.endswith((":", "：")) and i + 1 < len(split)), 0)
     if not cut and ":" in segment.text.strip(":") and not _TIME.search(segment.text):
         label, _, value = segment.text.partition(":")
@@ -122,7 +130,7 @@ def _part(segment: Segment, start: int) -> Segment:
 def _right(line: Line, column: int, kind: re.Pattern[str] | None, question: str) -> Segment | None:
     """Return the value to the right: the next segment, or among several numbers in a row of a table the last."""
     following = line.segments[column + 1 :]
-    if not following:
+    if not following or re.search(r":(\s|$)", following[0].text):  # another label with its own value
         return None
     run = []
     for segment in following:
@@ -148,7 +156,7 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
             block.append(near[0])
         elif block or any(s.box[1] - bottom > 4 * height for s in line.segments):
             break
-        if block and not _BLOCKS & set(words(question)):
+        if block and (not _BLOCKS & set(words(question)) or re.search(r"\bwho\b", question, re.IGNORECASE)):
             return block[0]
     block = block[:5]
     if not block:
@@ -176,7 +184,7 @@ def _stacked(labels: tuple[Segment, ...], values: tuple[Segment, ...]) -> bool:
     return _NUMBER.search(under[0][0].text) is not None or all(sizes)
 
 
-def _by_row_and_column(page: Page, wanted: dict[str, float]) -> Iterator[Found]:
+def _by_row_and_column(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None) -> Iterator[Found]:
     """Yield the cells of tables whose row and column together are what was asked for."""
     scored = [(row, s, match(wanted, s.text)) for row, line in enumerate(page.lines) for s in line.segments]
     scored = [(row, s, m) for row, s, m in scored if m[0]]
@@ -187,7 +195,7 @@ def _by_row_and_column(page: Page, wanted: dict[str, float]) -> Iterator[Found]:
             recall, _ = match(wanted, f"{header.text} {label.text}")
             cells = [s for s in page.lines[row].segments if s is not label and _shared(s.box, header.box) > 0]
             gain = recall - max(match(wanted, header.text)[0], match(wanted, label.text)[0])
-            if cells and gain > 0.2:  # noqa: PLR2004
+            if cells and gain > 0.1 and not (kind and not kind.search(cells[0].text)):  # noqa: PLR2004
                 score = 0.75 * recall + 0.25 * (column_precision + row_precision) / 2
                 name = f"{label.text} / {header.text}"
                 yield Found(cells[0].text, cells[0].box, name, "in the row and column of", score)
@@ -217,12 +225,12 @@ def _title(page: Page, wanted: dict[str, float]) -> Found | None:
     """Answer who issued the page, or what it is called: the largest line of its upper half."""
     if not _TITLES & set(wanted):
         return None
-    upper = [line for line in page.lines if line.segments[0].box[1] < page.size[1] / 2]
+    upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not _FORM & set(words(s.text))]
     if not upper:
         return None
-    tallest = max(line.height for line in upper)
-    line = next(line for line in upper if line.height >= 0.85 * tallest)  # noqa: PLR2004
-    return Found(line.text, _around([s.box for s in line.segments]), "", "as the largest line at the top", 0.5)
+    tallest = max(s.box[3] - s.box[1] for s in upper)
+    first = next(s for s in upper if s.box[3] - s.box[1] >= 0.85 * tallest)  # noqa: PLR2004
+    return Found(first.text, first.box, "", "as the largest words at the top", 0.5)
 
 
 def _shared(a: Rect, b: Rect) -> int:

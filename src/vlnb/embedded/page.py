@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 Rect = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels of the picture that was read."""
 
-APART = "    "  # between things on one line that do not belong to one phrase: a label and its value, two cells
+APART = "    "  # between segments of one line: a label and its value, two cells of a table
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,10 @@ class Line:
 
     segments: tuple[Segment, ...]
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The line as a person would type it, with what is apart kept apart by four spaces."""
-        parts = [self.segments[0].text]
-        for left, right in zip(self.segments, self.segments[1:], strict=False):
-            height = min(left.box[3] - left.box[1], right.box[3] - right.box[1])
-            parts += [APART if right.box[0] - left.box[2] > height else " ", right.text]
-        return "".join(parts)
+        return APART.join(segment.text for segment in self.segments)
 
     @property
     def height(self) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TILE_PX = 1600  # side of a tile, in pixels of the picture
 OVERLAP_PX = 96  # more than a line of text is high, so that each line is whole in one tile
 DETECT_PX = 960  # a tile is brought to this side before text is looked for
+WORD_GAP = 0.8  # of the height of the text: a wider gap parts a label from its value, or two columns
 MIN_SCORE = 0.5  # below it, what was recognised is noise more often than text
 
 
@@ -63,7 +64,7 @@ class Reader:
                     raise Stopped
                 segments = self._recognise(bgr, [quads[i] for i in row])
                 if segments:
-                    yield Line(tuple(segments))
+                    yield Line(tuple(together(segments)))
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
@@ -109,6 +110,21 @@ class Reader:
             if text.strip() and score >= MIN_SCORE:
                 segments.append(ink.segment(bgr, quad, crop, text.strip(), score, ink.centres(chars, crop.shape[1])))
         return segments
+
+
+def together(segments: Sequence[Segment]) -> list[Segment]:
+    """Join neighbours on a line that stand no further apart than words do: the detector cuts some phrases in two."""
+    joined = list(segments[:1])
+    for right in segments[1:]:
+        left = joined[-1]
+        height = min(left.box[3] - left.box[1], right.box[3] - right.box[1])
+        if right.box[0] - left.box[2] >= WORD_GAP * height:
+            joined.append(right)
+            continue
+        box = (left.box[0], min(left.box[1], right.box[1]), right.box[2], max(left.box[3], right.box[3]))
+        text, score = f"{left.text} {right.text}", min(left.score, right.score)
+        joined[-1] = Segment(text, score, box, left.words + right.words)
+    return joined
 
 
 def tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:

@@ -9,7 +9,7 @@ from rapidfuzz import fuzz
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|#")
 _STOP = frozenset(
-    "a about all am an and any are as at be been by can could did do does find for from gave get give had has have here"
+    "a about all am an and any are as at be been by can could did do does find for from gave get give go goes going had has have here"
     " how i if image in into is it its know like list locate long look many me much my of off on only or our out photo"
     " picture please printed read s say says see shall should show shown stand stands state stated tell than that the"
     " their them then there these they this to up us was we were what whats when where which who whom whose will with"
@@ -17,10 +17,13 @@ _STOP = frozenset(
 )
 # Words that say little about which label is meant: they count, but not for much.
 _VAGUE = frozenset(
-    "amount bill card charge charged cost costs customer document figure form invoice label name number order page paid"
-    " pay price receipt screen sign slip spent ticket value".split()
+    "amount arrive arrives begin begins bill card charge charged cost costs customer depart departs document ends figure form invoice label leave leaves name number order page paid"
+    " pay price receipt screen sign slip spent start starts ticket value".split()
 )
 _VAGUE_WEIGHT = 0.4
+_LABEL_WEIGHT = 1.5
+_FIRST_BONUS = 0.2
+_NAME_BONUS = 0.5
 # Different words for one thing, as forms and receipts print them.
 _SYNONYMS = (
     {"number", "no", "nr", "num", "#", "id"},
@@ -37,7 +40,12 @@ _SYNONYMS = (
     {"expires", "expiry", "exp", "expire", "expiration"},
     {"birth", "dob", "born"},
     {"open", "opens", "opening", "hours"},
-    {"from", "sender"},
+    {"from", "sender", "sent", "sends"},
+    {"recipient", "receiver", "ship", "shipping", "shipped", "deliver", "delivery", "delivered"},
+    {"win", "wins", "won"},
+    {"lose", "loses", "lost"},
+    {"pay", "paid", "payment", "payments"},
+    {"buy", "bought", "purchase", "purchased"},
     {"reference", "ref"},
     {"temperature", "temp"},
     {"maximum", "max"},
@@ -52,17 +60,32 @@ def words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def terms(question: str) -> dict[str, float]:
-    """Return the words that say what a question is about, each with its weight; all its words where none does."""
+def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, float]:
+    """Return the words that say what a question is about, each with its weight.
+
+    A small word counts too where it is a whole label of the page (`labels`): "Where does it go to?" and TO.
+    """
     every = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
-    chosen = [word for word in every if word not in _STOP]
-    return {word: _VAGUE_WEIGHT if word in _VAGUE else 1.0 for word in chosen}
+    chosen = {word: _weight(word) for word in every if word not in _STOP or word in labels}
+    for name in re.findall(r"(?<=\w )[A-Z][\w-]+", question):  # names of people and places tell most
+        if name.lower() in chosen:
+            chosen[name.lower()] += _NAME_BONUS
+    first = next((word for word, weight in chosen.items() if weight >= 1), None)
+    if first and len(chosen) > 1:
+        chosen[first] += _FIRST_BONUS  # "the status of the train": what is asked for is named first
+    return chosen
+
+
+def _weight(word: str) -> float:
+    if word in _STOP:
+        return _LABEL_WEIGHT
+    return _VAGUE_WEIGHT if word in _VAGUE else 1.0
 
 
 @lru_cache(maxsize=20_000)
 def alike(a: str, b: str) -> float:
-    """Return how surely two words mean the same: 1 equal, 0.9 a synonym, less a misread letter, else 0."""
-    if a == b or a.removesuffix("s") == b.removesuffix("s"):
+    """Return how surely two words mean the same: 1 equal but for their ending, 0.9 a synonym, less misread, else 0."""
+    if a == b or _stem(a) == _stem(b):
         return 1.0
     if any(a in group and b in group for group in _SYNONYMS):
         return 0.9
@@ -72,6 +95,13 @@ def alike(a: str, b: str) -> float:
     return ratio / 100 if ratio >= _ALIKE else 0.0
 
 
+def _stem(word: str) -> str:
+    for ending in ("ing", "ed", "es", "s"):
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word.removesuffix(ending).removesuffix("e")
+    return word.removesuffix("e") if len(word) > 3 else word  # noqa: PLR2004
+
+
 def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
     """Return (recall, precision), 0 to 1: how much of the question is in the label, and of the label in the question."""
     printed = words(label)
@@ -79,7 +109,8 @@ def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
         return 0.0, 0.0
     best = {term: max(alike(term, word) for word in printed) for term in wanted}
     recall = sum(weight * best[term] for term, weight in wanted.items()) / sum(wanted.values())
-    said = [max(alike(term, word) for term in wanted) for word in printed]
+    telling = [word for word in printed if word not in _STOP or word in wanted] or printed
+    said = [max(alike(term, word) for term in wanted) for word in telling]
     joined = fuzz.ratio("".join(wanted), "".join(printed)) / 100  # a label whose spaces were not read
     if joined * 100 > _ALIKE + 6:
         return max(recall, joined), max(joined, sum(said) / len(said))

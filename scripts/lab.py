@@ -37,7 +37,9 @@ def main() -> int:
             lab.terminate()
             return 1
         print(f"{url}\n(Ctrl-C stops it; a second `make lab` takes another port)", flush=True)
-        if not os.environ.get("CI") and (sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if not os.environ.get("CI") and (
+            sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        ):
             webbrowser.open(url)
         return lab.wait()
     except KeyboardInterrupt:

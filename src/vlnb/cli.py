@@ -50,22 +50,32 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     ask = commands.add_parser("ask", help="ask a question about pictures", allow_abbrev=False)
-    ask.add_argument("pictures", nargs="+", metavar="PICTURE", help="path or address of a picture or PDF; - for standard input")
+    ask.add_argument(
+        "pictures", nargs="+", metavar="PICTURE", help="path or address of a picture or PDF; - for standard input"
+    )
     ask.add_argument("question", help='such as "What is the grand total?"')
     ask.add_argument("--json", action="store_true", help="print the whole reply as one JSON object")
     ask.add_argument("--url", metavar="URL", help="the server to ask (instead of VLNB_BASE_URL)")
     ask.add_argument("--model", metavar="NAME", help="the model to ask (instead of VLNB_MODEL)")
     ask.add_argument("--max-tokens", type=_positive, default=2048, metavar="N", help="longest answer, in tokens (2048)")
     ask.add_argument("--page", type=_positive, default=1, metavar="N", help="page of a PDF (1)")
-    ask.add_argument("--timeout", type=_seconds, default=600.0, metavar="S", help="longest wait for the answer, in seconds (600)")
+    ask.add_argument(
+        "--timeout", type=_seconds, default=600.0, metavar="S", help="longest wait for the answer, in seconds (600)"
+    )
     ask.set_defaults(command=_ask)
 
     serve = commands.add_parser("serve", help="run the embedded engine as a server", allow_abbrev=False)
-    serve.add_argument("--port", type=_port, default=30000, metavar="P", help="port to listen on; 0 takes a free one (30000)")
-    serve.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on; others need VLNB_API_KEY (127.0.0.1)")
+    serve.add_argument(
+        "--port", type=_port, default=30000, metavar="P", help="port to listen on; 0 takes a free one (30000)"
+    )
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="address to listen on; others need VLNB_API_KEY (127.0.0.1)"
+    )
     serve.set_defaults(command=_serve)
 
-    doctor = commands.add_parser("doctor", help="which server would answer, and what is missing here", allow_abbrev=False)
+    doctor = commands.add_parser(
+        "doctor", help="which server would answer, and what is missing here", allow_abbrev=False
+    )
     doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
     doctor.set_defaults(command=_doctor)
     return parser

@@ -58,7 +58,9 @@ def _server() -> Finding:
     try:
         candidate = resolve()
         if candidate is None:
-            return Finding("server", True, "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)")
+            return Finding(
+                "server", True, "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
+            )
         names = models(candidate)
     except VlnbError as error:
         return Finding("server", False, str(error))
@@ -76,5 +78,7 @@ def _packages() -> list[Finding]:
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            missing.append(Finding(name, False, f"missing; it is needed for {purpose}. Run `make lab`, or `pip install {name}`."))
+            missing.append(
+                Finding(name, False, f"missing; it is needed for {purpose}. Run `make lab`, or `pip install {name}`.")
+            )
     return [Finding("packages", not missing, ", ".join(found)), *missing]

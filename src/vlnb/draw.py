@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlnb.regions import Box
-
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
 
     from vlnb.images import Picture
+    from vlnb.regions import Box
 
 # Okabe and Ito's colours, which colour-blind people tell apart; their yellow is left out, too faint for a thin line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

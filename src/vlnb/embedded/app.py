@@ -36,7 +36,9 @@ def create_app(*, api_key: str | None = None, reader: Reader | None = None) -> S
         async def guard(request: Request) -> Response:
             given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
             if api_key and not hmac.compare_digest(given.encode(), api_key.encode()):
-                return _error("The API key is missing or wrong: send it as 'Authorization: Bearer …'.", 401, "invalid_api_key")
+                return _error(
+                    "The API key is missing or wrong: send it as 'Authorization: Bearer …'.", 401, "invalid_api_key"
+                )
             return await endpoint(request)
 
         return guard
@@ -76,7 +78,11 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 
 async def _broken(_: Request, error: Exception) -> Response:
-    return _error(f"The embedded engine failed on this request ({type(error).__name__}: {error}). It goes on serving.", 500, "internal_error")
+    return _error(
+        f"The embedded engine failed on this request ({type(error).__name__}: {error}). It goes on serving.",
+        500,
+        "internal_error",
+    )
 
 
 def _error(message: str, status: int, code: str | None, param: str | None = None, **headers: str) -> Response:

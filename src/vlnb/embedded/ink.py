@@ -49,7 +49,8 @@ def mask(crop: Array) -> Array:
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     difference = np.abs(grey - np.median(rim))
     contrast = float(np.percentile(difference, 99))
-    return difference > max(MIN_CONTRAST, _INK * contrast)
+    ink: Array = difference > max(MIN_CONTRAST, _INK * contrast)
+    return ink
 
 
 def tight(bgr: Array, box: Rect) -> Rect:
@@ -84,11 +85,13 @@ def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
     letters = [char for char in text if not char.isspace()]
     if len(letters) != len(at) or len(letters) < 3:  # noqa: PLR2004
         return text
+    import numpy as np
+
     where = mask(crop)
-    rows = where.any(axis=1).nonzero()[0]
+    rows = np.flatnonzero(where.any(axis=1))
     if not len(rows):
         return text
-    gaps = _gaps(where.any(axis=0))
+    gaps = _gaps(where)
     wide = max(_WORD_GAP * (rows[-1] - rows[0] + 1), _WORD_GAP_TIMES * median([b - a for a, b in gaps] or [0]))
     # The spaces that were read each own the widest gap near them; what is left over has none in the text.
     ends = list(accumulate(len(word) for word in text.split()))[:-1]
@@ -104,7 +107,12 @@ def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
     missing = set()
     for left, right in gaps:
         after = sum(centre < (left + right) / 2 for centre in at)
-        if right - left > wide and 0 < after < len(letters) and after not in ends and _may_part(letters[after - 1], letters[after]):
+        if (
+            right - left > wide
+            and 0 < after < len(letters)
+            and after not in ends
+            and _may_part(letters[after - 1], letters[after])
+        ):
             missing.add(after)
     result, seen = [], 0
     for char in text:
@@ -121,9 +129,11 @@ def _may_part(left: str, right: str) -> bool:
     return right.isalpha() and (left.isalpha() or left in ",;:!?)")
 
 
-def _gaps(columns: Array) -> list[tuple[int, int]]:
+def _gaps(where: Array) -> list[tuple[int, int]]:
     """Return (start, end) of the runs without ink between the first and the last inked column."""
-    inked = columns.nonzero()[0]
+    import numpy as np
+
+    inked = np.flatnonzero(where.any(axis=0))
     return [(int(a) + 1, int(b)) for a, b in pairwise(inked) if b - a > 1]
 
 
@@ -133,7 +143,9 @@ def _words(bgr: Array, box: Rect, crop: Array, text: str, at: list[float]) -> tu
     if len(words) < 2 or letters != len(at) or box[2] - box[0] < box[3] - box[1]:  # noqa: PLR2004
         return (Word(text, box),)
     # From pixels of the crop to the picture: the crop is the dilated box, so both run from edge to edge of the ink.
-    inked = mask(crop).any(axis=0).nonzero()[0]
+    import numpy as np
+
+    inked = np.flatnonzero(mask(crop).any(axis=0))
     if not len(inked):
         return (Word(text, box),)
     scale = (box[2] - box[0]) / max(1, int(inked[-1]) - int(inked[0]) + 1)

@@ -88,7 +88,10 @@ def _rows(members: list[int], boxes: list[_Box]) -> list[list[int]]:
 def _covers(row: list[int], i: int, boxes: list[_Box]) -> bool:
     """Whether box i lies over another of the row: then it is another line, however near."""
     left, _, right, _ = boxes[i]
-    return any(min(right, boxes[j][2]) - max(left, boxes[j][0]) > 0.5 * min(right - left, boxes[j][2] - boxes[j][0]) for j in row)
+    return any(
+        min(right, boxes[j][2]) - max(left, boxes[j][0]) > 0.5 * min(right - left, boxes[j][2] - boxes[j][0])
+        for j in row
+    )
 
 
 def _best_gutter(members: list[int], boxes: list[_Box]) -> float | None:

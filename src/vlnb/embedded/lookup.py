@@ -25,9 +25,7 @@ _NUMBER = re.compile(r"\d")
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _EMAIL = re.compile(r"\S+@\S+\.\w+")
 _SITE = re.compile(r"(https?://|www\.)\S+|\b[\w-]+\.(com|org|net|io|de|eu)\b")
-_PHONE = re.compile(
-    r"(?<!\w)(?<!\d )((\+|\(?0)[\d ()./-]{6,16}\d|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4})(?!\d)"
-)
+_PHONE = re.compile(r"(?<!\w)(?<!\d )((\+|\(?0)[\d ()./-]{6,16}\d|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4})(?!\d)")
 # What kind of value a question wants: the words that ask for it, what the value beside a label must look like, and,
 # where its form alone is certain enough, what to answer with when no label is printed.
 _KINDS: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
@@ -64,7 +62,9 @@ def find(page: Page, question: str) -> Found | None:
         return reverse
     labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
     wanted = _quoted(question) or terms(question, labels=labels)
-    kind, certain = next(((fits, sure) for asks, fits, sure in _KINDS if re.search(asks, question, re.IGNORECASE)), (None, None))
+    kind, certain = next(
+        ((fits, sure) for asks, fits, sure in _KINDS if re.search(asks, question, re.IGNORECASE)), (None, None)
+    )
     answers = [*_by_label(page, wanted, kind, question), *_by_row_and_column(page, wanted, kind)]
     best = max(answers, key=lambda found: found.score, default=None)
     issuer = _title(page, wanted)
@@ -180,7 +180,9 @@ def _stacked(labels: tuple[Segment, ...], values: tuple[Segment, ...]) -> bool:
         return False
     if len(labels) > 2:  # noqa: PLR2004
         return True
-    sizes = [v[0].box[3] - v[0].box[1] > 1.15 * (label.box[3] - label.box[1]) for v, label in zip(under, labels, strict=True)]
+    sizes = [
+        v[0].box[3] - v[0].box[1] > 1.15 * (label.box[3] - label.box[1]) for v, label in zip(under, labels, strict=True)
+    ]
     return _NUMBER.search(under[0][0].text) is not None or all(sizes)
 
 
@@ -229,7 +231,7 @@ def _title(page: Page, wanted: dict[str, float]) -> Found | None:
     if not upper:
         return None
     tallest = max(s.box[3] - s.box[1] for s in upper)
-    first = next(s for s in upper if s.box[3] - s.box[1] >= 0.85 * tallest)  # noqa: PLR2004
+    first = next(s for s in upper if s.box[3] - s.box[1] >= 0.85 * tallest)
     return Found(first.text, first.box, "", "as the largest words at the top", 0.5)
 
 

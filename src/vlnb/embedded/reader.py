@@ -59,7 +59,7 @@ class Reader:
         bgr = np.asarray(image)[:, :, ::-1]
         with self._lock:
             quads = self._find(np.ascontiguousarray(bgr), stop)
-            for row in reading_order(quads):
+            for row in reading_order([quad.tolist() for quad in quads]):
                 if stop():
                     raise Stopped
                 segments = self._recognise(bgr, [quads[i] for i in row])
@@ -77,7 +77,11 @@ class Reader:
                     "Global.return_word_box": True,
                     "Det.limit_type": "max",
                     "Det.limit_side_len": DETECT_PX,
-                    "Rec.rec_img_shape": [3, 48, 96],  # short texts are padded to 96 columns, not to 320: a third faster
+                    "Rec.rec_img_shape": [
+                        3,
+                        48,
+                        96,
+                    ],  # short texts are padded to 96 columns, not to 320: a third faster
                 }
             )
         return self._ocr
@@ -88,6 +92,8 @@ class Reader:
 
     def _find(self, bgr: Array, stop: Callable[[], bool]) -> list[Array]:
         """Return the corners of all runs of text, found tile by tile and joined where tiles overlap."""
+        import numpy as np
+
         height, width = bgr.shape[:2]
         pieces: list[list[Array]] = []
         for left, top, right, bottom in tiles(width, height):
@@ -96,7 +102,7 @@ class Reader:
             tile = bgr[top:bottom, left:right]
             if int(tile.max()) - int(tile.min()) < ink.MIN_CONTRAST:
                 continue  # an empty stretch of paper or sky
-            pieces.append([quad + (left, top) for quad in self._detect(tile)])
+            pieces.append([quad + np.array([left, top]) for quad in self._detect(tile)])
         return join(pieces)
 
     def _recognise(self, bgr: Array, quads: Sequence[Array]) -> list[Segment]:

@@ -71,7 +71,10 @@ def parse(body: bytes) -> Chat:
     for field, what in _UNSUPPORTED.items():
         value = data.get(field)
         if value and not (field == "response_format" and value == {"type": "text"}):
-            raise Refused(f"The embedded engine cannot do {what}: leave out {field!r}, or use a real Qwen2.5-VL server.", param=field)
+            raise Refused(
+                f"The embedded engine cannot do {what}: leave out {field!r}, or use a real Qwen2.5-VL server.",
+                param=field,
+            )
     if data.get("n") not in (None, 1):
         raise Refused("The embedded engine gives one answer to a request: leave out 'n'.", param="n")
     question, uris, text = _messages(data.get("messages"))
@@ -95,7 +98,9 @@ def decode(uris: Sequence[str]) -> tuple[list[Picture], int]:
             pictures.append((picture, images.tokens(*picture.size)))
         except BadInput as error:
             message = str(error).replace("the picture in the data URI", "it")
-            raise Refused(f"Picture {number} of the request: {message}", code="invalid_image", param="messages") from error
+            raise Refused(
+                f"Picture {number} of the request: {message}", code="invalid_image", param="messages"
+            ) from error
     return [picture for picture, _ in pictures], sum(count for _, count in pictures)
 
 
@@ -126,8 +131,16 @@ def _messages(messages: Any) -> tuple[str, list[str], str]:  # noqa: ANN401
         raise Refused("'messages' must be a list of at least one message.", param="messages")
     question, uris, every = "", [], []
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in {"system", "developer", "user", "assistant", "tool"}:
-            raise Refused(f"messages[{number}] must be an object with a role (system, user or assistant).", param="messages")
+        if not isinstance(message, dict) or message.get("role") not in {
+            "system",
+            "developer",
+            "user",
+            "assistant",
+            "tool",
+        }:
+            raise Refused(
+                f"messages[{number}] must be an object with a role (system, user or assistant).", param="messages"
+            )
         content = message.get("content")
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
         if not isinstance(parts, list):
@@ -141,7 +154,7 @@ def _messages(messages: Any) -> tuple[str, list[str], str]:  # noqa: ANN401
                 uris.append(_address(part.get("image_url"), number))
             else:
                 raise Refused(
-                    f"messages[{number}] has a part of type {kind!r:.40}; the embedded engine takes text and image_url.",
+                    f"messages[{number}] has a part of type {kind!r:.40}; this engine takes text and image_url.",
                     param="messages",
                 )
         every += texts

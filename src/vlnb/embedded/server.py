@@ -13,6 +13,7 @@ from vlnb.errors import BadInput, LaunchFailed
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.applications import Starlette
 
 MODEL = "vlnb-embedded-ocr"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -81,12 +82,12 @@ def serve(host: str, port: int, *, api_key: str | None) -> None:
     _server(create_app(api_key=api_key, reader=reader)).run(sockets=[listener])
 
 
-def _server(app: object) -> uvicorn.Server:
+def _server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws="none"
-    )  # type: ignore[arg-type]
+    )
     return uvicorn.Server(config)
 
 

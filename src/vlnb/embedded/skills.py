@@ -110,9 +110,11 @@ def _no_text(image: Image.Image) -> str:
 
 def colours(image: Image.Image, *, count: int = 2) -> list[str]:
     """Return the names of the colours that cover most of the picture, at most `count`."""
-    small = image.resize((64, 64)).quantize(16).convert("RGB")
+    import numpy as np
+
+    small = np.asarray(image.resize((64, 64)).quantize(16).convert("RGB")).reshape(-1, 3)
     areas: dict[str, int] = {}
-    for area, rgb in small.getcolors(4096) or []:
-        name = min(_COLOURS, key=lambda c: sum((a - b) ** 2 for a, b in zip(_COLOURS[c], rgb, strict=True)))
-        areas[name] = areas.get(name, 0) + area
+    for rgb, area in zip(*np.unique(small, axis=0, return_counts=True), strict=True):
+        name = min(_COLOURS, key=lambda c: sum((a - int(b)) ** 2 for a, b in zip(_COLOURS[c], rgb, strict=True)))
+        areas[name] = areas.get(name, 0) + int(area)
     return sorted(areas, key=lambda name: -areas[name])[:count]

@@ -9,7 +9,8 @@ from rapidfuzz import fuzz
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|#")
 _STOP = frozenset(
-    "a about all am an and any are as at be been by can could did do does find for from gave get give go goes going had has have here"
+    "a about all am an and any are as at be been by can could did do does find for from gave get give go goes"
+    " going had has have here"
     " how i if image in into is it its know like list locate long look many me much my of off on only or our out photo"
     " picture please printed read s say says see shall should show shown stand stands state stated tell than that the"
     " their them then there these they this to up us was we were what whats when where which who whom whose will with"
@@ -17,8 +18,9 @@ _STOP = frozenset(
 )
 # Words that say little about which label is meant: they count, but not for much.
 _VAGUE = frozenset(
-    "amount arrive arrives begin begins bill card charge charged cost costs customer depart departs document ends figure form invoice label leave leaves name number order page paid"
-    " pay price receipt screen sign slip spent start starts ticket value".split()
+    "amount arrive arrives begin begins bill card charge charged cost costs customer depart departs document ends"
+    " figure form invoice label leave leaves name number order page paid pay price receipt screen sign slip"
+    " spent start starts ticket value".split()
 )
 _VAGUE_WEIGHT = 0.4
 _LABEL_WEIGHT = 1.5
@@ -103,7 +105,7 @@ def _stem(word: str) -> str:
 
 
 def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
-    """Return (recall, precision), 0 to 1: how much of the question is in the label, and of the label in the question."""
+    """Return (recall, precision), 0 to 1: how much of the question the label holds, and the reverse."""
     printed = words(label)
     if not wanted or not printed:
         return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""One way to talk to a model: `connect()` finds a server, `Endpoint.ask` and `.stream` ask it, `Reply` is the answer."""
+"""One way to talk to a model: `connect()` finds a server, `Endpoint.ask` asks it, `Reply` is the answer."""
 
 from __future__ import annotations
 

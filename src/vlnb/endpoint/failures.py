@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
@@ -37,13 +37,13 @@ def too_slow(server: str, *, partial: str, first_token_s: float, total_s: float)
     """Return the sentence for an answer that did not begin, or did not end, in its time."""
     if partial:
         return BadAnswer(
-            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters that came are kept"
-            " in this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
+            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters that came are"
+            " kept in this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
             partial=partial,
         )
     return NoServer(
-        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading, full, or the pictures large:"
-        " look at its log, or pass a larger first_token_s."
+        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading, or full, or the"
+        " pictures large: look at its log, or pass a larger first_token_s."
     )
 
 
@@ -60,7 +60,9 @@ def cut(server: str, partial: str, why: str) -> VlnbError:
     )
 
 
-def refused(server: str, status: int, body: Any, *, model: str, secret: str = "", retry_after: str | None = None) -> ServerRefused:  # noqa: ANN401, E501
+def refused(
+    server: str, status: int, body: object, *, model: str, secret: str = "", retry_after: str | None = None
+) -> ServerRefused:
     """Return the sentence for an HTTP error; `secret` is taken out of what the server said."""
     said = _said(body, secret)
     quoted = f' It says: "{said}"' if said else ""
@@ -68,14 +70,15 @@ def refused(server: str, status: int, body: Any, *, model: str, secret: str = ""
         what = f"{server} refused the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it knows.{quoted}"
     elif status == 404:  # noqa: PLR2004
         which = f"does not know the model {model!r}, or " if model else ""
-        what = f"{server} {which}is no OpenAI-compatible server (404): check the port, and that the address ends in /v1.{quoted}"
+        cure = "check the port, and that the address ends in /v1"
+        what = f"{server} {which}is no OpenAI-compatible server (404): {cure}.{quoted}"
     elif status == 413:  # noqa: PLR2004
         what = f"{server} found the request too large (413): send smaller or fewer pictures.{quoted}"
     elif status == 429:  # noqa: PLR2004
         wait = f"in {retry_after} s" if retry_after else "in a moment"
         what = f"{server} has too much to do (429): try again {wait}, or send fewer requests at once.{quoted}"
     elif status in _BUSY:
-        what = f"{server} is not ready ({status}): it may still be loading its model, or be restarting. Wait, then ask again.{quoted}"
+        what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
     elif status < 500:  # noqa: PLR2004
         what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
     else:
@@ -89,7 +92,9 @@ def explain_response(server: str, response: httpx2.Response, *, model: str = "",
         body = response.json()
     except ValueError:
         body = response.text
-    return refused(server, response.status_code, body, model=model, secret=secret, retry_after=response.headers.get("retry-after"))
+    return refused(
+        server, response.status_code, body, model=model, secret=secret, retry_after=response.headers.get("retry-after")
+    )
 
 
 def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
@@ -123,8 +128,8 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _said(body: Any, secret: str) -> str:  # noqa: ANN401
-    """Return the server's own words, from the shapes that OpenAI-compatible servers use, on one line and without key."""
+def _said(body: object, secret: str) -> str:
+    """Return the server's own words, from any shape that such servers use, on one line and without key."""
     for _ in range(3):
         if isinstance(body, dict):
             body = body.get("error") or body.get("message") or body.get("detail") or ""

@@ -38,7 +38,7 @@ class Reply:
     """One answer.
 
     `ttft_s` is the time from sending to the first text, `latency_s` to the last, both in seconds. `finish_reason` is
-    "stop" when the model ended by itself, "length" when `max_tokens` cut it. `usage` is None where a server counts none.
+    "stop" when the model ended by itself, "length" when `max_tokens` cut it. `usage` is None where none is counted.
     """
 
     text: str
@@ -97,7 +97,8 @@ class Reply:
             shown = to_html(overlay(self.pictures[0], self.boxes))
             answer = (
                 '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start">'
-                f'<div style="flex:1 1 300px">{answer}</div><div style="flex:1 1 300px;max-width:480px">{shown}</div></div>'
+                f'<div style="flex:1 1 300px">{answer}</div>'
+                f'<div style="flex:1 1 300px;max-width:480px">{shown}</div></div>'
             )
         return f"{answer}<div><small>{html.escape(self.summary)}</small></div>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from vlnb.endpoint import failures, record
 from vlnb.endpoint.client import Endpoint
@@ -87,11 +87,7 @@ def normalise(address: str) -> str:
     """Return `address` as a base URL: with a scheme, ending in /v1 where no path was given. Raises `BadInput`."""
     text = address.strip()
     parts = urlsplit(text if "://" in text else f"http://{text}")
-    try:
-        port_is_a_number = parts.port is not None or True
-    except ValueError:
-        port_is_a_number = False
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_a_number or " " in text:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text or not _port_is_valid(parts):
         raise BadInput(f"{address!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
     if parts.username or parts.password:
         raise BadInput("The server's address holds a user or password; pass a key as VLNB_API_KEY instead.")
@@ -123,9 +119,16 @@ def models(candidate: Candidate) -> list[str]:
         names = [str(entry["id"]) for entry in response.json()["data"]]
     except (ValueError, KeyError, TypeError) as error:
         raise BadAnswer(
-            f"Something answers at {server}, but it is no OpenAI-compatible server (its /models is not a list of models)."
+            f"Something answers at {server}, but it is no OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"
         ) from error
     if not names:
         raise BadAnswer(f"{server} answers, but serves no model. Load one on it first.")
     return names
+
+
+def _port_is_valid(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # no number, or over 65535
+        return False

@@ -79,15 +79,17 @@ class Stream(Iterator[str]):
 
     def _ipython_display_(self) -> None:
         """Show the text in the notebook as it comes, and at the end the reply."""
-        from IPython.display import HTML, display
+        from IPython.display import DisplayHandle
 
-        handle = display(HTML(text_html("…")), display_id=True)
+        handle = DisplayHandle()  # type: ignore[no-untyped-call]
+        handle.display({"text/html": text_html("…")}, raw=True)  # type: ignore[no-untyped-call]
         drawn = 0.0
         for _ in self:
             if time.monotonic() - drawn > _REFRESH_S:
-                handle.update(HTML(text_html("".join(self._text) + " ▍")))
+                so_far = text_html("".join(self._text) + " ▍")
+                handle.update({"text/html": so_far}, raw=True)  # type: ignore[no-untyped-call]
                 drawn = time.monotonic()
-        handle.update(self.reply)
+        handle.update(self.reply)  # type: ignore[no-untyped-call]
 
 
 @cache

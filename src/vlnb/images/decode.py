@@ -158,7 +158,7 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
         alpha = image.convert("RGBA")
         white = Image.new("RGBA", alpha.size, "white")
         image = Image.alpha_composite(white, alpha)
-        if alpha.getextrema()[3][0] < 255:  # type: ignore[index]  # noqa: PLR2004
+        if alpha.getchannel("A").getextrema() != (255, 255):
             notes = (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
@@ -222,7 +222,7 @@ def _what_else(data: bytes, name: str) -> str:
     """Say what a file is that is no picture."""
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
-        return f"{name} is a web page, not a picture. Use the address of the picture itself (right click, copy image address)."
+        return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."
     if b"<svg" in start:
         return f"{name} is an SVG drawing, which has no pixels yet. Export it as PNG and load that."
     if data[4:8] == b"ftyp":

@@ -27,9 +27,10 @@ def smart_resize(
     if width < 1 or height < 1:
         raise BadInput(f"A picture of {width} x {height} pixels has no area; both sides must be at least 1.")
     if max(width, height) > MAX_ASPECT * min(width, height):
+        times = max(width, height) / min(width, height)
         raise BadInput(
-            f"A picture of {width} x {height} pixels is too long: one side is {max(width, height) / min(width, height):.0f}"
-            f" times the other, and Qwen2.5-VL takes at most {MAX_ASPECT}. Cut it into pieces or pad the short side."
+            f"A picture of {width} x {height} pixels is too long: one side is {times:.0f} times the other,"
+            f" and Qwen2.5-VL takes at most {MAX_ASPECT}. Cut it into pieces or pad the short side."
         )
     seen_w = round(width / UNIT_PX) * UNIT_PX
     seen_h = round(height / UNIT_PX) * UNIT_PX

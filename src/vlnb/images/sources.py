@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
     """Return (bytes, name to show) of a path, `~`, `file://`, `http(s)://` or `data:` text."""
     scheme = text.partition(":")[0].lower()
@@ -30,7 +29,9 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
     if scheme == "file":
         parts = urllib.parse.urlsplit(text)
         if parts.netloc not in {"", "localhost"}:
-            raise BadInput(f"{text} names a file on the host {parts.netloc!r}; only this machine's files can be opened.")
+            raise BadInput(
+                f"{text} names a file on the host {parts.netloc!r}; only this machine's files can be opened."
+            )
         text = urllib.request.url2pathname(parts.path)
     return from_path(Path(text), max_bytes=max_bytes)
 
@@ -85,7 +86,7 @@ def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywi
 
 
 def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
-    """Return a Pillow image of an array: height x width, or height x width x 1, 3 or 4; integers, or floats in 0 to 1."""
+    """Return a Pillow image of an array: (height, width) or (height, width, 1, 3 or 4) of numbers."""
     import numpy as np
     from PIL import Image
 
@@ -136,7 +137,8 @@ def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str
             client.stream("GET", url) as response,
         ):
             if response.status_code != httpx2.codes.OK:
-                raise BadInput(f"{name} answered {response.status_code} {response.reason_phrase}: no picture came. {_cure(response.status_code)}")
+                status = f"{response.status_code} {response.reason_phrase}"
+                raise BadInput(f"{name} answered {status}: no picture came. {_cure(response.status_code)}")
             for chunk in response.iter_bytes():
                 data.write(chunk)
                 if data.tell() > max_bytes:
@@ -184,7 +186,9 @@ def _hint(path: Path) -> str:
 
 
 def _too_many_bytes(name: str, size: int, limit: int) -> BadInput:
-    return BadInput(f"{name} has {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB. Use a smaller copy, or pass max_bytes.")
+    return BadInput(
+        f"{name} has {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB. Use a smaller copy, or pass max_bytes."
+    )
 
 
 def _too_slow(name: str, timeout_s: float) -> BadInput:

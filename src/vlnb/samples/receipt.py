@@ -32,7 +32,7 @@ _INK = (44, 42, 48)
 
 
 def receipt(seed: int = 0) -> Sample:
-    """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with a soft shadow and noise.
+    """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with shadow and noise.
 
     `seed` chooses the turn, the tone of the paper and the noise; the text is always that of the cookbook's receipt.
     """
@@ -67,7 +67,7 @@ def _paper() -> tuple[Image.Image, list[Box]]:
     """Draw the slip upright; return it, in grey, with the tight box of each run of text."""
     from PIL import Image, ImageDraw, ImageFont
 
-    width, height = _PAPER
+    width = _PAPER[0]
     paper = Image.new("L", _PAPER, 255)
     pen = ImageDraw.Draw(paper)
     boxes, y = [], 30
@@ -81,7 +81,8 @@ def _paper() -> tuple[Image.Image, list[Box]]:
             runs.append((width - _MARGIN - pen.textlength(right, font=font), right))
         for at, text in runs:
             pen.text((at, y), text, font=font, fill=0)
-            boxes.append(Box(*map(float, pen.textbbox((at, y), text, font=font)), text=text))
+            x1, y1, x2, y2 = pen.textbbox((at, y), text, font=font)
+            boxes.append(Box(x1, y1, x2, y2, text=text))
         y += size
         if row in _RULES_AFTER:
             pen.line((_MARGIN, y + 26, width - _MARGIN, y + 26), fill=90, width=2)

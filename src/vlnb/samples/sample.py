@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vlnb.images import Picture
-from vlnb.regions import Box
+if TYPE_CHECKING:
+    from vlnb.images import Picture
+    from vlnb.regions import Box
 
 
 @dataclass(frozen=True)
@@ -29,4 +31,4 @@ class Sample:
     truth: Truth
 
     def _repr_html_(self) -> str:
-        return self.picture._repr_html_()  # noqa: SLF001
+        return self.picture._repr_html_()

@@ -131,11 +131,12 @@ class Endpoint:
         total_s: float,
     ) -> Reply:
         answer = _Answer(pieces)
+        client = self._client  # made first: its import takes a second that is not the server's
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
                 answer.started = time.perf_counter()
-                stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(**request)
+                stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(**request)
                 async with stream:
                     async for chunk in stream:
                         if answer.add(chunk):

@@ -85,9 +85,9 @@ class Reply:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": f"{self.text}\n\n{self.summary}", "text/html": self._html()}
+        return {"text/plain": f"{self.text}\n\n{self.summary}", "text/html": self.as_html()}
 
-    def _html(self) -> str:
+    def as_html(self) -> str:
         """Return the answer at the left, the picture with the boxes it names at the right, the summary below."""
         answer = text_html(self.text)
         if self.boxes:

@@ -1,0 +1,55 @@
+"""Try your own picture: choose a file, type a question, read the answer as it comes."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from vlnb import images
+from vlnb.endpoint.reply import text_html
+from vlnb.errors import VlnbError
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint, Reply
+
+_WIDE = widgets.Layout(width="min(100%, 640px)")
+
+
+class OwnPicture(widgets.VBox):  # type: ignore[misc]
+    """An upload, a question and its answer. Until a file is chosen it asks about `sample`."""
+
+    def __init__(self, endpoint: Endpoint, *, sample: images.Source, question: str) -> None:
+        self._endpoint, self._sample = endpoint, sample
+        self.upload = widgets.FileUpload(accept="image/*,.heic,.avif,.pdf", description="Choose a picture")
+        self.upload.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
+        self.question = widgets.Text(value=question, description="Question", layout=_WIDE)
+        self.button = widgets.Button(description="Ask", button_style="primary", tooltip="Send picture and question")
+        self.answer = widgets.HTML(layout=_WIDE)
+        self.reply: Reply | None = None
+        self.button.on_click(lambda _: self.ask())
+        super().__init__([widgets.HBox([self.upload, self.button]), self.question, self.answer])
+
+    def ask(self) -> Reply | None:
+        """Ask as a click does; show the answer, or what was wrong, and return the reply (None where there is none)."""
+        self.button.disabled = True
+        self.reply = None
+        try:
+            self._show("<em>reading …</em>")
+            source: Any = self.upload.value[0] if self.upload.value else self._sample
+            text = ""
+            stream = self._endpoint.stream(self.question.value, images.load(source))
+            for piece in stream:
+                text += piece
+                self._show(text_html(text))
+            self.reply = stream.reply
+            self._show(self.reply.as_html())
+        except VlnbError as error:
+            self._show(f'<div role="alert"><strong>{type(error).__name__}</strong>: {html.escape(str(error))}</div>')
+        finally:
+            self.button.disabled = False
+        return self.reply
+
+    def _show(self, content: str) -> None:
+        self.answer.value = f'<div aria-live="polite">{content}</div>'

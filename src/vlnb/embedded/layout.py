@@ -17,7 +17,7 @@ _Box = tuple[float, float, float, float]
 _SAME_ROW = 0.5  # of the smaller height: how far two centres may lie apart on one row
 _MIN_COLUMN_LINES = 4
 _FILLED = 0.72  # a column of prose has lines that fill it …
-_LONG_LINE = 8.0  # … and that are many times wider than high; a column of labels or prices has not
+_LONG_LINE = 6.0  # … and that are many times wider than high; a column of labels or prices has not
 
 
 def reading_order(quads: Sequence[Quad]) -> list[list[int]]:

@@ -58,6 +58,7 @@ class Found:
 
 def find(page: Page, question: str) -> Found | None:
     """Return what the question asks for, or None where no label on the page is near enough to it."""
+    question = question.partition("?")[0]  # what follows is about the form of the answer
     if reverse := _by_value(page, question):
         return reverse
     labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
@@ -81,16 +82,20 @@ def _quoted(question: str) -> dict[str, float]:
 def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None, question: str) -> Iterator[Found]:
     for row, line in enumerate(page.lines):
         for column, segment in enumerate(line.segments):
-            label, inline = _split(segment, wanted)
+            label, inline, parted_by = _split(segment, wanted)
             recall, precision = match(wanted, label)
             if not recall or not re.search(r"[^\W\d]", label):
                 continue
-            places = [("after", inline)] if inline else []
             right = _right(line, column, kind, question)
             below = _below(page, row, segment, question)
             header = not label.endswith(":") and _is_header(page, row)
             sides = [("right of", right), ("below", below)]
-            places += [(where, found) for where, found in (sides[::-1] if header else sides) if found]
+            after = ("after", inline)
+            if parted_by == "colon" or (parted_by == "number" and not _is_value(right)):
+                order = [after, *sides]
+            else:
+                order = [sides[0], after, sides[1]]
+            places = [(where, found) for where, found in (order[::-1] if header else order) if found]
             fit = [place for place in places if kind and kind.search(place[1].text)]
             if kind is _NUMBER and "%" not in question:  # "VAT 25%  131.75": the amount is wanted, not the rate
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
@@ -103,23 +108,35 @@ def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None
                 yield Found(value.text, value.box, label, where, score)
 
 
-def _split(segment: Segment, wanted: dict[str, float]) -> tuple[str, Segment | None]:
-    """Part "Invoice No: 4711", "TOTAL 17,000" or "Gate B12" into (label, value)."""
+def _split(segment: Segment, wanted: dict[str, float]) -> tuple[str, Segment | None, str]:
+    """Part a segment into (label, value or None, by what): "No: 4711" by a colon, "TOTAL 17,000" by its number.
+
+    "Gate A" has no mark; it is parted where the question's words end, which is the least sure of the three.
+    """
     split = segment.words
     if segment.text.endswith((":", "：")):
-        return segment.text, None
-    cut = next((i + 1 for i, word in enumerate(split) if word.text.endswith((":", "：")) and i + 1 < len(split)), 0)
-    if not cut and ":" in segment.text.strip(":") and not _TIME.search(segment.text):
+        return segment.text, None, ""
+    colon = next((i + 1 for i, word in enumerate(split[:-1]) if word.text.endswith((":", "："))), 0)
+    if colon:
+        return _label(segment, colon), _part(segment, colon), "colon"
+    if ":" in segment.text and not _TIME.search(segment.text):
         label, _, value = segment.text.partition(":")
-        return label + ":", Segment(value.strip(), segment.score, segment.box, ())
-    if not cut:
-        cut = next((i for i, word in enumerate(split) if i and _NUMBER.search(word.text)), 0)
-    if not cut:
-        known = [max((alike(term, w) for w in words(word.text) for term in wanted), default=0) for word in split]
-        cut = next((i for i, sure in enumerate(known) if not sure), 0) if known and known[0] else 0
-    if not cut:
-        return segment.text, None
-    return " ".join(word.text for word in split[:cut]), _part(segment, cut)
+        return label + ":", Segment(value.strip(), segment.score, segment.box, ()), "colon"
+    number = next((i for i, word in enumerate(split) if i and _NUMBER.search(word.text)), 0)
+    if number:
+        return _label(segment, number), _part(segment, number), "number"
+    known = [max((alike(term, w) for w in words(word.text) for term in wanted), default=0) for word in split]
+    end = next((i for i, sure in enumerate(known) if not sure), 0) if known and known[0] else 0
+    return (_label(segment, end), _part(segment, end), "words") if end else (segment.text, None, "")
+
+
+def _is_value(segment: Segment | None) -> bool:
+    """Whether a segment is an amount or another value that begins with digits, and no further label."""
+    return segment is not None and re.match(r"\W*\w{0,3}\W*\d", segment.text) is not None
+
+
+def _label(segment: Segment, end: int) -> str:
+    return " ".join(word.text for word in segment.words[:end])
 
 
 def _part(segment: Segment, start: int) -> Segment:

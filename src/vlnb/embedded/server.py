@@ -93,6 +93,7 @@ def _server(app: Starlette) -> uvicorn.Server:
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket listening at the address, before anything slow is loaded. Raises `LaunchFailed`."""
+    listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -101,6 +102,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(128)
     except (OSError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
         raise LaunchFailed(
             f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
             " Something else may listen there: choose another with --port, or 0 for any free one."

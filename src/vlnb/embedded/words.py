@@ -9,7 +9,7 @@ from rapidfuzz import fuzz
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|#")
 _STOP = frozenset(
-    "a about all am an and any are as at be been by can could did do does find for from gave get give go goes"
+    "a about all am an and answer any are as at be been by can could did do does find for from gave get give go goes"
     " going had has have here"
     " how i if image in into is it its know like list locate long look many me much my of off on only or our out photo"
     " picture please printed read s say says see shall should show shown stand stands state stated tell than that the"

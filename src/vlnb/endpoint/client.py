@@ -6,6 +6,7 @@ import asyncio
 import queue
 import re
 import time
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from vlnb import images
 from vlnb.embedded import MODEL as EMBEDDED_MODEL
 from vlnb.endpoint import failures
 from vlnb.endpoint.reply import Reply, Usage
-from vlnb.endpoint.stream import Stream
+from vlnb.endpoint.stream import Stream, background
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ class Endpoint:
 
         # Our own deadlines are exact and tell first text from whole; what openai would retry, the person decides.
         timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        return AsyncOpenAI(base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=timeout)
+        client = AsyncOpenAI(base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=timeout)
+        weakref.finalize(self, _close, client).atexit = False  # then the system closes everything anyway
+        return client
 
     async def _talk(
         self,
@@ -131,12 +134,12 @@ class Endpoint:
         total_s: float,
     ) -> Reply:
         answer = _Answer(pieces)
-        client = self._client  # made first: its import takes a second that is not the server's
+        chat = self._client.chat.completions  # first: these imports take a second that is not the server's
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
                 answer.started = time.perf_counter()
-                stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(**request)
+                stream: AsyncStream[ChatCompletionChunk] = await chat.create(**request)
                 async with stream:
                     async for chunk in stream:
                         if answer.add(chunk):
@@ -163,6 +166,11 @@ class Endpoint:
             pictures=pictures,
             seen_sizes=tuple(sizes),
         )
+
+
+def _close(client: AsyncOpenAI) -> None:
+    """Close the connections that were kept for a next question. Does not wait: this may run on the loop itself."""
+    asyncio.run_coroutine_threadsafe(client.close(), background())
 
 
 class _Answer:

@@ -98,7 +98,7 @@ class Reply:
             answer = (
                 '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start">'
                 f'<div style="flex:1 1 300px">{answer}</div>'
-                f'<div style="flex:1 1 300px;max-width:480px">{shown}</div></div>'
+                f'<div style="flex:1 1 240px;max-width:360px">{shown}</div></div>'
             )
         return f"{answer}<div><small>{html.escape(self.summary)}</small></div>"
 

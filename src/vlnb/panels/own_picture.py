@@ -14,6 +14,7 @@ from vlnb.errors import VlnbError
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply
 
+_AUTO = widgets.Layout(width="auto")
 _WIDE = widgets.Layout(width="min(100%, 640px)")
 
 
@@ -22,7 +23,9 @@ class OwnPicture(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, endpoint: Endpoint, *, sample: images.Source, question: str) -> None:
         self._endpoint, self._sample = endpoint, sample
-        self.upload = widgets.FileUpload(accept="image/*,.heic,.avif,.pdf", description="Choose a picture")
+        self.upload = widgets.FileUpload(
+            accept="image/*,.heic,.avif,.pdf", description="Choose a picture", layout=_AUTO
+        )
         self.upload.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
         self.question = widgets.Text(value=question, description="Question", layout=_WIDE)
         self.button = widgets.Button(description="Ask", button_style="primary", tooltip="Send picture and question")

@@ -1,0 +1,96 @@
+"""What the tests share: a clean environment, one embedded engine, and servers that misbehave on purpose."""
+
+import contextlib
+import http.server
+import socket
+import threading
+
+import pytest
+
+import vlnb
+from vlnb import embedded, samples
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch, tmp_path):
+    """No test sees the person's own settings, server record or proxy."""
+    for name in ("VLNB_BASE_URL", "VLNB_API_KEY", "VLNB_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("vlnb.endpoint.record.user_cache_path", lambda _: tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The real embedded engine, over a real socket."""
+    return embedded.start()
+
+
+@pytest.fixture
+def endpoint(engine):
+    return vlnb.connect(engine.base_url, announce=None)
+
+
+@pytest.fixture(scope="session")
+def receipt():
+    return samples.receipt()
+
+
+@pytest.fixture
+def raw_server():
+    """Start TCP servers that send what a test says: `address = raw_server(lambda connection: …)`."""
+    listeners = []
+
+    def start(script):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1_000_000)
+                    with contextlib.suppress(OSError):
+                        script(connection)
+
+        threading.Thread(target=run, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.fixture
+def web():
+    """A web server with the pages of a test: `web.pages["/a.png"] = (200, "image/png", data)`; gives its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, kind, data = self.server.pages.get(self.path, (404, "text/plain", b"nothing here"))
+            if callable(data):
+                data = data()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            if status in (301, 302):
+                self.send_header("Location", data.decode())
+                data = b""
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.pages = {}
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()

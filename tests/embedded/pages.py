@@ -1,0 +1,39 @@
+"""Pictures of documents for the tests of the embedded engine, drawn with Pillow's own font."""
+
+from PIL import Image, ImageDraw, ImageFont
+
+from vlnb.embedded.page import Line, Page, Segment, Word
+
+
+def draw(size, items, *, paper="white", ink="black"):
+    """Return a picture of `size` with each item (x, y, text, letter size) written on it."""
+    image = Image.new("RGB", size, paper)
+    pen = ImageDraw.Draw(image)
+    for x, y, text, height in items:
+        pen.text((x, y), text, font=ImageFont.load_default(height), fill=ink)
+    return image
+
+
+def rows(top, step, columns, table, height=24):
+    """Return the items of a table: one row below the other, cells at `columns`."""
+    return [
+        (x, top + i * step, cell, height)
+        for i, row in enumerate(table)
+        for x, cell in zip(columns, row, strict=False)
+        if cell
+    ]
+
+
+def page(*lines, size=(800, 600)):
+    """Return a Page as the reader would give it: each line a list of (x, text); letters 10 wide and 20 high."""
+    built = []
+    for i, line in enumerate(lines):
+        segments = []
+        for x, text in line:
+            words, at = [], x
+            for word in text.split():
+                words.append(Word(word, (at, 40 * i, at + 10 * len(word), 40 * i + 20)))
+                at += 10 * len(word) + 10
+            segments.append(Segment(text, 0.99, (x, 40 * i, at - 10, 40 * i + 20), tuple(words)))
+        built.append(Line(tuple(segments)))
+    return Page(size, tuple(built))

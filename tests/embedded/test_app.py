@@ -1,0 +1,315 @@
+"""The embedded engine as a server: the real openai client, real sockets, and clients that behave badly."""
+
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import openai
+import pytest
+from PIL import Image
+
+import vlnb
+from vlnb import embedded, images
+from vlnb.embedded.app import MAX_BODY_BYTES, create_app
+from vlnb.embedded.request import pieces
+from vlnb.embedded.server import Running, _server, listen, serve
+
+READ = "Read all the text in the image."
+
+
+@pytest.fixture(scope="module")
+def client(engine):
+    with openai.OpenAI(base_url=engine.base_url, api_key="EMPTY", max_retries=0, timeout=60) as client:
+        yield client
+
+
+def messages(question, *pictures):
+    parts = [{"type": "image_url", "image_url": {"url": images.data_uri(images.load(p))}} for p in pictures]
+    return [{"role": "user", "content": [*parts, {"type": "text", "text": question}]}]
+
+
+def ask(client, question, *pictures, **options):
+    return client.chat.completions.create(model=embedded.MODEL, messages=messages(question, *pictures), **options)
+
+
+def post(engine, body, headers=None):
+    """Send raw bytes and return (status, parsed answer)."""
+    parts = urlsplit(engine.base_url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json", **(headers or {})})
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    connection.close()
+    return response.status, answer
+
+
+def test_it_says_what_it_is(client, engine):
+    (model,) = client.models.list().data
+    assert model.id == embedded.MODEL == "vlnb-embedded-ocr"
+    assert client.models.retrieve(model.id).id == model.id
+    assert post_free(engine, "/health") == 200
+
+
+def post_free(engine, path):
+    parts = urlsplit(engine.base_url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_it_reads(client, receipt):
+    answer = ask(client, READ, receipt.picture)
+    assert answer.choices[0].message.content == "\n".join(receipt.truth.lines)
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.model == embedded.MODEL
+
+
+def test_usage_counts_pictures_as_qwen_does(client, receipt):
+    usage = ask(client, READ, receipt.picture).usage
+    assert usage.prompt_tokens_details.image_tokens == images.tokens(*receipt.picture.size) == 667
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    one = ask(client, "hi", Image.new("RGB", (280, 280))).usage
+    two = ask(client, "hi", Image.new("RGB", (280, 280)), Image.new("RGB", (280, 280))).usage
+    assert two.prompt_tokens - one.prompt_tokens == 100 + 2
+
+
+def test_a_stream_comes_in_true_pieces(client, receipt):
+    start, stamps, text, finish, usage = time.perf_counter(), [], "", None, None
+    for chunk in ask(client, READ, receipt.picture, stream=True, stream_options={"include_usage": True}):
+        if chunk.choices:
+            if chunk.choices[0].delta.content:
+                stamps.append(time.perf_counter() - start)
+                text += chunk.choices[0].delta.content
+            finish = chunk.choices[0].finish_reason or finish
+        usage = chunk.usage or usage
+    assert text == "\n".join(receipt.truth.lines)
+    assert finish == "stop"
+    assert usage.completion_tokens == len(stamps)
+    assert stamps[0] < 0.8 * stamps[-1], "the first line came before the last was read"
+
+
+def test_no_usage_unless_it_is_asked_for(client, receipt):
+    assert all(chunk.usage is None for chunk in ask(client, "What is the cash?", receipt.picture, stream=True))
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20])
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+def test_max_tokens_cuts(client, receipt, limit, field):
+    answer = ask(client, READ, receipt.picture, **{field: limit})
+    assert answer.usage.completion_tokens == limit
+    assert answer.choices[0].finish_reason == "length"
+    assert "\n".join(receipt.truth.lines).startswith(answer.choices[0].message.content)
+
+
+def test_an_answer_that_fits_exactly_is_not_cut(client, receipt):
+    length = ask(client, READ, receipt.picture).usage.completion_tokens
+    assert ask(client, READ, receipt.picture, max_tokens=length).choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("text", ["", "Total 17,000\n", "  a_b — naïve\t\n\n日本", "1234567890"])
+def test_pieces_are_the_text(text):
+    assert "".join(pieces(text)) == text
+
+
+def test_a_question_is_answered_with_its_place(client, receipt):
+    text = ask(client, "What is the grand total?", receipt.picture).choices[0].message.content
+    value, place = text.split("\n")
+    assert value == "17,000"
+    box = json.loads(place[place.index("[") : place.index("]") + 1])
+    truth = receipt.truth.fields["grand_total"]
+    assert box == pytest.approx([truth.x1, truth.y1, truth.x2, truth.y2], abs=6)
+
+
+def test_what_it_cannot_do_it_says(client, receipt):
+    for question in ("Describe this picture.", "How many cats are there?", "Compare the two."):
+        text = ask(client, question, receipt.picture).choices[0].message.content
+        assert "not Qwen2.5-VL" in text
+        assert "640 x 820 pixels" in text
+        assert "CINNAMON SUGAR" in text
+    assert "no picture in this request" in ask(client, "Hello").choices[0].message.content
+    blank = ask(client, READ, Image.new("RGB", (300, 200), "white")).choices[0].message.content
+    assert blank == "[no text that I can read on this picture of 300 x 200 pixels]"
+
+
+def test_several_pictures_are_told_apart(client, receipt):
+    blank = Image.new("RGB", (300, 200), "white")
+    text = ask(client, READ, blank, receipt.picture).choices[0].message.content
+    assert text.index("Picture 1:\n[no text") < text.index("Picture 2:\nAuntie Anne's")
+    assert "of picture 2" in ask(client, "What is the change due?", blank, receipt.picture).choices[0].message.content
+
+
+REFUSED = [
+    # what is sent in place of a good request, the status, words of the sentence
+    ({"model": "Qwen/Qwen2.5-VL-7B-Instruct"}, 404, "only model is 'vlnb-embedded-ocr'"),
+    ({"model": None}, 400, "'model' is missing"),
+    ({"messages": []}, 400, "at least one message"),
+    ({"messages": "hi"}, 400, "must be a list"),
+    ({"messages": [{"role": "king", "content": "hi"}]}, 400, "role"),
+    ({"messages": [{"role": "user", "content": 7}]}, 400, "text or a list of parts"),
+    ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, 400, "'video_url'"),
+    ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}, 400, "without a url"),
+    ({"max_tokens": 0}, 400, "at least 1"),
+    ({"max_tokens": "many"}, 400, "at least 1"),
+    ({"n": 2}, 400, "one answer"),
+    ({"tools": [{}]}, 400, "calling tools"),
+    ({"response_format": {"type": "json_object"}}, 400, "answers by a schema"),
+]
+
+
+def image_message(url):
+    return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
+
+
+def png(width, height):
+    buffer = io.BytesIO()
+    Image.new("1", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def data_uri(data):
+    return "data:image/png;base64," + __import__("base64").b64encode(data).decode()
+
+
+REFUSED_PICTURES = [
+    ("https://example.com/a.png", "does not open other addresses"),
+    ("file:///etc/passwd", "does not open files of this machine"),
+    ("/etc/passwd", "does not open"),
+    ("data:image/png;base64,!!!", "Picture 1 of the request.*not valid base64"),
+    (data_uri(b"no picture"), "Picture 1 of the request: it is not a picture"),
+    (data_uri(png(10_000, 10_000)), "100 megapixels.*limit is 50"),
+    (data_uri(png(2010, 10)), "201 times the other"),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "words"), REFUSED)
+def test_bad_requests_get_a_sentence(engine, change, status, words):
+    good = {"model": embedded.MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    got, answer = post(engine, json.dumps(good | change))
+    assert got == status
+    assert words in answer["error"]["message"]
+    assert answer["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("url", "words"), REFUSED_PICTURES)
+def test_bad_pictures_get_a_sentence(engine, client, receipt, url, words, stream):
+    status, answer = post(engine, json.dumps({"model": embedded.MODEL, "stream": stream, **image_message(url)}))
+    assert status == 400
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(answer["error"]["message"])
+    assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
+
+
+@pytest.mark.parametrize("body", [b"", b'{"model": "vlnb-emb', b"[]", b"\xff\xfe", b"[" * 100_000])
+def test_half_a_json(engine, client, body):
+    status, answer = post(engine, body)
+    assert status == 400
+    assert "JSON" in answer["error"]["message"]
+    assert client.models.list().data
+
+
+def test_sixty_megabytes_are_too_many(engine, client):
+    status, answer = post(engine, b"x" * 60_000_000)
+    assert status == 413
+    assert "60 MB" in answer["error"]["message"]
+    assert MAX_BODY_BYTES < 60_000_000
+    assert client.models.list().data
+
+
+def test_other_paths_are_told(engine):
+    assert post_free(engine, "/v1/embeddings") == 404
+    assert post_free(engine, "/v1/models/gpt-5") == 404
+    assert post_free(engine, "/v1/chat/completions") == 405
+
+
+def test_ten_at_once_are_answered_or_told_to_wait(client, receipt):
+    def one(_):
+        try:
+            return ask(client, "What is the cash?", receipt.picture).choices[0].message.content.split("\n")[0]
+        except openai.RateLimitError as error:
+            assert int(error.response.headers["retry-after"]) >= 1
+            return 429
+
+    with ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(one, range(10)))
+    assert set(results) <= {"20,000", 429}
+    assert results.count("20,000") >= 9
+
+
+def test_a_full_queue_answers_at_once(client, receipt):
+    def one(_):
+        try:
+            ask(client, READ, *[receipt.picture] * 3)
+        except openai.RateLimitError:
+            return 429
+        return 200
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(one, range(16)))
+    assert results.count(200) == 9, "one is read, eight wait"
+    assert results.count(429) == 7
+
+
+def test_a_client_that_hangs_up_frees_its_place(engine, client, receipt):
+    body = json.dumps({"model": embedded.MODEL, "messages": messages(READ, *[receipt.picture] * 40)}).encode()
+    parts = urlsplit(engine.base_url)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    quitters = []
+    for _ in range(9):  # each would take ten seconds; together they fill the queue
+        quitter = socket.create_connection((parts.hostname, parts.port))
+        quitter.sendall(head + body)
+        quitters.append(quitter)
+    time.sleep(0.5)
+    for quitter in quitters:
+        quitter.close()
+    time.sleep(0.5)
+    start = time.perf_counter()
+    assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
+    assert time.perf_counter() - start < 20, "nobody waited for the ninety seconds that the quitters had ordered"
+
+
+def test_a_stream_that_is_left_frees_its_place(client, receipt):
+    for _ in range(12):
+        with ask(client, READ, *[receipt.picture] * 10, stream=True) as stream:
+            next(chunk for chunk in stream if chunk.choices and chunk.choices[0].delta.content)
+    assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
+
+
+def test_a_key_guards_everything_but_health():
+    listener = listen("127.0.0.1", 0)
+    server = _server(create_app(api_key="sesame"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    guarded = Running(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", server, thread)
+    try:
+        assert post_free(guarded, "/health") == 200
+        assert post_free(guarded, "/v1/models") == 401
+        assert post(guarded, b"{}")[0] == 401
+        assert vlnb.connect(guarded.base_url, api_key="sesame", announce=None).is_embedded
+        with pytest.raises(vlnb.ServerRefused, match="refused the API key") as caught:
+            vlnb.connect(guarded.base_url, api_key="open", announce=None)
+        assert caught.value.status == 401
+    finally:
+        guarded.stop()
+    assert not thread.is_alive()
+
+
+def test_other_machines_only_with_a_key():
+    with pytest.raises(vlnb.BadInput, match="VLNB_API_KEY"):
+        serve("0.0.0.0", 0, api_key=None)
+
+
+def test_a_port_in_use_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(vlnb.LaunchFailed, match="choose another"):
+        listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_one_engine_a_process(engine):
+    assert embedded.start() is engine

@@ -1,0 +1,61 @@
+"""In which order boxes are read."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlnb.embedded.layout import reading_order, skew
+
+
+def quad(x, y, width, height=20, angle=0.0):
+    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [(px * cos - py * sin, px * sin + py * cos) for px, py in corners]
+
+
+LABELS = [(20, 200, 12), (20, 240, 60), (20, 280, 140), (20, 320, 90), (20, 360, 170)]
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.03, -0.03])
+def test_labels_and_values_stay_on_one_row_even_on_a_tilted_page(angle):
+    quads = [quad(*label, angle=angle) for label in LABELS] + [quad(500, y, 80, angle=angle) for _, y, _ in LABELS]
+    assert reading_order(quads) == [[i, i + 5] for i in range(5)]
+
+
+def test_columns_of_prose_are_read_one_after_the_other():
+    left = [quad(20, 100 + 30 * i, 380 + 9 * (i % 3)) for i in range(6)]
+    right = [quad(460, 112 + 30 * i, 390 - 9 * (i % 3)) for i in range(6)]
+    title, footer = quad(200, 20, 500, 40), quad(300, 400, 300)
+    order = reading_order([title, *left, *right, footer])
+    assert order == [[0], *[[i] for i in range(1, 13)], [13]]
+
+
+def test_three_columns_with_wide_gutters():
+    columns = [[quad(x, 40 * i, 480 + 5 * (i % 2)) for i in range(8)] for x in (0, 1100, 2200)]
+    assert reading_order([q for column in columns for q in column]) == [[i] for i in range(24)]
+
+
+def test_a_table_is_read_row_by_row():
+    table = [quad(x, 40 * i, width) for i in range(5) for x, width in ((0, 90 + 20 * i), (300, 20), (400, 70))]
+    assert reading_order(table) == [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(5)]
+
+
+def test_skew_is_that_of_the_wide_boxes():
+    quads = [quad(0, 40 * i, 300, angle=0.02) for i in range(5)] + [quad(0, 400, 15, angle=0.5)]
+    assert skew(quads) == pytest.approx(0.02, abs=1e-3)
+    assert skew([]) == 0
+
+
+BOXES = st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 800), st.integers(5, 60))
+
+
+@given(st.lists(BOXES, max_size=25))
+def test_every_box_is_read_once(boxes):
+    order = reading_order([quad(*box) for box in boxes])
+    assert sorted(i for row in order for i in row) == list(range(len(boxes)))
+
+
+def test_nothing_to_read():
+    assert reading_order([]) == []

@@ -1,0 +1,99 @@
+"""Questions answered from the text of a page. The pages here are made of words; test_reading has real pictures."""
+
+import pytest
+
+from tests.embedded.pages import page
+from vlnb.embedded.lookup import find
+from vlnb.embedded.words import alike, match, terms
+
+RECEIPT = page(
+    [(300, "Corner Bakery")],
+    [(20, "Date: 2 March 2025"), (500, "18:45")],
+    [(20, "Rye bread"), (600, "4.20")],
+    [(20, "Whole milk 2L"), (600, "1.85")],
+    [(20, "SUB TOTAL"), (600, "6.05")],
+    [(20, "VAT 7%"), (600, "0.42")],
+    [(20, "GRAND TOTAL"), (600, "6.47")],
+    [(20, "CASH EUR"), (600, "10.00")],
+    [(20, "Cashier: Ines"), (500, "Tel: 030 55 66 77")],
+)
+TABLE = page(
+    [(20, "Team"), (200, "Played"), (400, "Won"), (600, "Points")],
+    [(20, "Falcons"), (200, "10"), (400, "8"), (600, "16")],
+    [(20, "Otters"), (200, "10"), (400, "6"), (600, "12")],
+)
+PASS = page(
+    [(20, "PASSENGER"), (300, "FROM"), (500, "TO"), (650, "GATE")],
+    [(20, "OKAFOR"), (300, "Zurich"), (500, "London"), (650, "B37")],
+)
+LETTER = page(
+    [(20, "Bill to:"), (500, "Invoice No: NW-20391")],
+    [(20, "Maria Lind"), (500, "Status: open")],
+    [(20, "Storgatan 14"), (500, "info@north.example")],
+    [(20, "111 23 Stockholm")],
+)
+
+QUESTIONS = [
+    (RECEIPT, "What is the grand total?", "6.47", "right of"),
+    (RECEIPT, "What is the total?", "6.05", "right of"),  # both labels fit: the first
+    (RECEIPT, "How much was the sub total?", "6.05", "right of"),
+    (RECEIPT, "How much VAT is in it?", "0.42", "right of"),  # the amount, not the rate
+    (RECEIPT, "What does the whole milk cost?", "1.85", "right of"),  # not the 2L of its name
+    (RECEIPT, "What was paid in cash? Answer with the number.", "10.00", "right of"),
+    (RECEIPT, "When was this printed?", None, None),
+    (RECEIPT, "What is the date?", "2 March 2025", "after"),
+    (RECEIPT, "What time is it?", "18:45", "with no label beside it"),
+    (RECEIPT, "Who was the cashier?", "Ines", "after"),
+    (RECEIPT, "What is the phone number?", "030 55 66 77", "after"),
+    (RECEIPT, "Which item costs 4.20?", "Rye bread", "in the row of"),
+    (RECEIPT, "What is the name of the shop?", "Corner Bakery", "as the largest words at the top"),
+    (RECEIPT, "What is the tip?", None, None),
+    (RECEIPT, 'What stands beside "CASH EUR"?', "10.00", "right of"),
+    (TABLE, "How many points do the Otters have?", "12", "in the row and column of"),
+    (TABLE, "How many games have the Falcons won?", "8", "in the row and column of"),
+    (TABLE, "Which team has 16 points?", "Falcons", "in the row of"),
+    (PASS, "Which gate?", "B37", "below"),
+    (PASS, "Who is the passenger?", "OKAFOR", "below"),
+    (PASS, "Where does the flight go to?", "London", "below"),
+    (LETTER, "What is the invoice number?", "NW-20391", "after"),
+    (LETTER, "Who is billed?", "Maria Lind", "below"),
+    (LETTER, "What is the billing address?", "Maria Lind, Storgatan 14, 111 23 Stockholm", "below"),
+    (LETTER, "What is the email address?", "info@north.example", "with no label beside it"),
+]
+
+
+@pytest.mark.parametrize(("where", "question", "value", "place"), QUESTIONS)
+def test_questions(where, question, value, place):
+    found = find(where, question)
+    assert (found.value if found else None) == value
+    assert (found.where if found else None) == place
+
+
+def test_the_place_is_the_box_of_the_value():
+    assert find(RECEIPT, "What is the grand total?").box == (600, 240, 640, 260)
+    assert find(LETTER, "What is the invoice number?").box == (620, 0, 700, 20)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sure"),
+    [
+        ("total", "total", 1.0),
+        ("charges", "charge", 1.0),
+        ("billed", "bill", 1.0),
+        ("phone", "tel", 0.9),
+        ("invoice", "lnvoice", 0.857),
+        ("no", "on", 0.0),
+        ("cash", "card", 0.0),
+    ],
+)
+def test_alike(a, b, sure):
+    assert alike(a, b) == alike(b, a) == pytest.approx(sure, abs=0.01)
+
+
+def test_a_label_whose_spaces_were_not_read_still_matches():
+    assert match({"grand": 1.0, "total": 1.0}, "GRANDTOTAL")[0] == 1.0
+
+
+def test_small_words_count_only_where_they_are_labels():
+    assert set(terms("Where does it go to?")) == set()
+    assert set(terms("Where does it go to?", labels=frozenset({"to"}))) == {"to"}

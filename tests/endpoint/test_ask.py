@@ -1,0 +1,213 @@
+"""Asking: replies, streams, time-outs, and every way in which a server can fail in the middle."""
+
+import json
+import time
+
+import pytest
+from PIL import Image
+
+import vlnb
+from vlnb.endpoint import Reply, Usage
+from vlnb.regions import Box
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def event(text=None, finish=None, **more):
+    delta = {} if text is None else {"content": text}
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+    body = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices, **more}
+    return chunk(b"data: " + json.dumps(body).encode() + b"\n\n")
+
+
+DONE = chunk(b"data: [DONE]\n\n") + END
+
+
+@pytest.fixture
+def served(raw_server):
+    """An endpoint whose server does what the test says."""
+
+    def start(script, **options):
+        return vlnb.Endpoint(raw_server(script), "m", **options)
+
+    return start
+
+
+def test_a_reply(endpoint, receipt):
+    reply = endpoint.ask("What is the grand total?", receipt.picture)
+    assert reply.text.startswith("17,000")
+    assert reply.model == "vlnb-embedded-ocr"
+    assert reply.finish_reason == "stop"
+    assert 0 < reply.ttft_s <= reply.latency_s
+    assert reply.usage.image_tokens == 667
+    (box,) = reply.boxes
+    truth = receipt.truth.fields["grand_total"]
+    assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx((truth.x1, truth.y1, truth.x2, truth.y2), abs=6)
+
+
+def test_boxes_are_in_pixels_of_the_picture_that_was_given(endpoint, receipt):
+    large = receipt.picture.image.resize((1920, 2460))
+    (box,) = endpoint.ask("What is the grand total?", large, max_pixels=600 * 28 * 28).boxes
+    truth = receipt.truth.fields["grand_total"]
+    assert (box.x1, box.y2) == pytest.approx((3 * truth.x1, 3 * truth.y2), abs=20)
+
+
+def test_a_stream_is_its_pieces_and_then_a_reply(endpoint, receipt):
+    stream = endpoint.stream("Read all the text.", receipt.picture)
+    text = "".join(stream)
+    assert text == stream.reply.text == stream.text == str(stream) == "\n".join(receipt.truth.lines)
+    assert stream.usage.completion_tokens > 20
+    assert stream.ttft_s < stream.latency_s
+
+
+def test_a_cut_answer_says_so(endpoint, receipt):
+    reply = endpoint.ask("Read all the text.", receipt.picture, max_tokens=4)
+    assert reply.finish_reason == "length"
+    assert "cut at max_tokens" in reply.summary
+
+
+def test_leaving_a_stream_early_is_no_error(endpoint, receipt):
+    with_rest = endpoint.stream("Read all the text.", receipt.picture)
+    assert next(with_rest) == "Aunti"
+    with_rest.close()
+    assert list(with_rest) == []
+    assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
+
+
+def test_bad_input_is_told_at_once(endpoint, tmp_path):
+    with pytest.raises(vlnb.BadInput, match="There is no file"):
+        endpoint.stream("Read", tmp_path / "a.png")
+    with pytest.raises(vlnb.BadInput, match="201 times the other"):
+        endpoint.stream("Read", Image.new("RGB", (2010, 10)))
+    with pytest.raises(vlnb.BadInput, match="prompt must be a text"):
+        endpoint.ask(Image.new("RGB", (10, 10)), "Read")
+
+
+FAILURES = [
+    # what the server sends, the error, words, what had come
+    (HEAD + event("Hello ") + event("wor"), vlnb.BadAnswer, "broke off in the middle", "Hello wor"),
+    (HEAD + event("Hello ") + chunk(b'data: {"id": \n\n') + END, vlnb.BadAnswer, "not valid JSON", "Hello "),
+    (HEAD + event("Hello ") + END, vlnb.BadAnswer, "without saying that it was finished", "Hello "),
+    (
+        HEAD + event("Hello ") + chunk(b'data: {"error": {"message": "out of memory"}}\n\n') + DONE,
+        vlnb.BadAnswer,
+        "out of memory",
+        "Hello ",
+    ),
+    (HEAD + DONE, vlnb.BadAnswer, "sent no text", ""),
+    (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+        vlnb.BadAnswer,
+        "Is it an OpenAI-compatible server",
+        "",
+    ),
+    (b"", vlnb.NoServer, "closed the connection", None),
+    (b'HTTP/1.1 400 No\r\ncontent-length: 22\r\n\r\n{"message": "too big"}', vlnb.ServerRefused, "too big", None),
+    (b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "does not know the model 'm'", None),
+    (b"HTTP/1.1 413 No\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "smaller or fewer pictures", None),
+    (b"HTTP/1.1 429 No\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "try again in 7 s", None),
+    (b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "not ready", None),
+    (b"HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\nboom", vlnb.ServerRefused, "Its log says why", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "kind", "words", "partial"), FAILURES)
+def test_failures_are_sentences_and_keep_what_came(served, sent, kind, words, partial):
+    endpoint = served(lambda connection: connection.sendall(sent))
+    with pytest.raises(kind, match=words) as caught:
+        endpoint.ask("hi")
+    assert endpoint.base_url in str(caught.value)
+    assert getattr(caught.value, "partial", None) == partial
+
+
+def test_a_stream_gives_what_came_before_it_fails(served):
+    stream = served(lambda connection: connection.sendall(HEAD + event("Hello "))).stream("hi")
+    assert next(stream) == "Hello "
+    with pytest.raises(vlnb.BadAnswer):
+        next(stream)
+
+
+def test_nothing_is_retried(served):
+    calls = []
+
+    def busy(connection):
+        calls.append(1)
+        connection.sendall(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
+
+    with pytest.raises(vlnb.ServerRefused) as caught:
+        served(busy).ask("hi")
+    assert caught.value.status == 503
+    assert len(calls) == 1
+
+
+def test_the_two_time_outs_are_apart(served):
+    def slow_start(connection):
+        time.sleep(1.0)
+        connection.sendall(HEAD + event("late") + event(finish="stop") + DONE)
+
+    def slow_end(connection):
+        connection.sendall(HEAD + event("early "))
+        time.sleep(1.0)
+        connection.sendall(event("late") + event(finish="stop") + DONE)
+
+    with pytest.raises(vlnb.NoServer, match=r"no text within 0\.5 s"):
+        served(slow_start).ask("hi", first_token_s=0.5)
+    assert served(slow_end).ask("hi", first_token_s=0.5).text == "early late"
+    with pytest.raises(vlnb.BadAnswer, match=r"after 0\.5 s") as caught:
+        served(slow_end, total_s=0.5).ask("hi")
+    assert caught.value.partial == "early "
+
+
+def test_drips_do_not_reset_the_time_out(served):
+    def drip(connection):
+        connection.sendall(HEAD)
+        for _ in range(20):
+            connection.sendall(chunk(b": keep-alive\n\n"))
+            time.sleep(0.1)
+
+    with pytest.raises(vlnb.NoServer, match=r"no text within 0\.3 s"):
+        served(drip).ask("hi", first_token_s=0.3)
+
+
+def test_a_server_that_counts_no_tokens(served):
+    reply = served(lambda c: c.sendall(HEAD + event("Hi") + event(finish="stop") + DONE)).ask("hi")
+    assert reply.usage is None
+    assert "not counted" in reply.summary
+    assert reply.as_dict()["usage"] is None
+
+
+def reply_of(text, **more):
+    return Reply(text, "m", "http://a/v1", "stop", 0.25, 1.5, **more)
+
+
+def test_a_reply_in_a_terminal_and_in_json():
+    reply = reply_of("Hello", usage=Usage(1200, 10, 1196))
+    assert str(reply) == "Hello"
+    assert reply.summary == "m · tokens: 1,196 picture + 4 text in, 10 out · first token 0.25 s · total 1.50 s"
+    assert json.loads(json.dumps(reply.as_dict()))["usage"]["total_tokens"] == 1210
+    assert reply._repr_mimebundle_()["text/plain"].startswith("Hello\n")
+
+
+def test_what_a_model_writes_is_shown_and_not_run():
+    picture = vlnb.images.load(Image.new("RGB", (100, 100)))
+    text = '<script>alert(1)</script><img src=x onerror="alert(2)"> [10, 10, 50, 50]'
+    reply = reply_of(text, pictures=(picture,), seen_sizes=((100, 100),))
+    assert reply.boxes == (Box(10, 10, 50, 50),)
+    shown = reply._repr_mimebundle_()["text/html"]
+    assert "<script" not in shown
+    assert "<img src=x" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_a_stream_shows_itself_in_a_notebook(endpoint, receipt, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.DisplayHandle.display", lambda self, obj, **k: shown.append(obj))
+    monkeypatch.setattr("IPython.display.DisplayHandle.update", lambda self, obj, **k: shown.append(obj))
+    endpoint.stream("Read all the text.", receipt.picture)._ipython_display_()
+    assert "Aunti" in str(shown[1])
+    assert isinstance(shown[-1], Reply)

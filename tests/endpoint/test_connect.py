@@ -1,0 +1,173 @@
+"""Which server answers: argument, environment, launched server, embedded engine, in this order."""
+
+import json
+
+import pytest
+
+import vlnb
+from vlnb import embedded
+from vlnb.endpoint import record
+from vlnb.endpoint.resolve import normalise, resolve
+
+
+def lists(*names):
+    """A server's answer that lists these models."""
+    body = json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def answers(status, body, kind="application/json"):
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.fixture
+def qwen(raw_server):
+    return raw_server(lambda connection: connection.sendall(lists("Qwen/Qwen2.5-VL-72B-Instruct", "other")))
+
+
+def test_without_anything_the_embedded_engine(engine, capsys):
+    endpoint = vlnb.connect()
+    assert endpoint.base_url == engine.base_url
+    assert endpoint.is_embedded
+    assert not endpoint.is_qwen25vl
+    assert capsys.readouterr().out == (
+        "No GPU server found. Using the embedded engine (reads text on this CPU; it is not Qwen2.5-VL)."
+        " Set VLNB_BASE_URL to use another.\n"
+    )
+
+
+def test_the_argument_comes_first(qwen, monkeypatch):
+    monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:1/v1")
+    endpoint = vlnb.connect(qwen, announce=None)
+    assert (endpoint.base_url, endpoint.origin) == (qwen, "argument")
+
+
+def test_then_the_environment(qwen, monkeypatch, capsys):
+    record.write(record.Record("http://127.0.0.1:1/v1", pid=1))
+    monkeypatch.setenv("VLNB_BASE_URL", qwen)
+    endpoint = vlnb.connect()
+    assert endpoint.model == "Qwen/Qwen2.5-VL-72B-Instruct"
+    assert endpoint.is_qwen25vl
+    assert capsys.readouterr().out == (
+        f"Connected to {qwen} (from VLNB_BASE_URL): model Qwen/Qwen2.5-VL-72B-Instruct,"
+        " which is Qwen2.5-VL by its name.\n"
+    )
+
+
+def test_then_the_launched_server(qwen):
+    record.write(record.Record(qwen, pid=1))
+    assert vlnb.connect(announce=None).origin == "the server launched from here"
+
+
+def test_a_stale_record_is_passed_over(engine):
+    record.write(record.Record("http://127.0.0.1:1/v1", pid=1))
+    assert vlnb.connect(announce=None).is_embedded
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"base_url": 1}', '{"base_url": "x", "pid": "many"}'])
+def test_a_broken_record_is_passed_over(content):
+    record.path().parent.mkdir()
+    record.path().write_text(content)
+    assert resolve() is None
+
+
+def test_the_model_can_be_chosen(qwen, monkeypatch):
+    assert vlnb.connect(qwen, model="other", announce=None).model == "other"
+    monkeypatch.setenv("VLNB_MODEL", "other")
+    assert vlnb.connect(qwen, announce=None).model == "other"
+
+
+def test_an_unknown_model_is_refused_with_those_there_are(qwen):
+    with pytest.raises(vlnb.ServerRefused, match=r"does not serve the model 'mine'.*Qwen/Qwen2.5-VL-72B.*other"):
+        vlnb.connect(qwen, model="mine", announce=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_qwen"),
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct", True),
+        ("qwen2.5vl:3b", True),
+        ("/models/qwen2_5_vl_32b", True),
+        ("Qwen/Qwen3-VL-8B-Instruct", False),
+        ("Qwen/Qwen2-VL-7B-Instruct", False),
+        ("Qwen/Qwen2.5-7B-Instruct", False),
+        (embedded.MODEL, False),
+    ],
+)
+def test_whether_it_is_really_qwen(name, is_qwen):
+    endpoint = vlnb.Endpoint("http://a/v1", name)
+    assert endpoint.is_qwen25vl is is_qwen
+    assert ("is not Qwen2.5-VL" in endpoint.describe()) is not is_qwen
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("http://host:30000/v1", "http://host:30000/v1"),
+        ("http://host:30000/v1/", "http://host:30000/v1"),
+        ("http://host:30000", "http://host:30000/v1"),
+        ("host:30000", "http://host:30000/v1"),
+        (" localhost:8000/ ", "http://localhost:8000/v1"),
+        ("https://api.host.example/openai/v1/chat/completions", "https://api.host.example/openai/v1"),
+        ("http://[::1]:8000", "http://[::1]:8000/v1"),
+    ],
+)
+def test_addresses(given, address):
+    assert normalise(given) == address
+
+
+@pytest.mark.parametrize("given", ["ftp://host", "http://", "two words", "host:port", "host:99999999", "http://host:0"])
+def test_what_is_no_address(given):
+    with pytest.raises(vlnb.BadInput, match="not the address of a server"):
+        vlnb.connect(given)
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated():
+    with pytest.raises(vlnb.BadInput, match="VLNB_API_KEY") as caught:
+        vlnb.connect("http://me:hunter2@host/v1")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_dead_server_is_told_and_not_replaced(monkeypatch):
+    monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:1")
+    with pytest.raises(vlnb.NoServer, match=r"Nothing answers at http://127.0.0.1:1/v1.*unset it"):
+        vlnb.connect()
+    with pytest.raises(vlnb.NoServer, match=r"host of http://no.such.host.invalid:1/v1 is not known"):
+        vlnb.connect("no.such.host.invalid:1")
+
+
+SERVERS = [
+    (b"SSH-2.0-OpenSSH_9.6\r\n", vlnb.NoServer, "may not speak HTTP"),
+    (b"", vlnb.NoServer, "closed the connection without an answer"),
+    (answers("200 OK", b"<html>Hello</html>", "text/html"), vlnb.BadAnswer, "no OpenAI-compatible server"),
+    (answers("200 OK", b'{"data": [{"name": 1}]}'), vlnb.BadAnswer, "no OpenAI-compatible server"),
+    (answers("200 OK", b'{"data": [{"i'), vlnb.BadAnswer, "no OpenAI-compatible server"),
+    (lists(), vlnb.BadAnswer, "serves no model"),
+    (answers("404 Not Found", b"nope", "text/plain"), vlnb.ServerRefused, "ends in /v1"),
+    (answers("401 Unauthorized", b'{"error": "no key"}'), vlnb.ServerRefused, "Set VLNB_API_KEY"),
+    (answers("503 Service Unavailable", b""), vlnb.ServerRefused, "loading its model"),
+    (answers("500 Oh", b"boom"), vlnb.ServerRefused, 'failed on this request.*"boom"'),
+]
+
+
+@pytest.mark.parametrize(("sent", "kind", "words"), SERVERS)
+def test_servers_that_are_none(raw_server, sent, kind, words):
+    with pytest.raises(kind, match=words):
+        vlnb.connect(raw_server(lambda connection: connection.sendall(sent)), announce=None)
+
+
+def test_a_key_is_neither_shown_nor_sent_elsewhere(raw_server, monkeypatch):
+
+    def echo(connection):
+        connection.sendall(answers("403 Forbidden", b'{"error": {"message": "bad key hunter2-hunter2"}}'))
+
+    with pytest.raises(vlnb.ServerRefused) as caught:
+        vlnb.connect(raw_server(echo), api_key="hunter2-hunter2", announce=None)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(vlnb.Endpoint("http://a/v1", "m", api_key="hunter2-hunter2"))
+    monkeypatch.setenv("VLNB_BASE_URL", "http://one.example/v1")
+    monkeypatch.setenv("VLNB_API_KEY", "hunter2-hunter2")
+    assert resolve().api_key == "hunter2-hunter2"
+    assert resolve("http://one.example/v1").api_key == "hunter2-hunter2"
+    assert resolve("http://two.example/v1").api_key == "EMPTY"

@@ -1,0 +1,367 @@
+"""`load` turns any source into one Picture, and everything else into a sentence."""
+
+import base64
+import datetime as dt
+import io
+import pathlib
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from vlnb import BadInput, images
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+BLUE, RED = (30, 90, 200), (200, 60, 40)
+
+
+def halves(size=(64, 48)):
+    """A picture that is blue at the left and red at the right."""
+    image = Image.new("RGB", size, RED)
+    image.paste(BLUE, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def encoded(image, form, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+PNG = encoded(halves(), "PNG")
+
+
+def is_halves(picture, tolerance=40):
+    left, right = (np.array(picture.image.getpixel((x, picture.height // 2))) for x in (8, picture.width - 8))
+    return (abs(left - BLUE) < tolerance).all() and (abs(right - RED) < tolerance).all()
+
+
+def test_every_kind_of_source(tmp_path, monkeypatch, web):
+    path = tmp_path / "two halves.png"
+    path.write_bytes(PNG)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    web.pages["/a.png"] = (200, "image/png", PNG)
+    web.pages["/moved"] = (302, "text/plain", b"/a.png")
+    upload = {"name": "u.png", "type": "image/png", "size": len(PNG), "content": memoryview(PNG)}
+    sources = {
+        "path": path,
+        "text": str(path),
+        "home": "~/two halves.png",
+        "file": path.as_uri(),
+        "http": f"{web.address}/a.png",
+        "redirect": f"{web.address}/moved",
+        "data": "data:image/png;base64," + base64.b64encode(PNG).decode(),
+        "bytes": PNG,
+        "bytearray": bytearray(PNG),
+        "stream": io.BytesIO(PNG),
+        "image": halves(),
+        "array": np.asarray(halves()),
+        "upload": upload,
+        "uploads": (upload,),
+    }
+    for kind, source in sources.items():
+        picture = images.load(source)
+        assert picture.size == picture.original_size == (64, 48), kind
+        assert picture.image.mode == "RGB", kind
+        assert is_halves(picture), kind
+        assert picture.source, kind
+
+
+def test_the_upload_widget_itself():
+    widgets = pytest.importorskip("ipywidgets")
+    upload = widgets.FileUpload()
+    with pytest.raises(BadInput, match="nothing is uploaded yet"):
+        images.load(upload)
+    upload.value = (
+        {
+            "name": "u.png",
+            "type": "image/png",
+            "size": 1,
+            "content": PNG,
+            "last_modified": dt.datetime.now(dt.UTC),
+        },
+    )
+    assert images.load(upload).source == "u.png"
+
+
+def test_a_picture_is_loaded_once():
+    picture = images.load(PNG)
+    assert images.load(picture) is picture
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("JPEG", {"quality": 95, "subsampling": 0}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("BMP", {}),
+        ("AVIF", {"quality": 90}),
+        ("JPEG2000", {}),
+        ("ICO", {"sizes": [(64, 48)]}),
+        ("PPM", {}),
+    ],
+)
+def test_formats(form, options):
+    assert is_halves(images.load(encoded(halves(), form, **options)))
+
+
+def test_a_heic_photo_of_a_phone():
+    picture = images.load(DATA / "phone.heic")
+    assert picture.size == (64, 48)
+    assert is_halves(picture)
+
+
+def test_heic_without_its_reader_is_told(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pi_heif", None)
+    with pytest.raises(BadInput, match=r"HEIC.*pip install pi-heif"):
+        images.load(DATA / "phone.heic")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_is_obeyed_whatever_the_orientation(orientation):
+    """The stored pixels are turned so that a viewer that obeys the tag shows blue at the left, red at the right."""
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = halves().transpose(undo[orientation]) if orientation > 1 else halves()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = images.load(encoded(stored, "PNG", exif=exif))
+    assert picture.size == picture.original_size == (64, 48)
+    assert is_halves(picture)
+    assert ("turned upright" in " ".join(picture.notes)) == (orientation > 1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_lies_on_white(mode):
+    image = Image.new("RGBA", (10, 10), (0, 0, 0, 0)).convert(mode)
+    data = encoded(image, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    picture = images.load(data)
+    assert picture.image.getpixel((5, 5)) == (255, 255, 255)
+    assert "transparency laid on white" in picture.notes
+
+
+def test_half_transparent_black_is_grey():
+    assert images.load(Image.new("RGBA", (2, 2), (0, 0, 0, 128))).image.getpixel((0, 0)) == (127, 127, 127)
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    grey = Image.fromarray(np.full((4, 4), 32768, np.uint16))
+    assert images.load(encoded(grey, "PNG")).image.getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_cmyk():
+    assert images.load(encoded(Image.new("CMYK", (4, 4), (0, 255, 255, 0)), "TIFF")).image.getpixel((0, 0)) == (
+        255,
+        0,
+        0,
+    )
+
+
+def test_the_first_frame_of_an_animation_is_taken_and_said():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE, RED)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    picture = images.load(data)
+    assert picture.notes == ("frame 1 of 3",)
+    assert images.load(data, page=2).image.getpixel((4, 4))[2] > 150
+    assert len(images.pages(data)) == 3
+
+
+def pdf(count=3, **options):
+    first, *rest = (Image.new("RGB", (300, 200), (40 * i, 0, 0)) for i in range(count))
+    return encoded(first, "PDF", save_all=True, append_images=rest, resolution=100, **options)
+
+
+def test_pages_of_a_pdf():
+    pages = images.pages(pdf(), dpi=72)
+    assert len(pages) == 3
+    assert [page.size for page in pages] == [(216, 144)] * 3
+    assert [page.image.getpixel((100, 70))[0] for page in pages] == pytest.approx([0, 40, 80], abs=6)
+    assert [page.notes for page in pages[1:]] == [
+        ("page 2 of 3, drawn at 72 dpi",),
+        ("page 3 of 3, drawn at 72 dpi",),
+    ]
+    assert images.load(pdf(), page=2, dpi=144).size == (432, 288)
+
+
+def test_a_page_that_does_not_exist():
+    with pytest.raises(BadInput, match=r"has 3 page\(s\); page 4 does not exist"):
+        images.load(pdf(), page=4)
+
+
+@pytest.mark.parametrize(("dpi", "words"), [(5, "out of range"), (1100, "smaller dpi")])
+def test_the_resolution_of_a_pdf_has_limits(dpi, words):
+    with pytest.raises(BadInput, match=words):
+        images.load(pdf(), dpi=dpi, max_pixels=1_000_000)
+
+
+ARRAYS = [
+    (np.zeros((4, 6), np.uint8), (6, 4)),
+    (np.zeros((4, 6, 1), np.uint8), (6, 4)),
+    (np.zeros((4, 6, 3), np.uint8), (6, 4)),
+    (np.zeros((4, 6, 4), np.uint8), (6, 4)),
+    (np.ones((4, 6), bool), (6, 4)),
+    (np.ones((4, 6, 3), np.float32), (6, 4)),
+    (np.full((4, 6), 65535, np.uint16), (6, 4)),
+    (np.full((4, 6, 3), 200, np.int64), (6, 4)),
+]
+
+
+@pytest.mark.parametrize(("array", "size"), ARRAYS, ids=lambda value: str(getattr(value, "dtype", "")))
+def test_arrays(array, size):
+    assert images.load(array).size == size
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((3, 40, 40), np.uint8), "Channels first"),
+        (np.zeros((4, 4, 7), np.uint8), "shape"),
+        (np.zeros(4, np.uint8), "shape"),
+        (np.zeros((0, 4), np.uint8), "empty"),
+        (np.full((4, 4), 2.0), "floats outside 0 to 1"),
+        (np.full((4, 4), np.nan), "floats outside 0 to 1"),
+        (np.full((4, 4), -1), "integers outside 0 to 255"),
+        (np.zeros((4, 4), complex), "complex"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array, words):
+    with pytest.raises(BadInput, match=words):
+        images.load(array)
+
+
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3))))
+def test_pixels_survive(array):
+    assert (np.asarray(images.load(array).image) == array).all()
+    assert (np.asarray(images.load(encoded(Image.fromarray(array), "PNG")).image) == array).all()
+
+
+def bad_sources(tmp_path):
+    """What people really give, and words that the sentence must hold."""
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("I am no picture")
+    (tmp_path / "page.png").write_text("<!DOCTYPE html><html>")
+    (tmp_path / "drawing.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (tmp_path / "cut.jpg").write_bytes(encoded(halves((400, 300)), "JPEG")[:900])
+    (tmp_path / "cut.png").write_bytes(encoded(Image.effect_noise((90, 90), 90), "PNG")[:2000])
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing follows")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    return [
+        (tmp_path / "receit.png", r"There is no file .*receit\.png"),
+        (tmp_path / "emty.png", r"did you mean .*empty\.png"),
+        (tmp_path / "no" / "such.png", "folder .* does not exist either"),
+        (tmp_path, "is a folder"),
+        ("/dev/null", "device or a pipe"),
+        (tmp_path / "empty.png", r"is empty \(0 bytes\)"),
+        (tmp_path / "text.png", "not a picture that can be read"),
+        (tmp_path / "page.png", "web page"),
+        (tmp_path / "drawing.svg", "SVG.*Export it as PNG"),
+        (tmp_path / "cut.jpg", "broken or cut-off"),
+        (tmp_path / "cut.png", "broken or cut-off"),
+        (tmp_path / "broken.pdf", "broken PDF"),
+        (tmp_path / "pictures.zip", "ZIP"),
+        (tmp_path / "film.mp4", "video"),
+        ("a\0b.png", "There is no file|cannot be opened"),
+        ("x" * 5000, "cannot be opened"),
+        ("file://elsewhere/a.png", "host 'elsewhere'"),
+        ("data:image/png", "no comma"),
+        ("data:image/png;base64,%%%", "not valid base64"),
+        ("http://", "cannot be (fetched|reached)"),
+        ("http://[::1", "cannot be fetched"),
+        ("http://127.0.0.1:1/a.png", "cannot be reached"),
+        ("", "is a folder"),
+        (None, "NoneType is not a picture"),
+        (42, "int is not a picture"),
+        ([], "nothing is uploaded"),
+        (io.StringIO("text"), "binary mode"),
+        (encoded(Image.new("1", (10_000, 10_000)), "PNG"), "100 megapixels"),
+    ]
+
+
+def test_bad_sources_get_a_sentence(tmp_path):
+    for source, words in bad_sources(tmp_path):
+        with pytest.raises(BadInput, match=words):
+            images.load(source)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
+    with pytest.raises(BadInput, match="may not be read by this user"):
+        images.load(path)
+
+
+def test_a_decompression_bomb(tmp_path):
+    bomb = bytearray(encoded(Image.new("1", (8, 8)), "PNG"))
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header promises 3.6 gigapixels
+    crc = __import__("zlib").crc32(bytes(bomb[12:29]))
+    bomb[29:33] = crc.to_bytes(4, "big")
+    with pytest.raises(BadInput, match="decompression bomb"):
+        images.load(bytes(bomb))
+
+
+def test_limits_can_be_moved():
+    with pytest.raises(BadInput, match="limit is 0 MB"):
+        images.load(PNG, max_bytes=100)
+    with pytest.raises(BadInput, match="megapixels"):
+        images.load(PNG, max_pixels=100)
+
+
+def test_addresses_that_give_no_picture(web):
+    web.pages["/html"] = (200, "text/html", b"<html><body>Log in</body></html>")
+    web.pages["/secret.png"] = (403, "text/plain", b"")
+    web.pages["/slow"] = (200, "image/png", lambda: time.sleep(1) or PNG)
+    web.pages["/large"] = (200, "image/png", bytes(200_000))
+    cases = [
+        ("/nothing.png", {}, "404 Not Found.*Check the address"),
+        ("/html", {}, "web page, not a picture"),
+        ("/secret.png", {}, "403.*wants a login"),
+        ("/slow", {"timeout_s": 0.2}, "within 0.2 s"),
+        ("/large", {"max_bytes": 100_000}, "limit is 0 MB"),
+    ]
+    for path, options, words in cases:
+        with pytest.raises(BadInput, match=words):
+            images.load(web.address + path, **options)
+
+
+def test_a_key_in_an_address_is_not_shown(web):
+    address = web.address.replace("http://", "http://user:hunter2@")
+    with pytest.raises(BadInput) as caught:
+        images.load(f"{address}/nothing.png?signature=hunter3")
+    assert "hunter" not in str(caught.value)
+
+
+GOOD = {form: encoded(halves((40, 30)), form) for form in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")}
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.sampled_from(sorted(GOOD)), st.data())
+def test_damaged_files_never_raise_anything_else(form, data):
+    damaged = bytearray(GOOD[form])
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
+    try:
+        assert images.load(bytes(damaged)).image.mode == "RGB"
+    except BadInput as error:
+        assert str(error)

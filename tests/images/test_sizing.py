@@ -1,0 +1,60 @@
+"""Size and cost of a picture for the model: the server's own rule."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from vlnb import BadInput
+from vlnb.images import MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
+
+SIDES = st.integers(1, 20_000)
+
+# width, height, seen size, tokens: measured on a real SGLang server, or read off the reference processor.
+KNOWN = [
+    (1280, 720, (1288, 728), 1196),
+    (640, 480, (644, 476), 391),
+    (1920, 1080, (1932, 1092), 2691),
+    (4000, 3000, (4004, 2996), 15301),
+    (8000, 6000, (4116, 3080), 16170),
+    (20, 20, (56, 56), 4),
+    (200, 1, (812, 28), 29),
+    (200, 10, None, 9),
+    (13, 200, None, 8),
+    (1000, 30, None, 36),
+    (333, 777, None, 336),
+    (97, 2011, None, 216),
+]
+
+
+@pytest.mark.parametrize(("width", "height", "seen", "cost"), KNOWN)
+def test_known_sizes(width, height, seen, cost):
+    assert tokens(width, height) == cost
+    if seen:
+        assert smart_resize(width, height) == seen
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "seen", "cost"),
+    [(1920, 1080, (1316, 728), 1222), (4000, 3000, (1148, 840), 1230), (8000, 6000, (1148, 840), 1230)],
+)
+def test_a_lower_limit_shrinks(width, height, seen, cost):
+    assert smart_resize(width, height, max_pixels=1_003_520) == seen
+    assert tokens(width, height, max_pixels=1_003_520) == cost
+
+
+@given(SIDES, SIDES)
+def test_laws(width, height):
+    assume(max(width, height) <= 200 * min(width, height))
+    seen = smart_resize(width, height)
+    assert all(side % UNIT_PX == 0 and side >= UNIT_PX for side in seen)
+    assert MIN_PIXELS <= seen[0] * seen[1] <= MAX_PIXELS
+    assert tokens(width, height) * UNIT_PX**2 == seen[0] * seen[1]
+    assert (seen[1], seen[0]) == smart_resize(height, width)
+    if max(seen) <= 200 * min(seen):
+        assert smart_resize(*seen) == seen, "what was resized once is not resized again"
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 1), (1, 201), (20_000, 99), (0, 10)])
+def test_what_the_server_refuses_is_refused(width, height):
+    with pytest.raises(BadInput, match="pixels"):
+        smart_resize(width, height)

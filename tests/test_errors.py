@@ -1,0 +1,24 @@
+"""The tree of errors, and how one looks in a notebook."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vlnb import errors
+
+
+@pytest.mark.parametrize("name", ["BadInput", "NoServer", "ServerRefused", "BadAnswer", "LaunchFailed"])
+def test_all_are_vlnb_errors_and_in_the_drawing(name):
+    assert issubclass(getattr(errors, name), errors.VlnbError)
+    assert f"── {name} " in errors.__doc__
+
+
+def test_in_a_notebook_the_sentence_stands_alone():
+    script = "from IPython.core.interactiveshell import InteractiveShell as S\nimport vlnb\n"
+    script += "s = S.instance(); s.user_ns['vlnb'] = vlnb; s.run_cell(\"vlnb.images.load('no-such.png')\")"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "BadInput: There is no file no-such.png" in shown
+    assert "Traceback" not in shown
+    assert "site-packages" not in shown
+    assert len(shown.splitlines()) <= 2

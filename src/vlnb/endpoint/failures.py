@@ -20,7 +20,7 @@ def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServe
     """Return the sentence for a connection that did not come about, or broke before any answer."""
     cause = _root(error)
     reason = str(cause) or type(cause).__name__
-    if "refused" in reason.lower() or "all connection attempts failed" in reason.lower():
+    if isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
         what = f"Nothing answers at {server}: the connection was refused. Is the server running, and is the port right?"
     elif re.search(r"name or service|nodename|getaddrinfo|name resolution|no address", reason, re.IGNORECASE):
         what = f"The host of {server} is not known. Check the address for a typo."

@@ -1,0 +1,171 @@
+"""vlnb on the command line: what goes to which stream, and the exit status."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import openai
+import pytest
+from PIL import Image
+
+from vlnb import cli
+
+VLNB = [sys.executable, "-m", "vlnb"]
+
+
+@pytest.fixture
+def receipt_png(receipt, tmp_path):
+    path = tmp_path / "my receipt.png"
+    receipt.picture.image.save(path)
+    return str(path)
+
+
+def test_the_answer_alone_on_standard_output(receipt_png, receipt, engine, monkeypatch, capsys):
+    monkeypatch.setenv("VLNB_BASE_URL", engine.base_url)
+    assert cli.main(["ask", receipt_png, "Read all the text in the image."]) == 0
+    out, err = capsys.readouterr()
+    assert out == "\n".join(receipt.truth.lines) + "\n"
+    assert err.startswith(f"Connected to {engine.base_url}")
+    assert "first token" in err
+
+
+def test_json_is_the_whole_reply(receipt_png, engine, capsys):
+    assert cli.main(["ask", receipt_png, "What is the grand total?", "--json", "--url", engine.base_url]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    assert reply["text"].startswith("17,000")
+    assert reply["boxes"][0]["x1"] > 400
+    assert set(reply) == {"text", "model", "server", "finish_reason", "ttft_s", "latency_s", "usage", "boxes"}
+
+
+def test_several_pictures_and_a_note_about_one(receipt_png, engine, tmp_path, capsys):
+    Image.new("RGBA", (60, 40)).save(tmp_path / "glass.png")
+    pictures = [str(tmp_path / "glass.png"), receipt_png]
+    assert cli.main(["ask", *pictures, "What is the cash?", "--url", engine.base_url]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("20,000\n")
+    assert "glass.png: transparency laid on white" in err
+
+
+FAILURES = [
+    (["ask", "no-such.png", "Read"], "There is no file no-such.png"),
+    (["ask", "{receipt}", "Read", "--url", "http://127.0.0.1:1"], "Nothing answers at http://127.0.0.1:1/v1"),
+    (["ask", "{receipt}", "Read", "--url", "two words"], "not the address of a server"),
+    (["ask", "{receipt}", "Read", "--page", "2"], "page 2 does not exist"),
+    (["serve", "--host", "0.0.0.0"], "VLNB_API_KEY"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), FAILURES)
+def test_a_failure_is_one_sentence_and_status_1(arguments, words, receipt_png, capsys):
+    assert cli.main([a.format(receipt=receipt_png) for a in arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("vlnb: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["ask"],
+        ["ask", "a.png"],
+        ["ask", "a", "b", "--max-tokens", "0"],
+        ["serve", "--port", "70000"],
+        ["sing"],
+        ["ask", "a", "b", "--js"],
+    ],
+)
+def test_wrong_use_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert "usage: vlnb" in capsys.readouterr().err
+
+
+def test_a_picture_from_standard_input_through_a_pipe(receipt_png, engine):
+    with Path(receipt_png).open("rb") as picture:
+        done = subprocess.run(
+            [*VLNB, "ask", "-", "What is the cash?", "--url", engine.base_url],
+            stdin=picture,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "20,000")
+
+
+def test_a_reader_that_goes_away_is_no_traceback(receipt_png, engine):
+    command = " ".join(map(repr, [*VLNB, "ask", receipt_png, "Read all the text", "--url", engine.base_url]))
+    done = subprocess.run(f"{command} | true", shell=True, check=False, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_serve_says_where_and_stops_on_ctrl_c(receipt):
+    server = subprocess.Popen(
+        [*VLNB, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        line = server.stdout.readline()
+        url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
+        with openai.OpenAI(base_url=url, api_key="EMPTY") as client:
+            assert client.models.list().data[0].id == "vlnb-embedded-ocr"
+    finally:
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=20)
+    assert "Traceback" not in err
+    assert server.returncode in (0, 1)
+
+
+def test_serve_on_a_port_in_use(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cli.main(["serve", "--port", str(taken.getsockname()[1])]) == 1
+    assert "choose another with --port" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_waiting_is_one_word(receipt_png):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asking = subprocess.Popen([*VLNB, "ask", receipt_png, "Read", "--url", url], stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        asking.send_signal(signal.SIGINT)
+        _, err = asking.communicate(timeout=20)
+    assert err == "vlnb: stopped.\n"
+    assert asking.returncode == 1
+
+
+def test_doctor_on_a_sound_machine(capsys):
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "the embedded engine would answer" in out
+    assert "onnxruntime" in out
+    assert "PROBLEM" not in out
+
+
+def test_doctor_names_the_problem(monkeypatch, capsys):
+    monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("VLNB_API_KEY", "hunter2-hunter2")
+    monkeypatch.setitem(__import__("vlnb.doctor", fromlist=["x"])._PACKAGES, "no-such-package", "nothing")
+    assert cli.main(["doctor", "--json"]) == 1
+    text = capsys.readouterr().out
+    assert "hunter2" not in text
+    findings = {finding["name"]: finding for finding in json.loads(text)}
+    assert not findings["server"]["ok"]
+    assert "connection was refused" in findings["server"]["found"]
+    assert "make lab" in findings["no-such-package"]["found"]
+
+
+def test_importing_vlnb_is_light():
+    heavy = ("openai", "pandas", "plotly", "onnxruntime", "numpy", "PIL", "ipywidgets", "starlette", "cv2", "httpx2")
+    script = f"import sys, vlnb, vlnb.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,113 @@
+"""The files that set the workbook up are in step with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def locked(name):
+    pins = [Requirement(line) for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+    assert pins
+    here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in here}
+
+
+def wanted(*extras):
+    lines = PROJECT["dependencies"] + [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize(("name", "extras"), [("requirements.txt", ()), ("requirements-dev.txt", ("dev",))])
+def test_locked_requirements_satisfy_the_ranges(name, extras):
+    pins = locked(name)
+    for requirement in wanted(*extras):
+        pin = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(pin), f"{name} has drifted: run make requirements"
+
+
+def test_both_locks_agree():
+    runtime, development = locked("requirements.txt"), locked("requirements-dev.txt")
+    assert {name: development.get(name) for name in runtime} == runtime
+
+
+def test_what_is_locked_is_what_runs_here():
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "list", "--format=freeze"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    here = {
+        canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in done.stdout.splitlines() if "==" in line
+    }
+    pins = locked("requirements-dev.txt")
+    drifted = {name: (pins[name], here[name]) for name in pins.keys() & here.keys() if pins[name] != here[name]}
+    assert not drifted
+
+
+def test_no_addresses_in_any_set_up_file():
+    for name in ("requirements.txt", "requirements-dev.txt", "environment.yml", "pyproject.toml"):
+        assert "://" not in (ROOT / name).read_text(), name
+
+
+def test_the_conda_environment_takes_the_same_lock():
+    text = (ROOT / "environment.yml").read_text()
+    assert re.search(r"- -r requirements\.txt\n\s+- -e \.", text)
+    python = re.search(r"python=(3\.\d+)", text).group(1)
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(f"{python}.0")
+
+
+def test_every_promise_of_the_makefile_is_kept():
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for target in ("lab", "test", "run", "lint", "bench", "clean", "help"):
+        assert f"make {target} " in shown
+
+
+@pytest.mark.parametrize("have", ["none", "old"])
+def test_without_a_python_that_will_do_the_message_says_what_to_do(tmp_path, have):
+    """A machine whose every Python is missing, or too old: played by a PATH of our own."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for tool in ("sh", "dirname", "mkdir", "date", "cat", "rm"):
+        (commands / tool).symlink_to(f"/bin/{tool}" if Path(f"/bin/{tool}").exists() else f"/usr/bin/{tool}")
+    if have == "old":
+        (commands / "python3").write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.8.18 && exit 0\nexit 1\n')
+        (commands / "python3").chmod(0o755)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "setup.sh").write_text((ROOT / "scripts" / "setup.sh").read_text())
+    done = subprocess.run(
+        ["/bin/sh", "scripts/setup.sh"],
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": str(commands)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "needs Python 3.11 or later" in done.stderr
+    assert ("3.8.18" in done.stderr) == (have == "old")
+    assert "Then run the same command again" in done.stderr
+
+
+def test_the_readme_is_one_screen_and_names_every_notebook():
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 60
+    for notebook in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        assert f"notebooks/{notebook.name}" in readme
+    for command in ("make lab", "make test", "VLNB_BASE_URL"):
+        assert command in readme
+
+
+def test_modules_stay_small():
+    long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := p.read_text().count("\n")) > 320}
+    assert not long

@@ -1,4 +1,4 @@
-"""Draw docs/receipt.png, the picture of the README, from a real answer of the embedded engine."""
+"""Draw docs/receipt.jpg, the picture of the README, from a real answer of the embedded engine."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ sample = vlnb.samples.receipt()
 reply = vlnb.connect(announce=None).ask("What is the grand total?", sample.picture)
 value = reply.text.splitlines()[0]
 boxes = [vlnb.regions.Box(b.x1, b.y1, b.x2, b.y2, label=f"grand total: {value}") for b in reply.boxes]
-shown = vlnb.draw.overlay(sample.picture, boxes).image.crop((40, 40, 600, 640)).quantize(64)
-shown.save(Path(__file__).parent.parent / "docs" / "receipt.png", optimize=True)
+shown = vlnb.draw.overlay(sample.picture, boxes).image.crop((40, 40, 600, 640))
+shown.save(Path(__file__).parent.parent / "docs" / "receipt.jpg", quality=80)

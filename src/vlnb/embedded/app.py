@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import queue
 import threading
 import time
 import uuid
@@ -113,6 +114,13 @@ class _Engine:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._queue = Queue()
+        # One thread reads all pictures: each new thread would keep memory of its own for good.
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        threading.Thread(target=self._run_jobs, name="vlnb-read", daemon=True).start()
+
+    def _run_jobs(self) -> None:
+        while True:
+            self._jobs.get()()
 
     async def chat(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions."""
@@ -183,7 +191,7 @@ class _Engine:
 
         try:
             async with self._queue.turn():
-                threading.Thread(target=read, name="vlnb-read", daemon=True).start()
+                self._jobs.put(read)
                 try:
                     await done.wait()
                 except asyncio.CancelledError:

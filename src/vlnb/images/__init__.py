@@ -78,7 +78,7 @@ def _as_image(source: Source) -> tuple[Image.Image | None, str]:
     """Return (Pillow image, name) of what holds pixels already, else (None, "")."""
     kind = type(source)
     if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
-        return source, str(getattr(source, "filename", "") or f"the {source.mode} image")
+        return source.copy(), str(getattr(source, "filename", "") or f"the {source.mode} image")
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
         from vlnb.images.sources import from_array
 

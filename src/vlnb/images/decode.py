@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO", "JPEG2000", "TGA")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
 # What Pillow's decoders raise on broken data, beside its own errors.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 _PDF_LOCK = threading.Lock()  # PDFium is not thread-safe
 _MIN_DPI, _MAX_DPI = 10, 1200
 
@@ -147,7 +158,10 @@ def _quiet() -> Iterator[None]:
 
 
 def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
-    """Return any Pillow image as a `Picture`: turned as its EXIF says, laid on white, eight bits a colour."""
+    """Return any Pillow image as a `Picture`: turned as its EXIF says, laid on white, eight bits a colour.
+
+    The picture takes the image over: hand in a copy of one that goes on being used.
+    """
     from PIL import ExifTags, Image, ImageOps
 
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -162,8 +176,8 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
             notes = (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
-    # A copy of a picture that is RGB already: the caller may go on drawing on theirs, or close its file.
-    image = image.copy() if image.mode == "RGB" else image.convert("RGB")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     image.info = {}
     return Picture(image, name, image.size, notes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb.images import Picture
 from vlnb.regions import Box
@@ -105,16 +105,17 @@ def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -
         layer.rotate(-math.degrees(angle), Image.Resampling.BICUBIC, fillcolor=fill)
         for layer, fill in ((ink, 255), (slip, 0))
     )
-    shadow = np.asarray(slip.filter(ImageFilter.GaussianBlur(14)), float)[..., None] / 255
-    grain = random.normal(0, 1, (height, 1, 1)).cumsum(0)  # the table's long fibres
-    table = np.array([92, 70, 54]) + 1.2 * (grain - grain.mean()) * np.ones((1, width, 1))
-    table = table.clip(40, 130) * (1 - 0.45 * shadow)
-    cover = np.asarray(slip.filter(ImageFilter.GaussianBlur(0.7)), float)[..., None] / 255
-    written = np.asarray(ink.filter(ImageFilter.GaussianBlur(0.6)), float)[..., None] / 255
-    sheet = written * tone + (1 - written) * np.array(_INK)
-    down, across = np.mgrid[0:height, 0:width]
-    light = (1.02 - 0.10 * down / height - 0.05 * across / width)[..., None]
-    photo: Any = (cover * sheet + (1 - cover) * table) * light + random.normal(0, 3.0, (height, width, 1))
+    shadow, cover, written = (
+        np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
+        for layer, radius in ((slip, 14), (slip, 0.7), (ink, 0.6))
+    )
+    grain = random.normal(0, 1, (height, 1, 1)).cumsum(0).astype(np.float32)  # the table's long fibres
+    table = (np.array([92, 70, 54], np.float32) + 1.2 * (grain - grain.mean())).clip(40, 130)
+    paper_or_ink = written * np.float32(tone) + (1 - written) * np.array(_INK, np.float32)
+    photo = cover * paper_or_ink + (1 - cover) * (table * (1 - 0.45 * shadow))
+    down, across = np.linspace(0, 0.10, height), np.linspace(0, 0.05, width)
+    photo *= (1.02 - down[:, None, None] - across[:, None]).astype(np.float32)
+    photo += random.normal(0, 3.0, (height, width, 1)).astype(np.float32)
     return Image.fromarray(photo.clip(0, 255).astype(np.uint8))
 
 

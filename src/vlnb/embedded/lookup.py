@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from vlnb.embedded.page import Line, Page, Rect, Segment
 from vlnb.embedded.words import alike, match, terms, words
@@ -34,9 +35,11 @@ _KINDS: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
     (r"\b(phone|telephone|fax|mobile)\b", re.compile(r"(\d\D{0,2}){6}"), _PHONE),
     (r"\b(what time|at what time|time)\b", _TIME, _TIME),
     (r"\b(date|what day|which day)\b", _DATE, _DATE),
+    (r"\b(who|whose|whom)\b", re.compile(r"^\D+$"), None),
     (r"\bwhen\b", re.compile(f"{_DATE.pattern}|{_TIME.pattern}", re.IGNORECASE), None),
     (r"\b(how much|how many|how old|total|amount|price|cost|costs|fee|tax|vat|balance|quantity)\b", _NUMBER, None),
 )
+_TITLE_TIMES = 1.3  # of the usual height of letters
 _TITLES = frozenset(
     "shop store merchant company restaurant cafe vendor seller business brand issuer title heading headline".split()
 )
@@ -90,6 +93,10 @@ def _by_label(page: Page, wanted: dict[str, float], kind: re.Pattern[str] | None
             below = _below(page, row, segment, question)
             header = not label.endswith(":") and _is_header(page, row)
             sides = [("right of", right), ("below", below)]
+            if parted_by == "words" and _is_title(
+                page, segment
+            ):  # "HOTEL MIRADOR" is a name, not a label and its value
+                inline = segment
             after = ("after", inline)
             if parted_by == "colon" or (parted_by == "number" and not _is_value(right)):
                 order = [after, *sides]
@@ -133,6 +140,11 @@ def _split(segment: Segment, wanted: dict[str, float]) -> tuple[str, Segment | N
 def _is_value(segment: Segment | None) -> bool:
     """Whether a segment is an amount or another value that begins with digits, and no further label."""
     return segment is not None and re.match(r"\W*\w{0,3}\W*\d", segment.text) is not None
+
+
+def _is_title(page: Page, segment: Segment) -> bool:
+    heights = [s.box[3] - s.box[1] for s in page.segments]
+    return segment.box[3] - segment.box[1] > _TITLE_TIMES * median(heights)
 
 
 def _label(segment: Segment, end: int) -> str:

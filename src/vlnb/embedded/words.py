@@ -7,11 +7,12 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*|#")
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
+_WHO = re.compile(r"\b(who|whose|whom)\b", re.IGNORECASE)
 _STOP = frozenset(
     "a about all am an and answer any are as at be been by can could did do does find for from gave get give go goes"
     " going had has have here"
-    " how i if image in into is it its know like list locate long look many me much my of off on only or our out photo"
+    " how i if image in into is it its know like list locate long look many me much my of off on only or our photo"
     " picture please printed read s say says see shall should show shown stand stands state stated tell than that the"
     " their them then there these they this to up us was we were what whats when where which who whom whose will with"
     " would write written you your according according exact exactly".split()
@@ -34,7 +35,7 @@ _SYNONYMS = (
     {"cost", "costs", "price", "amount"},
     {"quantity", "qty"},
     {"tax", "vat", "gst"},
-    {"email", "e-mail", "mail"},
+    {"email", "mail"},
     {"website", "web", "url", "www"},
     {"departure", "depart", "departs", "departing", "leave", "leaves", "dep"},
     {"arrival", "arrive", "arrives", "arriving", "arr"},
@@ -72,6 +73,8 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
     for name in re.findall(r"(?<=\w )[A-Z][\w-]+", question):  # names of people and places tell most
         if name.lower() in chosen:
             chosen[name.lower()] += _NAME_BONUS
+    if _WHO.search(question):
+        chosen.setdefault("name", _VAGUE_WEIGHT)
     first = next((word for word, weight in chosen.items() if weight >= 1), None)
     if first and len(chosen) > 1:
         chosen[first] += _FIRST_BONUS  # "the status of the train": what is asked for is named first
@@ -111,7 +114,7 @@ def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
         return 0.0, 0.0
     best = {term: max(alike(term, word) for word in printed) for term in wanted}
     recall = sum(weight * best[term] for term, weight in wanted.items()) / sum(wanted.values())
-    telling = [word for word in printed if word not in _STOP or word in wanted] or printed
+    telling = [word for word in printed if (word not in _STOP and len(word) > 1) or word in wanted] or printed
     said = [max(alike(term, word) for term in wanted) for word in telling]
     joined = fuzz.ratio("".join(wanted), "".join(printed)) / 100  # a label whose spaces were not read
     if joined * 100 > _ALIKE + 6:

@@ -19,10 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from vlnb.embedded.identity import MODEL
 from vlnb.embedded.queue import Full, Queue
 from vlnb.embedded.reader import Reader, Stopped
 from vlnb.embedded.request import Chat, Refused, decode, parse, pieces
-from vlnb.embedded.server import MODEL
 from vlnb.embedded.skills import answer
 
 MAX_BODY_BYTES = 48_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
-from vlnb.embedded.server import MODEL
+from vlnb.embedded.identity import MODEL
 from vlnb.errors import BadInput, VlnbError
 
 MAX_PICTURE_PIXELS = 50_000_000

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
 
-MODEL = "vlnb-embedded-ocr"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _running: Running | None = None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vlnb.embedded.identity import WHO
 from vlnb.embedded.lookup import Found, find
 from vlnb.embedded.words import terms, words
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from vlnb.embedded.page import Page
     from vlnb.embedded.reader import Reader
-
-WHO = "I am vlnb's embedded engine: I read text on this CPU. I am not Qwen2.5-VL"
 
 _READING = frozenset(
     "read transcribe ocr extract text texts words lines everything contents content markdown plain verbatim say says"

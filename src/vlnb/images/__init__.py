@@ -11,14 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb.errors import BadInput
 from vlnb.images.picture import Picture, data_uri
-from vlnb.images.sizing import MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
+from vlnb.images.sizing import DELIMITER_TOKENS, MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from vlnb.images.decode import Pages
 
-__all__ = ["MAX_PIXELS", "MIN_PIXELS", "UNIT_PX", "Picture", "data_uri", "load", "pages", "smart_resize", "tokens"]
+__all__ = [
+    "DELIMITER_TOKENS",
+    "MAX_PIXELS",
+    "MIN_PIXELS",
+    "UNIT_PX",
+    "Picture",
+    "data_uri",
+    "load",
+    "pages",
+    "smart_resize",
+    "tokens",
+]
 
 MAX_FILE_BYTES = 64_000_000
 MAX_FILE_PIXELS = 89_000_000  # below Pillow's own alarm for decompression bombs

@@ -1,0 +1,12 @@
+"""From hardware and model size to a running server, or to the reason why not.
+
+`plan` decides, `memory` says whether it fits, `render` writes the command for a shell, Docker, Compose or Kubernetes,
+`gpus` finds what this machine has, `diagnose` reads a failed log.
+"""
+
+from __future__ import annotations
+
+from vlnb.launch.memory import Memory, memory
+from vlnb.launch.planning import Flag, Plan, plan
+
+__all__ = ["Flag", "Memory", "Plan", "memory", "plan"]

@@ -1,0 +1,170 @@
+"""Does it fit, and what remains: the memory of each GPU under a plan.
+
+All figures are computed from the model's shape and SGLang's rules; none was measured on a GPU by us. The published
+table of KV tokens they are held against is itself derived from SGLang's source.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+
+from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
+from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, static_fraction
+
+GIB = 2**30
+_MILLION = 1_000_000
+# A usual request, to say what a cache holds: two 720p pictures, 128 tokens of text, an answer of 1,024.
+REQUEST_TOKENS = 2 * (tokens(1280, 720) + DELIMITER_TOKENS) + 128 + 1024
+_HEAD_DIM = 128
+_PATCH_PX = 14
+_VISION_HIDDEN = 1280
+_VISION_MLP = 3456
+_FEATURE_CACHE_BYTES = 100 * 2**20  # SGLANG_VLM_CACHE_SIZE_MB
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a GPU's memory: its bytes, and the formula they come from."""
+
+    name: str
+    bytes: float
+    formula: str
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of one GPU under a plan. `parts` add up to the GPU, unless the weights do not fit.
+
+    `kv_tokens` is the cache of one replica in tokens, 0 where the server does not start; `requests` is how many usual
+    requests (two 720p pictures, 3,548 tokens) all replicas hold at once; `longest_context` is in tokens.
+    """
+
+    plan: Plan
+    parts: tuple[Part, ...]
+    static_fraction: float
+    kv_tokens: int
+    requests: int
+    longest_context: int
+    fits: bool
+
+    @property
+    def sentence(self) -> str:
+        """Whether it fits, and what that means, in one or two sentences."""
+        gpu, model = self.plan.gpu, self.plan.model
+        allowed = int(self.static_fraction * gpu.memory_mib / 1024)
+        weights = self.parts[0].bytes / GIB
+        if not self.fits:
+            return (
+                f"{weights:.1f} GiB of weights on each {gpu.name}, {allowed} GiB allowed"
+                f" ({self.static_fraction:.2f} of {gpu.memory_mib / 1024:.0f}): does not start. {self._cure()}"
+            )
+        cache = f"{self.kv_tokens / 1e6:.2f} M" if self.kv_tokens >= _MILLION else f"{self.kv_tokens / 1e3:.0f} k"
+        each = f" in each of {self.plan.replicas} replicas" if self.plan.replicas > 1 else ""
+        tight = ""
+        if self.longest_context < self.plan.context_length:
+            tight = f" The longest request is {self.longest_context:,} tokens, not {self.plan.context_length:,}."
+        return (
+            f"{model.size} fits: {cache} tokens of cache{each}, about {self.requests:,} requests of two 720p pictures at once."
+            + tight
+        )
+
+    def _cure(self) -> str:
+        from vlnb.launch.planning import plan
+
+        model, gpu = self.plan.model, self.plan.gpu
+        for tp in model.tensor_parallel:
+            if tp > self.plan.tensor_parallel and memory(plan(gpu.name, model.size, tp=tp)).fits:
+                return f"{tp} GPUs fit (--tp {tp})."
+        return "Choose a smaller model or a larger GPU."
+
+    def __str__(self) -> str:
+        lines = [f"{part.name:24} {part.bytes / GIB:7.1f} GiB   {part.formula}" for part in self.parts]
+        return "\n".join([self.sentence, *lines])
+
+    def _repr_html_(self) -> str:
+        return bar_html(self)
+
+
+def memory(plan: Plan) -> Memory:
+    """Return what each GPU's memory is used for under `plan`, with the formula of each part."""
+    model, tp = plan.model, plan.tensor_parallel
+    total = plan.gpu.memory_mib * 2**20
+    fraction = static_fraction(plan.gpu, tp, mem_fraction=plan.mem_fraction, context_length=plan.context_length)
+    weights = model.weight_bytes / tp
+    cache = fraction * total - weights
+    kv_heads = max(1, model.kv_heads // tp)
+    token_bytes = 2 * 2 * _HEAD_DIM * kv_heads * model.layers
+    fits = cache > 0
+    kv_tokens = int(cache / token_bytes) if fits else 0
+    workspace = _workspace(plan, kv_tokens)
+    vision = _vision_activations()
+    parts = [
+        Part("weights", weights, f"2 bytes x {model.parameters:,} parameters / {tp} GPUs"),
+        Part("KV cache", max(0.0, cache), f"{kv_tokens:,} tokens x {token_bytes:,} bytes on each GPU"),
+        Part("attention workspace", workspace, "AITER: requests x heads / GPUs x context / 256 x 520 bytes"),
+        Part("vision activations", vision, "the largest picture: 65,536 patches x (5 x 1280 + 2 x 3456) x 2 bytes"),
+        Part("picture features", _FEATURE_CACHE_BYTES, "SGLANG_VLM_CACHE_SIZE_MB = 100"),
+    ]
+    free = total - sum(part.bytes for part in parts)
+    parts.append(Part("free", max(0.0, free), "for graphs, activations of the text model, and all else"))
+    return Memory(
+        plan=plan,
+        parts=tuple(parts),
+        static_fraction=fraction,
+        kv_tokens=kv_tokens,
+        requests=plan.replicas * kv_tokens // REQUEST_TOKENS,
+        longest_context=min(plan.context_length, kv_tokens),
+        fits=fits,
+    )
+
+
+def _workspace(plan: Plan, kv_tokens: int) -> float:
+    """AITER's decode workspace, outside the static share. Source: `aiter_backend.py` of SGLang 0.5.6."""
+    if plan.context_length <= AITER_FROM_CONTEXT:
+        return 0.0
+    requests = min(4096, max(2048, 512 * kv_tokens // plan.context_length))
+    heads = plan.model.heads / plan.tensor_parallel
+    return requests * heads * math.ceil(plan.context_length / 256) * 520
+
+
+def _vision_activations() -> float:
+    patches = MAX_PIXELS / _PATCH_PX**2
+    return patches * (5 * _VISION_HIDDEN + 2 * _VISION_MLP) * 2
+
+
+_OVERFLOW = "repeating-linear-gradient(45deg,#D55E00,#D55E00 6px,#a84a00 6px,#a84a00 12px)"
+_COLOURS = {
+    "weights": "#0072B2", "KV cache": "#009E73", "attention workspace": "#E69F00", "vision activations": "#CC79A7",
+    "picture features": "#56B4E9", "free": "transparent",
+}  # fmt: skip
+
+
+def bar_html(memory: Memory) -> str:
+    """Return one GPU as a stacked bar with its legend; what overflows is hatched in red beyond the GPU's edge."""
+    total = memory.plan.gpu.memory_mib * 2**20
+    scale = 100 / max(total, sum(part.bytes for part in memory.parts))
+    cells, legend = [], []
+    for part in memory.parts:
+        over = part.name == "weights" and not memory.fits
+        colour = _OVERFLOW if over else _COLOURS[part.name]
+        title = html.escape(f"{part.name}: {part.bytes / GIB:.1f} GiB = {part.formula}", quote=True)
+        width = part.bytes * scale
+        cells.append(f'<div title="{title}" style="width:{width:.2f}%;background:{colour}"></div>')
+        swatch = (
+            f'<span style="display:inline-block;width:.8em;height:.8em;border:1px solid;background:{colour}"></span>'
+        )
+        legend.append(
+            f'<span title="{title}" style="white-space:nowrap">{swatch} {part.name} {part.bytes / GIB:.1f} GiB</span>'
+        )
+    gpu = memory.plan.gpu
+    label = html.escape(f"Memory of each {gpu.name}, {gpu.memory_mib / 1024:.0f} GiB. {memory.sentence}", quote=True)
+    verdict = "" if memory.fits else "color:#D55E00;font-weight:bold"
+    return (
+        f'<div style="max-width:760px"><div style="{verdict}">{html.escape(memory.sentence)}</div>'
+        f'<div role="img" aria-label="{label}" style="display:flex;height:28px;border:1px solid;margin:6px 0">'
+        f"{''.join(cells)}</div>"
+        f'<div style="display:flex;flex-wrap:wrap;gap:4px 16px"><small>each of {memory.plan.gpus} {gpu.name}'
+        f" ({gpu.memory_mib / 1024:.0f} GiB):</small>{''.join(f'<small>{item}</small>' for item in legend)}</div></div>"
+    )

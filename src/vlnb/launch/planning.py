@@ -1,0 +1,231 @@
+"""From hardware and model size to a plan: how the model is split, and every flag with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+from vlnb.catalog import GPUS, MODELS, Gpu, Model
+from vlnb.errors import BadInput
+
+T = TypeVar("T")
+Goal = Literal["latency", "throughput"]
+
+VISION_HEADS = 16
+CHUNK_TOKENS = 16_384
+GRAPH_BATCH = 512
+VISION_TOWER_FACTOR = 0.8966
+AITER_FACTOR = 0.85
+AITER_FROM_CONTEXT = 8_192
+NODE_GPUS = 8
+MODEL_CONTEXT = 128_000  # max_position_embeddings of every size
+# The cookbook's generator: GPUs by size, the same on MI300X, MI325X and MI355X.
+_VERIFIED_TP = {"3B": 1, "7B": 1, "32B": 2, "72B": 8}
+_VERIFIED_CONTEXT = {"72B": 128_000}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One argument of the server, and why it is there."""
+
+    name: str
+    value: str
+    reason: str
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The flag as two words of a command."""
+        return self.name, self.value
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one size of Qwen2.5-VL runs on `gpus` GPUs of one kind.
+
+    `tensor_parallel` GPUs hold one replica together; `replicas` of them share the requests. `context_length` is in
+    tokens. `mem_fraction` is what was asked of --mem-fraction-static, None for SGLang's own choice. `verified` says
+    that this is the cookbook's command, word for word; `differs` is how it is not; `warnings` are doubts, as sentences.
+    """
+
+    gpu: Gpu
+    model: Model
+    gpus: int
+    tensor_parallel: int
+    replicas: int
+    context_length: int
+    mem_fraction: float | None
+    goal: Goal
+    sglang: str
+    flags: tuple[Flag, ...]
+    verified: bool
+    differs: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The server's command, one word an item."""
+        start = ("python", "-m", "sglang.launch_server", "--model", self.model.repo)
+        return start + tuple(word for flag in self.flags for word in flag.words)
+
+    @property
+    def mark(self) -> str:
+        """Who stands behind this plan, in a few words."""
+        if self.verified:
+            return "verified by the cookbook"
+        return "ours, not verified: " + "; ".join(self.differs)
+
+
+def plan(
+    gpu: str,
+    size: str,
+    *,
+    gpus: int | None = None,
+    tp: int | None = None,
+    context_length: int | None = None,
+    mem_fraction: float | None = None,
+    goal: Goal = "latency",
+    sglang: str = "0.5.6",
+) -> Plan:
+    """Return the plan for a model size on a kind of GPU; by default exactly the cookbook's.
+
+    `gpus` is how many to use (1 to 8), `tp` forces the tensor parallel size, `mem_fraction` is given to
+    --mem-fraction-static. With several GPUs, goal "latency" makes one replica as wide as it can be, "throughput" as
+    many replicas as fit. Raises `BadInput`, with the numbers, for what cannot work.
+    """
+    hardware, model = _choose("GPU", gpu, GPUS), _choose("model size", size, MODELS)
+    verified_tp = _VERIFIED_TP[model.size]
+    _check(gpus, context_length, mem_fraction, goal)
+    if tp is not None:
+        _check_tp(model, tp)
+    if gpus is None:
+        gpus = tp or verified_tp
+    if tp is None:
+        tp = verified_tp if gpus == verified_tp and goal == "latency" else _split(hardware, model, gpus, goal)
+    elif tp > gpus:
+        raise BadInput(f"Tensor parallel size {tp} needs {tp} GPUs, and the plan has {gpus}.")
+    replicas = gpus // tp
+    context = context_length or MODEL_CONTEXT
+    flags = _flags(model, tp, replicas, context_length, mem_fraction)
+    verified_flags = _flags(model, verified_tp, 1, None, None)
+    differs = _differences(flags, verified_flags)
+    return Plan(
+        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, sglang, flags,
+        verified=not differs,
+        differs=differs,
+        warnings=_warnings(model, gpus, tp, mem_fraction),
+    )  # fmt: skip
+
+
+def _choose(what: str, name: str, known: Mapping[str, T]) -> T:
+    found = {key.upper(): value for key, value in known.items()}.get(str(name).strip().upper())
+    if found is None:
+        raise BadInput(f"There is no {what} {name!r} in the catalog; it has {', '.join(known)}.")
+    return found
+
+
+def _check(gpus: int | None, context_length: int | None, mem_fraction: float | None, goal: str) -> None:
+    if gpus is not None and not 1 <= gpus <= NODE_GPUS:
+        raise BadInput(f"{gpus} GPUs: a node has 1 to {NODE_GPUS}. For more, run several nodes behind a router.")
+    if context_length is not None and not 1 <= context_length <= MODEL_CONTEXT:
+        raise BadInput(f"A context of {context_length:,} tokens: Qwen2.5-VL takes 1 to {MODEL_CONTEXT:,}.")
+    if mem_fraction is not None and not 0 < mem_fraction < 1:
+        raise BadInput(
+            f"A memory fraction of {mem_fraction:g}: it is a share of the GPU, between 0 and 1, such as 0.85."
+        )
+    if goal not in get_args(Goal):
+        raise BadInput(f"The goal {goal!r} is not known; it is one of {', '.join(get_args(Goal))}.")
+
+
+def _check_tp(model: Model, tp: int) -> None:
+    if tp not in model.tensor_parallel:
+        works = ", ".join(map(str, model.tensor_parallel))
+        raise BadInput(
+            f"{model.size} cannot be split over {tp} GPUs: its {model.heads} text heads and {VISION_HEADS} vision heads"
+            f" must both be divisible by the tensor parallel size. It works with {works}."
+        )
+
+
+def _split(gpu: Gpu, model: Model, gpus: int, goal: Goal) -> int:
+    """Return the tensor parallel size: the widest that works, or for throughput the narrowest that has room."""
+    works = [tp for tp in model.tensor_parallel if tp <= gpus and gpus % tp == 0]
+    if goal == "latency":
+        return works[-1]
+    return next((tp for tp in works if static_bytes(gpu, tp) * tp > 1.25 * model.weight_bytes), works[-1])
+
+
+def _flags(
+    model: Model, tp: int, replicas: int, context_length: int | None, mem_fraction: float | None
+) -> tuple[Flag, ...]:
+    flags = []
+    if tp > 1:
+        flags.append(Flag("--tp", str(tp), f"{tp} GPUs hold one copy of the model together and answer faster"))
+    if replicas > 1:
+        flags.append(Flag("--dp-size", str(replicas), f"{replicas} copies of the model share the requests"))
+    context = context_length or _VERIFIED_CONTEXT.get(model.size)
+    if context:
+        reason = "the longest request, pictures and answer included; also the model's own limit"
+        flags.append(Flag("--context-length", str(context), reason if context == MODEL_CONTEXT else "as you asked"))
+    if mem_fraction is not None:
+        reason = "share of the GPU for weights and cache; on ROCm SGLang multiplies it by 0.85 for long contexts"
+        flags.append(Flag("--mem-fraction-static", f"{mem_fraction:g}", reason))
+    return tuple(flags)
+
+
+def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[str, ...]:
+    ours, theirs = dict(flag.words for flag in flags), dict(flag.words for flag in verified)
+    changed = []
+    for name in dict.fromkeys([*theirs, *ours]):
+        if name not in ours:
+            changed.append(f"without {name} {theirs[name]}")
+        elif name not in theirs:
+            changed.append(f"with {name} {ours[name]}")
+        elif ours[name] != theirs[name]:
+            changed.append(f"{name} {ours[name]} instead of {theirs[name]}")
+    return tuple(changed)
+
+
+def _warnings(model: Model, gpus: int, tp: int, mem: float | None) -> tuple[str, ...]:
+    doubts, replicas = [], gpus // tp
+    if idle := gpus - tp * replicas:
+        doubts.append(f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {_listed(model)} GPUs.")
+    if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
+        doubts.append(
+            f"7B cannot use 8 GPUs as one: it has {model.heads} heads. So {replicas} copies of {tp} GPUs each."
+        )
+    if tp > model.kv_heads:
+        copies = tp // model.kv_heads
+        doubts.append(
+            f"{model.size} has {model.kv_heads} KV heads: over {tp} GPUs each is kept {copies} times, so cache is lost."
+        )
+    if mem is not None and mem > 0.95:  # noqa: PLR2004
+        doubts.append(
+            f"A memory fraction of {mem:g} leaves little for activations of large pictures; watch for out of memory."
+        )
+    return tuple(doubts)
+
+
+def _listed(model: Model) -> str:
+    *most, last = map(str, model.tensor_parallel)
+    return f"{', '.join(most)} or {last}"
+
+
+def static_fraction(
+    gpu: Gpu, tp: int, *, mem_fraction: float | None = None, context_length: int = MODEL_CONTEXT
+) -> float:
+    """Return the share of a GPU that SGLang gives to weights and KV cache, after the cuts it makes silently.
+
+    SGLang's own choice reserves 512 MiB, 1.5 MiB for each of 16,384 tokens of a chunk, 2 MiB for each of 512 sizes of
+    batch in the graphs, and 128 MiB for each rank; then 0.8966 for the vision tower. On ROCm the AITER attention takes
+    another 0.85 where the context is over 8,192 tokens, also of a fraction given by hand.
+    Source: `server_args.py` and `model_config.py` of SGLang 0.5.6.
+    """
+    if mem_fraction is None:
+        reserved_mib = 512 + 1.5 * CHUNK_TOKENS + 2 * GRAPH_BATCH + 128 * tp
+        mem_fraction = (1 - reserved_mib / gpu.memory_mib) * VISION_TOWER_FACTOR
+    return mem_fraction * (AITER_FACTOR if context_length > AITER_FROM_CONTEXT else 1.0)
+
+
+def static_bytes(gpu: Gpu, tp: int, *, mem_fraction: float | None = None, context_length: int = MODEL_CONTEXT) -> float:
+    """Return the bytes of a GPU for weights and KV cache together."""
+    return static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length) * gpu.memory_mib * 2**20

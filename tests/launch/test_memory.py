@@ -1,0 +1,67 @@
+"""Memory: held against the published table of KV tokens, and against its own parts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlnb import catalog
+from vlnb.launch import memory, plan
+
+# Thousand tokens of KV cache a replica at SGLang's defaults, by GPU: (size, tp, MI300X, MI325X, MI355X).
+TABLE = [
+    ("3B", 1, 3491, 4910, 5620),
+    ("7B", 1, 2086, 2998, 3454),
+    ("32B", 1, 264, 464, 564),
+    ("32B", 2, 783, 1181, 1383),
+    ("72B", 1, 0, 127, 207),
+    ("72B", 2, 382, 701, 862),
+    ("72B", 4, 1211, 1848, 2170),
+    ("72B", 8, 2858, 4134, 4776),
+]
+
+
+@pytest.mark.parametrize(("size", "tp", "thousands"), [(row[0], row[1], row[2:]) for row in TABLE])
+def test_the_published_table(size, tp, thousands):
+    for gpu, expected in zip(("MI300X", "MI325X", "MI355X"), thousands, strict=True):
+        assert memory(plan(gpu, size, tp=tp)).kv_tokens / 1000 == pytest.approx(expected, rel=0.006), gpu
+
+
+def test_the_sentences():
+    assert memory(plan("MI300X", "72B")).sentence == (
+        "72B fits: 2.86 M tokens of cache, about 805 requests of two 720p pictures at once."
+    )
+    too_small = memory(plan("MI300X", "72B", gpus=1))
+    assert not too_small.fits
+    assert too_small.sentence == (
+        "136.7 GiB of weights on each MI300X, 126 GiB allowed (0.66 of 192): does not start. 2 GPUs fit (--tp 2)."
+    )
+    tight = memory(plan("MI325X", "72B", gpus=1))
+    assert "The longest request is" in tight.sentence
+
+
+def test_the_fraction_given_by_hand_is_cut_too():
+    assert memory(plan("MI300X", "72B", gpus=1, mem_fraction=0.95)).static_fraction == pytest.approx(0.8075)
+    assert memory(plan("MI300X", "72B", gpus=1, mem_fraction=0.95)).kv_tokens == pytest.approx(60_000, rel=0.06)
+    assert memory(plan("MI300X", "7B", mem_fraction=0.9, context_length=8000)).static_fraction == 0.9
+
+
+def test_the_workspace_of_72b():
+    parts = {part.name: part.bytes / 2**30 for part in memory(plan("MI300X", "72B")).parts}
+    assert parts["attention workspace"] == pytest.approx(7.9, abs=0.1)
+
+
+@given(st.sampled_from(sorted(catalog.GPUS)), st.sampled_from(sorted(catalog.MODELS)), st.integers(1, 8))
+def test_parts_add_up_to_the_gpu(gpu, size, gpus):
+    result = memory(plan(gpu, size, gpus=gpus))
+    total = result.plan.gpu.memory_mib * 2**20
+    used = sum(part.bytes for part in result.parts)
+    assert used == pytest.approx(total) or (used > total and not result.parts[-1].bytes)
+    assert all(part.bytes >= 0 and part.formula for part in result.parts)
+    assert result.fits == (result.kv_tokens > 0)
+
+
+def test_the_bar_can_be_heard_and_hovered():
+    shown = memory(plan("MI300X", "72B", gpus=1))._repr_html_()
+    assert 'role="img"' in shown
+    assert "does not start" in shown
+    assert "2 bytes x 73,410,777,344 parameters" in shown

@@ -1,0 +1,89 @@
+"""Plans: the cookbook's twelve cells to the letter, what cannot work refused with its numbers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlnb import BadInput, catalog
+from vlnb.launch import plan
+
+COOKBOOK = {
+    "3B": "python -m sglang.launch_server --model Qwen/Qwen2.5-VL-3B-Instruct",
+    "7B": "python -m sglang.launch_server --model Qwen/Qwen2.5-VL-7B-Instruct",
+    "32B": "python -m sglang.launch_server --model Qwen/Qwen2.5-VL-32B-Instruct --tp 2",
+    "72B": "python -m sglang.launch_server --model Qwen/Qwen2.5-VL-72B-Instruct --tp 8 --context-length 128000",
+}
+
+
+@pytest.mark.parametrize("gpu", ["MI300X", "MI325X", "MI355X"])
+@pytest.mark.parametrize("size", COOKBOOK)
+def test_the_twelve_cells_are_the_cookbooks(gpu, size):
+    chosen = plan(gpu, size)
+    assert " ".join(chosen.command) == COOKBOOK[size]
+    assert chosen.verified
+    assert chosen.mark == "verified by the cookbook"
+    assert chosen.warnings == () or size in {"3B", "7B"}
+
+
+OTHERS = [
+    # arguments, tensor parallel, replicas, how it differs
+    (("MI300X", "72B", {"gpus": 4}), 4, 1, "--tp 4 instead of 8"),
+    (("MI300X", "72B", {"gpus": 8, "goal": "throughput"}), 2, 4, "--tp 2 instead of 8; with --dp-size 4"),
+    (("MI355X", "72B", {"gpus": 8, "goal": "throughput"}), 1, 8, "without --tp 8; with --dp-size 8"),
+    (("MI300X", "7B", {"gpus": 8}), 4, 2, "with --tp 4; with --dp-size 2"),
+    (("MI300X", "7B", {"gpus": 4, "goal": "throughput"}), 1, 4, "with --dp-size 4"),
+    (("MI300X", "32B", {"gpus": 1}), 1, 1, "without --tp 2"),
+    (("mi300x", "72b", {"context_length": 32000}), 8, 1, "--context-length 32000 instead of 128000"),
+    (("MI300X", "72B", {"mem_fraction": 0.9}), 8, 1, "with --mem-fraction-static 0.9"),
+    (("MI300X", "3B", {"tp": 2}), 2, 1, "with --tp 2"),
+]
+
+
+@pytest.mark.parametrize(("given_", "tp", "replicas", "differs"), OTHERS)
+def test_other_choices_are_ours_and_say_how_they_differ(given_, tp, replicas, differs):
+    gpu, size, options = given_
+    chosen = plan(gpu, size, **options)
+    assert (chosen.tensor_parallel, chosen.replicas) == (tp, replicas)
+    assert not chosen.verified
+    assert chosen.mark == f"ours, not verified: {differs}"
+    assert all(flag.reason for flag in chosen.flags)
+
+
+REFUSED = [
+    (("MI300X", "7B", {"tp": 8}), "28 text heads and 16 vision heads.*1, 2, 4"),
+    (("MI300X", "72B", {"tp": 3}), "64 text heads"),
+    (("MI300X", "72B", {"tp": 8, "gpus": 4}), "needs 8 GPUs, and the plan has 4"),
+    (("H100", "72B", {}), "'H100'.*MI300X, MI325X, MI355X"),
+    (("MI300X", "14B", {}), "'14B'.*3B, 7B, 32B, 72B"),
+    (("MI300X", "72B", {"gpus": 0}), "1 to 8"),
+    (("MI300X", "72B", {"gpus": 16}), "several nodes"),
+    (("MI300X", "72B", {"context_length": 200_000}), "1 to 128,000"),
+    (("MI300X", "72B", {"mem_fraction": 85}), "between 0 and 1"),
+    (("MI300X", "72B", {"goal": "fun"}), "latency, throughput"),
+]
+
+
+@pytest.mark.parametrize(("given_", "words"), REFUSED)
+def test_what_cannot_work_is_refused_with_the_numbers(given_, words):
+    gpu, size, options = given_
+    with pytest.raises(BadInput, match=words):
+        plan(gpu, size, **options)
+
+
+def test_doubts_are_said():
+    assert "1 of 3 GPUs stay idle" in " ".join(plan("MI300X", "72B", tp=2, gpus=3).warnings)
+    assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
+    assert "kept 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
+
+
+@given(
+    st.sampled_from(sorted(catalog.GPUS)),
+    st.sampled_from(sorted(catalog.MODELS)),
+    st.integers(1, 8),
+    st.sampled_from(["latency", "throughput"]),
+)
+def test_laws_of_every_plan(gpu, size, gpus, goal):
+    chosen = plan(gpu, size, gpus=gpus, goal=goal)
+    assert chosen.tensor_parallel in chosen.model.tensor_parallel
+    assert chosen.tensor_parallel * chosen.replicas <= gpus
+    assert chosen.verified == (" ".join(chosen.command) == COOKBOOK[size])

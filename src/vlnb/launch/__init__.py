@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from vlnb.launch.memory import Memory, memory
 from vlnb.launch.planning import Flag, Plan, plan
+from vlnb.launch.render import render
 
-__all__ = ["Flag", "Memory", "Plan", "memory", "plan"]
+__all__ = ["Flag", "Memory", "Plan", "memory", "plan", "render"]

@@ -60,14 +60,15 @@ class Memory:
                 f"{weights:.1f} GiB of weights on each {gpu.name}, {allowed} GiB allowed"
                 f" ({self.static_fraction:.2f} of {gpu.memory_mib / 1024:.0f}): does not start. {self._cure()}"
             )
-        cache = f"{self.kv_tokens / 1e6:.2f} M" if self.kv_tokens >= _MILLION else f"{self.kv_tokens / 1e3:.0f} k"
+        millions = self.kv_tokens >= _MILLION
+        cache = f"{self.kv_tokens / 1e6:.2f} M" if millions else f"{self.kv_tokens / 1e3:.0f} k"
         each = f" in each of {self.plan.replicas} replicas" if self.plan.replicas > 1 else ""
         tight = ""
         if self.longest_context < self.plan.context_length:
             tight = f" The longest request is {self.longest_context:,} tokens, not {self.plan.context_length:,}."
         return (
-            f"{model.size} fits: {cache} tokens of cache{each}, about {self.requests:,} requests of two 720p pictures at once."
-            + tight
+            f"{model.size} fits: {cache} tokens of cache{each}, about {self.requests:,} requests of two 720p pictures"
+            f" at once.{tight}"
         )
 
     def _cure(self) -> str:

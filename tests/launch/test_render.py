@@ -1,0 +1,154 @@
+"""Every rendered form, read by the tool that will read it: a shell, shellcheck, docker-compose, Kubernetes' schemas."""
+
+import itertools
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlnb import BadInput, catalog
+from vlnb.launch import plan, render
+
+PLANS = [
+    plan(gpu, size, **options)
+    for gpu, size in itertools.product(catalog.GPUS, catalog.MODELS)
+    for options in ({}, {"gpus": 4, "goal": "throughput", "mem_fraction": 0.85})
+]
+
+
+def arguments_of(command):
+    """Let a real shell read a command, and return the words it would run."""
+    script = f"{sys.executable} -c 'import json, sys; print(json.dumps(sys.argv[1:]))' " + command
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"VLNB_API_KEY": "s", "HOME": "/home/me"},
+    )
+    return json.loads(done.stdout)
+
+
+def shellcheck(text, tmp_path):
+    path = tmp_path / "command.sh"
+    path.write_text("#!/bin/sh\n" + text)
+    tool = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([tool, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("form", ["shell", "docker"])
+def test_shellcheck_has_nothing_to_say(form, tmp_path):
+    shellcheck("\n".join(render(p, form) for p in PLANS), tmp_path)
+    shellcheck(render(PLANS[0], form, host="0.0.0.0", port=8000, model_path='/data/it\'s "q" é;'), tmp_path)
+
+
+def test_the_shell_runs_the_plans_command():
+    for chosen in PLANS:
+        assert arguments_of(render(chosen)) == list(chosen.command)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_any_path_survives_the_shell(path):
+    assert arguments_of(render(PLANS[0], model_path=path))[4] == path
+
+
+def test_a_container_is_reached_from_this_machine_alone():
+    for chosen in PLANS:
+        words = shlex.split(render(chosen, "docker"))
+        assert words[words.index("--publish") + 1] == "127.0.0.1:30000:30000"
+        assert "HF_TOKEN" in words, "by name, not by value"
+        assert "--privileged" not in words
+
+
+@pytest.mark.parametrize("form", ["shell", "docker"])
+def test_a_public_address_wants_a_key(form, tmp_path):
+    text = render(PLANS[0], form, host="0.0.0.0")
+    assert "VLNB_API_KEY:?" in text
+    done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False, env={"PATH": "/none"})
+    assert done.returncode != 0
+    assert "set it to a secret" in done.stderr
+
+
+IMAGES = [
+    ("MI300X", "0.5.6", "lmsysorg/sglang:v0.5.6-rocm700-mi30x"),
+    ("MI325X", "0.5.6.post2", "lmsysorg/sglang:v0.5.6.post2-rocm700-mi30x"),
+    ("MI355X", "0.5.9", "lmsysorg/sglang:v0.5.9-rocm720-mi35x"),
+    ("MI300X", "0.5.18", "lmsysorg/sglang-rocm:v0.5.18-rocm724-mi30x-20260825"),
+]
+
+
+@pytest.mark.parametrize(("gpu", "version", "image"), IMAGES)
+def test_the_image_fits_gpu_and_version(gpu, version, image):
+    assert f" {image} " in render(plan(gpu, "7B", sglang=version), "docker")
+
+
+@pytest.mark.skipif(
+    not shutil.which("docker-compose"), reason="docker-compose is not installed (apt-get install docker-compose)"
+)
+@pytest.mark.parametrize("options", [{}, {"host": "0.0.0.0"}, {"model_path": "/data/a $b 'c"}])
+def test_docker_compose_reads_it(options, tmp_path):
+    (tmp_path / "compose.yml").write_text(render(PLANS[1], "compose", **options))
+    environment = {"RENDER_GID": "109", "HOME": "/home/me", "VLNB_API_KEY": "s", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["docker-compose", "-f", tmp_path / "compose.yml", "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    service = yaml.safe_load(done.stdout)["services"]["vlnb"]
+    assert service["command"][:3] == ["python", "-m", "sglang.launch_server"]
+    if path := options.get("model_path"):
+        assert path in [word.replace("$$", "$") for word in service["command"]]
+    assert ("--api-key" in service["command"]) == ("host" in options)
+
+
+@pytest.mark.parametrize("options", [{}, {"model_path": "/data/$(x)"}])
+def test_kubernetes_schemas_accept_it(options):
+    import kubernetes_validate
+
+    for chosen in PLANS:
+        documents = list(yaml.safe_load_all(render(chosen, "kubernetes", **options)))
+        assert [document["kind"] for document in documents] == ["Deployment", "Service", "PersistentVolumeClaim"]
+        for document in documents:
+            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_a_72b_may_take_an_hour_to_start():
+    deployment = next(yaml.safe_load_all(render(plan("MI300X", "72B"), "kubernetes")))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    probe = container["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 3600
+    assert container["resources"]["limits"] == {"amd.com/gpu": "8"}
+    assert all("valueFrom" in variable for variable in container["env"])
+
+
+REFUSED = [
+    ({"form": "cloud"}, "shell, docker, compose, kubernetes"),
+    ({"port": 0}, "Port 0"),
+    ({"name": "My Server"}, "small letters"),
+    ({"form": "docker", "model_path": "a:b"}, "without a colon"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED)
+def test_what_cannot_be_rendered(options, words):
+    with pytest.raises(BadInput, match=words):
+        render(PLANS[0], **options)
+
+
+@pytest.mark.parametrize(("version", "words"), [("0.5.23", "Pass image="), ("newest", "no version of SGLang")])
+def test_an_image_that_is_not_known_is_not_guessed(version, words):
+    with pytest.raises(BadInput, match=words):
+        render(plan("MI300X", "7B", sglang=version), "docker")
+    assert "my/image:1" in render(plan("MI300X", "7B", sglang="0.5.23"), "docker", image="my/image:1")

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from vlnb.launch.gpus import FoundGpu, Gpus, gpus
 from vlnb.launch.memory import Memory, memory
 from vlnb.launch.planning import Flag, Plan, plan
 from vlnb.launch.render import render
 
-__all__ = ["Flag", "Memory", "Plan", "memory", "plan", "render"]
+__all__ = ["Flag", "FoundGpu", "Gpus", "Memory", "Plan", "gpus", "memory", "plan", "render"]

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from vlnb.launch.diagnose import Diagnosis, diagnose
 from vlnb.launch.gpus import FoundGpu, Gpus, gpus
 from vlnb.launch.memory import Memory, memory
 from vlnb.launch.planning import Flag, Plan, plan
 from vlnb.launch.render import render
 
-__all__ = ["Flag", "FoundGpu", "Gpus", "Memory", "Plan", "gpus", "memory", "plan", "render"]
+__all__ = ["Diagnosis", "Flag", "FoundGpu", "Gpus", "Memory", "Plan", "diagnose", "gpus", "memory", "plan", "render"]

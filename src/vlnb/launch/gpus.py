@@ -206,5 +206,5 @@ def _access(root: Path) -> str:
 
 def _nothing(root: Path) -> str:
     if (root / "sys/module/amdgpu").exists():
-        return "The amdgpu driver is loaded, and no Instinct GPU was found: is one installed, and passed on to this machine?"
+        return "The amdgpu driver is loaded, and no Instinct GPU was found: is it passed on to this machine?"
     return "No AMD GPU was found on this machine (no amd-smi, no rocm-smi, nothing in /sys/class/kfd)."

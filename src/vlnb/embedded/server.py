@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import socket
 import threading
@@ -14,6 +15,8 @@ from vlnb.errors import BadInput, LaunchFailed
 if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
+
+    from vlnb.embedded.reader import Reader
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -55,7 +58,7 @@ def _start() -> Running:
     thread = threading.Thread(target=server.run, args=([listener],), name="vlnb-engine", daemon=True)
     thread.start()
     # The models load while the person reads the first line; a request that comes sooner waits for the same load.
-    threading.Thread(target=reader.warm_up, name="vlnb-warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up", daemon=True).start()
     host, port = listener.getsockname()[:2]
     return Running(f"http://{host}:{port}/v1", server, thread)
 
@@ -75,10 +78,16 @@ def serve(host: str, port: int, *, api_key: str | None) -> None:
 
     listener = listen(host, port)
     reader = Reader()
-    threading.Thread(target=reader.warm_up, daemon=True).start()
+    threading.Thread(target=_warm_up, args=(reader,), daemon=True).start()
     shown = f"[{host}]" if ":" in host else host
     print(f"embedded engine … http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
     _server(create_app(api_key=api_key, reader=reader)).run(sockets=[listener])
+
+
+def _warm_up(reader: Reader) -> None:
+    # What fails here (a missing package, say) fails again in the first request, which tells the client.
+    with contextlib.suppress(Exception):
+        reader.warm_up()
 
 
 def _server(app: Starlette) -> uvicorn.Server:

@@ -11,10 +11,15 @@ from platformdirs import user_cache_path
 
 @dataclass(frozen=True)
 class Record:
-    """A launched server: where it answers, and the process it runs in. Never its key."""
+    """A launched server: where it answers, the process it runs in, and where it writes its log. Never its key.
+
+    `created` is when the process began, in seconds since 1970: a later process may have the same number.
+    """
 
     base_url: str
     pid: int
+    created: float = 0.0
+    log: str = ""
 
 
 def path() -> Path:
@@ -26,9 +31,14 @@ def read() -> Record | None:
     """Return the record, or None where there is none that can be read."""
     try:
         data = json.loads(path().read_text("utf-8"))
-        return Record(str(data["base_url"]), int(data["pid"]))
+        return Record(str(data["base_url"]), int(data["pid"]), float(data.get("created", 0)), str(data.get("log", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def remove() -> None:
+    """Forget the launched server."""
+    path().unlink(missing_ok=True)
 
 
 def write(record: Record) -> None:

@@ -10,6 +10,27 @@ from vlnb.launch.diagnose import Diagnosis, diagnose
 from vlnb.launch.gpus import FoundGpu, Gpus, gpus
 from vlnb.launch.memory import Memory, memory
 from vlnb.launch.planning import Flag, Plan, plan
+from vlnb.launch.progress import Progress, progress
 from vlnb.launch.render import render
+from vlnb.launch.server import Server, Status, find, preflight, start
 
-__all__ = ["Diagnosis", "Flag", "FoundGpu", "Gpus", "Memory", "Plan", "diagnose", "gpus", "memory", "plan", "render"]
+__all__ = [
+    "Diagnosis",
+    "Flag",
+    "FoundGpu",
+    "Gpus",
+    "Memory",
+    "Plan",
+    "Progress",
+    "Server",
+    "Status",
+    "diagnose",
+    "find",
+    "gpus",
+    "memory",
+    "plan",
+    "preflight",
+    "progress",
+    "render",
+    "start",
+]

@@ -56,7 +56,7 @@ _SIGNS = (
           "SGLang does not know this argument, or not with this value: correct it; names differ between versions."),
     _sign("context_too_long", r"longer than the model's context length|exceeds the model'?s maximum context length|context.?length.{0,60}(greater|larger|longer) than the derived",
           "More tokens than the model's context: use at most --context-length 128000, or send a shorter request or smaller pictures."),
-    _sign("bad_parallel_size", r"is not divisible by|must be divisible by|AssertionError.*(tp_size|num_heads|tensor_parallel)|qwen2\.py.*assert .*% ?tp_size",
+    _sign("bad_parallel_size", r"is not divisible by|must be divisible by|AssertionError.*(tp_size|num_heads|tensor_parallel)|^assert .*% ?(self\.)?(tp|attn)_",
           "The model cannot be split over so many GPUs: its heads must be divisible by --tp (7B takes 1, 2 or 4; others also 8)."),
     _sign("port_in_use", r"address already in use|errno 98|port \d+ is (already )?(in use|not available|occupied)",
           "Something else listens at this port: stop it, or choose another with --port."),
@@ -96,7 +96,7 @@ _OUT_OF_MEMORY = re.compile(
     r"(HIP|CUDA) out of memory|hipErrorOutOfMemory|OutOfMemoryError|HSA_STATUS_ERROR_OUT_OF_RESOURCES", re.IGNORECASE
 )
 _NOT_ENOUGH = re.compile(
-    r"not enough memory.{0,40}(mem-fraction-static)?|max_total_num_tokens.{0,20}(<= ?0|negative)|memory pool.{0,30}too small",
+    r"leaves? no gpu memory for the kv cache|not enough memory.{0,40}(mem-fraction-static)?|max_total_num_tokens.{0,20}(<= ?0|negative)|memory pool.{0,30}too small",
     re.IGNORECASE,
 )
 _NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
@@ -104,9 +104,11 @@ _NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
 _PREFIX = re.compile(
     r"^(?:\S+\s+\|\s+|\[pod/\S+\]\s+|\d{4}-\d\d-\d\dT\S+Z?\s+(?:std(?:out|err) [FP] )?|[A-Z][a-z]{2} +\d+ [\d:]{8} \S+ \S+\[\d+\]: |>+ ?)+"
 )
+_SOURCE = ("raise ", "File ", "def ", "return ")  # lines of code in a traceback: the message comes further down
 _TELLING = re.compile(r"error|exception|fail|fatal|abort|killed|cannot|unable|denied|refused", re.IGNORECASE)
 _GENERIC = re.compile(
-    r"traceback|received sigquit|scheduler hit an exception|the above exception|during handling", re.IGNORECASE
+    r"ignore import error|traceback|received sigquit|scheduler hit an exception|the above exception|during handling",
+    re.IGNORECASE,
 )
 
 
@@ -133,41 +135,58 @@ def clean(line: str) -> str:
 
 
 def _found(lines: list[str]) -> Iterator[tuple[Diagnosis, bool]]:
-    phase, weights_gb, free_gb = "", 0.0, 0.0
+    state = _State()
     for line in lines:
-        if "load weight begin" in line.lower():
-            phase, free_gb = "weights", _gb(line, "avail mem") or free_gb
-        elif "load weight end" in line.lower():
-            phase, weights_gb = "loaded", _gb(line, "mem usage") or weights_gb
-        elif "capture cuda graph begin" in line.lower():
-            phase = "graphs"
-        elif "capture cuda graph end" in line.lower() or "fired up and ready" in line.lower():
-            phase = "serving"
+        if line.startswith(_SOURCE):
+            continue
+        state.take(line)
         if _OUT_OF_MEMORY.search(line):
-            yield _out_of_memory(line, phase), False
+            yield state.out_of_memory(line), False
         elif _NOT_ENOUGH.search(line):
-            # After weights that took little, it is the cache that found no room; else the weights are the trouble.
-            cache = bool(weights_gb) and weights_gb < 0.5 * free_gb
-            cause, advice = ("no_room_for_kv_cache", _NO_CACHE) if cache else ("weights_do_not_fit", _WEIGHTS)
-            yield Diagnosis(cause, line[:_LINE_CHARS], advice), False
-        for sign in _SIGNS:
-            if sign.pattern.search(line):
+            yield state.not_enough(line), False
+        else:
+            sign = next((sign for sign in _SIGNS if sign.pattern.search(line)), None)
+            if sign:
                 yield Diagnosis(sign.cause, line[:_LINE_CHARS], sign.advice), sign.symptom
-                break
+
+
+class _State:
+    """How far the server had come when a line was written: what "out of memory" means depends on it."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+        self.weights_gb = self.free_gb = 0.0
+
+    def take(self, line: str) -> None:
+        text = line.lower()
+        if "load weight begin" in text:
+            self.phase, self.free_gb = "weights", _gb(line, "avail mem") or self.free_gb
+        elif "load weight end" in text:
+            self.phase, self.weights_gb = "loaded", _gb(line, "mem usage") or self.weights_gb
+        elif "capture cuda graph begin" in text:
+            self.phase = "graphs"
+        elif "capture cuda graph end" in text or "fired up and ready" in text:
+            self.phase = "serving"
+
+    def not_enough(self, line: str) -> Diagnosis:
+        """After weights that took little, it is the cache that found no room; else the weights are the trouble."""
+        named = "for the kv cache" in line.lower()
+        cache = self.weights_gb < 0.5 * self.free_gb if self.weights_gb else named
+        cause, advice = ("no_room_for_kv_cache", _NO_CACHE) if cache else ("weights_do_not_fit", _WEIGHTS)
+        return Diagnosis(cause, line[:_LINE_CHARS], advice)
+
+    def out_of_memory(self, line: str) -> Diagnosis:
+        cause, advice = {
+            "weights": ("weights_do_not_fit", _WEIGHTS),
+            "loaded": ("no_room_for_kv_cache", _NO_CACHE),
+            "graphs": ("graph_capture_failed", _GRAPHS),
+        }.get(self.phase, ("out_of_memory", _MEMORY))
+        return Diagnosis(cause, line[:_LINE_CHARS], advice)
 
 
 def _gb(line: str, what: str) -> float | None:
     match = re.search(rf"{what}=([\d.]+) ?GB", line)
     return float(match[1]) if match else None
-
-
-def _out_of_memory(line: str, phase: str) -> Diagnosis:
-    cause, advice = {
-        "weights": ("weights_do_not_fit", _WEIGHTS),
-        "loaded": ("no_room_for_kv_cache", _NO_CACHE),
-        "graphs": ("graph_capture_failed", _GRAPHS),
-    }.get(phase, ("out_of_memory", _MEMORY))
-    return Diagnosis(cause, line[:_LINE_CHARS], advice)
 
 
 def _unknown(lines: list[str]) -> Diagnosis:

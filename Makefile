@@ -1,5 +1,6 @@
 # The workbook's commands. Each works as the first one in a fresh clone; set-up is done once.
 PY := .venv/bin/python
+ENGINE ?= $(HOME)/.cache/vlnb-engine
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 
 help:  ## list the commands
@@ -15,6 +16,10 @@ test: lint  ## check the code, run all tests, and every notebook
 lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
 	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS)
+
+test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
+	@sh scripts/engine/install.sh $(ENGINE)
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build
@@ -36,4 +41,4 @@ clean:  ## remove the environment and everything that was made
 .venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
 
-.PHONY: help lab test lint run bench requirements clean
+.PHONY: help lab test test-engine lint run bench requirements clean

@@ -63,7 +63,9 @@ class Server:
         text = self.read_log()
         come = progress(text)
         if self._alive() is None:
-            failed = diagnose(text)
+            code = self._process.returncode if self._process else None
+            ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line itself
+            failed = diagnose(text + ending)
             return Status("failed" if failed else "stopped", come, tuple(failed))
         return Status("ready" if self._healthy() else "starting", come)
 

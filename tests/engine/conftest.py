@@ -1,0 +1,66 @@
+"""A real SGLang server on the CPU, started by the launcher itself. `make test-engine` installs it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vlnb import launch
+
+ENGINE = Path(os.environ.get("VLNB_ENGINE", "/no-engine"))
+PYTHON = ENGINE / "venv" / "bin" / "python"
+ENVIRONMENT = {"SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
+
+if not (ENGINE / "done-1").exists():
+    collect_ignore_glob = ["test_*.py"]  # `make test` leaves the engine out: it takes five minutes
+
+
+def command(*more, model=ENGINE / "tiny", port):
+    """The command of a server on the CPU; `more` comes last, so it wins."""
+    return [
+        str(PYTHON), "-m", "sglang.launch_server", "--device", "cpu", "--model-path", str(model), "--port", str(port),
+        "--mem-fraction-static", "0.1", "--max-total-tokens", "16384", "--disable-overlap-schedule",
+        "--attention-backend", "torch_native", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    import socket
+
+    def choose():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return listener.getsockname()[1]
+
+    return choose
+
+
+@pytest.fixture(scope="session")
+def sglang(free_port, tmp_path_factory):
+    """One server for the whole suite; starting it takes 40 s."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("runs")
+    server = launch.start(command(port=port), port=port, environment=ENVIRONMENT, runs=folder)
+    try:
+        server.wait(240)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def parsers():
+    """Check a command with SGLang's own argument parser, of two versions: the cookbook's and a new one."""
+    script = (
+        "import argparse, sys\nfrom sglang.srt.server_args import ServerArgs\n"
+        "parser = argparse.ArgumentParser(); ServerArgs.add_cli_args(parser); parser.parse_args(sys.argv[1:])"
+    )
+
+    def check(arguments, *, old):
+        environment = {**os.environ, **ENVIRONMENT, **({"PYTHONPATH": str(ENGINE / "old")} if old else {})}
+        return subprocess.run(
+            [PYTHON, "-c", script, *arguments], capture_output=True, text=True, check=False, env=environment
+        )
+
+    return check

@@ -1,0 +1,154 @@
+"""The launcher and the client against SGLang itself: what a person calls, on the real thing."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from PIL import Image
+
+import vlnb
+from tests.engine.conftest import ENGINE, ENVIRONMENT, command
+from vlnb import catalog, images, launch
+from vlnb.endpoint import record
+
+SHAPES = [
+    (1280, 720),
+    (640, 480),
+    (20, 20),
+    (200, 10),
+    (13, 200),
+    (1000, 30),
+    (333, 777),
+    (97, 2011),
+    (28, 28),
+    (1920, 1080),
+]
+
+
+@pytest.fixture
+def endpoint(sglang):
+    return vlnb.connect(sglang.base_url, announce=None)
+
+
+def test_it_is_ready_and_says_so(sglang):
+    status = sglang.status()
+    assert status.state == "ready"
+    assert [phase.state for phase in status.progress.phases] == ["done"] * 4
+    assert launch.diagnose(sglang.read_log()) == []
+
+
+def test_the_cache_is_as_large_as_was_asked(sglang):
+    assert "max_total_num_tokens=16384" in sglang.read_log()
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_picture_costs_what_the_formula_says(endpoint, size):
+    """Sent as it is, so that the server's own resize is what is measured."""
+    import openai
+
+    with openai.OpenAI(base_url=endpoint.base_url, api_key="EMPTY") as client:
+        uri = images.data_uri(images.load(Image.effect_noise(size, 60)))
+        content = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": "hi"}]
+        usage = client.chat.completions.create(
+            model=endpoint.model, messages=[{"role": "user", "content": content}], max_tokens=1
+        ).usage
+    assert usage.prompt_tokens_details.image_tokens == images.tokens(*size)
+    assert usage.prompt_tokens == images.tokens(*size) + 22
+
+
+def test_what_ask_sends_is_not_resized_again(endpoint):
+    reply = endpoint.ask("hi", Image.effect_noise((333, 777), 60), max_tokens=4)
+    assert reply.usage.image_tokens == images.tokens(333, 777) == 336
+    assert reply.finish_reason == "length"
+    assert 0 < reply.ttft_s <= reply.latency_s
+
+
+def test_a_stream_comes_in_pieces(endpoint):
+    assert len(list(endpoint.stream("hi", max_tokens=12))) > 1
+
+
+def test_a_text_that_is_too_long_is_a_sentence(endpoint):
+    with pytest.raises(vlnb.ServerRefused, match="did not accept the request") as caught:
+        endpoint.ask("word " * 40_000)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["0.5.6", "0.5.23"])
+def test_every_command_is_read_by_sglangs_own_parser(parsers, old):
+    options = ({}, {"gpus": 8, "goal": "throughput"}, {"mem_fraction": 0.85, "context_length": 32_000})
+    seen = set()
+    for gpu, size, more in itertools.product(catalog.GPUS, catalog.MODELS, options):
+        arguments = launch.plan(gpu, size, **more).command[3:]
+        if arguments not in seen:
+            seen.add(arguments)
+            done = parsers(["--host", "127.0.0.1", *arguments], old=old) if len(seen) <= 4 else None
+            assert done is None or done.returncode == 0, done.stderr[-500:]
+    assert parsers(["--model", "x", "--no-such-flag"], old=old).returncode == 2
+
+
+BROKEN = [
+    # what is done to the start, and the cause that must be named
+    ("bad_flag", ["--tensor-paralel", "2"], {}),
+    ("model_not_found", [], {"model": "/nowhere/Qwen2.5-VL-7B-Instruct"}),
+    ("offline", [], {"model": "Qwen/Qwen2.5-VL-7B-Instruct"}),
+    ("no_room_for_kv_cache", ["--mem-fraction-static", "0.0000001"], {"fewer": True}),
+    ("context_too_long", ["--context-length", "999999"], {}),
+]
+
+
+@pytest.mark.parametrize(("cause", "more", "options"), BROKEN, ids=[row[0] for row in BROKEN])
+def test_a_broken_start_is_named(cause, more, options, free_port, tmp_path):
+    port = free_port()
+    words = command(*more, port=port, **({"model": options["model"]} if "model" in options else {}))
+    if options.get("fewer"):
+        at = words.index("--max-total-tokens")
+        del words[at : at + 2]
+    server = launch.start(words, port=port, environment=ENVIRONMENT, runs=tmp_path)
+    try:
+        with pytest.raises(vlnb.LaunchFailed, match=cause):
+            server.wait(150)
+    finally:
+        server.stop()
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(sglang, tmp_path):
+    port = int(sglang.base_url.split(":")[2].split("/")[0])
+    begun = time.monotonic()
+    with pytest.raises(vlnb.LaunchFailed, match=f"Port {port}"):
+        launch.start(command(port=port), port=port, runs=tmp_path)
+    assert time.monotonic() - begun < 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(free_port, tmp_path):
+    """kill -9 of the process that started it; a new one finds it, and stops the whole tree."""
+    port = free_port()
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom vlnb import launch\n"
+        f"words, runs = {command(port=port)!r}, Path({str(tmp_path)!r})\n"
+        f"launch.start(words, port={port}, environment={ENVIRONMENT!r}, runs=runs)\n"
+        "print('started', flush=True); time.sleep(600)"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    notebook = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+    assert notebook.stdout.readline() == "started\n"
+    notebook.send_signal(signal.SIGKILL)
+    notebook.communicate()
+    record.path().parent.mkdir(parents=True, exist_ok=True)
+    record.path().write_text((tmp_path / "vlnb" / "server.json").read_text())
+    server = launch.find()
+    assert server is not None
+    server.wait(240)
+    family = [process.pid for process in psutil.Process(server.pid).children(recursive=True)]
+    assert family, "a scheduler and a detokenizer at least"
+    server.stop()
+    server.stop()
+    assert launch.find() is None
+    assert record.read() is None
+    assert not [pid for pid in [server.pid, *family] if psutil.pid_exists(pid)]
+    assert ENGINE.exists()

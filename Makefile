@@ -11,7 +11,7 @@ lab: .venv/lab.done  ## open the workbook in JupyterLab, with the embedded engin
 
 test: lint  ## check the code, run all tests, and every notebook
 	@$(PY) -m pytest
-	@$(PY) -m pytest --nbmake --nbmake-timeout=240 -p no:hypothesispytest $(NOTEBOOKS)
+	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --nbmake-timeout=240 -p no:hypothesispytest $(NOTEBOOKS)
 
 lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
@@ -20,6 +20,9 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine
+
+test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
+	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build
@@ -41,4 +44,4 @@ clean:  ## remove the environment and everything that was made
 .venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
 
-.PHONY: help lab test test-engine lint run bench requirements clean
+.PHONY: help lab test test-engine test-browser lint run bench requirements clean

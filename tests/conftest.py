@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import os
 import socket
 import threading
 
@@ -11,12 +12,18 @@ import vlnb
 from vlnb import embedded, samples
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_record(tmp_path_factory):
+    """Servers that tests launch are recorded apart: a person's own server is neither used nor forgotten."""
+    os.environ["VLNB_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch, tmp_path):
-    """No test sees the person's own settings, server record or proxy."""
+    """No test sees the person's own settings, or another test's server."""
     for name in ("VLNB_BASE_URL", "VLNB_API_KEY", "VLNB_MODEL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("vlnb.endpoint.record.user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setenv("VLNB_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

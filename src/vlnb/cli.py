@@ -8,11 +8,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlnb import __version__
-from vlnb.errors import VlnbError
+from vlnb.errors import BadInput, VlnbError
+
+if TYPE_CHECKING:
+    from vlnb.launch import Plan, Status
 
 _ENVIRONMENT = """environment:
   VLNB_BASE_URL  the server to ask, such as http://127.0.0.1:30000/v1; without it the embedded engine answers
@@ -41,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vlnb",
-        description="Ask Qwen2.5-VL, or the embedded engine, about pictures.",
+        description="Ask Qwen2.5-VL, or the embedded engine, about pictures; plan and launch its server.",
         epilog=_ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -73,10 +79,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(command=_serve)
 
+    plan = commands.add_parser("plan", help="the command that serves a model size on a GPU", allow_abbrev=False)
+    _plan_arguments(plan)
+    forms = ["shell", "docker", "compose", "kubernetes"]
+    plan.add_argument("--as", dest="form", default="shell", choices=forms, help="form of the command (shell)")
+    plan.set_defaults(command=_plan)
+
+    launch = commands.add_parser("launch", help="start a server here, and wait until it is ready", allow_abbrev=False)
+    _plan_arguments(launch)
+    launch.add_argument("--python", default="python", metavar="EXE", help="the Python that has SGLang (python)")
+    launch.add_argument("--force", action="store_true", help="start although this machine does not suit the plan")
+    launch.set_defaults(command=_launch)
+
+    stop = commands.add_parser("stop", help="stop the server that was launched from here", allow_abbrev=False)
+    stop.set_defaults(command=_stop)
+
     doctor = commands.add_parser(
         "doctor", help="which server would answer, and what is missing here", allow_abbrev=False
     )
-    doctor.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+    doctor.add_argument(
+        "log", nargs="?", metavar="LOGFILE", help="a server's log: why did it fail? - for standard input"
+    )
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     doctor.set_defaults(command=_doctor)
     return parser
 
@@ -119,7 +143,107 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gpu", required=True, help="MI300X, MI325X or MI355X")
+    parser.add_argument("--size", required=True, help="3B, 7B, 32B or 72B")
+    parser.add_argument("--gpus", type=_positive, metavar="N", help="how many GPUs to use (as the cookbook does)")
+    parser.add_argument("--tp", type=_positive, metavar="N", help="tensor parallel size (the widest that works)")
+    parser.add_argument("--context-length", type=_positive, metavar="N", help="longest request, in tokens (128000)")
+    parser.add_argument("--mem-fraction", type=_seconds, metavar="F", help="--mem-fraction-static (SGLang's own)")
+    parser.add_argument(
+        "--goal", default="latency", choices=["latency", "throughput"], help="what several GPUs are for (latency)"
+    )
+    parser.add_argument("--sglang", default="0.5.6", metavar="V", help="version, which names the image (0.5.6)")
+    parser.add_argument("--port", type=_port, default=30000, metavar="P", help="port to serve on (30000)")
+    parser.add_argument("--model-path", metavar="DIR", help="a local folder with the model, in place of the hub")
+
+
+def _chosen(arguments: argparse.Namespace) -> Plan:
+    from vlnb.launch import memory, plan
+
+    chosen = plan(
+        arguments.gpu,
+        arguments.size,
+        gpus=arguments.gpus,
+        tp=arguments.tp,
+        context_length=arguments.context_length,
+        mem_fraction=arguments.mem_fraction,
+        goal=arguments.goal,
+        sglang=arguments.sglang,
+    )
+    _say(chosen.mark)
+    for flag in chosen.flags:
+        _say(f"  {flag.name} {flag.value}: {flag.reason}")
+    for warning in chosen.warnings:
+        _say(f"  note: {warning}")
+    _say(str(memory(chosen)))
+    return chosen
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from vlnb.launch import render
+
+    chosen = _chosen(arguments)
+    print(render(chosen, arguments.form, port=arguments.port, model_path=arguments.model_path), end="")
+    return 0
+
+
+def _launch(arguments: argparse.Namespace) -> int:
+    from vlnb.launch import preflight, render, start
+
+    chosen = _chosen(arguments)
+    problems = preflight(chosen)
+    for problem in problems:
+        _say(f"vlnb: {problem}")
+    if problems and not arguments.force:
+        _say("vlnb: not started; correct this, or start all the same with --force.")
+        return 1
+    command = shlex.split(render(chosen, port=arguments.port, model_path=arguments.model_path).replace("\\\n", " "))
+    server = start([arguments.python, *command[1:]], port=arguments.port)
+    _say(f"started; its log is {server.log}")
+    shown = ""
+
+    def watch(status: Status, elapsed_s: float) -> None:
+        nonlocal shown
+        if str(status.progress) != shown:
+            shown = str(status.progress)
+            _say(f"{elapsed_s:6.0f} s  {shown}")
+
+    server.wait(watch=watch)
+    print(server.base_url)
+    return 0
+
+
+def _stop(_: argparse.Namespace) -> int:
+    from vlnb.launch import find
+
+    server = find()
+    if server is None:
+        _say("vlnb: no server that was launched from here is running.")
+        return 1
+    server.stop()
+    _say(f"stopped {server.base_url}")
+    return 0
+
+
+def _diagnose(path: str, *, as_json: bool) -> int:
+    from vlnb.launch import diagnose
+
+    try:
+        log = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
+    found = diagnose(log)
+    if as_json:
+        print(json.dumps([diagnosis.as_dict() for diagnosis in found], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(map(str, found)) or "The server in this log came up; nothing is wrong with it.")
+    return 1 if found else 0
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
+    if arguments.log:
+        return _diagnose(arguments.log, as_json=arguments.json)
     from vlnb import doctor
 
     findings = doctor.examine()

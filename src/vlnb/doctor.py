@@ -9,10 +9,11 @@ from importlib import metadata
 from typing import Any
 
 from vlnb import __version__
-from vlnb.endpoint.resolve import models, resolve
+from vlnb.endpoint.resolve import NO_KEY, Candidate, models, resolve
 from vlnb.errors import VlnbError
 
 _PYTHON = (3, 11)
+_PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
 # What each package is for: said when it is missing.
 _PACKAGES = {
     "openai": "talking to a server",
@@ -26,6 +27,8 @@ _PACKAGES = {
     "starlette": "the embedded engine",
     "uvicorn": "the embedded engine",
     "rapidfuzz": "the embedded engine",
+    "psutil": "launching servers",
+    "pyyaml": "manifests",
     "jupyterlab": "the notebooks",
     "ipywidgets": "the notebooks",
     "pandas": "the notebooks",
@@ -51,7 +54,32 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the server that would answer, this Python, and the packages. Starts nothing and changes nothing."""
-    return [_server(), _python(), *_packages()]
+    return [_server(), _gpus(), _python(), *_packages(), *_neighbours()]
+
+
+def _gpus() -> Finding:
+    from vlnb.launch import gpus
+
+    found = gpus()
+    # A machine without a GPU is sound: the embedded engine, or a server elsewhere, answers.
+    return Finding("gpus", not (found.gpus and found.problem), str(found))
+
+
+def _neighbours() -> list[Finding]:
+    """Name what answers on the ports that servers of models usually take."""
+    import httpx2
+
+    found = []
+    for port, usual in _PORTS.items():
+        url = f"http://127.0.0.1:{port}/v1"
+        try:
+            names = models(Candidate(url, NO_KEY, "port"))
+        except (VlnbError, httpx2.HTTPError):
+            continue
+        found.append(
+            Finding(f"port {port}", True, f"{', '.join(names)} answers (usually {usual}): VLNB_BASE_URL={url}")
+        )
+    return found
 
 
 def _server() -> Finding:

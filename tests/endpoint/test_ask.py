@@ -99,6 +99,12 @@ FAILURES = [
         "out of memory",
         "Hello ",
     ),
+    (
+        HEAD + chunk(b'data: {"error": {"message": "too many tokens", "code": 400}}\n\n') + DONE,
+        vlnb.ServerRefused,
+        "did not accept the request.*too many tokens",
+        None,
+    ),
     (HEAD + DONE, vlnb.BadAnswer, "sent no text", ""),
     (
         b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",

@@ -134,13 +134,13 @@ def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(free_port, tmp
         f"launch.start(words, port={port}, environment={ENVIRONMENT!r}, runs=runs)\n"
         "print('started', flush=True); time.sleep(600)"
     )
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {**os.environ, "VLNB_CACHE": str(tmp_path / "other")}
     notebook = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
     assert notebook.stdout.readline() == "started\n"
     notebook.send_signal(signal.SIGKILL)
     notebook.communicate()
     record.path().parent.mkdir(parents=True, exist_ok=True)
-    record.path().write_text((tmp_path / "vlnb" / "server.json").read_text())
+    record.path().write_text((tmp_path / "other" / "server.json").read_text())
     server = launch.find()
     assert server is not None
     server.wait(240)

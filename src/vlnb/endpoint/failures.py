@@ -110,7 +110,14 @@ def explain(error: Exception, server: str, *, partial: str, model: str, secret: 
         return refused(server, error.status_code, body, model=model, secret=secret, retry_after=retry_after)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
         return cut(server, partial, _why(error)) if partial else unreachable(server, error)
-    if isinstance(error, openai.APIError):  # an error event in the middle of a stream
+    if isinstance(
+        error, openai.APIError
+    ):  # an error as an event of the stream; SGLang refuses so, under a status of 200
+        code = error.body.get("code") if isinstance(error.body, dict) else None
+        if not partial:
+            return refused(
+                server, code if isinstance(code, int) else 400, error.body or error.message, model=model, secret=secret
+            )
         return cut(server, partial, _said(error.body or error.message, secret))
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return cut(server, partial, "a piece of it is not valid JSON")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +24,8 @@ class Record:
 
 
 def path() -> Path:
-    """Return where the record lies."""
-    return user_cache_path("vlnb") / "server.json"
+    """Return where the record lies: in the user's cache, or in the folder that VLNB_CACHE names."""
+    return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb")) / "server.json"
 
 
 def read() -> Record | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vlnb.panels.launch import Launch
 from vlnb.panels.own_picture import OwnPicture
 
-__all__ = ["OwnPicture"]
+__all__ = ["Launch", "OwnPicture"]

@@ -1,0 +1,170 @@
+"""Choose hardware and model size, see the command and the memory, start and stop the server.
+
+The panel decides nothing: `launch.plan`, `memory`, `render`, `start` and `find` do.
+"""
+
+from __future__ import annotations
+
+import html
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+import ipywidgets as widgets
+
+from vlnb import catalog, launch
+from vlnb.errors import VlnbError
+from vlnb.launch.memory import bar_html
+
+_AS_COOKBOOK = "as the cookbook"
+_CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
+_VERSIONS = ("0.5.6", "0.5.9", "0.5.18", "0.5.19", "0.5.23")
+_LOOK_S = 0.5
+_NARROW = widgets.Layout(width="260px")
+_BUTTON = (
+    '<button style="float:right" aria-label="Copy the command" data-text="{}"'
+    " onclick=\"navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'\">Copy</button>"
+)
+
+
+class Launch(widgets.VBox):  # type: ignore[misc]
+    """The launch panel. `command` and `environment` start something other than the plan (a server on the CPU, say)."""
+
+    def __init__(
+        self,
+        *,
+        gpu: str = "MI300X",
+        size: str = "7B",
+        port: int = 30000,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command, self._environment, self._port = command, environment, port
+        self.gpu = _choice("GPU", list(catalog.GPUS), gpu)
+        self.size = _choice("Model size", list(catalog.MODELS), size)
+        self.gpus = _choice("GPUs", [(_AS_COOKBOOK, None), *((str(n), n) for n in range(1, 9))], None)
+        self.context = _choice("Context", [(f"{n:,} tokens", n) for n in _CONTEXTS], _CONTEXTS[0])
+        self.goal = _choice("Goal", ["latency", "throughput"], "latency")
+        self.form = _choice("Route", ["shell", "docker", "compose", "kubernetes"], "shell")
+        self.version = _choice("SGLang", list(_VERSIONS), _VERSIONS[0])
+        self.shown, self.status = widgets.HTML(), widgets.HTML()
+        self.bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="min(100%, 640px)"))
+        self.start_button = widgets.Button(description="Start", button_style="primary", tooltip="Start on this machine")
+        self.stop_button = widgets.Button(description="Stop", tooltip="Stop the server and all it started")
+        self.plan: launch.Plan | None = None
+        self.server: launch.Server | None = launch.find()
+        self._watcher: threading.Thread | None = None
+        controls = [self.gpu, self.size, self.gpus, self.context, self.goal, self.form, self.version]
+        for control in controls:
+            control.observe(lambda _: self.refresh(), "value")
+        self.start_button.on_click(lambda _: self.start())
+        self.stop_button.on_click(lambda _: self.stop())
+        rows = [widgets.HBox(controls[:4]), widgets.HBox(controls[4:]), self.shown]
+        rows += [widgets.HBox([self.start_button, self.stop_button]), self.bar, self.status]
+        for row in rows[:2]:
+            row.layout.flex_flow = "row wrap"
+        super().__init__(rows)
+        self.refresh()
+        if self.server:
+            self._watch(self.server)
+        else:
+            self._say("No server that was launched from here is running.", 0.0)
+
+    def refresh(self) -> launch.Plan | None:
+        """Show the plan that is chosen, or why it cannot be; return it."""
+        context = self.context.value if self.context.value != _CONTEXTS[0] else None
+        try:
+            self.plan = launch.plan(
+                self.gpu.value,
+                self.size.value,
+                gpus=self.gpus.value,
+                context_length=context,
+                goal=self.goal.value,
+                sglang=self.version.value,
+            )
+            text = launch.render(self.plan, self.form.value, port=self._port)
+            self.shown.value = plan_html(self.plan, text)
+        except VlnbError as error:
+            self.plan = None
+            self.shown.value = f'<div role="alert"><strong>{html.escape(str(error))}</strong></div>'
+        return self.plan
+
+    def start(self) -> launch.Server | None:
+        """Start the plan (or the command given) on this machine; what stands in the way is said."""
+        try:
+            if self._command is None:
+                if self.plan is None:
+                    return None
+                if problems := launch.preflight(self.plan):
+                    self._say("Not started. " + " ".join(problems), 0.0)
+                    return None
+            command = self._command or [sys.executable, *self.plan.command[1:]]  # type: ignore[union-attr]
+            self.server = launch.start(command, port=self._port, environment=self._environment)
+        except VlnbError as error:
+            self._say(str(error), 0.0)
+            return None
+        self._watch(self.server)
+        return self.server
+
+    def stop(self) -> None:
+        """Stop the server and everything it started."""
+        if self.server is None:
+            self._say("No server that was launched from here is running.", 0.0)
+            return
+        self._say("stopping …", 0.0)
+        server, self.server = self.server, None
+        server.stop()
+        self._say(f"Stopped {server.base_url}; nothing is left running.", 0.0)
+
+    def _watch(self, server: launch.Server) -> None:
+        """Follow the start in a thread, so that the notebook stays free."""
+
+        def look(status: launch.Status, elapsed_s: float) -> None:
+            if self.server is server:
+                self._say(f"{status.state}, {elapsed_s:.0f} s: {status.progress}", status.progress.share)
+
+        def follow() -> None:
+            try:
+                server.wait(watch=look)
+            except VlnbError as error:
+                if self.server is server:
+                    self._say(str(error), 0.0)
+                return
+            if self.server is server:
+                self._say(f"ready at {server.base_url}; vlnb.connect() finds it.", 1.0)
+
+        self._watcher = threading.Thread(target=follow, name="vlnb-watch", daemon=True)
+        self._watcher.start()
+
+    def _say(self, text: str, share: float) -> None:
+        self.bar.value = share
+        self.status.value = (
+            f'<div role="status" aria-live="polite" style="white-space:pre-wrap">{html.escape(text)}</div>'
+        )
+
+
+def plan_html(plan: launch.Plan, command: str) -> str:
+    """Return a plan for people: its mark, the memory bar, the command with what is ours marked, the reasons."""
+    lines = []
+    for line in command.splitlines():
+        shown = html.escape(line)
+        flag = next((flag for flag in plan.flags if flag.name in line.split()), None)
+        if flag and any(flag.name in change for change in plan.differs):
+            shown = f'<mark title="{html.escape(flag.reason, quote=True)}">{shown}</mark>'
+        lines.append(shown)
+    reasons = "".join(
+        f"<li><code>{html.escape(' '.join(f.words))}</code>: {html.escape(f.reason)}</li>" for f in plan.flags
+    )
+    notes = "".join(f'<li role="note">{html.escape(warning)}</li>' for warning in plan.warnings)
+    sign = "✓ " if plan.verified else ""
+    copy = _BUTTON.format(html.escape(command, quote=True))
+    return (
+        f"<div style='max-width:820px'><p><strong>{sign}{html.escape(plan.mark)}</strong></p>"
+        f"{bar_html(launch.memory(plan))}"
+        f'{copy}<pre style="padding:8px;border:1px solid;overflow-x:auto;line-height:1.4">{chr(10).join(lines)}</pre>'
+        f"<ul>{reasons}{notes}</ul></div>"
+    )
+
+
+def _choice(name: str, options: Sequence[object], value: object) -> widgets.Dropdown:
+    return widgets.Dropdown(description=name, options=options, value=value, layout=_NARROW)

@@ -1,0 +1,87 @@
+"""The launch panel as a person drives it, by keyboard and mouse: choose, read, start, see progress, ask, stop."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.engine.conftest import ENGINE, ENVIRONMENT, command
+from tests.launch.test_server import SERVE
+from vlnb.endpoint import record
+
+NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
+REAL = (ENGINE / "done-1").exists()
+
+
+def notebook(*cells):
+    made = new_notebook(cells=[new_code_cell(source) for source in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return json.loads(json.dumps(made))
+
+
+@pytest.fixture
+def server_command():
+    """The real SGLang server where `make test-engine` has installed it, else a small server of ours."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    if REAL:
+        return command(port=port), port, ENVIRONMENT
+    return [sys.executable, "-c", SERVE, str(port)], port, {}
+
+
+def test_choose_read_start_and_stop(open_notebook, server_command, lab):
+    words, port, environment = server_command
+    cell = (
+        f"import vlnb\npanel = vlnb.panels.Launch(port={port}, command={words!r}, environment={environment!r})\npanel"
+    )
+    page = open_notebook("launch.ipynb", notebook(cell))
+
+    page.get_by_label("Model size").select_option("72B")
+    page.get_by_text("verified by the cookbook").wait_for()
+    page.get_by_label("GPUs").select_option("1")
+    page.get_by_text("does not start. 2 GPUs fit (--tp 2).").first.wait_for()
+    page.get_by_label("GPUs").select_option("4")
+    page.get_by_text("ours, not verified: --tp 4 instead of 8").wait_for()
+    assert page.locator("mark").inner_text().strip().startswith("--tp 4")
+    page.get_by_label("Route").select_option("kubernetes")
+    page.get_by_text("startupProbe").first.wait_for()
+
+    page.get_by_label("Model size").focus()
+    page.keyboard.press("ArrowUp")
+    page.get_by_text("Qwen2.5-VL-32B-Instruct").first.wait_for()
+
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text(f"ready at http://127.0.0.1:{port}/v1").wait_for(timeout=240_000)
+    os.environ["VLNB_CACHE"] = str(lab.folder / ".cache")
+    known = record.read()
+    family = [known.pid, *(child.pid for child in psutil.Process(known.pid).children(recursive=True))]
+
+    if REAL:
+        ask = "import vlnb\nendpoint = vlnb.connect()\nendpoint.ask('hi', vlnb.samples.receipt().picture, max_tokens=4).usage"
+        asking = open_notebook("ask.ipynb", notebook(ask))
+        asking.get_by_text("image_tokens=667").wait_for(timeout=120_000)
+        page.bring_to_front()
+
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("nothing is left running").wait_for(timeout=60_000)
+    time.sleep(0.5)
+    assert not [pid for pid in family if psutil.pid_exists(pid)]
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "01_install", "02_launch", "03_ocr"])
+def test_every_notebook_runs_without_an_error_in_sight(open_notebook, name):
+    page = open_notebook(f"{name}.ipynb", json.loads((NOTEBOOKS / f"{name}.ipynb").read_text()))
+    code = [c for c in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
+    page.locator(f".jp-InputPrompt:text('[{len(code)}]:')").wait_for(state="attached", timeout=120_000)
+    errors = page.locator(
+        "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+    )
+    assert errors.all_inner_texts() == []
+    assert page.locator("img:not([alt])").count() == 0

@@ -1,0 +1,87 @@
+"""The launch panel without a browser: what it shows for each choice, and that it starts and stops for real."""
+
+import socket
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.launch.test_server import SERVE
+from vlnb.panels import Launch
+
+
+@pytest.fixture
+def panel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Launch()
+
+
+def test_the_cookbooks_command_is_marked_as_verified(panel):
+    panel.size.value = "72B"
+    assert "verified by the cookbook" in panel.shown.value
+    assert "--context-length 128000" in panel.shown.value
+    assert "2.86 M tokens of cache" in panel.shown.value
+    assert "<mark" not in panel.shown.value
+
+
+def test_what_is_ours_is_marked_with_its_reason(panel):
+    panel.size.value = "72B"
+    panel.gpus.value = 4
+    assert "ours, not verified: --tp 4 instead of 8" in panel.shown.value
+    assert '<mark title="4 GPUs hold one copy' in panel.shown.value
+
+
+def test_what_does_not_fit_is_said(panel):
+    panel.size.value = "72B"
+    panel.gpus.value = 1
+    assert "does not start. 2 GPUs fit (--tp 2)." in panel.shown.value
+
+
+@pytest.mark.parametrize(
+    ("form", "words"), [("docker", "docker run"), ("compose", "services:"), ("kubernetes", "startupProbe")]
+)
+def test_routes(panel, form, words):
+    panel.form.value = form
+    assert words in panel.shown.value
+
+
+def test_an_image_that_is_not_known_is_a_sentence(panel):
+    panel.version.value = "0.5.23"
+    assert "verified" in panel.shown.value, "the shell needs no image"
+    panel.form.value = "docker"
+    assert "No public image of SGLang 0.5.23" in panel.shown.value
+    assert panel.plan is None
+    assert panel.start() is None
+
+
+def test_without_a_gpu_it_says_so(panel):
+    assert panel.start() is None
+    assert "No AMD GPU was found" in panel.status.value
+
+
+def test_every_control_has_a_name(panel):
+    names = [
+        c.description for c in (panel.gpu, panel.size, panel.gpus, panel.context, panel.goal, panel.form, panel.version)
+    ]
+    assert names == ["GPU", "Model size", "GPUs", "Context", "Goal", "Route", "SGLang"]
+    assert 'aria-live="polite"' in panel.status.value
+
+
+def test_it_starts_follows_finds_again_and_stops(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    panel = Launch(port=port, command=[sys.executable, "-c", SERVE, str(port)])
+    panel.start_button.click()
+    deadline = time.monotonic() + 20
+    while "ready at" not in panel.status.value and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert f"ready at http://127.0.0.1:{port}/v1" in panel.status.value
+    assert panel.bar.value == 1.0
+    again = Launch(port=port)
+    assert again.server == panel.server, "another notebook's panel finds it"
+    pid = panel.server.pid
+    panel.stop_button.click()
+    assert "nothing is left running" in panel.status.value
+    assert not psutil.pid_exists(pid)

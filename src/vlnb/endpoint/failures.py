@@ -10,6 +10,7 @@ from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
     import httpx2
+    from openai import APIError
 
 # A server that is starting, full or being restarted says one of these; the others are faults.
 _BUSY = {502, 503, 504}
@@ -110,18 +111,20 @@ def explain(error: Exception, server: str, *, partial: str, model: str, secret: 
         return refused(server, error.status_code, body, model=model, secret=secret, retry_after=retry_after)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
         return cut(server, partial, _why(error)) if partial else unreachable(server, error)
-    if isinstance(
-        error, openai.APIError
-    ):  # an error as an event of the stream; SGLang refuses so, under a status of 200
-        code = error.body.get("code") if isinstance(error.body, dict) else None
-        if not partial:
-            return refused(
-                server, code if isinstance(code, int) else 400, error.body or error.message, model=model, secret=secret
-            )
-        return cut(server, partial, _said(error.body or error.message, secret))
+    if isinstance(error, openai.APIError):  # an error as an event of the stream
+        return _refused_in_stream(error, server, partial=partial, model=model, secret=secret)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return cut(server, partial, "a piece of it is not valid JSON")
     return cut(server, partial, f"{type(error).__name__}: {error}"[:_MESSAGE_CHARS])
+
+
+def _refused_in_stream(error: APIError, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
+    """SGLang refuses a streamed request with an event, under a status of 200; midway such an event is a failure."""
+    if partial:
+        return cut(server, partial, _said(error.body or error.message, secret))
+    code = error.body.get("code") if isinstance(error.body, dict) else None
+    status = code if isinstance(code, int) else 400
+    return refused(server, status, error.body or error.message, model=model, secret=secret)
 
 
 def _why(error: BaseException) -> str:

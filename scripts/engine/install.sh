@@ -10,7 +10,7 @@ mkdir -p "$folder"
 [ -e "$folder/done-1" ] && exit 0
 
 ${PYTHON:-python3} -m venv "$venv"
-pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
+pip="$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check"
 $pip 'torch==2.13.0' 'transformers==5.19.0' 'tokenizers==0.23.2' 'apache-tvm-ffi==0.1.11' 'compressed-tensors==0.18.0' \
     'numba==0.65.1' 'openai==2.8.0' 'openai-harmony==0.0.4' 'outlines==0.1.11' 'sentencepiece==0.2.1' 'soundfile==0.13.1' \
     'xgrammar==0.2.7' 'llguidance>=1.7.6,<2' 'uvicorn>=0.51' aiohttp anthropic build datasets distro easydict einops \

@@ -53,11 +53,13 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
     page.get_by_label("Route", exact=True).select_option("kubernetes")
     page.get_by_text("startupProbe").first.wait_for()
 
-    page.get_by_label("Model size", exact=True).focus()
-    page.keyboard.press("ArrowUp")
-    page.get_by_text("Qwen2.5-VL-32B-Instruct").first.wait_for()
+    page.get_by_label("GPU", exact=True).focus()
+    for name in ("Model size", "GPUs", "Context", "Goal", "Route", "SGLang"):
+        page.keyboard.press("Tab")
+        assert page.get_by_label(name, exact=True).evaluate("element => element === document.activeElement"), name
+    page.get_by_label("Route", exact=True).select_option("shell")
 
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(f"ready at http://127.0.0.1:{port}/v1").wait_for(timeout=240_000)
     os.environ["VLNB_CACHE"] = str(lab.folder / ".cache")
     known = record.read()
@@ -69,7 +71,7 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
         asking.get_by_text("image_tokens=667").wait_for(timeout=120_000)
         page.bring_to_front()
 
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_text("nothing is left running").wait_for(timeout=60_000)
     time.sleep(0.5)
     assert not [pid for pid in family if psutil.pid_exists(pid)]

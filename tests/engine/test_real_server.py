@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import vlnb
 from tests.engine.conftest import ENGINE, ENVIRONMENT, command
 from vlnb import catalog, images, launch
 from vlnb.endpoint import record
+from vlnb.launch.memory import kv_token_bytes
 
 SHAPES = [
     (1280, 720),
@@ -44,6 +46,27 @@ def test_it_is_ready_and_says_so(sglang):
 
 def test_the_cache_is_as_large_as_was_asked(sglang):
     assert "max_total_num_tokens=16384" in sglang.read_log()
+
+
+def test_the_memory_formula_predicts_the_servers_own_cache(free_port, tmp_path):
+    """Weights and cache share the fraction: what the server reports for its tiny model follows from our formula."""
+    port, fraction = free_port(), 0.2
+    words = command("--mem-fraction-static", str(fraction), port=port)
+    at = words.index("--max-total-tokens")
+    del words[at : at + 2]
+    server = launch.start(words, port=port, environment=ENVIRONMENT, runs=tmp_path)
+    try:
+        server.wait(240)
+        log = server.read_log()
+    finally:
+        server.stop()
+    before = float(re.search(r"Load weight begin. avail mem=([\d.]+)", log)[1])
+    after = float(re.search(r"Load weight end.*?avail mem=([\d.]+)", log)[1])
+    reported = int(re.search(r"max_total_num_tokens=(\d+)", log)[1])
+    reserved = re.search(r"Reserving ([\d.]+) GB of the KV budget", log)  # for pictures, since 0.5.23
+    cache_bytes = (after - before * (1 - fraction) - float(reserved[1] if reserved else 0)) * 2**30
+    predicted = cache_bytes / kv_token_bytes(1, 2, head_dim=32)
+    assert reported == pytest.approx(predicted, rel=0.1)
 
 
 @pytest.mark.parametrize("size", SHAPES)

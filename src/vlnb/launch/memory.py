@@ -95,8 +95,7 @@ def memory(plan: Plan) -> Memory:
     fraction = static_fraction(plan.gpu, tp, mem_fraction=plan.mem_fraction, context_length=plan.context_length)
     weights = model.weight_bytes / tp
     cache = fraction * total - weights
-    kv_heads = max(1, model.kv_heads // tp)
-    token_bytes = 2 * 2 * _HEAD_DIM * kv_heads * model.layers
+    token_bytes = kv_token_bytes(model.kv_heads, model.layers, tp=tp)
     fits = cache > 0
     kv_tokens = int(cache / token_bytes) if fits else 0
     workspace = _workspace(plan, kv_tokens)
@@ -119,6 +118,11 @@ def memory(plan: Plan) -> Memory:
         longest_context=min(plan.context_length, kv_tokens),
         fits=fits,
     )
+
+
+def kv_token_bytes(kv_heads: int, layers: int, *, head_dim: int = _HEAD_DIM, tp: int = 1) -> int:
+    """Return the bytes of KV cache that a token takes on each of `tp` GPUs, in BF16: a head is never split."""
+    return 2 * 2 * head_dim * max(1, kv_heads // tp) * layers
 
 
 def _workspace(plan: Plan, kv_tokens: int) -> float:

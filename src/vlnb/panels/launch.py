@@ -42,7 +42,7 @@ class Launch(widgets.VBox):  # type: ignore[misc]
         self._command, self._environment, self._port = command, environment, port
         self.gpu = _choice("GPU", list(catalog.GPUS), gpu)
         self.size = _choice("Model size", list(catalog.MODELS), size)
-        self.gpus = _choice("GPUs", [(_AS_COOKBOOK, None), *((str(n), n) for n in range(1, 9))], None)
+        self.gpus = _choice("GPUs", [(_AS_COOKBOOK, 0), *((str(n), n) for n in range(1, 9))], 0)
         self.context = _choice("Context", [(f"{n:,} tokens", n) for n in _CONTEXTS], _CONTEXTS[0])
         self.goal = _choice("Goal", ["latency", "throughput"], "latency")
         self.form = _choice("Route", ["shell", "docker", "compose", "kubernetes"], "shell")
@@ -77,7 +77,7 @@ class Launch(widgets.VBox):  # type: ignore[misc]
             self.plan = launch.plan(
                 self.gpu.value,
                 self.size.value,
-                gpus=self.gpus.value,
+                gpus=self.gpus.value or None,
                 context_length=context,
                 goal=self.goal.value,
                 sglang=self.version.value,

@@ -1,5 +1,6 @@
 """A real SGLang server on the CPU, started by the launcher itself. `make test-engine` installs it."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -50,17 +51,23 @@ def sglang(free_port, tmp_path_factory):
 
 
 @pytest.fixture
-def parsers():
-    """Check a command with SGLang's own argument parser, of two versions: the cookbook's and a new one."""
+def parse():
+    """Read commands with SGLang's own argument parser, of two versions: the cookbook's and a new one."""
     script = (
-        "import argparse, sys\nfrom sglang.srt.server_args import ServerArgs\n"
-        "parser = argparse.ArgumentParser(); ServerArgs.add_cli_args(parser); parser.parse_args(sys.argv[1:])"
+        "import argparse, json, sys\nfrom sglang.srt.server_args import ServerArgs\n"
+        "parser = argparse.ArgumentParser(); ServerArgs.add_cli_args(parser)\n"
+        "for words in json.load(sys.stdin): parser.parse_args(words); print(*words)"
     )
 
-    def check(arguments, *, old):
+    def read(commands, *, old):
         environment = {**os.environ, **ENVIRONMENT, **({"PYTHONPATH": str(ENGINE / "old")} if old else {})}
         return subprocess.run(
-            [PYTHON, "-c", script, *arguments], capture_output=True, text=True, check=False, env=environment
+            [PYTHON, "-c", script],
+            input=json.dumps(commands),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
 
-    return check
+    return read

@@ -14,6 +14,7 @@ from PIL import Image
 
 import vlnb
 from tests.engine.conftest import ENGINE, ENVIRONMENT, command
+from tests.launch.test_render import arguments_of
 from vlnb import catalog, images, launch
 from vlnb.endpoint import record
 from vlnb.launch.memory import kv_token_bytes
@@ -102,16 +103,17 @@ def test_a_text_that_is_too_long_is_a_sentence(endpoint):
 
 
 @pytest.mark.parametrize("old", [True, False], ids=["0.5.6", "0.5.23"])
-def test_every_command_is_read_by_sglangs_own_parser(parsers, old):
-    options = ({}, {"gpus": 8, "goal": "throughput"}, {"mem_fraction": 0.85, "context_length": 32_000})
-    seen = set()
-    for gpu, size, more in itertools.product(catalog.GPUS, catalog.MODELS, options):
-        arguments = launch.plan(gpu, size, **more).command[3:]
-        if arguments not in seen:
-            seen.add(arguments)
-            done = parsers(["--host", "127.0.0.1", *arguments], old=old) if len(seen) <= 4 else None
-            assert done is None or done.returncode == 0, done.stderr[-500:]
-    assert parsers(["--model", "x", "--no-such-flag"], old=old).returncode == 2
+def test_every_command_is_read_by_sglangs_own_parser(parse, old):
+    options = ({}, {"gpus": 8}, {"gpus": 8, "goal": "throughput"}, {"mem_fraction": 0.85, "context_length": 32_000})
+    plans = [
+        launch.plan(gpu, size, **more) for gpu, size, more in itertools.product(catalog.GPUS, catalog.MODELS, options)
+    ]
+    commands = [list(plan.command[3:]) for plan in plans]
+    commands += [arguments_of(launch.render(plan, host="0.0.0.0", port=8000))[3:] for plan in plans[:4]]
+    done = parse(commands, old=old)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert len(done.stdout.splitlines()[-len(commands) :]) == len(commands) == 52
+    assert parse([["--model", "x", "--no-such-flag"]], old=old).returncode == 2
 
 
 BROKEN = [

@@ -29,6 +29,7 @@ RUNS = Path("runs")
 _HEALTH_S = 2.0
 _STOP_S = 20.0
 _POLL_S = 0.5
+_EXIT_S = 5.0
 _SPARE_BYTES = 5 * 2**30
 
 
@@ -63,7 +64,11 @@ class Server:
         text = self.read_log()
         come = progress(text)
         if self._alive() is None:
-            code = self._process.returncode if self._process else None
+            code = None
+            if self._process is not None:
+                # A killed process of many threads is a zombie a moment before its exit status can be had.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    code = self._process.wait(_EXIT_S)
             ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line itself
             failed = diagnose(text + ending)
             return Status("failed" if failed else "stopped", come, tuple(failed))

@@ -61,8 +61,16 @@ class Model:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Bytes of KV cache a token in BF16: keys and values of every layer, 128 wide a head."""
-        return 2 * 2 * 128 * self.kv_heads * self.layers
+        """Bytes of KV cache a token, on one GPU."""
+        return kv_token_bytes(self.kv_heads, self.layers)
+
+
+def kv_token_bytes(kv_heads: int, layers: int, *, head_dim: int = 128, tp: int = 1) -> int:
+    """Return the bytes of KV cache that a token takes on each of `tp` GPUs: keys and values of every layer, in BF16.
+
+    A head is never split: above their number the KV heads are kept several times.
+    """
+    return 2 * 2 * head_dim * max(1, kv_heads // tp) * layers
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from tests.engine.conftest import ENGINE, ENVIRONMENT, command
 from tests.launch.test_render import arguments_of
 from vlnb import catalog, images, launch
 from vlnb.endpoint import record
-from vlnb.launch.memory import kv_token_bytes
 
 SHAPES = [
     (1280, 720),
@@ -66,7 +65,7 @@ def test_the_memory_formula_predicts_the_servers_own_cache(free_port, tmp_path):
     reported = int(re.search(r"max_total_num_tokens=(\d+)", log)[1])
     reserved = re.search(r"Reserving ([\d.]+) GB of the KV budget", log)  # for pictures, since 0.5.23
     cache_bytes = (after - before * (1 - fraction) - float(reserved[1] if reserved else 0)) * 2**30
-    predicted = cache_bytes / kv_token_bytes(1, 2, head_dim=32)
+    predicted = cache_bytes / catalog.kv_token_bytes(1, 2, head_dim=32)
     assert reported == pytest.approx(predicted, rel=0.1)
 
 

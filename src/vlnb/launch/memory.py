@@ -10,6 +10,7 @@ import html
 import math
 from dataclasses import dataclass
 
+from vlnb.catalog import kv_token_bytes
 from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
 from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, static_fraction
 
@@ -17,7 +18,6 @@ GIB = 2**30
 _MILLION = 1_000_000
 # A usual request, to say what a cache holds: two 720p pictures, 128 tokens of text, an answer of 1,024.
 REQUEST_TOKENS = 2 * (tokens(1280, 720) + DELIMITER_TOKENS) + 128 + 1024
-_HEAD_DIM = 128
 _PATCH_PX = 14
 _VISION_HIDDEN = 1280
 _VISION_MLP = 3456
@@ -118,11 +118,6 @@ def memory(plan: Plan) -> Memory:
         longest_context=min(plan.context_length, kv_tokens),
         fits=fits,
     )
-
-
-def kv_token_bytes(kv_heads: int, layers: int, *, head_dim: int = _HEAD_DIM, tp: int = 1) -> int:
-    """Return the bytes of KV cache that a token takes on each of `tp` GPUs, in BF16: a head is never split."""
-    return 2 * 2 * head_dim * max(1, kv_heads // tp) * layers
 
 
 def _workspace(plan: Plan, kv_tokens: int) -> float:

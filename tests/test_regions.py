@@ -1,38 +1,278 @@
-"""Boxes in an answer, and in pixels of the original."""
+"""What a model wrote, as boxes and points in the original picture, and how two sets of boxes compare."""
+
+import json
+import math
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vlnb.regions import Box, boxes_in, to_original
+from vlnb.errors import BadAnswer, BadInput
+from vlnb.regions import Box, Point, Polygon, iou, match, parse, to_original
 
+ANSWERS = json.loads((Path(__file__).parent / "data" / "answers.json").read_text())
 SIZES = st.tuples(st.integers(28, 4000), st.integers(28, 4000))
 
 
+def read(text, size=(644, 476), **options):
+    return parse(text, seen=size, original=size, **options)
+
+
+# -- what models write ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=[answer["form"] for answer in ANSWERS])
+def test_an_answer_as_models_give_it(answer):
+    size = tuple(answer["seen"])
+    found = parse(answer["text"], seen=size, original=size)
+    boxes = [[*(round(side, 2) for side in box.corners), box.label] for box in found.boxes]
+    assert boxes == answer["boxes"]
+    assert [[point.x, point.y, point.label] for point in found.points] == answer["points"]
+    assert len(found.polygons) == answer["polygons"]
+    assert len(found.dropped) == answer["lost"], [str(change) for change in found.dropped]
+    assert found.raw == answer["text"]
+
+
+@pytest.mark.parametrize("answer", [a for a in ANSWERS if a["boxes"]], ids=lambda a: a["form"])
+def test_wherever_an_answer_is_cut_no_whole_box_is_lost(answer):
+    """A box read from the beginning of an answer is one of the whole answer, or differs in its name alone."""
+    size = tuple(answer["seen"])
+    every = {box.corners for box in parse(answer["text"], seen=size, original=size, space="pixels").boxes}
+    before = 0
+    for end in range(0, len(answer["text"]), 7):
+        try:
+            cut = parse(answer["text"][:end], seen=size, original=size, space="pixels", finish_reason="length")
+        except BadAnswer:
+            continue
+        assert len(cut.boxes) >= min(before, len(every)) - 1, answer["text"][:end]
+        before = len(cut.boxes)
+
+
 @pytest.mark.parametrize(
-    ("text", "corners"),
+    ("text", "repaired"),
     [
-        ('17,000\n(found right of "TOTAL", at [10, 20, 30, 40])', [(10, 20, 30, 40)]),
-        ("[1,2,3,4] and [5.5, 6, 7, 8]", [(1, 2, 3, 4), (5.5, 6, 7, 8)]),
-        ("[1, 2, 3] [4]", []),
-        ("[30, 20, 10, 40]", []),
-        ("[10, 20, 3000, 40]", []),
-        ("", []),
+        ('[{"bbox_2d": [1, 2, 30, 40], "label": "a",}]', ["trailing comma"]),
+        ('[{"bbox_2d": [1, 2, 30, 40] "label": "a"}]', ["missing comma"]),
+        ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}', ["cut off at the end"]),
+        ('[{"bbox_2d": [30, 2, 1, 40], "label": "a"}]', ["corners swapped"]),
+        ('[{"bbox_2d": [1, 2, 30, 479], "label": "a"}]', ["a box beyond the edge cut to the picture"]),
+        ('[{"bbox_2d": "1, 2, 30, 40", "label": "a"}]', ["coordinates in quotes"]),
+        ('[{"bbox_2d": [1, 2], [30, 40], "label": "a"}]', ["two halves of a box joined"]),
+        ('{"x": 1, "y": 2, "width": 29, "height": 38}', ["width and height turned into corners"]),
+        ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}]', []),
     ],
 )
-def test_boxes_in_an_answer(text, corners):
-    boxes = boxes_in(text, seen=(100, 100), original=(100, 100))
-    assert [(box.x1, box.y1, box.x2, box.y2) for box in boxes] == corners
+def test_every_repair_is_told_with_its_place(text, repaired):
+    found = read(text)
+    assert [change.what for change in found.repairs] == repaired
+    assert [(round(b.x1), round(b.y1), round(b.x2)) for b in found.boxes] == [(1, 2, 30)]
+    assert all(0 <= change.at < len(text) for change in found.repairs)
+    assert all(what in found.summary for what in repaired)
 
 
-def test_boxes_are_mapped_to_the_original():
-    (box,) = boxes_in("[28, 28, 56, 84]", seen=(280, 280), original=(1000, 500))
-    assert (box.x1, box.y1, box.x2, box.y2) == (100, 50, 200, 150)
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ('[{"bbox_2d": [1, 2, 3], "label": "a"}]', "a box of 3 numbers, not four"),
+        ('[{"bbox_2d": null, "label": "a"}]', "a box without coordinates"),
+        ('[{"bbox_2d": [NaN, 2, 3, 4]}]', "a box with something else than numbers in it"),
+        ('[{"bbox_2d": [5, 5, 5, 5]}]', "a box without area"),
+        ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "the same again"),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [50, 6', "a box cut off before its end"),
+        ('[{"point_2d": [4000, 2], "label": "b"}]', "a point outside the picture"),
+        ('<points x1="10" alt="b">b</points>', "a point with one coordinate"),
+        ('[{"bbox_3d": [0.1, 0.2, 2.3, 1, 1, 1, 0, 0, 0]}]', "a box of 9 numbers, not four"),
+    ],
+)
+def test_every_loss_is_told(text, lost):
+    assert [change.what for change in read(text).dropped] == [lost]
 
 
-@given(SIZES, SIZES)
-def test_there_and_back(seen, original):
-    box = Box(1, 2, 20, 25, label="a")
-    back = to_original(to_original(box, seen=seen, original=original), seen=original, original=seen)
-    assert (back.x1, back.y1, back.x2, back.y2) == pytest.approx((1, 2, 20, 25))
-    assert back.label == "a"
+def test_a_cut_by_max_tokens_is_told_as_such():
+    text = '[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6'
+    assert "by max_tokens" in read(text, finish_reason="length").summary
+    assert "by max_tokens" not in read(text).summary
+
+
+@pytest.mark.parametrize("text", ["There are no cats here.", "", "17,000 and 20,000", "see [3] and [1, 2]", "{note}"])
+def test_an_answer_without_a_place_is_told_with_its_text(text):
+    with pytest.raises(BadAnswer, match="names no place") as caught:
+        read(text)
+    assert caught.value.partial == text
+
+
+@pytest.mark.parametrize("text", ["[]", "```json\n[]\n```", '{"objects": []}', "There are none: []"])
+def test_an_empty_list_is_an_answer(text):
+    assert len(read(text)) == 0
+
+
+def test_words_around_the_place_are_kept():
+    (box,) = read('[{"bbox_2d": [1, 2, 30, 40], "label": "mug", "text_content": "Joe", "colour": "red"}]').boxes
+    assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})
+
+
+def test_a_column_of_numbers_in_a_document_is_no_list_of_boxes():
+    page = "Stock of 2024\nApples 12 30 44 51\nPears 10 20 30 40\n| kale | 1 | 2 | 3 | 4 |\nTel. 10,20,5,40 or 11"
+    with pytest.raises(BadAnswer):
+        read(page)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"space": "percent"}, "choose 'auto'"),
+        ({"seen": (0, 10)}, "at least 1 pixel"),
+    ],
+)
+def test_wrong_settings_are_sentences(wrong, message):
+    with pytest.raises(BadInput, match=message):
+        parse("[1, 2, 3, 4]", **{"seen": (100, 100), "original": (100, 100), **wrong})
+
+
+def test_only_text_is_parsed():
+    with pytest.raises(BadInput, match=r"Pass reply\.text"):
+        parse(None, seen=(10, 10), original=(10, 10))
+
+
+# -- coordinates ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "size", "space"),
+    [
+        ([100, 50, 300, 400], (644, 476), "pixels"),
+        ([100, 50, 660, 480], (644, 476), "pixels"),  # a little over the edge is clumsy, not another space
+        ([100, 550, 300, 900], (644, 476), "thousand"),
+        ([100, 550, 300, 900], (1288, 1008), "pixels"),  # both could be: Qwen2.5-VL's own is taken
+        ([100, 550, 300, 1400], (644, 476), "pixels"),
+        ([0.1, 0.2, 0.5, 1.0], (644, 476), "unit"),
+        ([0, 0, 1, 1], (644, 476), "pixels"),
+    ],
+)
+def test_the_space_is_told_only_where_it_is_certain(numbers, size, space):
+    found = read(json.dumps([{"bbox_2d": numbers, "label": "a"}]), size)
+    assert found.space == space
+    assert space in found.summary
+
+
+@pytest.mark.parametrize(
+    ("space", "corners"),
+    [("pixels", (100, 50, 300, 400)), ("thousand", (64.4, 23.8, 193.2, 190.4)), ("auto", (100, 50, 300, 400))],
+)
+def test_the_space_can_be_said(space, corners):
+    (box,) = read("[100, 50, 300, 400]", space=space).boxes
+    assert box.corners == pytest.approx(corners)
+
+
+def test_pixels_as_seen_become_pixels_of_the_original():
+    (box,) = parse("[28, 28, 56, 84]", seen=(280, 280), original=(1000, 500)).boxes
+    assert box.corners == (100, 50, 200, 150)
+
+
+@given(SIZES, SIZES, st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_there_and_back_within_half_a_pixel(seen, original, shares):
+    box = Box(*(share * side for share, side in zip(shares, (*seen, *seen), strict=True)), label="a")
+    point, polygon = Point(box.x1, box.y1), Polygon(((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2)))
+    for one in (box, point, polygon):
+        back = to_original(to_original(one, seen=seen, original=original), seen=original, original=seen)
+        assert back == one or vars_of(back) == pytest.approx(vars_of(one), abs=0.5)
+
+
+def vars_of(region):
+    if isinstance(region, Polygon):
+        return [side for point in region.points for side in point]
+    return [region.x, region.y] if isinstance(region, Point) else list(region.corners)
+
+
+@given(SIZES, SIZES, st.lists(st.tuples(*[st.integers(0, 27)] * 4), min_size=1, max_size=5, unique=True))
+def test_what_is_written_comes_back(seen, original, corners):
+    """A model that answers in whole pixels of what it saw: each box is where it was, within half a pixel of that."""
+    boxes = [Box(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1, f"n{i}") for i, (a, b, c, d) in enumerate(corners)]
+    text = json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": box.label} for box in boxes])
+    found = parse(text, seen=seen, original=original, space="pixels")
+    assert not found.dropped
+    for box, back in zip(boxes, found.boxes, strict=True):
+        assert to_original(back, seen=original, original=seen).corners == pytest.approx(box.corners, abs=0.5)
+
+
+PIECES = st.sampled_from(
+    ["[", "]", "{", "}", ",", ":", '"', "'", "bbox_2d", "label", "10", "200", "-3", ".5", "1e9", "null", "\n",
+     "```json\n", "```", " ", "<points x1=", "<|box_start|>", "(", ")", "</think>", "<think>", "data-bbox=",
+     "\\", "…", "//", "cat", "<p ", ">", "|", "x1", "\x00", "9" * 400]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=60).map("".join)))
+@example("[" * 5000)
+@example('{"a":' * 3000)
+@example('"' * 4000)
+def test_no_text_is_too_broken(text):
+    try:
+        found = read(text)
+    except BadAnswer:
+        return
+    for box in found.boxes:
+        assert 0 <= box.x1 < box.x2 <= 644
+        assert 0 <= box.y1 < box.y2 <= 476
+    assert all(math.isfinite(side) for point in found.points for side in (point.x, point.y))
+
+
+# -- comparing -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "overlap"),
+    [
+        (Box(0, 0, 10, 10), Box(0, 0, 10, 10), 1),
+        (Box(0, 0, 10, 10), Box(5, 0, 15, 10), 1 / 3),
+        (Box(0, 0, 10, 10), Box(10, 0, 20, 10), 0),
+        (Box(0, 0, 10, 10), Box(2, 2, 4, 4), 0.04),
+        (Box(0, 0, 0, 0), Box(0, 0, 0, 0), 0),
+    ],
+)
+def test_iou(a, b, overlap):
+    assert iou(a, b) == pytest.approx(overlap)
+    assert iou(b, a) == iou(a, b)
+
+
+def test_the_best_assignment_is_not_the_greedy_one():
+    """Each for itself, the first takes what the second needs."""
+    truth = [Box(0, 0, 10, 10), Box(0, 0, 16, 10)]
+    found = [Box(0, 0, 12, 10), Box(0, 0, 11, 10)]
+    best = match(found, truth, threshold=0.3)
+    assert {(i, j) for i, j, _ in best.pairs} == {(0, 1), (1, 0)}
+
+
+def test_precision_recall_and_mean_iou():
+    truth = [Box(0, 0, 10, 10, "a"), Box(20, 0, 30, 10, "b"), Box(40, 0, 50, 10, "c"), Box(60, 0, 70, 10, "d")]
+    found = [
+        Box(0, 0, 10, 10, "a"),
+        Box(20, 0, 30, 5, "b"),
+        Box(40, 0, 50, 10, "x"),
+        Box(90, 0, 99, 9),
+        Box(80, 0, 9, 9),
+    ]
+    result = match(found, truth)
+    assert (result.precision, result.recall, result.mean_iou) == (3 / 5, 3 / 4, pytest.approx(2.5 / 4))
+    assert (result.extra, result.missing) == ((3, 4), (3,))
+    assert len(match(found, truth, labels=True).pairs) == 2
+    assert len(match(found, truth, threshold=0.6).pairs) == 2
+    assert "3 of 4 found, 2 too many" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("found", "truth", "numbers"),
+    [([], [], (1, 1, 1)), ([], [Box(0, 0, 1, 1)], (1, 0, 0)), ([Box(0, 0, 1, 1)], [], (0, 1, 1))],
+)
+def test_comparing_with_nothing(found, truth, numbers):
+    result = match(found, truth)
+    assert (result.precision, result.recall, result.mean_iou) == numbers
+
+
+def test_a_threshold_out_of_range_is_a_sentence():
+    with pytest.raises(BadInput, match="over 0 and at most 1"):
+        match([], [], threshold=0)

@@ -94,7 +94,7 @@ def _told(found: Found, number: int | None) -> str:
     box = ", ".join(map(str, found.box))
     place = f'{found.where} "{found.label}"' if found.label else found.where
     picture = f" of picture {number}" if number else ""
-    return f"{found.value}\n(found {place}, at [{box}]{picture})"
+    return f"{found.value}\n(at [{box}]{picture}, {place})"
 
 
 def _seen(image: Image.Image, page: Page) -> str:

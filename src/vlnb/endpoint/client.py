@@ -92,7 +92,7 @@ class Endpoint:
         """
         if not isinstance(prompt, str):
             raise BadInput(f"The prompt must be a text, and it is a {type(prompt).__name__}: ask(prompt, picture, …).")
-        loaded = tuple(images.load(picture) for picture in pictures)
+        loaded = tuple(images.load(picture, seen_pixels=max_pixels) for picture in pictures)
         seen = [picture.seen(max_pixels=max_pixels) for picture in loaded]
         content: list[dict[str, Any]] = [
             {"type": "image_url", "image_url": {"url": images.data_uri(picture)}} for picture in seen

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from vlnb.errors import BadAnswer
+
 if TYPE_CHECKING:
     from vlnb.images import Picture
-    from vlnb.regions import Box
+    from vlnb.regions import Box, Regions
+    from vlnb.regions.parse import Space
+
+# Models whose coordinates run from 0 to 1000, whatever the picture's size.
+_THOUSAND = re.compile(r"qwen-?[23]-?vl", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,31 @@ class Reply:
     seen_sizes: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @cached_property
-    def boxes(self) -> tuple[Box, ...]:
-        """The boxes that the answer names, in pixels of the original picture; none where several pictures were sent."""
-        if len(self.pictures) != 1:
-            return ()
-        from vlnb.regions import boxes_in
+    def regions(self) -> Regions | None:
+        """The places that the answer names, in pixels of the original picture; None where it names none.
 
-        return tuple(boxes_in(self.text, seen=self.seen_sizes[0], original=self.pictures[0].size))
+        Of several pictures no model says which one it means: then this is None too (see `regions.parse`).
+        """
+        if len(self.pictures) != 1:
+            return None
+        from vlnb.regions import parse
+
+        space: Space = "thousand" if _THOUSAND.search(self.model) else "auto"
+        try:
+            return parse(
+                self.text,
+                seen=self.seen_sizes[0],
+                original=self.pictures[0].original_size,
+                space=space,
+                finish_reason=self.finish_reason,
+            )
+        except BadAnswer:
+            return None
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes among `regions`."""
+        return self.regions.boxes if self.regions else ()
 
     @property
     def summary(self) -> str:
@@ -90,11 +115,11 @@ class Reply:
     def as_html(self) -> str:
         """Return the answer at the left, the picture with the boxes it names at the right, the summary below."""
         answer = text_html(self.text)
-        if self.boxes:
+        if self.regions and len(self.regions):
             from vlnb.draw import overlay
             from vlnb.images.picture import to_html
 
-            shown = to_html(overlay(self.pictures[0], self.boxes))
+            shown = to_html(overlay(self.pictures[0], self.regions))
             answer = (
                 '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start">'
                 f'<div style="flex:1 1 300px">{answer}</div>'

@@ -49,10 +49,13 @@ def load(
     max_bytes: int = MAX_FILE_BYTES,
     max_pixels: int = MAX_FILE_PIXELS,
     timeout_s: float = TIMEOUT_S,
+    seen_pixels: int | None = None,
 ) -> Picture:
     """Return one upright RGB `Picture` of `source`.
 
     `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` the resolution a PDF is drawn at.
+    With `seen_pixels`, a file is brought at once to the size at which a model sees it at most so many pixels large:
+    of a large JPEG then only what is needed is decoded. Its `original_size` is the file's in any case.
     Raises `BadInput` with a sentence for what is missing, broken, too large, too slow, or no picture.
     """
     if isinstance(source, Picture):
@@ -67,7 +70,7 @@ def load(
     from vlnb.images.decode import decode
 
     data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
-    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels)
+    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels, seen_pixels=seen_pixels)
 
 
 def pages(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, overload
 
 from vlnb.errors import BadInput
 from vlnb.images.picture import Picture
+from vlnb.images.sizing import smart_resize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,26 +36,34 @@ _BROKEN = (
 )
 _PDF_LOCK = threading.Lock()  # PDFium is not thread-safe
 _MIN_DPI, _MAX_DPI = 10, 1200
+_SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
 
 
-def decode(data: bytes, name: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
+def decode(data: bytes, name: str, *, page: int, dpi: int, max_pixels: int, seen_pixels: int | None = None) -> Picture:
     """Return page or frame `page` (from 1) of the file's `data`; `name` is used in messages.
 
-    Raises `BadInput` for what is empty, broken, too large, or no picture.
+    With `seen_pixels`, at the size at which a model sees it at most so many pixels large. Raises `BadInput` for what is
+    empty, broken, too large, or no picture.
     """
-    document = open_pages(data, name, dpi=dpi, max_pixels=max_pixels)
+    document = open_pages(data, name, dpi=dpi, max_pixels=max_pixels, seen_pixels=seen_pixels)
     if not 1 <= page <= len(document):
         raise BadInput(f"{name} has {len(document)} page(s); page {page} does not exist. Pages count from 1.")
-    return document[page - 1]
+    picture = document[page - 1]
+    if seen_pixels is None:
+        return picture
+    return picture.resized(smart_resize(*picture.original_size, max_pixels=seen_pixels), quick=True)
 
 
-def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, each drawn when it is asked for."""
+def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, seen_pixels: int | None = None) -> Pages:
+    """Return all pages of a PDF, or all frames of a picture, each drawn when it is asked for.
+
+    With `seen_pixels`, a JPEG is decoded no larger than that needs; its `original_size` tells how large it was.
+    """
     if not data:
         raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
     if b"%PDF-" in data[:1024]:
         return _pdf_pages(data, name, dpi=dpi, max_pixels=max_pixels)
-    return _frames(data, name, max_pixels=max_pixels)
+    return _frames(data, name, max_pixels=max_pixels, seen_pixels=seen_pixels)
 
 
 class Pages(Sequence[Picture]):
@@ -111,7 +120,7 @@ def _pdf_pages(data: bytes, name: str, *, dpi: int, max_pixels: int) -> Pages:
     return Pages(name, count, draw)
 
 
-def _frames(data: bytes, name: str, *, max_pixels: int) -> Pages:
+def _frames(data: bytes, name: str, *, max_pixels: int, seen_pixels: int | None) -> Pages:
     with _open(data, name, max_pixels=max_pixels) as image:
         try:
             # An MPO's further frames are a phone's depth map, not pictures.
@@ -124,8 +133,13 @@ def _frames(data: bytes, name: str, *, max_pixels: int) -> Pages:
             try:
                 with _quiet():
                     image.seek(index)
+                    full = image.size
+                    if seen_pixels is not None:
+                        # Pillow lets a JPEG be decoded at 1/2, 1/4, 1/8: never smaller than the size asked for.
+                        image.draft(None, smart_resize(*full, max_pixels=seen_pixels))
                     image.load()
-                    return from_pil(image, name, notes=(f"frame {index + 1} of {count}",) if count > 1 else ())
+                    notes = (f"frame {index + 1} of {count}",) if count > 1 else ()
+                    return from_pil(image, name, notes=notes, full=full)
             except _BROKEN as error:
                 raise _broken(name, error) from error
 
@@ -157,15 +171,20 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
+def from_pil(
+    image: Image.Image, name: str, *, notes: tuple[str, ...] = (), full: tuple[int, int] | None = None
+) -> Picture:
     """Return any Pillow image as a `Picture`: turned as its EXIF says, laid on white, eight bits a colour.
 
-    The picture takes the image over: hand in a copy of one that goes on being used.
+    `full` is the (width, height) of the file, not turned, where the image was decoded smaller. The picture takes the
+    image over: hand in a copy of one that goes on being used.
     """
     from PIL import ExifTags, Image, ImageOps
 
+    full = full or image.size
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
     if turn in range(2, 9):
+        full = full[::-1] if turn >= _SIDEWAYS else full
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
@@ -179,7 +198,7 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
     if image.mode != "RGB":
         image = image.convert("RGB")
     image.info = {}
-    return Picture(image, name, image.size, notes)
+    return Picture(image, name, full, notes)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,0 +1,37 @@
+"""The tokens of a picture: its grid of 28 by 28 pixels, one token each, drawn on what the model sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vlnb.images import MAX_PIXELS, UNIT_PX
+
+if TYPE_CHECKING:
+    from vlnb.images import Picture
+
+
+def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Return `picture` as the model sees it, at most `max_pixels`, with a line every 28 pixels and its cost below."""
+    from PIL import Image, ImageDraw
+
+    seen = picture.seen(max_pixels=max_pixels)
+    image = seen.image.copy()
+    over = Image.new("L", image.size, 0)
+    pen = ImageDraw.Draw(over)
+    for x in range(0, image.width, UNIT_PX):
+        pen.line((x, 0, x, image.height), fill=150)
+    for y in range(0, image.height, UNIT_PX):
+        pen.line((0, y, image.width, y), fill=150)
+    image.paste(Image.new("RGB", image.size, "#D55E00"), mask=over)
+    said = cost(picture, max_pixels=max_pixels)
+    alt = f"{picture.alt or picture.source}, under a grid of squares of {UNIT_PX} pixels, a token each: {said}"
+    return replace(seen, image=image, alt=alt, notes=(*picture.notes, said))
+
+
+def cost(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> str:
+    """Return the sum in words: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens"."""
+    width, height = picture.seen_size(max_pixels=max_pixels)
+    across, down = width // UNIT_PX, height // UNIT_PX
+    begin = "" if picture.size == (width, height) else f"{picture.width} × {picture.height}, seen as "
+    return f"{begin}{width} × {height} → {across} × {down} = {across * down} tokens"

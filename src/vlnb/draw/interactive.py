@@ -1,0 +1,119 @@
+"""A picture with its regions as a plotly figure: zoom, hover for what is known of each, switch labels on and off."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vlnb.draw.colours import colours
+from vlnb.draw.overlay import Shape, counted, every
+from vlnb.images import data_uri, smart_resize
+from vlnb.regions.shapes import Box, Point, Size, to_original
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from vlnb.images import Picture
+    from vlnb.regions.result import Regions
+
+_SHOWN_PX = 1600  # longest side of the picture in the figure: sharp when zoomed, light to send
+_HEIGHT_PX = 640
+_WORDS = 120  # characters of a label or an attribute shown
+
+
+def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size | None = None) -> go.Figure:
+    """Return a figure of `picture` with `regions`, which are in pixels of its original size.
+
+    Hovering shows label, text, attributes, and the coordinates in original pixels and in those at the size `seen`, the
+    (width, height) at which the model saw it; without it that of the picture itself. Labels are shown as text: no
+    markup in them is followed.
+    """
+    import plotly.graph_objects as go
+
+    shapes = every(regions)
+    seen = seen or smart_resize(*picture.size)
+    width, height = picture.original_size
+    figure = go.Figure()
+    shown = picture.image
+    if max(shown.size) > _SHOWN_PX:
+        shown = shown.copy()
+        shown.thumbnail((_SHOWN_PX, _SHOWN_PX))
+    figure.add_layout_image(
+        source=data_uri(replace(picture, image=shown)),
+        x=0, y=0, sizex=width, sizey=height, xref="x", yref="y", sizing="stretch", layer="below",
+    )  # fmt: skip
+    colour = colours(shape.label for shape in shapes)
+    named: set[str] = set()
+    for shape in shapes:
+        figure.add_trace(
+            _trace(shape, colour[shape.label], first=shape.label not in named, seen=seen, original=(width, height))
+        )
+        named.add(shape.label)
+    figure.update_xaxes(
+        range=[0, width], title=f"x, pixels of the original ({width:,} wide)", showgrid=False, constrain="domain"
+    )
+    figure.update_yaxes(range=[height, 0], title=f"y, pixels ({height:,} high)", showgrid=False, scaleanchor="x")
+    figure.update_layout(
+        title=f"{counted(shapes)}: hover for details, click a label to hide it, drag to zoom",
+        height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50, "b": 50}, hovermode="closest", dragmode="zoom",
+        legend_title="label", meta={"alt": picture.alt or picture.source},
+    )  # fmt: skip
+    return figure
+
+
+def _trace(shape: Shape, colour: str, *, first: bool, seen: Size, original: Size) -> Any:  # noqa: ANN401
+    import plotly.graph_objects as go
+
+    name = _plain(shape.label or "unnamed")
+    common: dict[str, Any] = {
+        "name": name,
+        "legendgroup": name,
+        "showlegend": first,
+        "text": _hover(shape, seen, original),
+        "hoverinfo": "text",
+    }
+    if isinstance(shape, Point):
+        marker = {"size": 13, "color": colour, "line": {"width": 2, "color": "white"}}
+        return go.Scatter(x=[shape.x], y=[shape.y], mode="markers", marker=marker, **common)
+    path = _corners(shape) if isinstance(shape, Box) else [*shape.points, shape.points[0]]
+    xs, ys = zip(*path, strict=True)
+    line = {"color": colour, "width": 3}
+    return go.Scatter(
+        x=xs, y=ys, mode="lines", line=line, fill="toself", fillcolor=_faint(colour), hoveron="fills", **common
+    )
+
+
+def _corners(box: Box) -> list[tuple[float, float]]:
+    return [(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2), (box.x1, box.y1)]
+
+
+def _hover(shape: Shape, seen: Size, original: Size) -> str:
+    """Return what is known of a region, a line each."""
+    small: Shape = to_original(shape, seen=original, original=seen)
+    lines = [f"<b>{_plain(shape.label or 'unnamed')}</b>"]
+    if text := getattr(shape, "text", ""):
+        lines.append(f"text: {_plain(text)}")
+    lines += [f"{_plain(key)}: {_plain(str(value))}" for key, value in shape.attributes.items()]
+    lines += [f"original pixels: {_numbers(shape)}", f"as seen ({seen[0]} × {seen[1]}): {_numbers(small)}"]
+    return "<br>".join(lines)
+
+
+def _numbers(shape: Shape) -> str:
+    if isinstance(shape, Box):
+        return ", ".join(f"{side:.0f}" for side in shape.corners)
+    if isinstance(shape, Point):
+        return f"{shape.x:.0f}, {shape.y:.0f}"
+    return " ".join(f"{x:.0f},{y:.0f}" for x, y in shape.points)
+
+
+def _plain(text: str) -> str:
+    """Return untrusted words as plotly shows them: cut, on one line, with nothing that it takes for markup."""
+    text = " ".join(text.split())
+    return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…")
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.10)"

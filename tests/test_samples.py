@@ -4,6 +4,15 @@ import numpy as np
 import pytest
 
 from vlnb import catalog, samples, score
+from vlnb.embedded.reader import Reader
+from vlnb.regions import iou
+
+SCENES = {name: getattr(samples, name) for name in ("street", "lot", "desktop", "shelf", "chart")}
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return {name: make() for name, make in SCENES.items()}
 
 
 def test_the_same_seed_gives_the_same_pixels():
@@ -32,3 +41,67 @@ def test_each_box_holds_its_ink_and_nothing_beside_it(seed):
 
 def test_a_picture_of_it_can_be_heard(receipt):
     assert "grand total 17,000" in receipt._repr_html_()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_the_same_each_time_and_can_be_heard(name, scenes):
+    again = SCENES[name]()
+    assert (np.asarray(again.picture.image) == np.asarray(scenes[name].picture.image)).all()
+    assert again.truth == scenes[name].truth
+    assert len(again.picture.alt) > 40
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_everything_known_lies_on_the_picture(name, scenes):
+    sample = scenes[name]
+    width, height = sample.picture.size
+    for box in (*sample.truth.boxes, *sample.truth.objects):
+        assert 0 <= box.x1 < box.x2 <= width, box
+        assert 0 <= box.y1 < box.y2 <= height, box
+    assert all(box.text for box in sample.truth.boxes)
+    assert all(box.label for box in sample.truth.objects)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_ink_of_each_text_fills_its_box(name, scenes):
+    """Something stands out in every edge of the box: it is tight on all four sides."""
+    sample = scenes[name]
+    grey = np.asarray(sample.picture.image.convert("L"), int)
+    for box in sample.truth.boxes:
+        left, top, right, bottom = int(box.x1), int(box.y1), int(box.x2) + 1, int(box.y2) + 1
+        inside = grey[top:bottom, left:right]
+        assert inside.max() - inside.min() > 60, box.text
+        for edge in (inside[:3], inside[-3:], inside[:, :3], inside[:, -3:]):
+            assert edge.max() - edge.min() > 25, box.text
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("street", 0.8), ("lot", 0.7), ("desktop", 0.85), ("shelf", 0.9), ("chart", 0.85)]
+)
+def test_a_reader_finds_the_text_where_the_truth_says(name, least, scenes):
+    """The OCR library knows nothing of the truth: most texts are read where they were written."""
+    sample = scenes[name]
+    read = [segment.box for segment in Reader().read(sample.picture.image).segments]
+    from vlnb.regions import Box
+
+    found = [any(iou(Box(*box), truth) > 0.5 for box in read) for truth in sample.truth.boxes]
+    assert sum(found) / len(found) >= least
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "count"),
+    [("street", "taxi", 3), ("lot", "taxi", 21), ("lot", "covered car", 1), ("shelf", "jar", 7), ("shelf", "bottle", 5),
+     ("shelf", "box", 5), ("chart", "bar", 5), ("desktop", "window", 2)],
+)  # fmt: skip
+def test_things_can_be_counted(name, label, count, scenes):
+    assert scenes[name].truth.count(label) == count
+
+
+def test_the_taxis_plate_can_be_read_where_it_is(scenes):
+    plate = scenes["street"].truth.fields["plate"]
+    assert plate.text == "KX 4821"
+    (left, top, right, bottom) = (round(side) for side in plate.corners)
+    (segment,) = (
+        Reader().read(scenes["street"].picture.image.crop((left - 20, top - 10, right + 20, bottom + 10))).segments
+    )
+    assert segment.text.replace(" ", "") == "KX4821"

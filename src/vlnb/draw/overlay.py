@@ -146,7 +146,13 @@ def _anchor(shape: Shape, line: int) -> place.Rect:
     return box.x1 - line, box.y1 - line, box.x2 + line, box.y2 + line
 
 
-def _write(pen: ImageDraw.ImageDraw, text: str, at: tuple[float, float], on: str, font: ImageFont.FreeTypeFont) -> None:
+def _write(
+    pen: ImageDraw.ImageDraw,
+    text: str,
+    at: tuple[float, float],
+    on: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+) -> None:
     """Write in black or white, whichever stands out from the colour it is written on."""
     red, green, blue = (int(on[i : i + 2], 16) for i in (1, 3, 5))
     bright = 0.299 * red + 0.587 * green + 0.114 * blue

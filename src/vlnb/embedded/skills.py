@@ -1,14 +1,17 @@
 """What the embedded engine can answer, and how it says what it cannot.
 
-It reads text, and finds values in it. Everything else it declines by name, with what it does see: size, colours, text.
+It reads text, finds values in it, says where it stands, and compares the text of several pictures. Everything else it
+declines by name, with what it does see: size, colours, text.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vlnb.embedded import compare, locate
 from vlnb.embedded.identity import WHO
 from vlnb.embedded.lookup import Found, find
 from vlnb.embedded.words import terms, words
@@ -31,6 +34,7 @@ _LOOK = re.compile(
     r"|colou?rs?|compare|differen|similar|scene|mood|style)\b",
     re.IGNORECASE,
 )
+_FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
 _COLOURS = {
     "white": (250, 250, 250), "light grey": (205, 205, 205), "grey": (128, 128, 128), "dark grey": (70, 70, 70),
     "black": (15, 15, 15), "cream": (248, 240, 215), "red": (205, 40, 40), "orange": (240, 140, 30),
@@ -44,8 +48,16 @@ def answer(question: str, images: Sequence[Image.Image], reader: Reader, stop: C
     """Yield the answer in pieces, each as soon as it is known. `stop()` turning true ends the work early."""
     if not images:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
+    elif form := _FORM.search(question):
+        pages = [reader.read(image, stop=stop) for image in images]
+        yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
+    elif locate.wants(question):
+        yield from _locate(question, images, reader, stop)
     elif _wants_all(question):
         yield from _read(images, reader, stop)
+    elif compare.wants(question, len(images)):
+        pages = [reader.read(image, stop=stop) for image in images]
+        yield compare.told([image.size for image in images], [colours(image) for image in images], pages)
     else:
         pages = [reader.read(image, stop=stop) for image in images]
         yield _look_up(question, images, pages)
@@ -72,6 +84,31 @@ def _read(images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool
             yield _no_text(image)
         if number < len(images):
             yield "\n\n"
+
+
+def _locate(question: str, images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    for number, image in enumerate(images, 1):
+        if len(images) > 1:
+            yield f"Picture {number}:\n"
+        if locate.every(question):
+            spots = (spot for line in reader.lines(image, stop=stop) for spot in locate.spots_on(line, question))
+            yield from locate.written(spots, question)
+        elif found := locate.sought(reader.read(image, stop=stop), question):
+            yield from locate.written(found, question)
+        else:
+            yield locate.not_found(question)
+        if number < len(images):
+            yield "\n\n"
+
+
+def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
+    """Fill in an empty form: each field with what a question for it would find, or nothing."""
+    form = {}
+    for field in fields:
+        asked = f"What is the {field.replace('_', ' ')}?"
+        found = [hit for page in pages if (hit := find(page, asked))]
+        form[field] = max(found, key=lambda hit: hit.score).value if found else ""
+    return f"```json\n{json.dumps(form, ensure_ascii=False, indent=1)}\n```"
 
 
 def _look_up(question: str, images: Sequence[Image.Image], pages: Sequence[Page]) -> str:

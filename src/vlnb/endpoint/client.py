@@ -17,6 +17,7 @@ from vlnb.endpoint import failures
 from vlnb.endpoint.reply import Reply, Usage
 from vlnb.endpoint.stream import Stream, background
 from vlnb.errors import BadInput
+from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -68,13 +69,13 @@ class Endpoint:
             what = "which is not Qwen2.5-VL by its name"
         return f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}."
 
-    def ask(self, prompt: str, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
+    def ask(self, prompt: str | Prompt, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
         """Ask about pictures and return the whole answer. Takes what `stream` takes."""
         return self.stream(prompt, *pictures, **options).reply
 
     def stream(
         self,
-        prompt: str,
+        prompt: str | Prompt,
         *pictures: images.Source,
         system: str | None = None,
         max_tokens: int = MAX_TOKENS,
@@ -86,10 +87,15 @@ class Endpoint:
     ) -> Stream:
         """Ask about pictures (anything that `images.load` takes) and return the answer as it comes.
 
+        `prompt` is a text, or one of `vlnb.prompts`, which may bring a system message of its own.
+
         Each picture is sent at the size the model sees, at most `max_pixels`. The two time-outs, in seconds, are the
         endpoint's where they are None. `options` go to the server as they are (`seed`, `response_format`, …).
         Raises `BadInput` at once for a bad picture; what the server does wrong is raised when the answer is read.
         """
+        if isinstance(prompt, Prompt):
+            system = system or prompt.system
+            prompt = prompt.text
         if not isinstance(prompt, str):
             raise BadInput(f"The prompt must be a text, and it is a {type(prompt).__name__}: ask(prompt, picture, …).")
         loaded = tuple(images.load(picture, seen_pixels=max_pixels) for picture in pictures)

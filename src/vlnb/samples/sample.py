@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
 class Truth:
     """What is on a sample: its lines of text, a box around each run of text, and the fields a person would ask for.
 
-    Boxes are tight and in pixels of the sample's picture.
+    `objects` are the things on it, each with its label. Boxes are tight and in pixels of the sample's picture.
     """
 
     lines: tuple[str, ...]
     boxes: tuple[Box, ...]
-    fields: Mapping[str, Box]
+    fields: Mapping[str, Box] = field(default_factory=lambda: MappingProxyType({}))
+    objects: tuple[Box, ...] = ()
+
+    def count(self, label: str) -> int:
+        """Return how many objects of that label there are."""
+        return sum(box.label == label for box in self.objects)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""A canvas that remembers what was drawn on it: texts and things, each with its box.
+
+Coordinates are pixels of the finished picture; it is drawn twice as large and then made smaller, for smooth edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vlnb.images import Picture
+from vlnb.regions import Box
+from vlnb.samples.sample import Sample, Truth
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+_TIMES = 2
+_BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bold
+
+Colour = str | tuple[int, int, int]
+Rect = tuple[float, float, float, float]
+
+
+class Canvas:
+    """A picture of `width` x `height` pixels on the way."""
+
+    def __init__(self, width: int, height: int, background: Colour = "white") -> None:
+        from PIL import Image, ImageDraw
+
+        self.size = (width, height)
+        self._image = Image.new("RGB", (width * _TIMES, height * _TIMES), background)
+        self._pen = ImageDraw.Draw(self._image, "RGBA")
+        self.texts: list[Box] = []
+        self.objects: list[Box] = []
+
+    def gradient(self, rect: Rect, top: Colour, bottom: Colour) -> None:
+        """Fill a rectangle with a colour that runs from top to bottom."""
+        from PIL import Image, ImageColor
+
+        upper, lower = (ImageColor.getrgb(c) if isinstance(c, str) else c for c in (top, bottom))
+        strip = Image.new("RGB", (1, 2))
+        strip.putpixel((0, 0), upper[:3])
+        strip.putpixel((0, 1), lower[:3])
+        left, y1, right, y2 = (round(side * _TIMES) for side in rect)
+        ramp = strip.resize((right - left, y2 - y1), Image.Resampling.BILINEAR, box=(0, 0.5, 1, 1.5))
+        self._image.paste(ramp, (left, y1))
+
+    def rect(
+        self, rect: Rect, fill: Colour | tuple[int, ...], *, radius: float = 0, edge: Colour | None = None
+    ) -> None:
+        """Draw a rectangle, its corners rounded by `radius`."""
+        self._pen.rounded_rectangle(_scaled(rect), radius * _TIMES, fill, edge, _TIMES if edge else 0)
+
+    def oval(self, rect: Rect, fill: Colour | tuple[int, ...], *, edge: Colour | None = None) -> None:
+        """Draw an ellipse inside a rectangle."""
+        self._pen.ellipse(_scaled(rect), fill, edge, _TIMES if edge else 0)
+
+    def shape(self, points: Sequence[tuple[float, float]], fill: Colour | tuple[int, ...]) -> None:
+        """Fill the polygon through `points`."""
+        self._pen.polygon([(x * _TIMES, y * _TIMES) for x, y in points], fill)
+
+    def line(self, points: Sequence[tuple[float, float]], fill: Colour | tuple[int, ...], width: float = 1) -> None:
+        """Draw a line through `points`."""
+        self._pen.line([(x * _TIMES, y * _TIMES) for x, y in points], fill, round(width * _TIMES), "curve")
+
+    def text(
+        self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
+        bold: bool = False, known: bool = True,
+    ) -> Box:  # fmt: skip
+        """Write at (x, y), which is what Pillow calls `anchor` ("ls": left end of the base line); return the ink's box.
+
+        With `known` off it is too small to count as text that can be read.
+        """
+        font = _font(size)
+        stroke = max(1, round(size * _BOLD * _TIMES)) if bold else 0
+        at = (x * _TIMES, y * _TIMES)
+        self._pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
+        x1, y1, x2, y2 = (side / _TIMES for side in self._pen.textbbox(at, words, font, anchor, stroke_width=stroke))
+        box = Box(x1, y1, x2, y2, text=words)
+        if known:
+            self.texts.append(box)
+        return box
+
+    def thing(self, label: str, rect: Rect) -> None:
+        """Remember that a thing stands in `rect`."""
+        self.objects.append(Box(*rect, label=label))
+
+    def finish(self, source: str, alt: str, *, noise: float = 0, fields: dict[str, Box] | None = None) -> Sample:
+        """Return the sample: the picture made smaller, with a camera's noise of that strength, and the truth."""
+        import numpy as np
+        from PIL import Image
+
+        image = self._image.resize(self.size, Image.Resampling.LANCZOS)
+        if noise:
+            grain = np.random.default_rng(0).normal(0, noise, (*self.size[::-1], 1))
+            image = Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8))
+        truth = Truth(
+            lines=tuple(box.text for box in self.texts),
+            boxes=tuple(self.texts),
+            fields=MappingProxyType(fields or {}),
+            objects=tuple(self.objects),
+        )
+        return Sample(Picture(image, source, self.size, alt=alt), truth)
+
+
+def _scaled(rect: Rect) -> tuple[float, float, float, float]:
+    left, top, right, bottom = rect
+    return left * _TIMES, top * _TIMES, right * _TIMES, bottom * _TIMES
+
+
+def _font(size: float) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size * _TIMES)

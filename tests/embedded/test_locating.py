@@ -1,0 +1,179 @@
+"""The embedded engine answers grounding prompts for text, and compares pictures; asked over HTTP, as a model is."""
+
+import io
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from vlnb import catalog, images, prompts, samples, score
+from vlnb.regions import match
+
+
+def asked(endpoint, prompt, *pictures, **options):
+    return endpoint.ask(prompt, *pictures, **options)
+
+
+@pytest.mark.parametrize("level", ["text", "line", "word"])
+def test_text_is_spotted_where_it_stands(endpoint, receipt, level):
+    reply = asked(endpoint, prompts.spot_text(level), receipt.picture)
+    found = reply.regions
+    assert not found.repairs
+    assert not found.dropped
+    assert [
+        round(line.similarity, 2) for line in score.lines("\n".join(b.text for b in found.boxes), receipt.truth.lines)
+    ]
+    if level == "text":
+        result = match(found.boxes, receipt.truth.boxes)
+        assert (result.precision, result.recall) == (1, 1)
+        assert result.mean_iou > 0.85
+    else:
+        assert len(found.boxes) == {"line": 7, "word": 19}[level]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "field", "text"),
+    [
+        (prompts.locate("the grand total"), "grand_total", "17,000"),
+        (prompts.locate("the change due"), "change_due", "3,000"),
+        ("Where is the cash? Output its bbox coordinates in JSON format.", "cash", "20,000"),
+        ('Find the text "CINNAMON SUGAR" and return its bounding box.', "item", "CINNAMON SUGAR"),
+        ('Detect "Auntie Anne\'s", output bbox_2d', "shop", "Auntie Anne's"),
+    ],
+)
+def test_one_thing_is_located(endpoint, receipt, prompt, field, text):
+    (box,) = asked(endpoint, prompt, receipt.picture).boxes
+    assert box.text == text
+    assert match([box], [receipt.truth.fields[field]]).mean_iou > 0.8
+
+
+def test_points_in_xml_and_in_json(endpoint, receipt):
+    truth = receipt.truth.fields["change_due"]
+    for prompt in (prompts.points("change due"), "Point to the change due. Output point_2d in JSON."):
+        (point,) = asked(endpoint, prompt, receipt.picture).regions.points
+        assert truth.x1 < point.x < truth.x2
+        assert truth.y1 < point.y < truth.y2
+
+
+def test_a_quoted_text_is_found_wherever_it_stands(endpoint, receipt):
+    assert len(asked(endpoint, prompts.points('"17,000"'), receipt.picture).regions.points) == 3
+
+
+def test_plain_lines_and_html(endpoint, receipt):
+    lines = asked(
+        endpoint, 'Locate the cash. Answer in lines "x1,y1,x2,y2 name", bounding box in pixels.', receipt.picture
+    )
+    assert lines.text.endswith(" cash")
+    page = asked(endpoint, prompts.document(), receipt.picture)
+    assert page.text.startswith("```html")
+    assert len(page.boxes) == 11
+    assert "Auntie Anne's" in {box.text for box in page.boxes}
+
+
+@pytest.mark.parametrize("what", ["dog", "red taxi", "person with a hat"])
+def test_what_is_no_text_is_declined_by_name(endpoint, receipt, what):
+    reply = asked(endpoint, prompts.detect(what), receipt.picture)
+    assert "I am not Qwen2.5-VL" in reply.text
+    assert what.split()[0] in reply.text
+    assert len(reply.regions) == 0
+    assert reply.regions.boxes == ()
+
+
+def test_markup_on_the_picture_stays_text(endpoint):
+    image = Image.new("RGB", (900, 120), "white")
+    ImageDraw.Draw(image).text((30, 40), "<b>SALE</b> & more", font=ImageFont.load_default(40), fill="black")
+    reply = asked(endpoint, prompts.document(), image)
+    assert "<b>" not in reply.text.replace("<body>", "")
+    assert "&amp;" in reply.text
+
+
+def test_an_empty_form_is_filled_in(endpoint, receipt):
+    reply = asked(endpoint, prompts.extract(["shop", "grand_total", "cash", "colour of the sky"]), receipt.picture)
+    assert '"shop": "Auntie Anne\'s"' in reply.text
+    assert '"grand_total": "17,000"' in reply.text
+    assert '"colour of the sky": ""' in reply.text
+
+
+# -- five pages, of five sizes -------------------------------------------------------------------------------------
+
+
+def page(width, height, size, rows):
+    """Return a page of that size and the tight boxes of its lines."""
+    from vlnb.regions import Box
+
+    image = Image.effect_noise((width, height), 10).point(lambda grey: 248 - abs(128 - grey) // 2).convert("RGB")
+    pen, font, truth = ImageDraw.Draw(image), ImageFont.load_default(size), []
+    for i in range(rows):
+        at = (width * 0.06, (i + 0.35) * height / rows)
+        words = f"Line {i + 1}: {12 * i + 7} parcels"
+        pen.text(at, words, font=font, fill=(30, 30, 34))
+        truth.append(Box(*pen.textbbox(at, words, font=font), text=words))
+    return image, truth
+
+
+def turned(image):
+    """Return the file of a photo that was taken with the camera held sideways."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    image.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", quality=95, exif=exif)
+    return buffer.getvalue()
+
+
+PAGES = {
+    "small": (400, 300, 22, 5),
+    "720p": (1280, 720, 34, 8),
+    "12 megapixels": (4000, 3000, 90, 14),
+    "tall 1:20": (420, 8400, 24, 40),
+    "turned by EXIF": (1500, 2000, 48, 16),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_boxes_land_on_the_text_whatever_the_size(endpoint, name):
+    image, truth = page(*PAGES[name])
+    source = turned(image) if name == "turned by EXIF" else image
+    reply = asked(endpoint, prompts.spot_text("line"), source, max_tokens=8000)
+    assert reply.pictures[0].original_size == image.size
+    result = match(reply.boxes, truth)
+    assert result.recall == 1
+    assert result.mean_iou >= 0.85
+
+
+def test_boxes_are_in_the_original_also_when_less_was_seen(endpoint):
+    image, truth = page(*PAGES["12 megapixels"])
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=92)
+    reply = asked(endpoint, prompts.spot_text("line"), data.getvalue(), max_pixels=2000 * 784)
+    assert reply.seen_sizes[0] == images.smart_resize(4000, 3000, max_pixels=2000 * 784)
+    assert match(reply.boxes, truth).mean_iou >= 0.85
+
+
+# -- comparing -----------------------------------------------------------------------------------------------------
+
+
+def test_two_pictures_are_compared_by_text_size_and_colours(endpoint):
+    reply = asked(endpoint, catalog.COMPARE_EXAMPLE.prompt, samples.chart().picture, samples.shelf().picture)
+    for part in ("first picture has 952 x 588", "second picture has 1008 x 756", "white", "“HONEY”", "not Qwen2.5-VL"):
+        assert part in reply.text
+    assert "no text in common" in reply.text
+    assert reply.regions is None
+
+
+def test_the_order_of_the_pictures_is_the_order_of_the_answer(endpoint):
+    chart, shelf = samples.chart().picture, samples.shelf().picture
+    there = asked(endpoint, "What is the difference between these pictures?", chart, shelf).text
+    back = asked(endpoint, "What is the difference between these pictures?", shelf, chart).text
+    assert there.index("952 x 588") < there.index("1008 x 756")
+    assert back.index("1008 x 756") < back.index("952 x 588")
+
+
+def test_equal_pictures_are_told_as_equal(endpoint, receipt):
+    text = asked(endpoint, "Compare these images.", receipt.picture, receipt.picture).text
+    assert "it alone" not in text
+    assert "Both say" in text
+    assert "of one size" in text
+
+
+def test_places_on_several_pictures_are_told_apart(endpoint, receipt):
+    text = asked(endpoint, prompts.locate("the grand total"), receipt.picture, samples.chart().picture).text
+    assert text.index("Picture 1:") < text.index("17,000") < text.index("Picture 2:")

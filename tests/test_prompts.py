@@ -1,0 +1,52 @@
+"""Prompts: each says what it wants, in which form, and where that form comes from."""
+
+import pytest
+
+from vlnb import prompts
+from vlnb.errors import BadInput
+
+EVERY = [
+    prompts.detect("taxi"), prompts.points("door"), prompts.count("cups"), prompts.spot_text(), prompts.locate("the total"),
+    prompts.extract(["company", "date"]), prompts.document(), prompts.where("the cup", "the plate"), prompts.read(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("prompt", EVERY, ids=lambda prompt: prompt.text[:20])
+def test_each_names_form_and_source(prompt):
+    assert prompt.form
+    assert prompt.source
+    assert str(prompt) == prompt.text
+    assert "  " not in prompt.text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "parts"),
+    [
+        (prompts.detect("taxi"), ["every taxi", "bbox_2d", "label"]),
+        (prompts.points("door"), ["every door", "<points"]),
+        (prompts.count("cups"), ["How many cups", "bbox_2d"]),
+        (prompts.spot_text("word"), ["every word", "text_content"]),
+        (prompts.extract(["company", "größe"]), ['{"company": "", "größe": ""}']),
+        (prompts.document(), ["QwenVL HTML"]),
+    ],
+)
+def test_the_wording_holds_what_matters(prompt, parts):
+    assert all(part in prompt.text for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: prompts.detect(" "), "Say what is meant"),
+        (lambda: prompts.spot_text("letter"), "choose one of line, word, text"),
+        (lambda: prompts.extract([]), "names of the fields"),
+    ],
+)
+def test_what_says_nothing_is_a_sentence(wrong, message):
+    with pytest.raises(BadInput, match=message):
+        wrong()
+
+
+@pytest.mark.parametrize("skill", prompts.SKILLS)
+def test_every_skill_makes_a_prompt(skill):
+    assert isinstance(prompts.SKILLS[skill]("the total"), prompts.Prompt)

@@ -30,14 +30,15 @@ _EVERY = re.compile(
     r"\b(all|every|each|any)\b.{0,30}\b(text|word|line|character|string)s?\b|\b(spotting|OCR|HTML)\b", re.IGNORECASE
 )
 _WORDS = re.compile(r"\bword(s|-level| level| by word)?\b", re.IGNORECASE)
-_LINES = re.compile(r"\bline(s|-level| level| by line)\b", re.IGNORECASE)
+_LINES = re.compile(r"\bline(s|-level| level| by line| of text)\b", re.IGNORECASE)
 _TALK = re.compile(
-    r"\b(bbox(_2d)?|bounding|box(es)?|coordinates?|json|xml|html|format|output|outline|point(s|_2d|ing)?|position|detect|mark"
-    r"|highlight|locate|localize|localise|spot|report|list|object|objects|element|region|area|text_content|label|form|answer"
-    r"|text|word|words|lines?|entry|answer|every|one by one|nothing else|using|use|key|keys|pixel|pixels|as|x1|y1|x2|y2|QwenVL|alt|name)\b|[<>{}\[\]`]",
+    r"\b(bbox(_2d)?|bounding|box(es)?|coordinates?|json|xml|html|format|output|outline|point(s|_2d|ing)?|position|detect"
+    r"|mark|highlight|locate|localize|localise|spot|report|list|object|objects|element|region|area|text_content|label"
+    r"|form|answer|text|word|words|lines?|entry|every|one by one|nothing else|using|use|key|keys|pixel|pixels|as|x1|y1"
+    r"|x2|y2|QwenVL|alt|name)\b|[<>{}\[\]`]",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"[\"“‘«']([^\"“”‘’«»']{1,80})[\"”’»'](?!\w)")
+_QUOTED = re.compile(r"[\"“]([^\"“”]{1,80})[\"”](?!\w)|(?<!\w)[‘«']([^‘’«»']{1,80})[’»'](?!\w)")
 _ALIKE = 0.8  # share of a phrase's words that must stand on the page
 
 
@@ -73,7 +74,7 @@ def spots_on(line: Line, question: str) -> list[Spot]:
 def sought(page: Page, question: str) -> list[Spot]:
     """Return where on the page stands what the question names: a quoted text, its words, or the value of a label."""
     plain = _without_forms(question)
-    if quoted := _QUOTED.findall(plain):
+    if quoted := _quoted(plain):
         return [spot for phrase in quoted for spot in _standing(page, phrase)]
     asked = _asked(question)
     if not asked:
@@ -84,6 +85,11 @@ def sought(page: Page, question: str) -> list[Spot]:
         return beside or exact
     value = find(page, f"What is the {asked}?")
     return [Spot(value.value, value.box, asked)] if value else []
+
+
+def _quoted(question: str) -> list[str]:
+    """Return the phrases that a question puts in quotes, double or single."""
+    return [double or single for double, single in _QUOTED.findall(question)]
 
 
 def _asked(question: str) -> str:
@@ -177,5 +183,5 @@ def _middle(box: Rect) -> list[int]:
 
 def not_found(question: str) -> str:
     """Say what cannot be located, in a form that reads as no boxes."""
-    about = ", ".join(_QUOTED.findall(_without_forms(question))) or _asked(question) or "that"
+    about = ", ".join(_quoted(_without_forms(question))) or _asked(question) or "that"
     return f"[]\n{WHO}: I can locate text only, and found none here that answers to “{about}”."

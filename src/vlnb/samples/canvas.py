@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vlnb.errors import BadInput
 from vlnb.images import Picture
 from vlnb.regions import Box
 from vlnb.samples.sample import Sample, Truth
 
 if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+    from PIL.ImageFont import FreeTypeFont
 
 _TIMES = 2
+_FAINT = 90  # of 255: less of a pixel blackened is not seen as ink
 _BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bold
 
 Colour = str | tuple[int, int, int]
@@ -77,11 +79,22 @@ class Canvas:
         stroke = max(1, round(size * _BOLD * _TIMES)) if bold else 0
         at = (x * _TIMES, y * _TIMES)
         self._pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
-        x1, y1, x2, y2 = (side / _TIMES for side in self._pen.textbbox(at, words, font, anchor, stroke_width=stroke))
+        x1, y1, x2, y2 = (side / _TIMES for side in self._ink(at, words, font, anchor, stroke))
         box = Box(x1, y1, x2, y2, text=words)
         if known:
             self.texts.append(box)
         return box
+
+    def _ink(self, at: tuple[float, float], words: str, font: FreeTypeFont, anchor: str, stroke: int) -> Rect:
+        """Return the box of what is really blackened: Pillow's own holds the white at the sides of letters too."""
+        from PIL import Image, ImageDraw
+
+        left, top, right, bottom = self._pen.textbbox(at, words, font, anchor, stroke_width=stroke)
+        x, y = int(left) - 4, int(top) - 4
+        mask = Image.new("L", (int(right) - x + 4, int(bottom) - y + 4))
+        ImageDraw.Draw(mask).text((at[0] - x, at[1] - y), words, 255, font, anchor, stroke_width=stroke)
+        ink = mask.point(lambda level: 255 * (level > _FAINT)).getbbox()
+        return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
     def thing(self, label: str, rect: Rect) -> None:
         """Remember that a thing stands in `rect`."""
@@ -110,7 +123,10 @@ def _scaled(rect: Rect) -> tuple[float, float, float, float]:
     return left * _TIMES, top * _TIMES, right * _TIMES, bottom * _TIMES
 
 
-def _font(size: float) -> FreeTypeFont | ImageFont:
+def _font(size: float) -> FreeTypeFont:
     from PIL import ImageFont
 
-    return ImageFont.load_default(size * _TIMES)
+    font = ImageFont.load_default(size * _TIMES)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise BadInput("This Pillow was built without FreeType, so nothing can be written: pip install pillow anew.")
+    return font

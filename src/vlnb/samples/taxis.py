@@ -142,8 +142,6 @@ def _from_above(canvas: Canvas, left: float, top: float, colour: str, plate: str
         )
         canvas.rect((left + 38, top + 62, left + 72, top + 78), "#f5f5ef", radius=3, edge="#8a8a84")
         canvas.text(left + 55, top + 70, "TAXI", 11, "#b3151e", anchor="mm", bold=True, known=False)
-        for x in (12, 82):
-            canvas.oval((left + x, top + 132, left + x + 16, top + 144), "#fdf6cf")
-        canvas.rect((left + 27, top + 128, left + 83, top + 146), "#fbfbf7", radius=2, edge="#33343a")
-        canvas.text(left + 55, top + 137, plate, 13, "#151515", anchor="mm", known=True)
+        canvas.rect((left + 18, top + 121, left + 92, top + 146), "#fbfbf7", radius=2, edge="#d5d5cf")
+        canvas.text(left + 55, top + 133.5, plate, 17, "#151515", anchor="mm", known=True)
     canvas.thing("covered car" if covered else "taxi", (left + 6, top, left + 104, top + 148))

@@ -8,7 +8,7 @@ from vlnb.errors import BadInput
 EVERY = [
     prompts.detect("taxi"), prompts.points("door"), prompts.count("cups"), prompts.spot_text(),
     prompts.locate("the total"), prompts.extract(["company", "date"]), prompts.document(),
-    prompts.where("the cup", "the plate"), prompts.read(),
+    prompts.where("the cup", "the plate"), prompts.read(), prompts.compare(),
 ]  # fmt: skip
 
 

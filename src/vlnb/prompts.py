@@ -129,6 +129,16 @@ def read() -> Prompt:
     return Prompt("Read all the text in the image.", "plain text", "SGLang cookbook, Qwen2.5-VL", regions=False)
 
 
+def compare() -> Prompt:
+    """Compare the pictures that are sent, in their order."""
+    return Prompt(
+        "Compare these pictures. Name them first, second and so on, and say in at most 100 words how they differ.",
+        "a paragraph",
+        "SGLang cookbook, Qwen2.5-VL, multi-image",
+        regions=False,
+    )
+
+
 SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
     {
         "read all text": lambda _: read(),
@@ -139,6 +149,7 @@ SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
         "point": points,
         "count": count,
         "document as HTML": lambda _: document(),
+        "compare pictures": lambda _: compare(),
     }
 )
 """Each skill by its name, made from the words that say what is meant (some need none)."""

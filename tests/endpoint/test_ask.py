@@ -8,7 +8,6 @@ from PIL import Image
 
 import vlnb
 from vlnb.endpoint import Reply, Usage
-from vlnb.regions import Box
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -203,7 +202,7 @@ def test_what_a_model_writes_is_shown_and_not_run():
     picture = vlnb.images.load(Image.new("RGB", (100, 100)))
     text = '<script>alert(1)</script><img src=x onerror="alert(2)"> [10, 10, 50, 50]'
     reply = reply_of(text, pictures=(picture,), seen_sizes=((100, 100),))
-    assert reply.boxes == (Box(10, 10, 50, 50),)
+    assert [box.corners for box in reply.boxes] == [(10, 10, 50, 50)]
     shown = reply._repr_mimebundle_()["text/html"]
     assert "<script" not in shown
     assert "<img src=x" not in shown

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vlnb.embedded.page import Page
 
 _ASKS = re.compile(
-    r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed?|versus|vs)\b", re.IGNORECASE
+    r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
 )
 _SHOWN = 8  # texts named of each picture
 _NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

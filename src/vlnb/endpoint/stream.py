@@ -41,6 +41,8 @@ class Stream(Iterator[str]):
             self.close()
             raise
         if piece is None:
+            if self._ended:  # it was hung up on
+                raise StopIteration
             self._ended = True
             self._future.result()  # raises what went wrong
             raise StopIteration
@@ -54,8 +56,13 @@ class Stream(Iterator[str]):
             pass
         return self._future.result()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was hung up on before its end."""
+        return self._future.cancelled()
+
     def close(self) -> None:
-        """Hang up: the server stops working on the answer."""
+        """Hang up: the server stops working on the answer. A loop over it in another thread ends."""
         self._ended = True
         self._future.cancel()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from vlnb.panels.dial import Dial
 from vlnb.panels.launch import Launch
 from vlnb.panels.own_picture import OwnPicture
+from vlnb.panels.prompt import Prompt
 
-__all__ = ["Launch", "OwnPicture"]
+__all__ = ["Dial", "Launch", "OwnPicture", "Prompt"]

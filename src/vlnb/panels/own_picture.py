@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -10,12 +9,10 @@ import ipywidgets as widgets
 from vlnb import images
 from vlnb.endpoint.reply import text_html
 from vlnb.errors import VlnbError
+from vlnb.panels.parts import WIDE, alert, live, upload
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply
-
-_AUTO = widgets.Layout(width="auto")
-_WIDE = widgets.Layout(width="min(100%, 640px)")
 
 
 class OwnPicture(widgets.VBox):  # type: ignore[misc]
@@ -23,13 +20,10 @@ class OwnPicture(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, endpoint: Endpoint, *, sample: images.Source, question: str) -> None:
         self._endpoint, self._sample = endpoint, sample
-        self.upload = widgets.FileUpload(
-            accept="image/*,.heic,.avif,.pdf", description="Choose a picture", layout=_AUTO
-        )
-        self.upload.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
-        self.question = widgets.Text(value=question, description="Question", layout=_WIDE)
+        self.upload = upload("Choose a picture")
+        self.question = widgets.Text(value=question, description="Question", layout=WIDE)
         self.button = widgets.Button(description="Ask", button_style="primary", tooltip="Send picture and question")
-        self.answer = widgets.HTML(layout=_WIDE)
+        self.answer = widgets.HTML(layout=WIDE)
         self.reply: Reply | None = None
         self.button.on_click(lambda _: self.ask())
         super().__init__([widgets.HBox([self.upload, self.button]), self.question, self.answer])
@@ -49,10 +43,10 @@ class OwnPicture(widgets.VBox):  # type: ignore[misc]
             self.reply = stream.reply
             self._show(self.reply.as_html())
         except VlnbError as error:
-            self._show(f'<div role="alert"><strong>{type(error).__name__}</strong>: {html.escape(str(error))}</div>')
+            self._show(alert(error))
         finally:
             self.button.disabled = False
         return self.reply
 
     def _show(self, content: str) -> None:
-        self.answer.value = f'<div aria-live="polite">{content}</div>'
+        self.answer.value = live(content)

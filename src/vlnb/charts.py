@@ -1,0 +1,44 @@
+"""Charts: every axis with its unit, the same colours everywhere, one house style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from vlnb.draw.colours import COLOURS
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from vlnb.dial import Measured
+
+_HEIGHT_PX = 340
+
+
+def dial(measured: Iterable[Measured]) -> go.Figure:
+    """Return two curves over the tokens a picture may cost: how much of the text was read, and how long it took."""
+    from plotly.subplots import make_subplots
+
+    points = list(measured)
+    tokens = [point.step.tokens for point in points]
+    sizes = [f"{point.step.size[0]} × {point.step.size[1]} px" for point in points]
+    figure = make_subplots(cols=2, horizontal_spacing=0.12)
+    accuracy, seconds = [100 * point.accuracy for point in points], [point.seconds for point in points]
+    for column, (values, unit) in enumerate(((accuracy, "%"), (seconds, "s")), 1):
+        hover = "%{text}<br>%{x} tokens: %{y:.3~g} " + unit + "<extra></extra>"
+        figure.add_scatter(
+            x=tokens, y=values, text=sizes, mode="lines+markers", hovertemplate=hover, row=1, col=column,
+            line={"color": COLOURS[column - 1], "width": 3}, marker={"size": 9}, showlegend=False,
+        )  # fmt: skip
+    figure.update_xaxes(title="picture tokens", rangemode="tozero")
+    figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
+    figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
+    figure.update_layout(
+        height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 20, "b": 50}, meta={"alt": _dial_alt(points)}
+    )
+    return figure
+
+
+def _dial_alt(points: list[Measured]) -> str:
+    said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
+    return f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"

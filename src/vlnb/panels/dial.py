@@ -1,0 +1,74 @@
+"""Turn the resolution dial: see the picture as the model would, its cost, and what the server makes of each size."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from vlnb import charts, dial, draw
+from vlnb.errors import VlnbError
+from vlnb.images.picture import to_html
+from vlnb.panels.parts import alert, live
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint
+    from vlnb.samples import Sample
+
+
+class Dial(widgets.VBox):  # type: ignore[misc]
+    """A slider over the tokens a picture may cost; *Measure* has the server read it at every size.
+
+    `measured` holds what was measured so far.
+    """
+
+    def __init__(self, endpoint: Endpoint, sample: Sample) -> None:
+        import plotly.graph_objects as go
+
+        self._endpoint, self._sample = endpoint, sample
+        options = [(f"{step.tokens:,} tokens", step.max_pixels) for step in dial.steps(sample.picture)]
+        self.budget = widgets.SelectionSlider(
+            description="At most", options=options, value=options[-1][1], continuous_update=False
+        )
+        self.measure_button = widgets.Button(
+            description="Measure", button_style="primary", tooltip="Have the server read the picture at each size"
+        )
+        self.shown, self.status = widgets.HTML(), widgets.HTML()
+        self.chart = go.FigureWidget(charts.dial([]))
+        self.measured: list[dial.Measured] = []
+        self.budget.observe(lambda _: self._show(), "value")
+        self.measure_button.on_click(
+            lambda _: threading.Thread(target=self.measure, name="vlnb-dial", daemon=True).start()
+        )
+        super().__init__([widgets.HBox([self.budget, self.measure_button]), self.shown, self.status, self.chart])
+        self._show()
+
+    def measure(self) -> list[dial.Measured]:
+        """Measure as a click does; the curves grow with each size. Returns what was measured."""
+        self.measure_button.disabled = True
+        self.measured = []
+        try:
+            for one in dial.measure(self._endpoint, self._sample):
+                self.measured.append(one)
+                self.status.value = live(f"{one.step}: {one.accuracy:.0%} of the text in {one.seconds:.2f} s")
+                self._draw()
+        except VlnbError as error:
+            self.status.value = alert(error)
+        finally:
+            self.measure_button.disabled = False
+        return self.measured
+
+    def _draw(self) -> None:
+        drawn = charts.dial(self.measured)
+        with self.chart.batch_update():
+            for here, new in zip(self.chart.data, drawn.data, strict=True):
+                here.x, here.y, here.text = new.x, new.y, new.text
+            self.chart.layout.meta = drawn.layout.meta
+
+    def _show(self) -> None:
+        picture, pixels = self._sample.picture, self.budget.value
+        seen = picture.seen(max_pixels=pixels)
+        size = len(seen.encoded[1]) / 1000
+        said = f"{draw.cost(picture, max_pixels=pixels)}, {size:,.0f} kB to send"
+        self.shown.value = f'{to_html(seen.resized(picture.size))}<div aria-live="polite"><small>{said}</small></div>'

@@ -195,6 +195,19 @@ COMPARE_EXAMPLE = Answer(
     source=COOKBOOK + ", 4.2.1, Qwen2.5-VL-7B-Instruct",
 )
 
+GROUNDING_SCORES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "RefCOCO val": {"3B": 89.1, "7B": 90.0, "72B": 92.7},
+        "RefCOCO testB": {"3B": 84.0, "7B": 85.4, "72B": 89.7},
+        "RefCOCOg test": {"3B": 85.7, "7B": 87.2, "72B": 90.3},
+        "ODinW": {"3B": 37.5, "7B": 37.3, "72B": 43.1},
+        "CountBench": {"72B": 93.6},
+        "ScreenSpot": {"3B": 55.5, "7B": 84.7, "72B": 87.1},
+        "ScreenSpot Pro": {"3B": 23.9, "7B": 29.0, "72B": 43.6},
+    }
+)
+"""Published scores in percent, by benchmark and model size. Source: arXiv 2502.13923; hard to reproduce, by reports."""
+
 LATENCY_RUN = SpeedRun(
     name="latency", gpu="MI300X", gpus=8, model="72B", sglang="0.5.6", prompts=10, concurrency=1,
     duration_s=37.99, input_text_tokens=821, input_vision_tokens=23_960,

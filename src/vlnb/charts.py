@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from vlnb.draw.colours import COLOURS
@@ -42,3 +42,24 @@ def dial(measured: Iterable[Measured]) -> go.Figure:
 def _dial_alt(points: list[Measured]) -> str:
     said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
     return f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+
+
+def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Return a dot for each model size on each benchmark; `published` is benchmark → size → percent."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    sizes = list(dict.fromkeys(size for by_size in published.values() for size in by_size))
+    for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):
+        known = {name: by_size[size] for name, by_size in published.items() if size in by_size}
+        figure.add_scatter(
+            x=list(known.values()), y=list(known), mode="markers", name=size, marker_symbol=symbol,
+            marker={"size": 12, "color": colour}, hovertemplate="%{y}: %{x} %<extra>" + size + "</extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title="published score, %", range=[0, 100])
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(published))
+    said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
+    figure.update_layout(
+        height=_HEIGHT_PX, margin={"l": 110, "r": 10, "t": 20, "b": 50}, legend_title="model size", meta={"alt": said}
+    )
+    return figure

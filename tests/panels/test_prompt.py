@@ -48,7 +48,7 @@ def test_a_skill_brings_its_system_message(panel):
 def test_the_cost_follows_the_resolution(panel):
     assert "23 × 29 = 667 tokens" in panel.shown.value
     panel.resolution.value = 250 * 784
-    assert "14 × 17 = 238 tokens" in panel.shown.value
+    assert "13 × 17 = 221 tokens" in panel.shown.value
     panel.samples.value = ("receipt", "chart")
     assert "together" in panel.shown.value
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vlnb.dial import Measured
 
 _HEIGHT_PX = 340
+_DOUBLING = "0.30103"  # log10 of 2
 
 
 def dial(measured: Iterable[Measured]) -> go.Figure:
@@ -30,7 +31,7 @@ def dial(measured: Iterable[Measured]) -> go.Figure:
             x=tokens, y=values, text=sizes, mode="lines+markers", hovertemplate=hover, row=1, col=column,
             line={"color": COLOURS[column - 1], "width": 3}, marker={"size": 9}, showlegend=False,
         )  # fmt: skip
-    figure.update_xaxes(title="picture tokens", rangemode="tozero")
+    figure.update_xaxes(title="picture tokens (each step doubles)", type="log", dtick=_DOUBLING)
     figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
     figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
     figure.update_layout(
@@ -59,7 +60,12 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
     figure.update_xaxes(title="published score, %", range=[0, 100])
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(published))
     said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
-    figure.update_layout(
-        height=_HEIGHT_PX, margin={"l": 110, "r": 10, "t": 20, "b": 50}, legend_title="model size", meta={"alt": said}
-    )
-    return figure
+    figure.update_layout(legend_title="model size")
+    return _house(figure, said)
+
+
+def _house(figure: go.Figure, alt: str) -> go.Figure:
+    """Give a figure the house's look, and the words for who cannot see it."""
+    margin = {"l": 60, "r": 10, "t": 20, "b": 50}
+    figure.update_yaxes(automargin=True)
+    return figure.update_layout(template="plotly_white", height=_HEIGHT_PX, margin=margin, meta={"alt": alt})

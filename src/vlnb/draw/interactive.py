@@ -58,7 +58,8 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
     figure.update_layout(
         title=f"{counted(shapes)}: hover for details, click a label to hide it, drag to zoom",
         height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50, "b": 50}, hovermode="closest", dragmode="zoom",
-        legend_title="label", meta={"alt": picture.alt or picture.source},
+        legend_title="label", showlegend=any(named), template="plotly_white",
+        meta={"alt": picture.alt or picture.source},
     )  # fmt: skip
     return figure
 

@@ -22,6 +22,7 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _LOCATE = re.compile(r"^\W*(please )?(locate|detect|mark|highlight|spot)\b", re.IGNORECASE)
+_THING = re.compile(r"^\W*(please )?(detect|count|how many)\b", re.IGNORECASE)  # of things there is no text to find
 _POINTS = re.compile(r"\bpoint(s|_2d|ing)?\b", re.IGNORECASE)
 _XML = re.compile(r"\bxml\b|<points", re.IGNORECASE)
 _HTML = re.compile(r"\bhtml\b", re.IGNORECASE)
@@ -72,12 +73,15 @@ def spots_on(line: Line, question: str) -> list[Spot]:
 
 
 def sought(page: Page, question: str) -> list[Spot]:
-    """Return where on the page stands what the question names: a quoted text, its words, or the value of a label."""
+    """Return where on the page stands what the question names: a quoted text, its words, or the value of a label.
+
+    A thing to detect or to count is none of these, unless it is quoted: a sign that says TAXI is no taxi.
+    """
     plain = _without_forms(question)
     if quoted := _quoted(plain):
         return [spot for phrase in quoted for spot in _standing(page, phrase)]
     asked = _asked(question)
-    if not asked:
+    if not asked or _THING.search(question):
         return []
     if exact := _standing(page, asked):
         value = find(page, f"What is the {asked}?")

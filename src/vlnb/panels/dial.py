@@ -34,14 +34,15 @@ class Dial(widgets.VBox):  # type: ignore[misc]
         self.measure_button = widgets.Button(
             description="Measure", button_style="primary", tooltip="Have the server read the picture at each size"
         )
-        self.shown, self.status = widgets.HTML(), widgets.HTML()
+        self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
         self.chart = go.FigureWidget(charts.dial([]))
         self.measured: list[dial.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
         self.measure_button.on_click(
             lambda _: threading.Thread(target=self.measure, name="vlnb-dial", daemon=True).start()
         )
-        super().__init__([widgets.HBox([self.budget, self.measure_button]), self.shown, self.status, self.chart])
+        beside = widgets.HBox([self.shown, self.chart], layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([widgets.HBox([self.budget, self.measure_button]), beside, self.status])
         self._show()
 
     def measure(self) -> list[dial.Measured]:

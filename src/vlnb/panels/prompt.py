@@ -127,7 +127,7 @@ class Prompt(widgets.VBox):  # type: ignore[misc]
             pictures = self.pictures()
             parts = [_figure(picture, self.resolution.value) for picture in pictures]
             total = sum(images.tokens(*picture.size, max_pixels=self.resolution.value) for picture in pictures)
-            said = f"<small>together {total:,} tokens with their markers</small>" if len(pictures) > 1 else ""
+            said = f"<small>together {total:,} tokens</small>" if len(pictures) > 1 else ""
             self.shown.value = f'<div style="display:flex;gap:12px;flex-wrap:wrap">{"".join(parts)}</div>{said}'
         except VlnbError as error:
             self.shown.value = alert(error)

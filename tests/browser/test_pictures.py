@@ -1,0 +1,68 @@
+"""Figures and panels as a person uses them: hover, ask; and what a model writes is shown and never run."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_launch_panel import notebook
+
+EVIL = """<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'><b>bold</b>"""
+
+
+@pytest.mark.parametrize("label", ["grand total", EVIL])
+def test_hovering_over_a_box_tells_what_it_is(open_notebook, label):
+    cell = f"""
+import vlnb
+receipt = vlnb.samples.receipt()
+box = vlnb.regions.Box(100, 100, 540, 500, label={label!r}, text="17,000", attributes={{{EVIL!r}: {EVIL!r}}})
+vlnb.draw.interactive(receipt.picture, [box])
+"""
+    page = open_notebook("hover.ipynb", notebook(cell))
+    plot = page.locator(".js-plotly-plot .nsewdrag")
+    plot.wait_for(timeout=60_000)
+    area = plot.bounding_box()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.4)
+    hover = page.locator(".hoverlayer .hovertext")
+    hover.wait_for()
+    words = hover.first.text_content()
+    assert "original pixels: 100, 100, 540, 500" in words
+    assert "as seen (644 × 812): 101, 99, 543, 495" in words
+    assert "text: 17,000" in words
+    assert label[:20] in words, "markup is shown as it was written"
+    assert page.evaluate("window.hurt") is None
+    assert hover.locator("img, script").count() == 0
+
+
+def test_overlay_and_answer_run_no_markup(open_notebook):
+    cell = f"""
+import vlnb
+from vlnb.endpoint.reply import Reply
+picture = vlnb.samples.receipt().picture
+text = '[{{"bbox_2d": [100, 100, 300, 300], "label": "' + {EVIL!r} + '"}}]'
+display(Reply(text, "m", "s", "stop", 0.1, 0.2, None, (picture,), (picture.seen_size(),)))
+vlnb.draw.overlay(picture, [vlnb.regions.Box(9, 9, 90, 90, label={EVIL!r})])
+"""
+    page = open_notebook("markup.ipynb", notebook(cell))
+    page.locator(".jp-OutputArea img").nth(1).wait_for(timeout=60_000)
+    assert page.evaluate("window.hurt") is None
+    assert page.locator(".jp-OutputArea img:not([alt])").count() == 0
+    assert page.locator(".jp-OutputArea script").count() == 0
+
+
+def test_the_panel_asks_and_the_dial_turns(open_notebook):
+    asks = """
+import vlnb
+receipt = vlnb.samples.receipt()
+endpoint = vlnb.connect(announce=None)
+vlnb.panels.Prompt(endpoint, samples={"receipt": receipt.picture}, skill="locate")
+"""
+    page = open_notebook("panels.ipynb", notebook(asks, "vlnb.panels.Dial(endpoint, receipt)"))
+    page.get_by_label("of what", exact=True).wait_for(timeout=60_000)
+    page.get_by_label("of what", exact=True).fill("the grand total")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile("Locate the grand total in the picture"))
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_text("1 box read").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_text("667 tokens, 115 kB: ").wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot .scatterlayer .point").nth(15).wait_for(state="attached")

@@ -1,0 +1,62 @@
+"""A file brought at once to what the model sees: the same size and nearly the same pixels, for less work."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vlnb import BadInput, images
+
+
+def jpeg(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90, **options)
+    return buffer.getvalue()
+
+
+def scene(width, height):
+    """A soft picture with an edge: resampling shows in it, and noise does not hide it."""
+    across = np.linspace(0, 200, width, dtype=np.uint8)[None, :].repeat(height, 0)
+    pixels = np.stack([across, across.max() - across, np.full_like(across, 90)], axis=2)
+    pixels[height // 3 : height // 2, width // 4 : width // 2] = 250
+    return Image.fromarray(pixels)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(20, 1500), st.integers(20, 1500), st.sampled_from([20_000, 200_000, images.MAX_PIXELS]))
+def test_the_size_is_that_of_the_whole_file(width, height, limit):
+    seen = images.smart_resize(width, height, max_pixels=limit)
+    assume(
+        seen[0] * seen[1] <= limit
+    )  # the server's rule leaves a thin strip larger than the limit, and is no law then
+    picture = images.load(jpeg(Image.new("RGB", (width, height))), seen_pixels=limit)
+    assert picture.original_size == (width, height)
+    assert picture.seen(max_pixels=limit).size == picture.seen_size(max_pixels=limit) == seen
+
+
+@pytest.mark.parametrize("limit", [100_000, 1_003_520])
+def test_the_pixels_are_those_of_the_long_way(limit):
+    data = jpeg(scene(4000, 3000))
+    quick = images.load(data, seen_pixels=limit).seen(max_pixels=limit)
+    long = images.load(data).seen(max_pixels=limit)
+    assert quick.size == long.size
+    assert np.abs(np.asarray(quick.image, int) - np.asarray(long.image, int)).mean() < 1
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_turned_photo_is_upright_and_counted_upright(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = images.load(jpeg(scene(1600, 800), exif=exif), seen_pixels=200_000)
+    upright = (800, 1600) if orientation in (6, 8) else (1600, 800)
+    assert picture.original_size == upright
+    assert picture.size == images.smart_resize(*upright, max_pixels=200_000)
+
+
+@pytest.mark.parametrize("size", [(4000, 19), (19, 4000)])
+def test_a_strip_is_refused_in_a_sentence(size):
+    with pytest.raises(BadInput, match="200"):
+        images.load(jpeg(Image.new("RGB", size)), seen_pixels=200_000).seen(max_pixels=200_000)

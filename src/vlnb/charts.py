@@ -68,4 +68,5 @@ def _house(figure: go.Figure, alt: str) -> go.Figure:
     """Give a figure the house's look, and the words for who cannot see it."""
     margin = {"l": 60, "r": 10, "t": 20, "b": 50}
     figure.update_yaxes(automargin=True)
-    return figure.update_layout(template="plotly_white", height=_HEIGHT_PX, margin=margin, meta={"alt": alt})
+    figure.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
+    return figure.update_layout(height=_HEIGHT_PX, margin=margin, meta={"alt": alt})

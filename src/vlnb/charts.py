@@ -34,10 +34,7 @@ def dial(measured: Iterable[Measured]) -> go.Figure:
     figure.update_xaxes(title="picture tokens (each step doubles)", type="log", dtick=_DOUBLING)
     figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
     figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
-    figure.update_layout(
-        height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 20, "b": 50}, meta={"alt": _dial_alt(points)}
-    )
-    return figure
+    return _house(figure, _dial_alt(points))
 
 
 def _dial_alt(points: list[Measured]) -> str:

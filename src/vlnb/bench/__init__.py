@@ -1,0 +1,14 @@
+"""Measuring how fast a server is: `Workload`, `run`, and what to read from it.
+
+`run` and `resume` load, `store` keeps, `metrics` counts, `sglang` reads the results of SGLang's own tool.
+"""
+
+from __future__ import annotations
+
+from vlnb.bench import metrics, running, sglang, store, workload
+from vlnb.bench.running import follow, resume, run, start
+from vlnb.bench.workload import PUBLISHED, Workload
+
+__all__ = [
+    "PUBLISHED", "Workload", "follow", "metrics", "resume", "run", "running", "sglang", "start", "store", "workload",
+]  # fmt: skip

@@ -1,0 +1,221 @@
+"""The load generator: a process of its own (`python -m vlnb.bench.client FOLDER`), so that nobody's work delays it.
+
+It completes the run in FOLDER: what is not on disk yet is asked for, each record is written as its request ends, and a
+line of JSON on standard output tells how far it is. The key, if any, comes in the environment and is written nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from vlnb.bench import bodies, store, wire
+from vlnb.bench.workload import Workload, arrivals
+from vlnb.errors import VlnbError
+
+SILENT_S = 600.0
+_TOLD_S = 0.25  # how often progress is told
+_LAG_S = 0.005  # how often the loop's lateness is looked at
+_REFUSED = 20  # refused connections in a row after which the server is given up
+_KEY = "VLNB_BENCH_KEY"
+
+
+class Run:
+    """The requests of one segment on their way."""
+
+    def __init__(self, folder: Path) -> None:
+        stored = store.read(folder)
+        self.folder, self.manifest = folder, stored.manifest
+        self.workload = Workload(**self.manifest["workload"])
+        self.todo = stored.missing
+        begun = [record.segment for record in stored.records] + [part["segment"] for part in stored.segments]
+        self.segment = max(begun, default=-1) + 1  # one that was killed has records and no figures of its own
+        self.url = self.manifest["server"]["base_url"].rstrip("/") + "/chat/completions"
+        self.silent_s = float(self.manifest["client"].get("silent_s", SILENT_S))
+        self.running = self.done = self.failed = self.refused = 0
+        self.ttft_s: list[float] = []
+        self.lags: list[float] = []
+        self.stopped = ""
+        self.told = 0.0
+        self.zero = 0.0
+
+    async def go(self) -> None:
+        """Warm up, send everything, and write the segment's own figures."""
+        workload = self.workload
+        began = time.perf_counter()
+        warm_up = workload.prompts + self.segment  # a body of its own: no prefix of the run is in the cache
+        made = bodies.make(workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._made)
+        prepared_s = time.perf_counter() - began
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get(_KEY):
+            headers["Authorization"] = f"Bearer {key}"
+        with store.append(self.folder / store.RECORDS) as file:
+            async with wire.session(workload.concurrency) as http:
+                await wire.send(http, self.url, made.of(warm_up), headers, silent_s=self.silent_s)
+                gc.collect()
+                gc.freeze()
+                self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
+                lag = asyncio.create_task(self._watch())
+                ask = self._asker(http, made, headers, file)
+                await (self._users(ask) if workload.rate is None else self._arrive(ask))
+                lag.cancel()
+        wall = time.perf_counter() - self.zero
+        self._segment(prepared_s, started_at, wall, (time.process_time() - cpu) / wall)
+        made.close()
+        self._tell(last=True)
+
+    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str], file: IO[str]) -> Any:  # noqa: ANN401
+        async def ask(request: int, due: float) -> None:
+            self.running += 1
+            trace = await wire.send(http, self.url, made.of(request), headers, silent_s=self.silent_s)
+            self.running -= 1
+            record = self._record(request, due, trace)
+            file.write(record.line())
+            file.flush()
+            self._count(record)
+
+        return ask
+
+    async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
+        """Have each user, in a closed loop, send the next request when the last has ended."""
+        left: Iterator[int] = iter(self.todo)
+        users = min(self.workload.concurrency, len(self.todo))
+
+        async def user(number: int) -> None:
+            if self.workload.ramp_s:
+                await asyncio.sleep(self.workload.ramp_s * number / users)
+            for request in left:
+                await ask(request, time.perf_counter() - self.zero)
+                if self.stopped:
+                    return
+
+        await asyncio.gather(*(user(number) for number in range(users)))
+
+    async def _arrive(self, ask: Any) -> None:  # noqa: ANN401
+        """Open loop: each request at its moment, or as soon after it as the limit of concurrency allows."""
+        due = arrivals(self.workload) or []
+        first = due[self.todo[0]] if self.todo else 0.0  # a resumed run goes on where the schedule was cut
+        free = asyncio.Semaphore(self.workload.concurrency)
+        tasks = set()
+
+        async def one(request: int, at: float) -> None:
+            async with free:
+                if not self.stopped:
+                    await ask(request, at)
+
+        for request in self.todo:
+            at = due[request] - first
+            await asyncio.sleep(max(0.0, self.zero + at - time.perf_counter()))
+            if self.stopped:
+                break
+            tasks.add(asyncio.create_task(one(request, at)))
+        await asyncio.gather(*tasks)
+
+    def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
+        answer = wire.understand(trace)
+        first = answer.text_at[0] if answer.text_at else None
+        begun = trace.started - self.zero
+        record = store.Record(
+            id=request,
+            scheduled_s=due,
+            started_s=begun,
+            queue_s=max(0.0, begun - due),
+            connect_s=(trace.connected - trace.connecting) if trace.connected and trace.connecting else 0.0,
+            upload_s=(trace.sent - trace.first_byte_sent) if trace.sent and trace.first_byte_sent else None,
+            server_s=(first - trace.sent) if first and trace.sent else None,
+            ttft_s=(first - trace.started) if first else None,
+            e2e_s=trace.ended - trace.started,
+            itl_s=tuple(b - a for a, b in zip(answer.text_at, answer.text_at[1:], strict=False)),
+            output_tokens=answer.output_tokens if answer.output_tokens is not None else len(answer.text_at),
+            finish_reason=answer.finish_reason,
+            error=answer.error,
+            input_tokens=answer.input_tokens,
+            segment=self.segment,
+        )
+        if record.error is None and first is None:
+            return replace(record, error="an answer without text")
+        return record
+
+    def _count(self, record: store.Record) -> None:
+        self.done += 1
+        self.failed += record.error is not None
+        refused = record.error is not None and record.error.startswith("no connection")
+        self.refused = self.refused + 1 if refused else 0
+        if self.refused >= _REFUSED and not self.stopped:
+            self.stopped = f"{_REFUSED} connections in a row were refused: the server is gone. Start it, and resume."
+        if record.ttft_s is not None and record.error is None:
+            self.ttft_s.append(record.ttft_s)
+        self._tell()
+
+    async def _watch(self) -> None:
+        """Measure how late this loop is, all the time."""
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(_LAG_S)
+            self.lags.append(time.perf_counter() - before - _LAG_S)
+
+    def _segment(self, prepared_s: float, started_at: float, wall_s: float, cpu_share: float) -> None:
+        lags = sorted(self.lags) or [0.0]
+        data = {
+            "segment": self.segment,
+            "started_at": started_at,
+            "prepared_s": round(prepared_s, 3),
+            "duration_s": round(wall_s, 6),
+            "cpu_share": round(cpu_share, 4),
+            "lag_mean_s": round(sum(lags) / len(lags), 6),
+            "lag_p99_s": round(lags[int(0.99 * (len(lags) - 1))], 6),
+            "stopped": self.stopped,
+        }
+        with store.append(self.folder / store.SEGMENTS) as file:
+            file.write(json.dumps(data) + "\n")
+
+    def _made(self, count: int) -> None:
+        if time.perf_counter() - self.told > _TOLD_S:
+            self._say({"preparing": count, "of": len(self.todo) + 1})
+
+    def _tell(self, *, last: bool = False) -> None:
+        if not last and time.perf_counter() - self.told < _TOLD_S:
+            return
+        recent = sorted(self.ttft_s)
+        half = recent[len(recent) // 2] if recent else None
+        self._say(
+            {
+                "done": self.done, "of": len(self.todo), "running": self.running, "failed": self.failed,
+                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "stopped": self.stopped,
+            }
+        )  # fmt: skip
+
+    def _say(self, data: dict[str, Any]) -> None:
+        self.told = time.perf_counter()
+        _say(data)
+
+
+def main() -> int:
+    """Run the segment; errors are one line of JSON."""
+    try:
+        asyncio.run(Run(Path(sys.argv[1])).go())
+    except VlnbError as error:
+        _say({"error": str(error)})
+        return 1
+    except OSError as error:
+        kept = "What was measured before is on disk; make room, and resume."
+        _say({"error": f"Writing to {sys.argv[1]} failed: {error.strerror}. {kept}"})
+        return 1
+    return 0
+
+
+def _say(data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(data) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

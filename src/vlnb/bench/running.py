@@ -1,0 +1,173 @@
+"""Start, follow, stop and resume a run: the load comes from a process of its own (`vlnb.bench.client`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlnb import __version__
+from vlnb.bench import client, store
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.bench.workload import Workload
+    from vlnb.endpoint import Endpoint
+
+_SECRET = ("key", "token", "password", "secret")
+_INFO_S = 3.0
+
+Progress = dict[str, Any]
+"""What the client tells: `preparing`, or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s`."""
+
+
+class Running:
+    """A run on its way; `progress()` follows it, `stop()` ends it, and `result()` is what is on disk so far."""
+
+    def __init__(self, folder: Path, api_key: str) -> None:
+        self.folder = folder
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment.pop(client._KEY, None)  # noqa: SLF001 - the two agree on the name
+        if api_key and api_key != "EMPTY":
+            environment[client._KEY] = api_key  # noqa: SLF001
+        self._process = subprocess.Popen(  # noqa: S603 - this Python, our own module
+            [sys.executable, "-m", "vlnb.bench.client", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            start_new_session=True,  # Ctrl-C in a notebook is for the notebook; we stop the client ourselves
+        )
+
+    def progress(self) -> Iterator[Progress]:
+        """Yield what the client tells, some four times a second, until it ends. Raises `BadInput` where it failed."""
+        process, failed, words = self._process, "", ""
+        try:
+            for line in process.stdout or ():
+                try:
+                    told = json.loads(line)
+                except ValueError:  # not of our making: the last words of a client that broke
+                    words = line.strip()
+                    continue
+                if "error" in told:
+                    failed = str(told["error"])
+                else:
+                    yield told
+        except BaseException:  # Ctrl-C, or the loop was left: nothing may go on behind the person's back
+            self.stop()
+            raise
+        code = process.wait()
+        self._close()
+        if failed:
+            raise BadInput(failed)
+        if code > 0:
+            raise BadInput(
+                f"The load generator ended by itself (code {code}): {words[-300:] or 'no words'}."
+                f" What was measured is in {self.folder}; resume it."
+            )
+
+    def stop(self) -> None:
+        """End the client. Requests in flight are lost, what has ended is on disk."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the client still works."""
+        return self._process.poll() is None
+
+    def result(self) -> store.Stored:
+        """Return what is on disk."""
+        return store.read(self.folder)
+
+
+def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:
+    """Begin a run in the folder `out` (one in `runs/bench/` where None) and return at once."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Path(out) if out else Path("runs") / "bench" / f"{stamp}-{os.urandom(2).hex()}"
+    store.create(folder, manifest(workload, endpoint))
+    return Running(folder, endpoint.api_key)
+
+
+def resume(folder: str | Path, *, api_key: str = "EMPTY") -> Running:
+    """Go on with a run where it was cut: exactly the requests that are not on disk are sent."""
+    stored = store.read(folder)
+    if not stored.missing:
+        raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
+    return Running(stored.folder, api_key)
+
+
+def run(
+    workload: Workload,
+    endpoint: Endpoint,
+    out: str | Path | None = None,
+    *,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> store.Stored:
+    """Run a workload to its end and return it; `watch` is told how far it is. Ctrl-C stops it; what is done is kept."""
+    return follow(start(workload, endpoint, out), watch)
+
+
+def follow(running: Running, watch: Callable[[Progress], None] = lambda _: None) -> store.Stored:
+    """Wait for a run to end and return it."""
+    for told in running.progress():
+        watch(told)
+    return running.result()
+
+
+def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
+    """Return what is to be known of a run beside its records; nothing secret is in it."""
+    import aiohttp
+
+    return {
+        "format": 1,
+        "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "server": {
+            "base_url": endpoint.base_url.split("?")[0],
+            "model": endpoint.model,
+            "reported": server_info(endpoint.base_url),
+        },
+        "workload": asdict(workload),
+        "client": {
+            "vlnb": __version__,
+            "python": platform.python_version(),
+            "aiohttp": aiohttp.__version__,
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def server_info(base_url: str) -> dict[str, Any]:
+    """Return the flags as an SGLang server reports them (`/get_server_info`), without secrets; {} from any other."""
+    import httpx2
+
+    try:
+        answer = httpx2.get(base_url.rstrip("/").removesuffix("/v1") + "/get_server_info", timeout=_INFO_S)
+        told = answer.json() if answer.status_code == 200 else {}  # noqa: PLR2004
+    except (httpx2.HTTPError, ValueError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    return {
+        name: value
+        for name, value in told.items()
+        if isinstance(value, str | int | float | bool) and not any(word in name.lower() for word in _SECRET)
+    }

@@ -1,0 +1,168 @@
+"""One request on the wire, with a stamp at each of its turns; what was read is understood only after its end.
+
+How it comes near the truth: the body is bytes beforehand; it is handed to the system in slices, each only when the one
+before has left (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; what arrives is stamped and put aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp.payload import Payload
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+
+_SLICE_BYTES = 256 * 1024
+_NOT_SENT_BYTES = 64 * 1024
+_TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
+_MESSAGE_CHARS = 200
+
+
+@dataclass
+class Trace:
+    """The stamps of one request, in seconds of `time.perf_counter`, and what came back."""
+
+    started: float = 0.0
+    connecting: float | None = None
+    connected: float | None = None
+    first_byte_sent: float | None = None
+    sent: float | None = None
+    ended: float = 0.0
+    pieces: list[tuple[float, bytes]] = field(default_factory=list)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a stream of server-sent events said: when each text came, and how it ended."""
+
+    text_at: tuple[float, ...]
+    output_tokens: int | None
+    input_tokens: int | None
+    finish_reason: str | None
+    error: str | None
+
+
+def session(concurrency: int) -> aiohttp.ClientSession:
+    """Return a session that keeps connections, stamps their making, and has room for all users at once."""
+    stamps = aiohttp.TraceConfig()
+
+    async def begun(_: Any, context: Any, __: Any) -> None:  # noqa: ANN401 - aiohttp's signal
+        context.trace_request_ctx.connecting = time.perf_counter()
+
+    async def made(_: Any, context: Any, __: Any) -> None:  # noqa: ANN401
+        context.trace_request_ctx.connected = time.perf_counter()
+
+    stamps.on_connection_create_start.append(begun)
+    stamps.on_connection_create_end.append(made)
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=60, socket_factory=_socket)
+    return aiohttp.ClientSession(connector=connector, trace_configs=[stamps], read_bufsize=2**20 // max(1, concurrency))
+
+
+def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo gives
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    low_water = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if hasattr(socket, "SO_PEERCRED") else None)
+    if low_water is not None:
+        made.setsockopt(socket.IPPROTO_TCP, low_water, _NOT_SENT_BYTES)
+    return made
+
+
+class _Stamped(Payload):
+    """A body that leaves in slices and knows when the first began and the last was gone."""
+
+    def __init__(self, body: memoryview, trace: Trace) -> None:
+        super().__init__(body, content_type="application/json")
+        self._size = len(body)
+        self._body, self._trace = body, trace
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._body).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
+        transport = getattr(writer, "transport", None)
+        if transport is not None:
+            transport.set_write_buffer_limits(high=0)
+        self._trace.first_byte_sent = time.perf_counter()
+        for start in range(0, len(self._body), _SLICE_BYTES):
+            await writer.write(self._body[start : start + _SLICE_BYTES])
+            await writer.drain()
+        self._trace.sent = time.perf_counter()
+
+
+async def send(
+    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], *, silent_s: float
+) -> Trace:
+    """Send one request and collect all that comes. A server silent for `silent_s` is given up. Never raises."""
+    trace = Trace(started=time.perf_counter())
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=silent_s)
+    try:
+        async with http.post(
+            url, data=_Stamped(body, trace), headers=headers, timeout=timeout, trace_request_ctx=trace
+        ) as response:
+            async for piece in response.content.iter_any():
+                trace.pieces.append((time.perf_counter(), piece))
+            if response.status != 200:  # noqa: PLR2004
+                said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
+                trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
+    except TimeoutError:
+        trace.error = f"nothing came for {silent_s:g} s: the server stalls"
+    except aiohttp.ClientConnectorError as error:
+        trace.error = f"no connection: {error.os_error.strerror or error}"
+    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+        trace.error = f"the connection broke: {error or type(error).__name__}"
+    trace.ended = time.perf_counter()
+    return trace
+
+
+def understand(trace: Trace) -> Answer:
+    """Return what the pieces of a trace say."""
+    text_at: list[float] = []
+    output = inputs = None
+    reason = error = None
+    done = False
+    for at, line in _events(trace.pieces):
+        if line == b"[DONE]":
+            done = True
+            continue
+        if _TEXT.search(line):
+            text_at.append(at)
+        if b'"usage":' in line or b'"finish_reason":' in line or b'"error"' in line or not line.endswith(b"}"):
+            try:
+                said = json.loads(line)
+            except ValueError:
+                error = error or f"half a chunk: {line[:60].decode(errors='replace')!r}"
+                continue
+            usage = said.get("usage") or {}
+            output, inputs = usage.get("completion_tokens", output), usage.get("prompt_tokens", inputs)
+            reason = next((c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason")), reason)
+            if said.get("error"):
+                error = f"the server broke off: {str(said['error'])[:_MESSAGE_CHARS]}"
+    if trace.error is None and error is None and not done and reason is None:
+        error = "the stream was closed before its end" if trace.pieces else "an empty answer"
+    return Answer(tuple(text_at), output, inputs, reason, trace.error or error)
+
+
+def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+    """Yield each event's data, with the stamp of the piece in which it became whole; at the end what is left over."""
+    rest, at = b"", 0.0
+    for at, piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield at, line[5:].strip()
+    if rest.startswith(b"data:"):
+        yield at, rest[5:].strip()

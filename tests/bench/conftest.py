@@ -1,0 +1,27 @@
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vlnb
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@contextlib.contextmanager
+def serving(*options):
+    """A truth server in a process of its own; gives the endpoint that talks to it."""
+    words = [sys.executable, "-m", "tests.bench.truth", *map(str, options)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            yield vlnb.Endpoint(f"http://127.0.0.1:{process.stdout.readline().strip()}/v1", "truth")
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def truth():
+    with serving() as endpoint:
+        yield endpoint

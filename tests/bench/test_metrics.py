@@ -1,0 +1,84 @@
+"""Metrics on records whose every number is known."""
+
+from pathlib import Path
+
+import pytest
+
+from vlnb import BadInput
+from vlnb.bench import metrics
+from vlnb.bench.store import Record, Stored
+
+
+def record(number, *, started=0.0, queue=0.0, ttft=0.1, gaps=(0.01, 0.03), error=None, segment=0):
+    e2e = ttft + sum(gaps) + 0.002
+    return Record(
+        number, started - queue, started, queue, 0.0, 0.02, ttft - 0.02, ttft, e2e, tuple(gaps), len(gaps) + 1,
+        "length", error, 50, segment,
+    )  # fmt: skip
+
+
+def run(*records, prompts=None, segments=()):
+    return Stored(Path("x"), {"workload": {"prompts": prompts or len(records)}}, records, tuple(segments), ())
+
+
+def test_sglangs_definitions():
+    found = metrics.table(run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3)))
+    assert found["duration"] == pytest.approx(0.5 + 0.342)
+    assert found["total_output_tokens"] == 6
+    assert found["output_throughput"] == pytest.approx(6 / 0.842)
+    assert found["concurrency"] == pytest.approx((0.142 + 0.342) / 0.842)
+    assert found["mean_ttft_ms"] == pytest.approx(200)
+    assert found["mean_tpot_ms"] == pytest.approx((0.142 - 0.1) / 2 * 1000)
+    assert found["mean_itl_ms"] == pytest.approx(20)
+    assert found["max_itl_ms"] == pytest.approx(30)
+    assert found["median_e2e_latency_ms"] == pytest.approx(242)
+
+
+def test_their_honest_twins():
+    found = metrics.table(run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3)))
+    assert found["mean_due_ttft_ms"] == pytest.approx(300), "the client's own queue is in it"
+    assert found["mean_server_ms"] == pytest.approx(180)
+    assert found["max_queue_ms"] == pytest.approx(200)
+
+
+def test_failures_and_what_is_missing_are_counted():
+    stored = run(record(0), record(1, error="HTTP 500: no"), record(2, error="HTTP 500: no"), prompts=5)
+    found = metrics.table(stored)
+    assert (found["completed"], found["failed"], found["missing"]) == (1, 2, 2)
+    assert metrics.failures(stored) == {"HTTP 500: no": 2}
+
+
+def test_nothing_measured_has_no_metrics_and_raises_nothing():
+    found = metrics.table(run(record(0, error="no connection"), prompts=1))
+    assert "mean_ttft_ms" not in found
+    assert found["failed"] == 1
+
+
+def test_a_pause_is_left_out_of_the_duration():
+    stored = run(record(0), record(1, segment=1))
+    assert metrics.duration_s(stored) == pytest.approx(0.284)
+    assert "resumed 1 time" in metrics.pause(stored)
+    assert metrics.pause(run(record(0))) == ""
+
+
+def test_goodput_counts_failures_against_it():
+    stored = run(record(0), record(1, ttft=3.0), record(2, error="x"), record(3, gaps=(0.2, 0.2)))
+    share, rate = metrics.goodput(stored, metrics.Objective(ttft_s=2.0, tpot_s=0.05))
+    assert share == 0.25
+    assert rate == pytest.approx(1 / metrics.duration_s(stored))
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_the_number():
+    few, many = metrics.interval([1.0, 2.0, 3.0]), metrics.interval([1.0, 2.0, 3.0] * 100)
+    assert few[0] <= 2 <= few[1]
+    assert many[1] - many[0] < few[1] - few[0]
+    with pytest.raises(BadInput, match="nothing to give"):
+        metrics.interval([])
+
+
+@pytest.mark.parametrize(("lag", "share", "words"), [(0.0002, 0.2, "never the limit"), (0.0002, 0.95, "was the limit"),
+                                                     (0.02, 0.2, "was the limit")])  # fmt: skip
+def test_the_client_says_whether_it_was_the_limit(lag, share, words):
+    part = {"lag_mean_s": lag, "lag_p99_s": 2 * lag, "cpu_share": share}
+    assert words in metrics.client(run(record(0), segments=[part]))
+    assert "killed" in metrics.client(run(record(0)))

@@ -1,0 +1,179 @@
+"""The load generator against a real server of known timing: what it keeps, what it survives, how it goes on."""
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+
+import pytest
+
+from tests.bench.conftest import serving
+from vlnb import BadInput, bench
+from vlnb.bench import metrics, store
+from vlnb.bench.workload import Workload
+
+SMALL = Workload(prompts=12, concurrency=3, images=1, resolution="64x64", input_len=8, output_len=6, range_ratio=1.0)
+
+
+def test_every_request_once_with_its_phases(truth, tmp_path):
+    told = []
+    stored = bench.run(SMALL, truth, tmp_path / "run", watch=told.append)
+    assert [record.id for record in stored.records] == list(range(12))
+    assert stored.missing == []
+    for record in stored.records:
+        assert record.error is None
+        assert record.output_tokens == 6
+        assert len(record.itl_s) == 5
+        assert record.finish_reason == "length"
+        assert 0 < record.server_s <= record.ttft_s <= record.e2e_s
+        assert record.ttft_s >= 0.02
+        assert record.ttft_s + sum(record.itl_s) <= record.e2e_s + 1e-4
+        assert record.upload_s >= 0
+        assert record.queue_s >= 0
+    assert told[-1]["done"] == 12
+    assert bench.metrics.client(stored).startswith("This client was")
+
+
+def test_the_file_has_the_fields_that_were_promised(truth, tmp_path):
+    bench.run(SMALL, truth, tmp_path / "run")
+    line = json.loads((tmp_path / "run" / store.RECORDS).read_text().splitlines()[0])
+    assert list(line)[:13] == [
+        "id", "scheduled_s", "started_s", "queue_s", "connect_s", "upload_s", "server_s", "ttft_s", "e2e_s", "itl_s",
+        "output_tokens", "finish_reason", "error",
+    ]  # fmt: skip
+
+
+def test_arrivals_keep_their_schedule(truth, tmp_path):
+    workload = Workload(prompts=20, concurrency=20, rate=50, images=0, input_len=4, output_len=3, range_ratio=1.0)
+    stored = bench.run(workload, truth, tmp_path / "run")
+    due = bench.workload.arrivals(workload)
+    assert [record.scheduled_s for record in stored.records] == pytest.approx(due, abs=1e-5)
+    assert all(record.started_s >= record.scheduled_s for record in stored.records)
+
+
+def test_nothing_secret_is_stored(truth, tmp_path):
+    endpoint = bench_endpoint(truth, api_key="sk-very-secret-41")
+    bench.run(SMALL, endpoint, tmp_path / "run")
+    assert all(b"sk-very" not in path.read_bytes() for path in (tmp_path / "run").iterdir())
+
+
+def bench_endpoint(endpoint, **changes):
+    from dataclasses import replace
+
+    return replace(endpoint, **changes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("429", "HTTP 429: "),
+        ("500", "too much"),
+        ("half", "half a chunk"),
+        ("early", "closed before its end"),
+        ("die", "connection broke"),
+    ],
+)
+def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_path, fault, words):
+    with serving("--fault", fault) as endpoint:
+        stored = bench.run(SMALL, endpoint, tmp_path / "run")
+    assert len(stored.records) == 12
+    assert all(words in record.error for record in stored.records)
+    assert metrics.table(stored)["failed"] == 12
+    assert sum(metrics.failures(stored).values()) == 12
+
+
+def test_a_server_that_stalls_is_given_up(tmp_path):
+    with serving("--fault", "stall") as endpoint:
+        folder = tmp_path / "run"
+        manifest = bench.running.manifest(Workload(prompts=2, concurrency=2, images=0), endpoint)
+        manifest["client"]["silent_s"] = 0.5
+        store.create(folder, manifest)
+        stored = bench.follow(bench.resume(folder))
+    assert ["stalls" in record.error for record in stored.records] == [True, True]
+
+
+def test_what_a_flaky_server_did_well_is_measured(tmp_path):
+    with serving("--fault", "flaky") as endpoint:
+        stored = bench.run(Workload(prompts=21, concurrency=1, images=0, output_len=6), endpoint, tmp_path / "run")
+    found = metrics.table(stored)
+    assert 0 < found["failed"] < 21
+    assert found["completed"] + found["failed"] == 21
+    assert len(metrics.failures(stored)) >= 3
+
+
+def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
+    with serving() as endpoint:
+        pass
+    told = []
+    workload = Workload(prompts=100, concurrency=2, images=0)
+    stored = bench.run(workload, endpoint, tmp_path / "run", watch=told.append)
+    assert "the server is gone" in told[-1]["stopped"]
+    assert len(stored.records) < 30
+    assert len(stored.missing) > 70
+
+
+def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_path):
+    """kill -9 loses at most what was in flight; the metrics are those of the same records, however they came about."""
+    chance, folder = random.Random(9), tmp_path / "run"
+    workload = Workload(prompts=60, concurrency=4, images=1, resolution="64x64", output_len=8)
+    with serving("--ttft", 0.05) as endpoint:
+        running = bench.start(workload, endpoint, folder)
+        kills = 0
+        while kills < 5:
+            before = len(store.read(folder).records)
+            deadline, least = time.monotonic() + 20, before + chance.randint(1, 8)
+            while len(store.read(folder).records) < least and running.alive and time.monotonic() < deadline:
+                time.sleep(0.005)
+            os.kill(running._process.pid, signal.SIGKILL)
+            running.stop()
+            kills += 1
+            assert len(store.read(folder).missing) > 0, "killed before the end, or nothing is tested"
+            running = bench.resume(folder)
+        stored = bench.follow(running)
+    lines = (folder / store.RECORDS).read_text().splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == list(range(60)), "every request exactly once"
+    assert stored.notes == ()
+    assert "resumed" in metrics.pause(stored)
+
+    again = tmp_path / "again"  # the same records, as an unbroken run would have written them
+    store.create(again, stored.manifest)
+    (again / store.RECORDS).write_text("".join(record.line() for record in stored.records))
+    assert metrics.table(store.read(again)) == metrics.table(stored)
+    with pytest.raises(BadInput, match="is complete"):
+        bench.resume(folder)
+
+
+def test_stopping_keeps_what_is_done(tmp_path):
+    with serving("--ttft", 0.05) as endpoint:
+        running = bench.start(Workload(prompts=500, concurrency=2, images=0, output_len=4), endpoint, tmp_path / "run")
+        for told in running.progress():
+            if told.get("done", 0) > 3:
+                running.stop()
+                break
+    assert not running.alive
+    assert 3 < len(running.result().records) < 500
+
+
+def test_a_run_is_not_written_over(truth, tmp_path):
+    bench.run(SMALL, truth, tmp_path / "run")
+    with pytest.raises(BadInput, match="holds a run already"):
+        bench.run(SMALL, truth, tmp_path / "run")
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, truth):
+    """The system lets the client write no file larger than 30 kB: the records need more, the bodies less."""
+    workload = Workload(prompts=60, concurrency=4, images=0, input_len=4, output_len=80, range_ratio=1.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        running = bench.start(workload, truth, tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(BadInput, match=r"Writing to .* failed: .*make room, and resume"):
+        bench.follow(running)
+    kept = {record.id for record in running.result().records}
+    assert len(kept) > 5
+    stored = bench.follow(bench.resume(tmp_path / "run"))
+    assert kept < {record.id for record in stored.records} == set(range(60))

@@ -1,0 +1,103 @@
+"""The published workload to the letter, and the bodies that are made of one."""
+
+import base64
+import contextlib
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from vlnb import BadInput, catalog
+from vlnb.bench import bodies
+from vlnb.bench.workload import PUBLISHED, Workload, arrivals, lengths, texts
+
+
+@pytest.mark.parametrize(("name", "run"), [("latency", catalog.LATENCY_RUN), ("throughput", catalog.THROUGHPUT_RUN)])
+def test_the_published_workloads_give_the_published_tokens(name, run):
+    workload = PUBLISHED[name]
+    assert sum(lengths(workload)[1]) == run.output_tokens
+    assert workload.vision_tokens == run.input_vision_tokens
+    assert (workload.prompts, workload.concurrency) == (run.prompts, run.concurrency)
+
+
+def test_fixed_lengths():
+    inputs, outputs = lengths(Workload(prompts=3, range_ratio=1.0, input_len=7, output_len=9))
+    assert (inputs, outputs) == ([7, 7, 7], [9, 9, 9])
+
+
+def test_arrivals_have_their_rate_and_are_the_same_each_time():
+    workload = Workload(prompts=2000, rate=10)
+    due = arrivals(workload)
+    assert due == sorted(due) == arrivals(workload)
+    assert due[0] == 0
+    assert due[-1] == pytest.approx(200, rel=0.1)
+    assert arrivals(Workload()) is None
+
+
+def test_texts_are_of_their_length_and_differ():
+    workload = Workload(prompts=5)
+    made = texts(workload, [20] * 5)
+    assert [len(text.split()) for text in made] == [20] * 5
+    assert len(set(made)) == 5
+
+
+def pictures(body):
+    content = json.loads(bytes(body))["messages"][0]["content"]
+    uris = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    return [Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for uri in uris]
+
+
+def test_a_body_is_a_request_with_pictures_that_differ():
+    workload = Workload(prompts=3, images=2, resolution="90x60")
+    made = bodies.make(workload, "m", [0, 1, 2, 3])
+    request = json.loads(bytes(made.of(1)))
+    assert request["model"] == "m"
+    assert request["max_tokens"] == lengths(workload)[1][1]
+    assert request["stream"]
+    assert request["ignore_eos"]
+    found = [picture for request in range(4) for picture in pictures(made.of(request))]
+    assert {picture.size for picture in found} == {(90, 60)}
+    assert len({picture.tobytes() for picture in found}) == 8
+    made.close()
+
+
+def body_of(workload, request, wanted=None):
+    made = bodies.make(workload, "m", wanted or [request])
+    with contextlib.closing(made):
+        return bytes(made.of(request))
+
+
+def test_the_same_request_has_the_same_body_when_a_run_is_resumed():
+    workload = Workload(prompts=9, images=1, resolution="60x60")
+    assert body_of(workload, 7, range(9)) == body_of(workload, 7, [4, 7])
+
+
+def test_no_picture_a_blank_one_and_ones_own(tmp_path):
+    assert pictures(body_of(Workload(images=0), 0)) == []
+    (blank,) = pictures(body_of(Workload(images=1, picture="blank", resolution="60x60"), 0))
+    assert blank.convert("L").getextrema() == (255, 255)
+    Image.new("RGB", (100, 50), "red").save(tmp_path / "own.png")
+    (own,) = pictures(body_of(Workload(images=1, picture=str(tmp_path / "own.png")), 0))
+    assert own.size == (112, 56)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prompts": 0}, "prompts=0"),
+        ({"rate": 0}, "rate=0"),
+        ({"range_ratio": 2}, "range_ratio=2"),
+        ({"resolution": "huge"}, "choose 360p"),
+        ({"resolution": "3000x10"}, "200"),
+        ({"ramp_s": -1}, "ramp_s"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_sentence(options, words):
+    with pytest.raises(BadInput, match=words):
+        Workload(**options)
+
+
+def test_a_picture_that_is_not_there():
+    with pytest.raises(BadInput, match="nowhere"):
+        bodies.make(Workload(picture="nowhere.png"), "m", [0])

@@ -1,0 +1,134 @@
+"""A server whose timing is known: first token and gaps are fixed, and what it really did is stamped by itself.
+
+`python -m tests.bench.truth --ttft 0.1 --gap 0.01` prints its port. A body goes into a buffer that is used again and
+never copied, so that the server is not what limits the client. `GET /truth` gives the stamps, in seconds of the
+monotonic clock that every process of a machine shares, and forgets them. `--fault NAME` makes it misbehave.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from typing import ClassVar
+
+BUFFER_BYTES = 1 << 18
+_LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
+_TOKENS = re.compile(rb'"max_(?:completion_)?tokens":\s*(\d+)')
+FAULTS = ("stall", "die", "429", "500", "half", "early", "flaky", "slow-death")
+
+
+class Server(asyncio.BufferedProtocol):
+    """One connection."""
+
+    pool = (bytearray(BUFFER_BYTES),)
+    stamps: ClassVar = []
+    asked = 0
+
+    def __init__(self, options):
+        self.options = options
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.head, self.left, self.tail = b"", None, b""
+
+    def get_buffer(self, _):
+        return self.pool[0]  # one for all: what is in it has been looked at before the next read
+
+    def buffer_updated(self, count):
+        data = memoryview(self.pool[0])[:count]
+        if self.left is None:
+            self.head += bytes(data)
+            end = self.head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = _LENGTH.search(self.head[:end])
+            self.left = (int(length[1]) if length else 0) - (len(self.head) - end - 4)
+            self.tail = self.head[end + 4 :][-600:]
+        else:
+            self.left -= count
+            self.tail = (self.tail + bytes(data[-600:]))[-600:]
+        if self.left <= 0:
+            head, tail = self.head, self.tail
+            self.head, self.left, self.tail = b"", None, b""
+            if head.startswith(b"GET /truth"):
+                self.say(json.dumps(self.stamps).encode())
+                self.stamps.clear()
+            elif head.startswith(b"GET"):
+                self.say(b"{}")
+            else:
+                whole = time.perf_counter()
+                asyncio.get_running_loop().create_task(self.answer(whole, tail))
+
+    def say(self, body, status="200 OK"):
+        self.transport.write(
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+
+    def chunk(self, data):
+        if not self.transport.is_closing():
+            self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    async def answer(self, whole, tail):
+        Server.asked += 1
+        fault = self.options.fault
+        if fault == "flaky":
+            fault = ["", "429", "", "half", "500", "", "early"][Server.asked % 7]
+        if fault in ("429", "500"):
+            self.say(b'{"error": {"message": "too much"}}', f"{fault} Sorry")
+            return
+        tokens = int(_TOKENS.search(tail)[1]) if _TOKENS.search(tail) else self.options.tokens
+        clock = asyncio.get_running_loop().time
+        start, sent = clock(), []
+        self.transport.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        for i in range(tokens):
+            await asyncio.sleep(max(0, start + self.options.ttft + i * self.options.gap - clock()))
+            if fault == "stall" and i == 2:
+                await asyncio.sleep(3600)
+            if fault == "die" and i == 2:
+                self.transport.abort()
+                return
+            if fault == "half" and i == 2:
+                self.chunk(b'data: {"choices": [{"delta": {"con\n\n')
+                self.chunk(b"")
+                return
+            if fault == "early" and i == 2:
+                self.chunk(b"")
+                return
+            self.chunk(
+                b'data: {"choices": [{"index": 0, "delta": {"content": "w%d "}, "finish_reason": null}]}\n\n' % i
+            )
+            sent.append(time.perf_counter())
+        self.chunk(b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}\n\n')
+        self.chunk(
+            b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": %d}}\n\ndata: [DONE]\n\n'
+            % tokens
+        )
+        self.chunk(b"")
+        self.stamps.append([whole, *sent])
+
+
+async def serve(options):
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Server(options), "127.0.0.1", options.port, backlog=1024)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ttft", type=float, default=0.02)
+    parser.add_argument("--gap", type=float, default=0.002)
+    parser.add_argument("--tokens", type=int, default=8)
+    parser.add_argument("--fault", choices=FAULTS)
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

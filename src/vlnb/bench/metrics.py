@@ -151,8 +151,8 @@ def pause(stored: Stored) -> str:
     if len(parts) < 2:  # noqa: PLR2004
         return ""
     return (
-        f"The run was resumed {len(parts) - 1} time(s). Throughput is taken over the {duration_s(stored):.1f} s in which"
-        " it ran; each part filled up and ran empty anew, so it is a little low."
+        f"The run was resumed {len(parts) - 1} time(s). Throughput is taken over the {duration_s(stored):.1f} s in"
+        " which it ran; each part filled up and ran empty anew, so it is a little low."
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vlnb import catalog, charts, dial, draw, images, launch, panels, prompts, regions, samples, score
+    from vlnb import bench, catalog, charts, dial, draw, images, launch, panels, prompts, regions, samples, score
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture
@@ -23,7 +23,20 @@ _HOME = {
     "connect": "endpoint",
     **dict.fromkeys(("BadAnswer", "BadInput", "LaunchFailed", "NoServer", "ServerRefused", "VlnbError"), "errors"),
 }
-_MODULES = ("catalog", "charts", "dial", "draw", "images", "launch", "panels", "prompts", "regions", "samples", "score")
+_MODULES = (
+    "bench",
+    "catalog",
+    "charts",
+    "dial",
+    "draw",
+    "images",
+    "launch",
+    "panels",
+    "prompts",
+    "regions",
+    "samples",
+    "score",
+)
 
 __all__ = [
     "BadAnswer",
@@ -35,6 +48,7 @@ __all__ = [
     "Reply",
     "ServerRefused",
     "VlnbError",
+    "bench",
     "catalog",
     "charts",
     "connect",

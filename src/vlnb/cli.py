@@ -102,7 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     doctor.set_defaults(command=_doctor)
+    _bench(commands)
     return parser
+
+
+def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from vlnb.bench import cli
+
+    cli.add(commands)
 
 
 def _ask(arguments: argparse.Namespace) -> int:

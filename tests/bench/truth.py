@@ -55,8 +55,10 @@ class Server(asyncio.BufferedProtocol):
             if head.startswith(b"GET /truth"):
                 self.say(json.dumps(self.stamps).encode())
                 self.stamps.clear()
+            elif b"/models" in head[:40]:
+                self.say(b'{"object": "list", "data": [{"id": "truth", "object": "model"}]}')
             elif head.startswith(b"GET"):
-                self.say(b"{}")
+                self.say(b'{"internal_states": [{}]}')  # what bench_serving looks into
             else:
                 whole = time.perf_counter()
                 asyncio.get_running_loop().create_task(self.answer(whole, tail))

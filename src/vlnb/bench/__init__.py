@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from vlnb.bench import metrics, running, sglang, store, workload
+from vlnb.bench import metrics, report, roofline, running, search, sglang, store, workload
 from vlnb.bench.running import follow, resume, run, start
 from vlnb.bench.workload import PUBLISHED, Workload
 
 __all__ = [
-    "PUBLISHED", "Workload", "follow", "metrics", "resume", "run", "running", "sglang", "start", "store", "workload",
+    "PUBLISHED", "Workload", "follow", "metrics", "report", "resume", "roofline", "run", "running", "search", "sglang",
+    "start", "store", "workload",
 ]  # fmt: skip

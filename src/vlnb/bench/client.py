@@ -25,7 +25,6 @@ SILENT_S = 600.0
 _TOLD_S = 0.25  # how often progress is told
 _LAG_S = 0.005  # how often the loop's lateness is looked at
 _REFUSED = 20  # refused connections in a row after which the server is given up
-_KEY = "VLNB_BENCH_KEY"
 
 
 class Run:
@@ -55,7 +54,7 @@ class Run:
         made = bodies.make(workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._made)
         prepared_s = time.perf_counter() - began
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(_KEY):
+        if key := os.environ.get(store.KEY_VARIABLE):
             headers["Authorization"] = f"Bearer {key}"
         with store.append(self.folder / store.RECORDS) as file:
             async with wire.session(workload.concurrency) as http:

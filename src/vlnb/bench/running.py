@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlnb import __version__
-from vlnb.bench import client, store
+from vlnb.bench import store
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Running:
     def __init__(self, folder: Path, api_key: str) -> None:
         self.folder = folder
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        environment.pop(client._KEY, None)  # noqa: SLF001 - the two agree on the name
+        environment.pop(store.KEY_VARIABLE, None)
         if api_key and api_key != "EMPTY":
-            environment[client._KEY] = api_key  # noqa: SLF001
+            environment[store.KEY_VARIABLE] = api_key
         self._process = subprocess.Popen(  # noqa: S603 - this Python, our own module
             [sys.executable, "-m", "vlnb.bench.client", str(folder)],
             stdout=subprocess.PIPE,
@@ -51,7 +51,7 @@ class Running:
         """Yield what the client tells, some four times a second, until it ends. Raises `BadInput` where it failed."""
         process, failed, words = self._process, "", ""
         try:
-            for line in process.stdout or ():
+            for line in self._lines():
                 try:
                     told = json.loads(line)
                 except ValueError:  # not of our making: the last words of a client that broke
@@ -83,6 +83,13 @@ class Running:
             self._process.kill()
             self._process.wait()
         self._close()
+
+    def _lines(self) -> Iterator[str]:
+        """Yield what the client prints; `stop` in another thread closes the pipe, and ends it."""
+        try:
+            yield from self._process.stdout or ()
+        except ValueError:
+            return
 
     def _close(self) -> None:
         if self._process.stdout:

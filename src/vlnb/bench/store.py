@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from vlnb.errors import BadInput
 
+KEY_VARIABLE = "VLNB_BENCH_KEY"  # in which the client gets the key, which is stored nowhere
 MANIFEST, RECORDS, SEGMENTS = "manifest.json", "requests.jsonl", "segments.jsonl"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vlnb.panels.benchmark import Benchmark
 from vlnb.panels.dial import Dial
 from vlnb.panels.launch import Launch
 from vlnb.panels.own_picture import OwnPicture
 from vlnb.panels.prompt import Prompt
 
-__all__ = ["Dial", "Launch", "OwnPicture", "Prompt"]
+__all__ = ["Benchmark", "Dial", "Launch", "OwnPicture", "Prompt"]

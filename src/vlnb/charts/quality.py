@@ -1,10 +1,11 @@
-"""Charts: every axis with its unit, the same colours everywhere, one house style."""
+"""How good the answers are: what a smaller picture loses, and what is published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from vlnb.charts.house import house
 from vlnb.draw.colours import COLOURS
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from vlnb.dial import Measured
 
-_HEIGHT_PX = 340
 _DOUBLING = "0.30103"  # log10 of 2
 
 
@@ -34,7 +34,7 @@ def dial(measured: Iterable[Measured]) -> go.Figure:
     figure.update_xaxes(title="picture tokens (each step doubles)", type="log", dtick=_DOUBLING)
     figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
     figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
-    return _house(figure, _dial_alt(points))
+    return house(figure, _dial_alt(points))
 
 
 def _dial_alt(points: list[Measured]) -> str:
@@ -58,12 +58,4 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(published))
     said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
     figure.update_layout(legend_title="model size")
-    return _house(figure, said)
-
-
-def _house(figure: go.Figure, alt: str) -> go.Figure:
-    """Give a figure the house's look, and the words for who cannot see it."""
-    margin = {"l": 60, "r": 10, "t": 20, "b": 50}
-    figure.update_yaxes(automargin=True)
-    figure.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
-    return figure.update_layout(height=_HEIGHT_PX, margin=margin, meta={"alt": alt})
+    return house(figure, said)

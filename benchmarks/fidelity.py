@@ -1,0 +1,114 @@
+"""How near the load generator comes to the truth, beside `sglang.bench_serving` 0.5.6, in one run.
+
+A server of known timing (first token after 100 ms, 64 tokens 10 ms apart) stamps what it really did. Both clients send
+2 noise pictures of 720p a request, in turns, after a warm-up. `VLNB_ENGINE` names the folder of `make test-engine`,
+whose environment holds the reference; without it ours is measured alone. Numbers vary from hour to hour: compare
+the ratios.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+
+import vlnb
+from vlnb.bench import metrics, sglang
+from vlnb.bench.workload import Workload
+
+ENGINE = Path(os.environ.get("VLNB_ENGINE", Path.home() / ".cache" / "vlnb-engine"))
+LOADS = [int(n) for n in os.environ.get("LOADS", "1,8,32,100").split(",")]
+ROUNDS = int(os.environ.get("ROUNDS", "2"))
+TTFT_S, GAP_S, TOKENS = 0.1, 0.01, 64
+
+
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def truth(port):
+    """Return the server's own stamps since they were last asked for: mean TTFT and P99 gap in ms."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/truth") as answer:
+        stamps = [np.array(one) for one in json.load(answer)]
+    stamps = stamps[1:]  # the warm-up
+    first = np.mean([one[1] - one[0] for one in stamps])
+    return {"ttft": 1000 * first, "itl99": 1000 * np.percentile(np.concatenate([np.diff(o[1:]) for o in stamps]), 99)}
+
+
+def ours(port, workload, folder):
+    endpoint = vlnb.Endpoint(f"http://127.0.0.1:{port}/v1", "truth")
+    before, began = cpu(), time.perf_counter()
+    stored = vlnb.bench.run(workload, endpoint, folder)
+    spent, wall, real = cpu() - before, time.perf_counter() - began, truth(port)
+    found = metrics.table(stored)
+    assert found["completed"] == workload.prompts, metrics.failures(stored)
+    return {
+        "excess TTFT": found["mean_ttft_ms"] - real["ttft"],
+        "from upload": found["mean_server_ms"] - real["ttft"],
+        "P99 ITL off": found["p99_itl_ms"] - real["itl99"],
+        "CPU s": spent,
+        "set-up s": wall - found["duration"],
+    }
+
+
+def reference(port, workload):
+    command = sglang.command(workload, f"http://127.0.0.1:{port}", "truth").split()[1:]
+    words = [str(ENGINE / "venv/bin/python"), *command, "--tokenizer", str(ENGINE / "tiny"), "--disable-tqdm"]
+    environment = {**os.environ, "PYTHONPATH": str(ENGINE / "old"), "SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
+    before, began = cpu(), time.perf_counter()
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    spent, wall = cpu() - before, time.perf_counter() - began
+    table = sglang.read(done.stdout)
+    if not len(table):
+        sys.exit(f"bench_serving printed no result:\n{done.stdout[-800:]}\n{done.stderr[-1500:]}")
+    found, real = table.iloc[0], truth(port)
+    return {
+        "excess TTFT": found["mean_ttft_ms"] - real["ttft"],
+        "from upload": float("nan"),
+        "P99 ITL off": found["p99_itl_ms"] - real["itl99"],
+        "CPU s": spent,
+        "set-up s": wall - found["duration"],
+    }
+
+
+def main():
+    words = ["-m", "tests.bench.truth", "--ttft", TTFT_S, "--gap", GAP_S]
+    server = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    port = int(server.stdout.readline())
+    both = (ENGINE / "done-1").exists()
+    print(f"{'users':>6} {'client':<20}" + "".join(f"{name:>14}" for name in HEAD))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for load in LOADS:
+                workload = Workload(
+                    prompts=max(12, 2 * load), concurrency=load, output_len=TOKENS, range_ratio=1.0, picture="noise"
+                )
+                rows = {"vlnb": [], "bench_serving 0.5.6": []}
+                for turn in range(ROUNDS):
+                    rows["vlnb"].append(ours(port, workload, Path(folder) / f"{load}-{turn}"))
+                    if both:
+                        rows["bench_serving 0.5.6"].append(reference(port, workload))
+                for name, found in rows.items():
+                    if found:
+                        means = [np.mean([row[head] for row in found]) for head in HEAD]
+                        print(f"{load:>6} {name:<20}" + "".join(f"{mean:14.2f}" for mean in means))
+                sys.stdout.flush()
+    finally:
+        server.kill()
+    if not both:
+        print("bench_serving is not here: `make test-engine` installs it.")
+
+
+HEAD = ("excess TTFT", "from upload", "P99 ITL off", "CPU s", "set-up s")
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A run in words, as a table, and as one HTML file that opens anywhere without a network."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from vlnb.bench import metrics
+from vlnb.bench.store import Stored
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS: Mapping[str, str] = {
+    "completed": "requests completed",
+    "failed": "requests failed",
+    "missing": "requests not sent",
+    "duration": "duration, s",
+    "total_input_tokens": "input tokens",
+    "total_output_tokens": "output tokens",
+    "request_throughput": "requests a second",
+    "output_throughput": "output tokens a second",
+    "concurrency": "mean concurrency",
+    "mean_ttft_ms": "TTFT mean, ms",
+    "median_ttft_ms": "TTFT median, ms",
+    "p99_ttft_ms": "TTFT P99, ms",
+    "mean_server_ms": "last byte sent to first token, mean, ms",
+    "mean_tpot_ms": "TPOT mean, ms",
+    "mean_itl_ms": "ITL mean, ms",
+    "p99_itl_ms": "ITL P99, ms",
+    "mean_e2e_latency_ms": "E2E mean, ms",
+    "p99_e2e_latency_ms": "E2E P99, ms",
+}
+
+
+def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the metrics of runs beside each other, a column each; a run is stored, or a table by SGLang's keys."""
+    import pandas as pd
+
+    columns = {name: metrics.table(run) if isinstance(run, Stored) else run for name, run in runs.items()}
+    rows = {title: [column.get(key) for column in columns.values()] for key, title in _ROWS.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
+
+
+def sentences(stored: Stored) -> Iterator[str]:
+    """Yield what is to be said of a run beside its numbers: failures, the client, pauses, and what was odd on disk."""
+    total = len(stored.records)
+    failed = metrics.failures(stored)
+    for why, count in failed.items():
+        yield f"{count} of {total} requests failed: {why}."
+    if stored.missing:
+        yield f"{len(stored.missing)} requests were not sent or not finished: resume the run to complete it."
+    good = [record.ttft_s for record in stored.records if record.ttft_s is not None and record.error is None]
+    if len(good) > 1:
+        low, high = metrics.interval(good)
+        yield f"Mean TTFT lies between {1000 * low:.1f} and {1000 * high:.1f} ms (95 %, bootstrap over requests)."
+    yield metrics.client(stored)
+    if said := metrics.pause(stored):
+        yield said
+    yield from stored.notes
+    for segment in stored.segments:
+        if segment.get("stopped"):
+            yield str(segment["stopped"])
+
+
+def text(stored: Stored) -> str:
+    """Return a run for a terminal."""
+    rows = table({"": stored})[""]
+    lines = [f"{title:<42}{_number(value):>14}" for title, value in rows.items()]
+    return "\n".join([*lines, "", *sentences(stored)])
+
+
+def page(runs: Mapping[str, Stored]) -> str:
+    """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
+    from vlnb import charts
+
+    if not any(run.records for run in runs.values()):
+        raise BadInput("There is no request on disk yet, so there is nothing to report.")
+    records = {name: run.records for name, run in runs.items()}
+    figures = [(f"How {what} is spread", charts.distribution(records, key)) for key, what in _SPREADS.items()]
+    for name, run in runs.items():
+        figures += [(f"Where the time went: {name}", charts.timeline(run.records))]
+        figures += [(f"Text over time: {name}", charts.rates(run.records))]
+    parts = [f"<h1>{html.escape(', '.join(runs))}</h1>"]
+    for name, run in runs.items():
+        server = run.manifest["server"]
+        parts.append(
+            f"<h2>{html.escape(name)}</h2><p>{html.escape(server['model'])} at {html.escape(server['base_url'])},"
+        )
+        parts.append(f" {html.escape(run.manifest['created'])}</p><ul>")
+        parts += [f"<li>{html.escape(sentence)}</li>" for sentence in sentences(run)]
+        parts.append("</ul>")
+    parts.append(table(dict(runs)).map(_number).to_html(border=0))
+    for number, (title, figure) in enumerate(figures):
+        alt = html.escape(figure.layout.meta["alt"], quote=True)
+        drawn = figure.to_html(full_html=False, include_plotlyjs=not number)
+        parts.append(f'<h2>{html.escape(title)}</h2><div role="img" aria-label="{alt}">{drawn}</div>')
+    return _PAGE.format("".join(parts))
+
+
+_SPREADS = {"ttft": "time to first token", "itl": "the gap between chunks", "e2e": "the whole request"}
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>vlnb bench report</title>'
+    "<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}}"
+    "td{{text-align:right;padding:0 1em}}th{{text-align:left}}</style>{}</html>"
+)
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - a number, or nothing
+    if value is None or value != value:  # noqa: PLR0124 - not a number
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

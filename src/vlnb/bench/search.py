@@ -1,0 +1,105 @@
+"""The largest load that keeps an objective: doubling, then bisection; every probe is a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlnb.bench import metrics, running
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.bench.store import Stored
+    from vlnb.bench.workload import Workload
+    from vlnb.endpoint import Endpoint
+
+_NEAR = 0.1  # of the limit: a result as near as this is measured once more
+_GAIN = 1.03  # throughput that doubling the load must bring, or the server is full
+_REQUESTS_EACH = 4  # of each user in a probe, at least
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One load that was tried: `ttft_s` and `tpot_s` at P95 in seconds, and whether both kept the objective."""
+
+    load: int
+    ttft_s: float
+    tpot_s: float
+    output_token_per_s: float
+    failed: int
+    kept: bool
+    folder: Path
+
+
+def probe(stored: Stored, objective: metrics.Objective) -> Probe:
+    """Return what a stored run says of its load. A failed request, or one not sent, breaks the objective."""
+    found = metrics.table(stored)
+    ttft = found.get("p95_ttft_ms", float("inf")) / 1000
+    tpot = found.get("p95_tpot_ms", 0.0) / 1000
+    failed = found["failed"] + found["missing"]
+    kept = ttft <= objective.ttft_s and tpot <= objective.tpot_s and not failed
+    rate = found.get("output_throughput", 0.0)
+    return Probe(stored.manifest["workload"]["concurrency"], ttft, tpot, rate, failed, kept, stored.folder)
+
+
+def search(
+    workload: Workload,
+    endpoint: Endpoint,
+    out: str | Path,
+    *,
+    objective: metrics.Objective,
+    most: int = 512,
+) -> Iterator[Probe]:
+    """Yield every load that is tried, each stored in `out`; `largest` picks the answer from them.
+
+    The load is the number of users that wait for their last answer. It doubles until the objective is missed, or until
+    twice the users bring no more tokens a second; then the gap is halved. A result near a limit is measured again, and
+    then the later one counts.
+    """
+
+    def measure(load: int, again: int = 0) -> Probe:
+        prompts = max(workload.prompts, _REQUESTS_EACH * load)
+        plan = replace(workload, concurrency=load, prompts=prompts, rate=None)
+        folder = Path(out) / f"users-{load:04d}{f'-again-{again}' if again else ''}"
+        return probe(running.run(plan, endpoint, folder), objective)
+
+    yield from climb(measure, objective, most=most)
+
+
+def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *, most: int) -> Iterator[Probe]:
+    """Yield the probes of a search; `measure(load, again)` makes one."""
+    if most < 1:
+        raise BadInput(f"most={most} must be at least 1 user.")
+
+    def settled(load: int) -> Iterator[Probe]:
+        first = measure(load, 0)
+        yield first
+        near = abs(first.ttft_s / objective.ttft_s - 1) < _NEAR or abs(first.tpot_s / objective.tpot_s - 1) < _NEAR
+        if near and not first.failed:
+            yield measure(load, 1)
+
+    good, bad, before, load = 0, most + 1, 0.0, 1
+    while load <= most:
+        for last in settled(load):
+            yield last
+        if not last.kept:
+            bad = load
+            break
+        good = load
+        if last.output_token_per_s < before * _GAIN:
+            return  # full: more users only wait longer
+        before, load = last.output_token_per_s, load * 2
+    while bad - good > max(1, good // 8):
+        middle = (good + bad) // 2
+        for last in settled(middle):
+            yield last
+        good, bad = (middle, bad) if last.kept else (good, middle)
+
+
+def largest(probes: list[Probe]) -> Probe | None:
+    """Return the probe with the most users that kept the objective, by the last measurement of each; else None."""
+    last = {one.load: one for one in probes}
+    kept = [one for one in last.values() if one.kept]
+    return max(kept, key=lambda one: one.load, default=None)

@@ -1,0 +1,8 @@
+"""Charts: every axis with its unit, the same colours everywhere, one house style."""
+
+from __future__ import annotations
+
+from vlnb.charts.quality import dial, scores
+from vlnb.charts.speed import costs, distribution, front, published, rates, roofline, timeline
+
+__all__ = ["costs", "dial", "distribution", "front", "published", "rates", "roofline", "scores", "timeline"]

@@ -1,0 +1,81 @@
+"""The benchmark panel without a browser, against a real server of known timing."""
+
+import threading
+import time
+
+import pytest
+
+from tests.bench.conftest import serving
+from vlnb import Endpoint, bench
+from vlnb.panels import Benchmark
+
+PLAN = bench.Workload(prompts=6, concurrency=2, images=0, input_len=4, output_len=4)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    with serving("--ttft", 0.05) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def panel(truth, tmp_path):
+    return Benchmark(truth, runs=tmp_path, plan=PLAN)
+
+
+def test_a_run_is_followed_stored_and_shown(panel):
+    stored = panel.start()
+    assert len(stored.records) == 6
+    assert "This client was" in panel.status.value
+    assert panel.known.options == (stored.folder.name,)
+    assert len(panel.chart.data) == 1
+    assert panel.bar.value == 1.0
+    assert not panel.start_button.disabled
+
+
+def test_stored_runs_are_compared(panel):
+    panel.start()
+    panel.start()
+    panel.known.value = panel.known.options
+    panel.compare()
+    assert "TTFT mean, ms" in panel.shown.value
+    assert len(panel.chart.data) == 2
+
+
+def test_it_is_stopped_and_resumed(panel):
+    panel.prompts.value = 60
+    worker = threading.Thread(target=panel.start)
+    worker.start()
+    deadline = time.monotonic() + 20
+    while panel.bar.value == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    panel.stop()
+    worker.join(20)
+    assert 0 < len(panel.stored.records) < 60
+    assert "resume the run" in panel.status.value
+    assert panel.resume().missing == []
+
+
+def test_what_is_wrong_is_said(panel, tmp_path):
+    panel.resolution.value = "huge"
+    assert panel.start() is None
+    assert "choose 360p" in panel.status.value
+    empty = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
+    empty.compare()
+    assert "Choose one" in empty.status.value
+    assert empty.resume() is None
+    assert empty.start() is not None
+    assert "no connection" in empty.status.value
+
+
+def test_every_control_has_a_name(panel):
+    for control in (
+        panel.prompts,
+        panel.users,
+        panel.pictures,
+        panel.resolution,
+        panel.output,
+        panel.seed,
+        panel.known,
+    ):
+        assert control.description

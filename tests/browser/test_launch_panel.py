@@ -88,4 +88,4 @@ def test_every_notebook_runs_without_an_error_in_sight(open_notebook, name):
         "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
     )
     assert errors.all_inner_texts() == []
-    assert page.locator(".jp-OutputArea figure img:not([alt])").count() == 0
+    assert page.locator(".jp-OutputArea img:not([alt]):not(.plot-img)").count() == 0

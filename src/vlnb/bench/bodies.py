@@ -29,7 +29,9 @@ class Bodies:
 
     def __init__(self, file: Any, places: dict[int, tuple[int, int]]) -> None:  # noqa: ANN401 - a temporary file
         self._file = file
-        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # Mapped with its pages, where the system can: faults while sending would count as time to first token.
+        flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+        self._map = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ)
         self._view = memoryview(self._map)
         self._places = places
 

@@ -21,7 +21,7 @@ from aiohttp.payload import Payload
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-_SLICE_BYTES = 256 * 1024
+_SLICE_BYTES = 512 * 1024
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MESSAGE_CHARS = 200

@@ -82,7 +82,7 @@ def reference(port, workload):
     if not len(table):
         sys.exit(f"bench_serving printed no result:\n{done.stdout[-800:]}\n{done.stderr[-1500:]}")
     found, real = table.iloc[0], truth(port)
-    seen = dict(re.findall(r"(\d+) answers, CPU seconds: (\S+)", done.stdout))
+    seen = dict(reversed(re.findall(r"(\d+) answers, CPU seconds: (\S+)", done.stdout)))  # the first of each
     warm_up, whole = float(seen["1"]), float(seen[str(workload.prompts)])
     return {
         "excess TTFT": found["mean_ttft_ms"] - real["ttft"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 import os
 import sys
 import time
@@ -43,6 +44,8 @@ class Run:
         self.ttft_s: list[float] = []
         self.lags: list[float] = []
         self.stopped = ""
+        self.turns = wire.Turns()
+        self.ended: asyncio.Queue[tuple[int, float, wire.Trace] | None] = asyncio.Queue()
         self.told = 0.0
         self.zero = 0.0
 
@@ -58,30 +61,51 @@ class Run:
             headers["Authorization"] = f"Bearer {key}"
         with store.append(self.folder / store.RECORDS) as file:
             async with wire.session(workload.concurrency) as http:
-                await wire.send(http, self.url, made.of(warm_up), headers, silent_s=self.silent_s)
+                await wire.send(http, self.url, made.of(warm_up), headers, self.turns, silent_s=self.silent_s)
                 gc.collect()
                 gc.freeze()
                 self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
                 lag = asyncio.create_task(self._watch())
-                ask = self._asker(http, made, headers, file)
+                writing = asyncio.create_task(self._write(file))
+                ask = self._asker(http, made, headers)
                 await (self._users(ask) if workload.rate is None else self._arrive(ask))
+                wall = time.perf_counter() - self.zero
+                cpu = time.process_time() - cpu
                 lag.cancel()
-        wall = time.perf_counter() - self.zero
-        self._segment(prepared_s, started_at, wall, (time.process_time() - cpu) / wall)
+                self.ended.put_nowait(None)
+                await writing
+        self._segment(prepared_s, started_at, wall, cpu / wall)
         made.close()
         self._tell(last=True)
 
-    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str], file: IO[str]) -> Any:  # noqa: ANN401
+    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str]) -> Any:  # noqa: ANN401
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await wire.send(http, self.url, made.of(request), headers, silent_s=self.silent_s)
+            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, silent_s=self.silent_s)
             self.running -= 1
-            record = self._record(request, due, trace)
-            file.write(record.line())
-            file.flush()
-            self._count(record)
+            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
+            if self.refused >= _REFUSED and not self.stopped:
+                self.stopped = (
+                    f"{_REFUSED} connections in a row were refused: the server is gone. Start it, and resume."
+                )
+            self.ended.put_nowait((request, due, trace))
 
         return ask
+
+    async def _write(self, file: IO[str]) -> None:
+        """Understand and write what has ended, one by one, while nobody has something to send."""
+        while (ended := await self.ended.get()) is not None:
+            await self.turns.take(math.inf)
+            try:
+                record = self._record(*ended)
+                file.write(record.line())
+                file.flush()
+                self._count(record)
+            except OSError as error:
+                self.stopped = f"a record could not be written: {error.strerror}"  # nobody asks for more
+                raise
+            finally:
+                self.turns.give()
 
     async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
         """Have each user, in a closed loop, send the next request when the last has ended."""
@@ -146,10 +170,6 @@ class Run:
     def _count(self, record: store.Record) -> None:
         self.done += 1
         self.failed += record.error is not None
-        refused = record.error is not None and record.error.startswith("no connection")
-        self.refused = self.refused + 1 if refused else 0
-        if self.refused >= _REFUSED and not self.stopped:
-            self.stopped = f"{_REFUSED} connections in a row were refused: the server is gone. Start it, and resume."
         if record.ttft_s is not None and record.error is None:
             self.ttft_s.append(record.ttft_s)
         self._tell()

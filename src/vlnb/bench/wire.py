@@ -1,12 +1,14 @@
 """One request on the wire, with a stamp at each of its turns; what was read is understood only after its end.
 
 How it comes near the truth: the body is bytes beforehand; it is handed to the system in slices, each only when the one
-before has left (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; what arrives is stamped and put aside.
+before has left (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; between two slices, of whichever requests, the loop
+reads what has arrived, which is stamped and put aside.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import re
 import socket
@@ -21,9 +23,10 @@ from aiohttp.payload import Payload
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-_SLICE_BYTES = 512 * 1024
+_SLICE_BYTES = 256 * 1024
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
+_MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
 _MESSAGE_CHARS = 200
 
 
@@ -78,13 +81,48 @@ def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo g
     return made
 
 
+class Turns:
+    """Whose slice is next: the request that began first, of those whose connection takes more.
+
+    A hundred uploads at once would keep the loop for tens of milliseconds from reading what arrives meanwhile.
+    Work that is not timed takes a turn as well: it `began` at infinity.
+    """
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    async def take(self, began: float) -> None:
+        """Wait for the turn of a request that began then."""
+        if self._taken:
+            self._count += 1
+            turn = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (began, self._count, turn))
+            await turn
+        self._taken = True
+
+    def give(self) -> None:
+        """Let the next one write, once what has arrived was read."""
+        asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._taken = False
+        while self._waiting:
+            turn = heapq.heappop(self._waiting)[2]
+            if not turn.done():  # not cancelled meanwhile
+                self._taken = True
+                turn.set_result(None)
+                return
+
+
 class _Stamped(Payload):
     """A body that leaves in slices and knows when the first began and the last was gone."""
 
-    def __init__(self, body: memoryview, trace: Trace) -> None:
+    def __init__(self, body: memoryview, trace: Trace, turns: Turns) -> None:
         super().__init__(body, content_type="application/json")
         self._size = len(body)
-        self._body, self._trace = body, trace
+        self._body, self._trace, self._turns = body, trace, turns
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return bytes(self._body).decode(encoding, errors)
@@ -98,20 +136,24 @@ class _Stamped(Payload):
             transport.set_write_buffer_limits(high=0)
         self._trace.first_byte_sent = time.perf_counter()
         for start in range(0, len(self._body), _SLICE_BYTES):
-            await writer.write(self._body[start : start + _SLICE_BYTES])
+            await self._turns.take(self._trace.started)
+            try:
+                await writer.write(self._body[start : start + _SLICE_BYTES], drain=False)
+            finally:
+                self._turns.give()
             await writer.drain()
         self._trace.sent = time.perf_counter()
 
 
 async def send(
-    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], *, silent_s: float
+    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, *, silent_s: float
 ) -> Trace:
     """Send one request and collect all that comes. A server silent for `silent_s` is given up. Never raises."""
     trace = Trace(started=time.perf_counter())
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=silent_s)
     try:
         async with http.post(
-            url, data=_Stamped(body, trace), headers=headers, timeout=timeout, trace_request_ctx=trace
+            url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace
         ) as response:
             async for piece in response.content.iter_any():
                 trace.pieces.append((time.perf_counter(), piece))
@@ -140,7 +182,7 @@ def understand(trace: Trace) -> Answer:
             continue
         if _TEXT.search(line):
             text_at.append(at)
-        if b'"usage":' in line or b'"finish_reason":' in line or b'"error"' in line or not line.endswith(b"}"):
+        if _MORE.search(line) or not line.endswith(b"}"):
             try:
                 said = json.loads(line)
             except ValueError:

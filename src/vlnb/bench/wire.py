@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
 _SLICE_BYTES = 256 * 1024
+_ALONE_BYTES = 512 * 1024  # of a slice, while no other request has something to send
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
@@ -102,6 +103,11 @@ class Turns:
             await turn
         self._taken = True
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
     def give(self) -> None:
         """Let the next one write, once what has arrived was read."""
         asyncio.get_running_loop().call_soon(self._next)
@@ -135,14 +141,16 @@ class _Stamped(Payload):
         if transport is not None:
             transport.set_write_buffer_limits(high=0)
         self._trace.first_byte_sent = time.perf_counter()
-        for start in range(0, len(self._body), _SLICE_BYTES):
+        start = 0
+        while start < len(self._body):
             await self._turns.take(self._trace.started)
             try:
-                slice_ = self._body[start : start + _SLICE_BYTES]
-                await writer.write(slice_, drain=False)  # type: ignore[call-arg] # aiohttp's own writer has it
+                end = start + (_SLICE_BYTES if self._turns.wanted else _ALONE_BYTES)
+                await writer.write(self._body[start:end], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
             finally:
                 self._turns.give()
             await writer.drain()
+            start = end
         self._trace.sent = time.perf_counter()
 
 

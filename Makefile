@@ -10,8 +10,11 @@ lab: .venv/lab.done  ## open the workbook in JupyterLab, with the embedded engin
 	@$(PY) scripts/lab.py
 
 test: lint  ## check the code, run all tests, and every notebook
-	@$(PY) -m pytest
-	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --nbmake-timeout=240 -p no:hypothesispytest $(NOTEBOOKS)
+	@$(PY) -m pytest -n 2
+	@rm -rf build/nbmake && mkdir -p build && cp -R notebooks build/nbmake
+	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --overwrite --nbmake-timeout=240 -n 2 -p no:hypothesispytest \
+		build/nbmake/[0-9]*.ipynb
+	@$(PY) scripts/widget_errors.py build/nbmake/[0-9]*.ipynb
 
 lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
@@ -19,10 +22,10 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
-	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -n 2 --dist loadgroup
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
-	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser
+	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,8 @@ class Reader:
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
+            # It imports requests, whose urllib3 warns of what nobody here needs; in this thread, amid a person\'s output.
+            warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
 
             logging.getLogger("RapidOCR").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Say which executed notebooks hold an error in a cell or, where a plain run does not notice it, in an Output widget."""
+"""Say which executed notebooks hold an error in a cell, or in an Output widget, where a plain run passes it by."""
 
 import sys
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import mmap
 import os
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 JPEG_QUALITY = 85  # as sglang.bench_serving
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".tif", ".tiff", ".bmp", ".gif")
+_HELD = 32  # own pictures kept in memory, ready to be sent
 _MARK = "@picture@"
 
 
@@ -128,9 +132,22 @@ def _pictures(workload: Workload) -> Callable[[int, int], bytes]:
         from PIL import Image
 
         only = _uri(Image.new("RGB", workload.size, "white"))
-    else:
-        only = images.data_uri(images.load(workload.picture, seen_pixels=images.MAX_PIXELS).seen()).encode()
-    return lambda request, i: only  # noqa: ARG005
+        return lambda request, i: only  # noqa: ARG005
+    return _own(workload)
+
+
+def _own(workload: Workload) -> Callable[[int, int], bytes]:
+    """Return a maker that takes one's own picture, or those of a folder in turn. Raises `BadInput` for none."""
+    path = Path(workload.picture)
+    paths = sorted(one for one in path.iterdir() if one.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
+    if not paths:
+        raise BadInput(f"The folder {path} holds no picture ({', '.join(_SUFFIXES)}).")
+
+    @functools.lru_cache(maxsize=_HELD)
+    def uri(which: int) -> bytes:
+        return images.data_uri(images.load(paths[which], seen_pixels=images.MAX_PIXELS).seen()).encode()
+
+    return lambda request, i: uri((request * max(1, workload.images) + i) % len(paths))
 
 
 def _noise(workload: Workload) -> Callable[[int, int], bytes]:

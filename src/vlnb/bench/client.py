@@ -204,11 +204,12 @@ class Run:
         if not last and time.perf_counter() - self.told < _TOLD_S:
             return
         recent = sorted(self.ttft_s)
-        half = recent[len(recent) // 2] if recent else None
+        half, most = (recent[int(share * (len(recent) - 1))] if recent else None for share in (0.5, 0.99))
         self._say(
             {
                 "done": self.done, "of": len(self.todo), "running": self.running, "failed": self.failed,
-                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "stopped": self.stopped,
+                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "ttft_p99_s": most,
+                "stopped": self.stopped,
             }
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ _SECRET = ("key", "token", "password", "secret")
 _INFO_S = 3.0
 
 Progress = dict[str, Any]
-"""What the client tells: `preparing`, or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s`."""
+"""What the client tells: `preparing`, or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s`, `ttft_p99_s`."""
 
 
 class Running:

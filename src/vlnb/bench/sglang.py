@@ -1,11 +1,14 @@
-"""SGLang's own `bench_serving`: its command for a workload of ours, and its results as a table."""
+"""SGLang's own `bench_serving`: its command for a workload of ours, its run, and its results as a table."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
-from collections.abc import Iterator
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vlnb.bench.workload import Workload
+    from vlnb.endpoint import Endpoint
 
 _BLOCK = re.compile(r"=+ Serving Benchmark Result =+\n(.*?)\n={20,}", re.DOTALL)
 _LINE = re.compile(r"^\s*([^:\n]+?):\s+(\S.*?)\s*$")
@@ -38,6 +42,7 @@ _NAMES = {
     "Concurrency": "concurrency",
     "Accept length": "accept_length",
 }
+_STEP = re.compile(r"\b(\d+)/(\d+) \[")  # of its progress bar
 _TIME = re.compile(r"^(Mean|Median|Std|Max|P\d+) (E2E Latency|TTFT|TPOT|ITL) \(ms\)$")
 
 
@@ -55,6 +60,51 @@ def command(workload: Workload, base_url: str, model: str, out: str | None = Non
     if workload.rate is not None:
         words += ["--request-rate", str(workload.rate)]
     return shlex.join([*words, *(["--output-file", out] if out else [])])
+
+
+def run(
+    workload: Workload,
+    endpoint: Endpoint,
+    out: str | Path | None = None,
+    *,
+    python: str = "python3",
+    environment: Mapping[str, str] | None = None,
+    watch: Callable[[dict[str, int]], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Run the tool to its end and return its result as a row, as `read` does; its JSONL is added to the file `out`.
+
+    `python` is the interpreter in which SGLang is installed, `environment` is added to ours. `watch` is told
+    {"done", "of"}, in requests. Raises `BadInput` where the tool is missing or gave no result, with its last words.
+    """
+    words = shlex.split(command(workload, endpoint.base_url, endpoint.model, str(out or os.devnull)))
+    settings = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    if endpoint.api_key != "EMPTY":
+        settings["OPENAI_API_KEY"] = endpoint.api_key  # where the tool looks for it; never in its command
+    said: deque[str] = deque(maxlen=400)
+    try:
+        tool = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
+            [python, *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings, text=True,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise BadInput(f"{python} cannot be started: {error.strerror}. Name the Python that has SGLang.") from error
+    with tool:
+        try:
+            for line in tool.stdout or ():  # a carriage return ends a line too, so each step of its bar is one
+                if (step := _STEP.search(line)) and int(step[2]) == workload.prompts:
+                    watch({"done": int(step[1]), "of": int(step[2])})
+                else:
+                    said.append(line)
+        except BaseException:  # Ctrl-C: nothing goes on behind the person's back
+            tool.kill()
+            raise
+    text = "".join(said)
+    if "No module named" in text and "sglang" in text.rsplit("No module named", 1)[1]:
+        raise BadInput(f"SGLang is not installed in {python}: pip install sglang there, or name another Python.")
+    frame = read(text + "\n")
+    if tool.returncode or not len(frame):
+        raise BadInput(f"sglang.bench_serving gave no result (code {tool.returncode}): {text.strip()[-500:]}")
+    return frame
 
 
 def read(source: str | Path) -> pd.DataFrame:

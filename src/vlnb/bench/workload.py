@@ -29,7 +29,7 @@ class Workload:
     `sglang.bench_serving` draws them (`random_range_ratio`; 1.0 fixes them). With `rate` (requests a second) they
     arrive at random, independent moments, at most `concurrency` at once; without it each of `concurrency` users sends
     the next when the last has ended, the users starting evenly within `ramp_s` seconds. `picture` is "noise", a new one
-    each time, "blank", or the path of one's own.
+    each time, "blank", or the path of one's own, or of a folder of them, taken in turn by name.
     """
 
     prompts: int = 10

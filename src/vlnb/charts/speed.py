@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vlnb.bench.store import Record
 
 _POINTS = 2_000  # of a curve: more cannot be told apart on a screen
+_BINS = 40  # of a histogram, equally wide on its logarithmic axis
+_LEAST_MS = 0.01  # chunks that came together have no gap, and a logarithm has no zero
 _ROWS = 200  # requests of a timeline
 _PHASES = ("queue", "connect", "upload", "server", "stream")
 _GREY = "#BBBBBB"
@@ -76,34 +78,47 @@ def timeline(records: Sequence[Record]) -> go.Figure:
     return house(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
 
 
-def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> go.Figure:
+def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, kind: str = "curve") -> go.Figure:
     """Return for each run which share was at most so long, of its requests, or of its chunks where `what` is "itl".
 
     `what` is "ttft", "tpot", "itl" or "e2e". The curve of a run with very many values is drawn through 2,000 of them.
+    With kind="histogram" it is the share in each of 40 bins instead, which shows two humps where there are two.
     """
     import numpy as np
     import plotly.graph_objects as go
 
     if what not in _SERIES:
         raise BadInput(f"{what!r} is not measured: choose one of {', '.join(_SERIES)}.")
+    if kind not in ("curve", "histogram"):
+        raise BadInput(f"kind={kind!r} is none: choose curve or histogram.")
     name, values_of = _SERIES[what]
     figure, said = go.Figure(), []
     for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
         values = np.sort([1000 * value for record in records if record.error is None for value in values_of(record)])
         if not len(values):
             continue
-        at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
+        if kind == "curve":
+            at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
+            x, y, hover, fill = values[at], 100 * (at + 1) / len(values), "%{y:.1f} % take at most %{x:.1f} ms", None
+        else:
+            values = np.maximum(values, _LEAST_MS)
+            x = np.geomspace(0.999 * values[0], 1.001 * values[-1], _BINS + 1)
+            y = 100 * np.histogram(values, x)[0] / len(values)
+            y, hover, fill = np.append(y, 0.0), "%{y:.1f} % take from %{x:.1f} ms to the next step", "tozeroy"
         figure.add_scatter(
-            x=values[at], y=100 * (at + 1) / len(values), mode="lines", name=run,
-            line={"color": colour, "width": 3, "shape": "hv"},
-            hovertemplate="%{y:.1f} % take at most %{x:.1f} ms<extra>" + run + "</extra>",
+            x=x, y=y, mode="lines", name=run, fill=fill, line={"color": colour, "width": 3, "shape": "hv"},
+            hovertemplate=f"{hover}<extra>{run}</extra>",
         )  # fmt: skip
         half, most = np.percentile(values, [50, 99])
         said.append(f"{run}: half within {half:.1f} ms, 99 % within {most:.1f} ms")
-    figure.add_hline(y=50, line={"color": _GREY, "dash": "dot"})
-    figure.add_hline(y=99, line={"color": _GREY, "dash": "dot"})
+    if kind == "curve":
+        figure.add_hline(y=50, line={"color": _GREY, "dash": "dot"})
+        figure.add_hline(y=99, line={"color": _GREY, "dash": "dot"})
     figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
-    figure.update_yaxes(title="at most so long, %", range=[0, 102])
+    if kind == "curve":
+        figure.update_yaxes(title="at most so long, %", range=[0, 102])
+    else:
+        figure.update_yaxes(title="share in each bin, %", rangemode="tozero")
     return house(figure, f"Distribution of {name}. " + "; ".join(said))
 
 

@@ -74,7 +74,7 @@ class Reader:
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
-            # It imports requests, whose urllib3 warns of what nobody here needs; in this thread, amid a person\'s output.
+            # It imports requests, whose urllib3 warns of what nobody here needs, amid a person's output.
             warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
 

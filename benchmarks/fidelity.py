@@ -72,7 +72,7 @@ def ours(port, workload, folder):
 
 
 def reference(port, workload):
-    command = sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny")).split()[1:]
+    command = sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny"), os.devnull).split()[1:]
     words = [str(ENGINE / "venv/bin/python"), "-c", CLOCKED, *command[2:], "--disable-tqdm"]
     environment = {**os.environ, "PYTHONPATH": str(ENGINE / "old"), "SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
     began = time.perf_counter()

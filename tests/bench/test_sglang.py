@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from vlnb import BadInput, catalog
+from vlnb import BadInput, Endpoint, catalog
 from vlnb.bench import PUBLISHED, Workload, sglang
 
 OLD = """
@@ -103,3 +103,41 @@ def test_the_published_commands():
 def test_what_the_tool_cannot_do_is_a_sentence():
     with pytest.raises(BadInput, match="no ramp"):
         sglang.command(Workload(ramp_s=3), "http://x/v1", "m")
+
+
+TOOL = """#!/bin/sh
+test "$OPENAI_API_KEY" = hidden || exit 3
+printf '\\r 50%%|x| 1/2 [00:01<00:01]\\r100%%|x| 2/2 [00:02<00:00]\\n' >&2
+cat "$0.txt"
+"""
+# A stand-in for the interpreter, to provoke what the real tool does seldom; tests/engine runs the real one.
+
+
+def _tool(folder, printed, script=TOOL):
+    tool = folder / "python"
+    tool.write_text(script)
+    tool.chmod(0o755)
+    (folder / "python.txt").write_text(printed)
+    return str(tool)
+
+
+def test_its_run_is_followed_and_its_key_is_in_no_command(tmp_path):
+    told = []
+    endpoint = Endpoint("http://127.0.0.1:9/v1", "m", "hidden")
+    frame = sglang.run(Workload(prompts=2), endpoint, python=_tool(tmp_path, OLD), watch=told.append)
+    assert told == [{"done": 1, "of": 2}, {"done": 2, "of": 2}]
+    assert frame.iloc[0]["completed"] == 10
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("#!/bin/sh\necho out of luck; exit 4\n", "code 4.*out of luck"),
+        ("#!/bin/sh\necho \"No module named 'sglang'\"; exit 1\n", "SGLang is not installed"),
+        (None, "cannot be started"),
+    ],
+)
+def test_a_run_that_fails_says_why(tmp_path, script, said):
+    python = _tool(tmp_path, "", script) if script else str(tmp_path / "none")
+    with pytest.raises(BadInput, match=said):
+        sglang.run(Workload(prompts=2), Endpoint("http://127.0.0.1:9/v1", "m"), python=python)

@@ -101,3 +101,18 @@ def test_what_cannot_be_asked_is_a_sentence(options, words):
 def test_a_picture_that_is_not_there():
     with pytest.raises(BadInput, match="nowhere"):
         bodies.make(Workload(picture="nowhere.png"), "m", [0])
+
+
+def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
+    from PIL import Image
+
+    for name, colour in (("b.png", "blue"), ("a.png", "red"), ("notes.txt", None)):
+        Image.new("RGB", (64, 64), colour).save(tmp_path / name) if colour else (tmp_path / name).touch()
+    plan = Workload(prompts=2, images=1, picture=str(tmp_path))
+    made = bodies.make(plan, "m", [0, 1, 2])
+    first, second, third = (bytes(made.of(i)).split(b"base64,")[1].split(b'"')[0] for i in range(3))
+    made.close()
+    assert first == third != second
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="holds no picture"):
+        bodies.make(Workload(images=1, picture=str(tmp_path / "empty")), "m", [0])

@@ -58,6 +58,13 @@ def sglang(free_port, tmp_path_factory):
 
 
 @pytest.fixture
+def sglang_endpoint(sglang):
+    import vlnb
+
+    return vlnb.connect(sglang.base_url, announce=None)
+
+
+@pytest.fixture
 def parse():
     """Read commands with SGLang's own argument parser, of two versions: the cookbook's and a new one."""
     script = (

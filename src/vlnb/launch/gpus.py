@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_MIB = 2**20
-_SMI_S = 20.0
+from vlnb.launch.smi import MIB, at, json_of, mib, number, rows, run_tool
+
 # gfx_target_version of the kernel: 90402 is gfx942 (the last two digits are hexadecimal).
 _NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
 _PERMISSION = re.compile(r"missing the following required groups|permission denied|not.{0,20}permitted", re.IGNORECASE)
@@ -54,52 +51,32 @@ def gpus(*, run: Runner | None = None, root: Path = Path("/")) -> Gpus:
 
     `run` and `root` are for tests: another way to run the tools, another root of the file system.
     """
-    run = run or _run
+    run = run or run_tool
     listed, static = run(["amd-smi", "list", "-e", "--json"]), run(["amd-smi", "static", "--asic", "--vram", "--json"])
     used = run(["amd-smi", "metric", "--mem-usage", "--json"]) if static else None
     said = " ".join(filter(None, (listed, static)))
-    if found := _amd_smi(_json(listed), _json(static), _json(used)):
+    if found := _amd_smi(json_of(listed), json_of(static), json_of(used)):
         return Gpus(tuple(found), "amd-smi", _groups(said))
     rocm = run(["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"])
-    if found := _rocm_smi(_json(rocm)):
+    if found := _rocm_smi(json_of(rocm)):
         return Gpus(tuple(found), "rocm-smi", _groups(said))
     if found := _sysfs(root):
         return Gpus(tuple(found), "the kernel (/sys)", _access(root) or _groups(said))
     return Gpus((), "", _groups(f"{said} {rocm or ''}") or _access(root) or _nothing(root))
 
 
-def _run(command: Sequence[str]) -> str | None:
-    if shutil.which(command[0]) is None:
-        return None
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SMI_S, check=False)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout + done.stderr
-
-
-def _json(text: str | None) -> Any:  # noqa: ANN401
-    """Return the JSON in what a tool printed; a warning may stand before it, or after."""
-    for start in (match.start() for match in re.finditer(r"[\[{]", text or "")):
-        try:
-            return json.JSONDecoder().raw_decode((text or "")[start:])[0]
-        except ValueError:
-            continue
-    return None
-
-
 def _amd_smi(listed: Any, static: Any, used: Any) -> list[FoundGpu]:  # noqa: ANN401
-    static, used = (_rows(data) for data in (static, used))
-    hip = {row.get("gpu"): row["hip_id"] for row in _rows(listed) if isinstance(row.get("hip_id"), int)}
-    busy = {row.get("gpu"): _mib(_at(row, "mem_usage", "used_vram")) for row in used}
+    static, used = rows(static), rows(used)
+    hip = {row.get("gpu"): row["hip_id"] for row in rows(listed) if isinstance(row.get("hip_id"), int)}
+    busy = {row.get("gpu"): mib(at(row, "mem_usage", "used_vram")) for row in used}
     found: list[FoundGpu] = []
     for row in static:
-        memory = _mib(_at(row, "vram", "size"))
+        memory = mib(at(row, "vram", "size"))
         if memory is None:
             continue
-        arch = str(_at(row, "asic", "target_graphics_version") or "")
+        arch = str(at(row, "asic", "target_graphics_version") or "")
         index = hip.get(row.get("gpu"), row.get("gpu"))
-        name = _name(str(_at(row, "asic", "market_name") or ""), arch, memory)
+        name = _name(str(at(row, "asic", "market_name") or ""), arch, memory)
         found.append(
             FoundGpu(index if isinstance(index, int) else len(found), name, arch, memory, busy.get(row.get("gpu")))
         )
@@ -110,15 +87,15 @@ def _rocm_smi(data: Any) -> list[FoundGpu]:  # noqa: ANN401
     found = []
     cards = data if isinstance(data, dict) else {}
     for card, row in sorted(cards.items(), key=lambda item: [int(n) for n in re.findall(r"\d+", item[0])]):
-        total = _number(row.get("VRAM Total Memory (B)")) if isinstance(row, dict) else None
+        total = number(row.get("VRAM Total Memory (B)")) if isinstance(row, dict) else None
         if total is None:
             continue
-        used, arch = _number(row.get("VRAM Total Used Memory (B)")), str(row.get("GFX Version") or "")
+        used, arch = number(row.get("VRAM Total Used Memory (B)")), str(row.get("GFX Version") or "")
         series = str(row.get("Card Series") or row.get("Card series") or row.get("series") or "")
-        memory = round(total / _MIB)
+        memory = round(total / MIB)
         index = int(re.findall(r"\d+", card)[0])
         found.append(
-            FoundGpu(index, _name(series, arch, memory), arch, memory, None if used is None else round(used / _MIB))
+            FoundGpu(index, _name(series, arch, memory), arch, memory, None if used is None else round(used / MIB))
         )
     return found
 
@@ -132,7 +109,7 @@ def _sysfs(root: Path) -> list[FoundGpu]:
         if not version:
             continue
         banks = (_properties(bank) for bank in node.glob("mem_banks/*/properties"))
-        memory = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / _MIB)
+        memory = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / MIB)
         arch = f"gfx{version // 10_000}{version // 100 % 100}{version % 100:x}"
         found.append(FoundGpu(len(found), _name("", arch, memory), arch, memory, None))
     return found
@@ -144,38 +121,6 @@ def _properties(path: Path) -> dict[str, int]:
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004
     except OSError:
         return {}
-
-
-def _rows(data: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return the rows of amd-smi's answer: a bare array, or from version 26 on under gpu_data."""
-    if isinstance(data, dict):
-        data = data.get("gpu_data", [])
-    return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
-
-
-def _at(row: Any, *keys: str) -> Any:  # noqa: ANN401
-    for key in keys:
-        row = row.get(key) if isinstance(row, dict) else None
-    return None if row == "N/A" else row
-
-
-def _mib(size: Any) -> int | None:  # noqa: ANN401
-    """Return MiB of {value, unit}, a bare number, or "196592 MB"; the tools write MB and mean MiB."""
-    unit = "MB"
-    if isinstance(size, dict):
-        size, unit = size.get("value"), str(size.get("unit") or "MB")
-    elif isinstance(size, str) and (match := re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", size.strip())):
-        size, unit = match[1], match[2] or "MB"
-    number = _number(size)
-    factor = {"B": 1 / _MIB, "KB": 1 / 1024, "MB": 1.0, "GB": 1024.0}.get(unit.upper().replace("IB", "B"))
-    return None if number is None or factor is None else round(number * factor)
-
-
-def _number(value: Any) -> float | None:  # noqa: ANN401
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _name(market: str, arch: str, memory_mib: int) -> str:

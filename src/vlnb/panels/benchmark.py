@@ -16,12 +16,14 @@ import ipywidgets as widgets
 
 from vlnb import bench, charts
 from vlnb.errors import VlnbError
+from vlnb.launch import telemetry
 from vlnb.panels.parts import alert, live
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
 _DRAWN_S = 1.0  # how often the chart is drawn anew
+_GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 
 
@@ -49,7 +51,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.resume_button = widgets.Button(description="Resume", tooltip="Complete the chosen run")
         self.compare_button = widgets.Button(description="Compare", tooltip="Set the chosen runs beside each other")
         self.bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="min(100%, 640px)"))
-        self.status, self.shown = widgets.HTML(), widgets.HTML()
+        self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.chart = go.FigureWidget(charts.distribution({}))
         self.stored: bench.store.Stored | None = None
         self._running: bench.running.Running | None = None
@@ -65,6 +67,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
+                self.gpus,
                 self.chart,
                 widgets.HBox([self.known, self.resume_button, self.compare_button], layout=wrap),
                 self.shown,
@@ -126,6 +129,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.stored = None
         try:
             self._running = running = begin()
+            self._aside(self._watch_gpus)
             drawn = 0.0
             for told in running.progress():
                 self._tell(told)
@@ -150,12 +154,22 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             self.status.value = live(f"preparing request {told['preparing']} of {told['of']}")
             return
         half = told["ttft_p50_s"]
-        first = f", half of the first tokens within {1000 * half:,.0f} ms" if half is not None else ""
+        first = (
+            f", half of the first tokens within {1000 * half:,.0f} ms, 99 % within {1000 * told['ttft_p99_s']:,.0f} ms"
+            if half is not None
+            else ""
+        )
         self.bar.value = told["done"] / max(1, told["of"])
         self.status.value = live(
             f"{told['done']} of {told['of']} done, {told['running']} on their way, {told['failed']} failed,"
             f" {told['elapsed_s']:.0f} s{first}. {html.escape(told['stopped'])}"
         )
+
+    def _watch_gpus(self) -> None:
+        """Show how busy the GPUs of this machine are while the run lasts; nothing where there are none."""
+        while self._running and (found := telemetry.loads()):
+            self.gpus.value = "<br>".join(html.escape(str(load)) for load in found)
+            time.sleep(_GPUS_S)
 
     def _draw(self, runs: dict[str, tuple[bench.store.Record, ...]]) -> None:
         drawn = charts.distribution(runs)

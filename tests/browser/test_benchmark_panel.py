@@ -1,0 +1,30 @@
+"""The benchmark panel as a person drives it: start, watch, compare."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.test_launch_panel import notebook
+
+CELL = """
+import vlnb
+from vlnb.panels.benchmark import Benchmark
+
+endpoint = vlnb.connect(announce=None)
+plan = vlnb.bench.Workload(prompts=4, images=1, resolution="360p", output_len=16)
+Benchmark(endpoint, plan=plan)
+"""
+
+
+def test_start_watch_and_compare(open_notebook):
+    page = open_notebook("benchmark.ipynb", notebook(CELL))
+    start = page.get_by_role("button", name="Start", exact=True)
+    start.click(timeout=60_000)
+    expect(page.get_by_text(re.compile("of 4 done|preparing request")).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile("Stored in"))).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(re.compile("This client was"))).to_be_visible()
+    expect(start).to_be_enabled()
+    assert page.locator(".js-plotly-plot .scatterlayer .trace").count() == 1
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("table", has_text="requests completed")).to_be_visible()
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0

@@ -43,6 +43,7 @@ def test_the_phases_of_a_request_follow_each_other_and_add_up(one):
 FIGURES = {
     "timeline": lambda: charts.timeline(RUN.records),
     "ttft": lambda: charts.distribution({"a": RUN.records}),
+    "histogram": lambda: charts.distribution({"a": RUN.records, "b": RUN.records}, "itl", kind="histogram"),
     "itl": lambda: charts.distribution({"a": RUN.records, "b": RUN.records}, "itl"),
     "rates": lambda: charts.rates(RUN.records),
     "front": lambda: charts.front([Probe(1, 0.5, 0.01, 100, 0, True, None), Probe(2, 2.5, 0.01, 150, 0, False, None)]),

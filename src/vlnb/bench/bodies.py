@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb import images
 from vlnb.bench.workload import Workload, lengths, texts
-from vlnb.errors import BadInput
+from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +78,9 @@ def make(
                 places[request] = (start, file.tell())
                 progress(done)
         file.flush()
+    except VlnbError:  # an own picture that cannot be read
+        file.close()
+        raise
     except OSError as error:
         file.close()
         raise BadInput(

@@ -22,6 +22,7 @@ class Load:
     hotspot_c: float | None
 
     def __str__(self) -> str:
+        memory = self.used_mib is not None and self.total_mib is not None
         told = [
             f"{self.busy_percent:.0f} % busy" if self.busy_percent is not None else "",
             f"{self.power_w:.0f} W" if self.power_w is not None else "",

@@ -26,9 +26,7 @@ class Load:
         told = [
             f"{self.busy_percent:.0f} % busy" if self.busy_percent is not None else "",
             f"{self.power_w:.0f} W" if self.power_w is not None else "",
-            f"{self.used_mib / 1024:.0f} of {self.total_mib / 1024:.0f} GiB"
-            if self.used_mib and self.total_mib
-            else "",
+            f"{(self.used_mib or 0) / 1024:.0f} of {(self.total_mib or 0) / 1024:.0f} GiB" if memory else "",
             f"{self.hotspot_c:.0f} °C" if self.hotspot_c is not None else "",
         ]
         return f"GPU {self.gpu}: {', '.join(filter(None, told)) or 'nothing told'}"

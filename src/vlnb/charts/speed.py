@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _POINTS = 2_000  # of a curve: more cannot be told apart on a screen
 _BINS = 40  # of a histogram, equally wide on its logarithmic axis
 _LEAST_MS = 0.01  # chunks that came together have no gap, and a logarithm has no zero
+_TICKED = 20  # requests that each get a number on the axis
 _ROWS = 200  # requests of a timeline
 _PHASES = ("queue", "connect", "upload", "server", "stream")
 _GREY = "#BBBBBB"
@@ -71,7 +72,11 @@ def timeline(records: Sequence[Record]) -> go.Figure:
             hovertemplate=f"request %{{y}}, {phase}: %{{x:.4f}} s<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title=f"request{f', every {step}th' if step > 1 else ''}", autorange="reversed")
+    figure.update_yaxes(
+        title=f"request{f', every {step}th' if step > 1 else ''}",
+        autorange="reversed",
+        dtick=1 if len(rows) <= _TICKED else None,
+    )
     figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
     sums = {phase: sum(length for _, name, _, length in parts if name == phase) for phase in _PHASES}
     said = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())

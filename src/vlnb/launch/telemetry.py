@@ -38,14 +38,14 @@ def loads(*, run: Callable[[Sequence[str]], str | None] = run_tool) -> tuple[Loa
     for row in rows(json_of(run(_COMMAND))):
         if not isinstance(row.get("gpu"), int):
             continue
-        values = {
-            name: number(at(row, *keys, "value"))
-            for name, keys in (
-                ("busy_percent", ("usage", "gfx_activity")),
-                ("power_w", ("power", "socket_power")),
-                ("hotspot_c", ("temperature", "hotspot")),
+        found.append(
+            Load(
+                gpu=row["gpu"],
+                busy_percent=number(at(row, "usage", "gfx_activity", "value")),
+                power_w=number(at(row, "power", "socket_power", "value")),
+                used_mib=mib(at(row, "mem_usage", "used_vram")),
+                total_mib=mib(at(row, "mem_usage", "total_vram")),
+                hotspot_c=number(at(row, "temperature", "hotspot", "value")),
             )
-        }
-        memory = {f"{kind}_mib": mib(at(row, "mem_usage", f"{kind}_vram")) for kind in ("used", "total")}
-        found.append(Load(row["gpu"], **values, **memory))
+        )
     return tuple(found)

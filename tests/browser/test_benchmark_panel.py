@@ -25,6 +25,13 @@ def test_start_watch_and_compare(open_notebook):
     expect(page.get_by_text(re.compile("This client was"))).to_be_visible()
     expect(start).to_be_enabled()
     assert page.locator(".js-plotly-plot .scatterlayer .trace").count() == 1
+    start.click()
+    expect(start).to_be_disabled()
+    expect(start).to_be_enabled(timeout=90_000)
+    stored = page.locator("select[multiple]")
+    assert stored.locator("option").count() == 2
+    newest, *_ = stored.locator("option").all_inner_texts()
+    assert stored.evaluate("select => select.selectedOptions[0].text") == newest
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator("table", has_text="requests completed")).to_be_visible()
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0

@@ -180,8 +180,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
 
     def _list(self) -> None:
         found = sorted((path.parent.name for path in self._folder.glob("*/manifest.json")), reverse=True)
-        kept = tuple(name for name in self.known.value if name in found)
-        self.known.options, self.known.value = found, kept or tuple(found[:1])
+        self.known.options, self.known.value = found, tuple(found[:1])  # the newest, which has just ended
 
     def _aside(self, work: Callable[[], object]) -> None:
         threading.Thread(target=work, name="vlnb-bench", daemon=True).start()

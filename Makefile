@@ -25,7 +25,7 @@ test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -n 2 --dist loadgroup
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
-	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2
+	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build

@@ -22,7 +22,7 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
-	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -n 2 --dist loadgroup
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
 	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser

@@ -17,13 +17,6 @@ if not (ENGINE / "done-1").exists():
     collect_ignore_glob = ["test_*.py"]  # `make test` leaves the engine out: it takes five minutes
 
 
-def pytest_collection_modifyitems(items):
-    """On two workers, the tests of the one server keep together; those that start their own run beside them."""
-    for item in items:
-        if "sglang" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("one server"))
-
-
 def command(*more, model=ENGINE / "tiny", port):
     """The command of a server on the CPU; `more` comes last, so it wins."""
     return [

@@ -63,6 +63,16 @@ def test_every_figure_names_its_axes_and_can_be_heard(name):
     assert figure.layout.template.layout.plot_bgcolor == "white"
 
 
+def test_a_histogram_counts_every_value_once():
+    gaps = [record(i, gaps=(0.0, 0.002, 0.002, 0.1)) for i in range(5)]
+    trace = charts.distribution({"a": gaps}, "itl", kind="histogram").data[0]
+    full = [(x, y) for x, y in zip(trace.x, trace.y, strict=True) if y]
+    assert [y for _, y in full] == pytest.approx([25, 50, 25])
+    assert [x for x, _ in full] == pytest.approx([0.01, 2, 100], rel=0.3)
+    with pytest.raises(BadInput, match="curve or histogram"):
+        charts.distribution({"a": gaps}, kind="pie")
+
+
 def test_a_hundred_thousand_requests_are_drawn_through_few_points():
     many = [record(i, started=i / 100) for i in range(100_000)]
     assert sum(len(trace.x) for trace in charts.distribution({"a": many}).data) <= 2000

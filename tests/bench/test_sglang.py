@@ -107,6 +107,7 @@ def test_what_the_tool_cannot_do_is_a_sentence():
 
 TOOL = """#!/bin/sh
 test "$OPENAI_API_KEY" = hidden || exit 3
+case "$*" in *hidden*) exit 5;; esac
 printf '\\r 50%%|x| 1/2 [00:01<00:01]\\r100%%|x| 2/2 [00:02<00:00]\\n' >&2
 cat "$0.txt"
 """

@@ -103,9 +103,16 @@ def test_a_picture_that_is_not_there():
         bodies.make(Workload(picture="nowhere.png"), "m", [0])
 
 
-def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
-    from PIL import Image
+def test_a_picture_may_be_an_address(web):
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
+    web.pages["/a.png"] = (200, "image/png", buffer.getvalue())
+    made = bodies.make(Workload(prompts=1, images=1, picture=f"{web.address}/a.png"), "m", [0])
+    assert b"base64," in bytes(made.of(0))
+    made.close()
 
+
+def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
     for name, colour in (("b.png", "blue"), ("a.png", "red"), ("notes.txt", None)):
         Image.new("RGB", (64, 64), colour).save(tmp_path / name) if colour else (tmp_path / name).touch()
     plan = Workload(prompts=2, images=1, picture=str(tmp_path))

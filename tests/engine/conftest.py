@@ -51,7 +51,7 @@ def sglang(free_port, tmp_path_factory):
 
 
 @pytest.fixture
-def sglang_endpoint(sglang):
+def endpoint(sglang):
     import vlnb
 
     return vlnb.connect(sglang.base_url, announce=None)

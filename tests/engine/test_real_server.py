@@ -32,11 +32,6 @@ SHAPES = [
 ]
 
 
-@pytest.fixture
-def endpoint(sglang):
-    return vlnb.connect(sglang.base_url, announce=None)
-
-
 def test_it_is_ready_and_says_so(sglang):
     status = sglang.status()
     assert status.state == "ready"

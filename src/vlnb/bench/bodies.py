@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb import images
 from vlnb.bench.workload import Workload, lengths, texts
-from vlnb.errors import BadInput, VlnbError
+from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 JPEG_QUALITY = 85  # as sglang.bench_serving
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".tif", ".tiff", ".bmp", ".gif")
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
 _HELD = 32  # own pictures kept in memory, ready to be sent
 _MARK = "@picture@"
 
@@ -78,11 +78,10 @@ def make(
                 places[request] = (start, file.tell())
                 progress(done)
         file.flush()
-    except VlnbError:  # an own picture that cannot be read
+    except BaseException as error:  # an own picture that cannot be read, Ctrl-C, a full disk
         file.close()
-        raise
-    except OSError as error:
-        file.close()
+        if not isinstance(error, OSError):
+            raise
         raise BadInput(
             f"The pictures of the benchmark do not fit into {tempfile.gettempdir()} ({error.strerror}): make room,"
             " set TMPDIR to a larger disk, or take fewer or smaller pictures."
@@ -141,16 +140,21 @@ def _pictures(workload: Workload) -> Callable[[int, int], bytes]:
 
 def _own(workload: Workload) -> Callable[[int, int], bytes]:
     """Return a maker that takes one's own picture, or those of a folder in turn. Raises `BadInput` for none."""
-    path = Path(workload.picture)
-    paths = sorted(one for one in path.iterdir() if one.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
-    if not paths:
-        raise BadInput(f"The folder {path} holds no picture ({', '.join(_SUFFIXES)}).")
+    folder = Path(workload.picture)
+    sources: list[str | Path] = [workload.picture]  # as it was given: an address is no path
+    if folder.is_dir():
+        try:
+            sources = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
+        except OSError as error:
+            raise BadInput(f"The folder {folder} cannot be read: {error.strerror}.") from error
+    if not sources:
+        raise BadInput(f"The folder {folder} holds no picture ({', '.join(_SUFFIXES)}).")
 
     @functools.lru_cache(maxsize=_HELD)
     def uri(which: int) -> bytes:
-        return images.data_uri(images.load(paths[which], seen_pixels=images.MAX_PIXELS).seen()).encode()
+        return images.data_uri(images.load(sources[which], seen_pixels=images.MAX_PIXELS).seen()).encode()
 
-    return lambda request, i: uri((request * max(1, workload.images) + i) % len(paths))
+    return lambda request, i: uri((request * max(1, workload.images) + i) % len(sources))
 
 
 def _noise(workload: Workload) -> Callable[[int, int], bytes]:

@@ -99,7 +99,7 @@ def run(
             tool.kill()
             raise
     text = "".join(said)
-    if "No module named" in text and "sglang" in text.rsplit("No module named", 1)[1]:
+    if re.search(r"No module named '?sglang\b", text):
         raise BadInput(f"SGLang is not installed in {python}: pip install sglang there, or name another Python.")
     frame = read(text + "\n")
     if tool.returncode or not len(frame):

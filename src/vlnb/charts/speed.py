@@ -27,6 +27,10 @@ _PHASES = ("queue", "connect", "upload", "server", "stream")
 _GREY = "#BBBBBB"
 PHASE_COLOURS = dict(zip(_PHASES, (_GREY, "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
 
+_HOVERS = {
+    "curve": "%{y:.1f} % take at most %{x:.1f} ms",
+    "histogram": "%{y:.1f} % take from %{x:.2f} ms to the next step",
+}
 _SERIES: Mapping[str, tuple[str, Callable[[Record], Sequence[float]]]] = {
     "ttft": ("time to first token (TTFT)", lambda r: [] if r.ttft_s is None else [r.ttft_s]),
     "itl": ("gap between chunks (ITL)", lambda r: r.itl_s),
@@ -94,37 +98,47 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, ki
 
     if what not in _SERIES:
         raise BadInput(f"{what!r} is not measured: choose one of {', '.join(_SERIES)}.")
-    if kind not in ("curve", "histogram"):
-        raise BadInput(f"kind={kind!r} is none: choose curve or histogram.")
+    if kind not in _HOVERS:
+        raise BadInput(f"kind={kind!r} is none: choose {' or '.join(_HOVERS)}.")
     name, values_of = _SERIES[what]
     figure, said = go.Figure(), []
     for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
         values = np.sort([1000 * value for record in records if record.error is None for value in values_of(record)])
         if not len(values):
             continue
-        if kind == "curve":
-            at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
-            x, y, hover, fill = values[at], 100 * (at + 1) / len(values), "%{y:.1f} % take at most %{x:.1f} ms", None
-        else:
-            values = np.maximum(values, _LEAST_MS)
-            x = np.geomspace(0.999 * values[0], 1.001 * values[-1], _BINS + 1)
-            y = 100 * np.histogram(values, x)[0] / len(values)
-            y, hover, fill = np.append(y, 0.0), "%{y:.1f} % take from %{x:.1f} ms to the next step", "tozeroy"
+        x, y = _curve(values) if kind == "curve" else _histogram(values)
         figure.add_scatter(
-            x=x, y=y, mode="lines", name=run, fill=fill, line={"color": colour, "width": 3, "shape": "hv"},
-            hovertemplate=f"{hover}<extra>{run}</extra>",
+            x=x, y=y, mode="lines", name=run, line={"color": colour, "width": 3, "shape": "hv"},
+            hovertemplate=f"{_HOVERS[kind]}<extra>{run}</extra>",
         )  # fmt: skip
         half, most = np.percentile(values, [50, 99])
         said.append(f"{run}: half within {half:.1f} ms, 99 % within {most:.1f} ms")
+    figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
     if kind == "curve":
         figure.add_hline(y=50, line={"color": _GREY, "dash": "dot"})
         figure.add_hline(y=99, line={"color": _GREY, "dash": "dot"})
-    figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
-    if kind == "curve":
         figure.update_yaxes(title="at most so long, %", range=[0, 102])
     else:
+        figure.update_traces(fill="tozeroy")
         figure.update_yaxes(title="share in each bin, %", rangemode="tozero")
     return house(figure, f"Distribution of {name}. " + "; ".join(said))
+
+
+def _curve(sorted_ms: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numpy is imported where it is used
+    """Return (ms, % that take at most so long), through at most 2,000 of the values."""
+    import numpy as np
+
+    at = np.unique(np.linspace(0, len(sorted_ms) - 1, min(len(sorted_ms), _POINTS)).astype(int))
+    return sorted_ms[at], 100 * (at + 1) / len(sorted_ms)
+
+
+def _histogram(sorted_ms: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return (edges of the bins in ms, % in the bin that begins there, and 0 at the last edge)."""
+    import numpy as np
+
+    values = np.maximum(sorted_ms, _LEAST_MS)
+    edges = np.geomspace(0.999 * values[0], 1.001 * values[-1], _BINS + 1)
+    return edges, np.append(100 * np.histogram(values, edges)[0] / len(values), 0.0)
 
 
 def rates(records: Sequence[Record], *, bucket_s: float = 1.0) -> go.Figure:

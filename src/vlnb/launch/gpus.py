@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlnb.launch.smi import MIB, at, json_of, mib, number, rows, run_tool
+from vlnb.launch.smi import MIB, Runner, at, json_of, mib, number, rows, run_tool
 
 # gfx_target_version of the kernel: 90402 is gfx942 (the last two digits are hexadecimal).
 _NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
@@ -42,16 +41,11 @@ class Gpus:
         return f"{len(self.gpus)} AMD GPU(s) by {self.source}: {kinds}." + (f" {self.problem}" if self.problem else "")
 
 
-Runner = Callable[[Sequence[str]], str | None]
-"""Runs a command; returns all that it printed, or None where it is not installed or failed without a word."""
-
-
-def gpus(*, run: Runner | None = None, root: Path = Path("/")) -> Gpus:
+def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:
     """Return the AMD GPUs of this machine. Never raises: what is missing or forbidden is told in `problem`.
 
     `run` and `root` are for tests: another way to run the tools, another root of the file system.
     """
-    run = run or run_tool
     listed, static = run(["amd-smi", "list", "-e", "--json"]), run(["amd-smi", "static", "--asic", "--vram", "--json"])
     used = run(["amd-smi", "metric", "--mem-usage", "--json"]) if static else None
     said = " ".join(filter(None, (listed, static)))

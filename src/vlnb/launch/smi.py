@@ -6,15 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MIB = 2**20
 _SMI_S = 20.0
 
+Runner = Callable[[Sequence[str]], str | None]
+"""Runs a command; returns all that it printed, or None where it is not installed or does not end."""
+
 
 def run_tool(command: Sequence[str]) -> str | None:
-    """Return all that a command prints, None where it is not installed or fails."""
+    """Return all that a command prints, also where it fails; None where it is not installed or does not end."""
     if shutil.which(command[0]) is None:
         return None
     try:

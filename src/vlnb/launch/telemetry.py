@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vlnb.launch.smi import at, json_of, mib, number, rows, run_tool
+from vlnb.launch.smi import Runner, at, json_of, mib, number, rows, run_tool
 
 _COMMAND = ("amd-smi", "metric", "--usage", "--power", "--mem-usage", "--temperature", "--json")
 
@@ -32,7 +31,7 @@ class Load:
         return f"GPU {self.gpu}: {', '.join(filter(None, told)) or 'nothing told'}"
 
 
-def loads(*, run: Callable[[Sequence[str]], str | None] = run_tool) -> tuple[Load, ...]:
+def loads(*, run: Runner = run_tool) -> tuple[Load, ...]:
     """Return the load of each GPU; empty where there is none, or no amd-smi. Never raises. `run` is for tests."""
     found = []
     for row in rows(json_of(run(_COMMAND))):

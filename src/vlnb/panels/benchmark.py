@@ -129,7 +129,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.stored = None
         try:
             self._running = running = begin()
-            self._aside(self._watch_gpus)
+            self._aside(lambda: self._watch_gpus(running))
             drawn = 0.0
             for told in running.progress():
                 self._tell(told)
@@ -143,8 +143,8 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         except VlnbError as error:
             self.status.value = alert(error)
         finally:
-            self._running = None
-            self._list()
+            ended, self._running = self._running, None
+            self._list(ended.folder.name if ended else "")
             self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = False, False, True
         return self.stored
 
@@ -165,11 +165,12 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             f" {told['elapsed_s']:.0f} s{first}. {html.escape(told['stopped'])}"
         )
 
-    def _watch_gpus(self) -> None:
-        """Show how busy the GPUs of this machine are while the run lasts; nothing where there are none."""
-        while self._running and (found := telemetry.loads()):
-            self.gpus.value = "<br>".join(html.escape(str(load)) for load in found)
+    def _watch_gpus(self, running: bench.running.Running) -> None:
+        """Show how busy the GPUs of this machine are while a run lasts; nothing where there are none."""
+        while self._running is running and (found := telemetry.loads()):
+            self.gpus.value = "On this machine:<br>" + "<br>".join(html.escape(str(load)) for load in found)
             time.sleep(_GPUS_S)
+        self.gpus.value = ""
 
     def _draw(self, runs: dict[str, tuple[bench.store.Record, ...]]) -> None:
         drawn = charts.distribution(runs)
@@ -178,9 +179,10 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             self.chart.add_traces(drawn.data)
             self.chart.layout.meta = drawn.layout.meta
 
-    def _list(self) -> None:
+    def _list(self, ended: str = "") -> None:
+        """List the stored runs, the one that has just ended chosen, else the newest."""
         found = sorted((path.parent.name for path in self._folder.glob("*/manifest.json")), reverse=True)
-        self.known.options, self.known.value = found, tuple(found[:1])  # the newest, which has just ended
+        self.known.options, self.known.value = found, (ended,) if ended in found else tuple(found[:1])
 
     def _aside(self, work: Callable[[], object]) -> None:
         threading.Thread(target=work, name="vlnb-bench", daemon=True).start()

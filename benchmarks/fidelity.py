@@ -27,7 +27,7 @@ from vlnb.bench.workload import Workload
 
 ENGINE = Path(os.environ.get("VLNB_ENGINE", Path.home() / ".cache" / "vlnb-engine"))
 LOADS = [int(n) for n in os.environ.get("LOADS", "1,8,32,100").split(",")]
-ROUNDS = int(os.environ.get("ROUNDS", "2"))
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 CLOCKED = """
 import asyncio, runpy, time
 run, gather = asyncio.run, asyncio.gather

@@ -11,16 +11,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlnb import images
 from vlnb.bench.workload import Workload, lengths, texts
 from vlnb.errors import BadInput
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 JPEG_QUALITY = 85  # as sglang.bench_serving
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
@@ -163,14 +159,13 @@ def _noise(workload: Workload) -> Callable[[int, int], bytes]:
     from PIL import Image
 
     width, height = workload.size
-    field: NDArray[np.uint8] = np.frombuffer(
-        np.random.default_rng(workload.seed).bytes(3 * (width + _SPREAD) * (height + _SPREAD)), np.uint8
-    ).reshape(height + _SPREAD, width + _SPREAD, 3)
+    shape = (height + _SPREAD, width + _SPREAD, 3)
+    field = Image.fromarray(np.random.default_rng(workload.seed).integers(0, 256, shape, np.uint8))
 
     def one(request: int, i: int) -> bytes:
         place = (request * max(1, workload.images) + i) * _STRIDE % (_SPREAD * _SPREAD)
         x, y = place % _SPREAD, place // _SPREAD
-        return _uri(Image.fromarray(field[y : y + height, x : x + width]))
+        return _uri(field.crop((x, y, x + width, y + height)))
 
     return one
 
@@ -180,6 +175,8 @@ _STRIDE = 40_503  # odd, so that every place is taken once before any comes twic
 
 
 def _uri(image: Any) -> bytes:  # noqa: ANN401 - a Pillow image
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return b"data:image/jpeg;base64," + base64.b64encode(buffer.getvalue())
+    # Into a file, where Pillow lets other threads run while it encodes; into memory it does not.
+    with tempfile.TemporaryFile(prefix="vlnb-bench-") as file:
+        image.save(file, "JPEG", quality=JPEG_QUALITY)
+        file.seek(0)
+        return b"data:image/jpeg;base64," + base64.b64encode(file.read())

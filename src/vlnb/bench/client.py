@@ -25,6 +25,7 @@ from vlnb.errors import VlnbError
 SILENT_S = 600.0
 _TOLD_S = 0.25  # how often progress is told
 _LAG_S = 0.05  # how often the loop's lateness is looked at
+_NEXT_S = 0.005  # in which the next request of a user is sent, two 720p pictures and all
 _REFUSED = 20  # refused connections in a row after which the server is given up
 
 
@@ -95,6 +96,8 @@ class Run:
     async def _write(self, file: IO[str]) -> None:
         """Understand and write what has ended, one by one, while nobody has something to send."""
         while (ended := await self.ended.get()) is not None:
+            trace = ended[-1]  # the user whose request this was sends the next one first
+            await asyncio.sleep(max(0.0, trace.ended + _NEXT_S - time.perf_counter()))
             await self.turns.take(math.inf)
             try:
                 record = self._record(*ended)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vlnb import bench, catalog, charts, dial, draw, images, launch, panels, prompts, regions, samples, score
+    from vlnb import bench, catalog, charts, check, dial, draw, images, launch, panels, prompts, regions, samples, score
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture
@@ -27,6 +27,7 @@ _MODULES = (
     "bench",
     "catalog",
     "charts",
+    "check",
     "dial",
     "draw",
     "images",
@@ -51,6 +52,7 @@ __all__ = [
     "bench",
     "catalog",
     "charts",
+    "check",
     "connect",
     "dial",
     "draw",

@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     launch.add_argument("--force", action="store_true", help="start although this machine does not suit the plan")
     launch.set_defaults(command=_launch)
 
+    check = commands.add_parser("check", help="does the server really see? some twenty questions", allow_abbrev=False)
+    check.add_argument("--url", metavar="URL", help="the server to ask (instead of VLNB_BASE_URL)")
+    check.add_argument("--model", metavar="NAME", help="the model to ask (instead of VLNB_MODEL)")
+    check.add_argument("--seed", type=int, metavar="N", help="draw the same pictures again (new ones each time)")
+    check.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    check.set_defaults(command=_check)
+
     stop = commands.add_parser("stop", help="stop the server that was launched from here", allow_abbrev=False)
     stop.set_defaults(command=_stop)
 
@@ -148,6 +155,21 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     serve(arguments.host, arguments.port, api_key=os.environ.get("VLNB_API_KEY") or None)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from vlnb.check import Check, vision_check
+    from vlnb.endpoint import connect
+
+    def watch(so_far: Check) -> None:
+        last = so_far.answered[-1]
+        verdict = "right" if last.right else last.error or "wrong"
+        _say(f"{len(so_far.answered):3d} of {so_far.asked_of}  {last.task.id}: {verdict}")
+
+    endpoint = connect(arguments.url, model=arguments.model, announce=_say)
+    found = vision_check(endpoint, seed=arguments.seed, watch=watch)
+    print(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if arguments.json else found)
+    return 0 if found.sound else 1
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:

@@ -102,14 +102,14 @@ def data_uri(picture: Picture) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def to_html(picture: Picture) -> str:
-    """Return an HTML figure of at most 720 px, with a text for screen readers, and the notes as its caption."""
+def to_html(picture: Picture, *, shown_px: int = _SHOWN_PX) -> str:
+    """Return an HTML figure of at most `shown_px`, with a text for screen readers, and the notes as its caption."""
     alt = picture.alt or f"Picture {picture.source}, {picture.width} by {picture.height} pixels"
     shown = picture.image
-    if max(shown.size) > 2 * _SHOWN_PX:  # twice, for screens of high density
+    if max(shown.size) > 2 * shown_px:  # twice, for screens of high density
         shown = shown.copy()
-        shown.thumbnail((2 * _SHOWN_PX, 2 * _SHOWN_PX))
-    width = round(shown.width * min(1.0, _SHOWN_PX / max(shown.size)))
+        shown.thumbnail((2 * shown_px, 2 * shown_px))
+    width = round(shown.width * min(1.0, shown_px / max(shown.size)))
     uri = data_uri(replace(picture, image=shown))
     caption = html.escape("; ".join(picture.notes))
     caption = f"<figcaption><small>{caption}</small></figcaption>" if caption else ""

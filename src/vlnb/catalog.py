@@ -268,6 +268,10 @@ _MMMU = {
         },
     ),
 }
+MMMU_DOMAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {domain: tuple(subjects) for domain, (_, subjects) in _MMMU.items()}
+)
+"""MMMU's domains, and the subjects of each; every subject has 30 questions in the validation split."""
 MMMU_RUN = AccuracyRun(
     model="72B",
     seconds=97.75084622902796,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
@@ -65,16 +65,27 @@ class Stored:
         return [i for i in range(self.manifest["workload"]["prompts"]) if i not in done]
 
 
-def create(folder: Path, manifest: dict[str, Any]) -> None:
+def create(folder: Path, told: dict[str, Any]) -> None:
     """Make the folder of a new run. Raises `BadInput` where one is there already or none can be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / MANIFEST).open("x", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=1)
+            json.dump(told, file, indent=1)
     except FileExistsError as error:
         raise BadInput(f"{folder} holds a run already: resume it, or name another folder.") from error
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Name another folder.") from error
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a run. Raises `BadInput` where the folder is none of a run."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder / MANIFEST} cannot be read ({error}).") from error
+    return dict(found)
 
 
 def read(folder: str | Path) -> Stored:
@@ -83,21 +94,16 @@ def read(folder: str | Path) -> Stored:
     Raises `BadInput` where the folder is none of a run, or a line inside the file is damaged.
     """
     folder = Path(folder)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{folder / MANIFEST} cannot be read ({error}).") from error
+    told = manifest(folder)
     notes: list[str] = []
     known: dict[int, Record] = {}
-    for data in _lines(folder / RECORDS, notes):
+    for data in lines(folder / RECORDS, notes):
         record = _record(data, folder / RECORDS)
         if record.id in known:
             notes.append(f"Request {record.id} stands in {RECORDS} twice; the first is kept.")
         known.setdefault(record.id, record)
-    segments = tuple(_lines(folder / SEGMENTS, notes))
-    return Stored(folder, manifest, tuple(known[i] for i in sorted(known)), segments, tuple(notes))
+    segments = tuple(lines(folder / SEGMENTS, notes))
+    return Stored(folder, told, tuple(known[i] for i in sorted(known)), segments, tuple(notes))
 
 
 def append(path: Path) -> IO[str]:
@@ -120,13 +126,14 @@ def _record(data: dict[str, Any], path: Path) -> Record:
         raise BadInput(f"{path} holds a line that is no request ({error}).") from error
 
 
-def _lines(path: Path, notes: list[str]) -> Iterable[dict[str, Any]]:
+def lines(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield what the lines of a file hold; a torn last one is passed over, with a note. Raises `BadInput`."""
     if not path.exists():
         return
-    *lines, last = path.read_text(encoding="utf-8").split("\n")
+    *whole, last = path.read_text(encoding="utf-8").split("\n")
     if last:
         notes.append(f"The last line of {path.name} is torn (the client was killed while writing); it is passed over.")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(whole, 1):
         try:
             yield json.loads(line)
         except ValueError as error:

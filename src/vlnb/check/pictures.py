@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlnb.samples.canvas import Canvas
@@ -17,12 +16,10 @@ COLOURS = {
     "red": "#c8202a", "green": "#1f8a3b", "blue": "#1f57c3", "yellow": "#f2c91d", "black": "#151515",
     "orange": "#ef7d1a",
 }  # fmt: skip
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _PAPERS = ("#fbf8ef", "#eef4f8", "#f3eef8", "#eef8f0", "#fdf1ec")
 _INKS = ("#1d2733", "#402018", "#14361f", "#2b1b45", "#111111")
 _CODE_LETTERS = "ACDEFHJKLMNPRTUVWXY34679"  # no two that look alike
 _CODE_CHARS = 6
-_TOP = 100  # of the chart's axis
 
 
 def code(chance: random.Random) -> str:
@@ -90,38 +87,6 @@ def square_and_disc(chance: random.Random, side: str) -> Picture:
     canvas.rect((square - 80, y - 80, square + 80, y + 80), COLOURS["blue"])
     canvas.oval((ball - 85, z - 85, ball + 85, z + 85), COLOURS["orange"])
     return _finished(canvas, f"A blue square at the {side} of an orange disc")
-
-
-def bars(values: Sequence[int]) -> Picture:
-    """Return a bar chart over five days; values are multiples of ten, and stand nowhere but on the axis."""
-    canvas = Canvas(896, 560)
-    bottom, top, left = 490, 60, 100
-
-    def height(value: float) -> float:
-        return bottom - (bottom - top) * value / _TOP
-
-    for value in range(0, _TOP + 1, 10):
-        canvas.line([(left, height(value)), (860, height(value))], "#d5d8dc", 1)
-        canvas.text(left - 14, height(value), str(value), 22, "#333333", anchor="rm")
-    for i, (day, value) in enumerate(zip(DAYS, values, strict=True)):
-        x = left + 40 + 148 * i
-        canvas.rect((x, height(value), x + 90, bottom), COLOURS["blue"])
-        canvas.text(x + 45, bottom + 34, day, 26, "#222222", anchor="mm")
-    return _finished(canvas, f"Bars: {', '.join(f'{d} {v}' for d, v in zip(DAYS, values, strict=True))}")
-
-
-def table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[int]]) -> Picture:
-    """Return a table with a rule under every row."""
-    canvas = Canvas(896, 448)
-    for j, name in enumerate(columns):
-        canvas.text(380 + 150 * j, 70, name, 30, "#111111", anchor="rm", bold=True)
-    for i, (name, values) in enumerate(zip(rows, cells, strict=True)):
-        y = 140 + 72 * i
-        canvas.line([(40, y - 36), (856, y - 36)], "#b8bec5", 1)
-        canvas.text(50, y, name, 30, "#222222", anchor="lm")
-        for j, value in enumerate(values):
-            canvas.text(380 + 150 * j, y, str(value), 30, "#222222", anchor="rm")
-    return _finished(canvas, "A table of numbers by city and quarter")
 
 
 def lying(chance: random.Random) -> tuple[Picture, bytes]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from vlnb import samples
 from vlnb.check import pictures
 from vlnb.images import smart_resize
 
@@ -26,6 +27,7 @@ _BOX = (
     ' [{{"bbox_2d": [x1, y1, x2, y2], "label": "{}"}}]'
 )
 _FINE_PX = (28, 18, 12)  # letters of 20, 13 and 9 pixels
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _CITIES, _QUARTERS = ("Lagos", "Lima", "Oslo", "Pune"), ("Q1", "Q2", "Q3", "Q4")
 _SIDES = ("top", "bottom", "left", "right")
 SCHEMA: Mapping[str, Any] = MappingProxyType(
@@ -160,15 +162,15 @@ def _looking(chance: random.Random) -> Iterator[Task]:
         picture = pictures.square_and_disc(chance, side)
         question = f"Is the square left or right of the disc? {_WORD.format('left, right')}"
         yield Task(f"square {side}", "sides", question, (picture,), side, ("left", "right"))
-    values = [10 * chance.randint(1, 9) for _ in pictures.DAYS]
+    values = [10 * chance.randint(1, 9) for _ in _DAYS]
     day = chance.randrange(len(values))
-    question = f"Which value does the bar {pictures.DAYS[day]} have? {_NUMBER}"
+    question = f"Which value does the bar {_DAYS[day]} have? {_NUMBER}"
     choices = tuple(str(10 * number) for number in range(1, 11))
-    yield Task(f"bar {pictures.DAYS[day]}", "charts", question, (pictures.bars(values),), str(values[day]), choices)
+    yield Task(f"bar {_DAYS[day]}", "charts", question, (samples.bars(_DAYS, values),), str(values[day]), choices)
     cells = [[chance.randint(100, 999) for _ in _QUARTERS] for _ in _CITIES]
     row, column = chance.randrange(4), chance.randrange(4)
     question = f"Which number stands in the row {_CITIES[row]} and the column {_QUARTERS[column]}? {_NUMBER}"
-    picture = pictures.table(_CITIES, _QUARTERS, cells)
+    picture = samples.table(_CITIES, _QUARTERS, cells)
     yield Task(f"cell {_CITIES[row]} {_QUARTERS[column]}", "tables", question, (picture,), str(cells[row][column]))
 
 

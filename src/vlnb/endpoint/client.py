@@ -7,8 +7,9 @@ import queue
 import re
 import time
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 2048
 CONNECT_S = 10.0
+
+Said = str | Prompt | Sequence[str | images.Source]
+"""A text, a prompt of `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
 
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
 
@@ -69,13 +73,13 @@ class Endpoint:
             what = "which is not Qwen2.5-VL by its name"
         return f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}."
 
-    def ask(self, prompt: str | Prompt, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
+    def ask(self, prompt: Said, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
         """Ask about pictures and return the whole answer. Takes what `stream` takes."""
         return self.stream(prompt, *pictures, **options).reply
 
     def stream(
         self,
-        prompt: str | Prompt,
+        prompt: Said,
         *pictures: images.Source,
         system: str | None = None,
         max_tokens: int = MAX_TOKENS,
@@ -87,7 +91,8 @@ class Endpoint:
     ) -> Stream:
         """Ask about pictures (anything that `images.load` takes) and return the answer as it comes.
 
-        `prompt` is a text, or one of `vlnb.prompts`, which may bring a system message of its own.
+        `prompt` is a text, or one of `vlnb.prompts`, which may bring a system message of its own. Or it is a list of
+        texts and pictures, which are sent in that order: in it a `str` is a text, and anything else a picture.
 
         Each picture is sent at the size the model sees, at most `max_pixels`. The two time-outs, in seconds, are the
         endpoint's where they are None. `options` go to the server as they are (`seed`, `response_format`, …).
@@ -96,15 +101,19 @@ class Endpoint:
         if isinstance(prompt, Prompt):
             system = system or prompt.system
             prompt = prompt.text
-        if not isinstance(prompt, str):
-            raise BadInput(f"The prompt must be a text, and it is a {type(prompt).__name__}: ask(prompt, picture, …).")
-        loaded = tuple(images.load(picture, seen_pixels=max_pixels) for picture in pictures)
-        seen = [picture.seen(max_pixels=max_pixels) for picture in loaded]
-        content: list[dict[str, Any]] = [
-            {"type": "image_url", "image_url": {"url": images.data_uri(picture)}} for picture in seen
-        ]
+        said = [prompt] if isinstance(prompt, str) else prompt
+        if not isinstance(said, list | tuple):
+            raise BadInput(
+                f"The prompt must be a text, and it is a {type(prompt).__name__}: ask(prompt, picture, …)."
+                " Or give a list of texts and pictures in their order."
+            )
+        load = partial(images.load, seen_pixels=max_pixels)
+        parts = [*map(load, pictures), *(part if isinstance(part, str) else load(part) for part in said)]
+        loaded = tuple(part for part in parts if not isinstance(part, str))
+        seen = {picture: picture.seen(max_pixels=max_pixels) for picture in loaded}
+        content = [_part(part if isinstance(part, str) else seen[part]) for part in parts]
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": [*content, {"type": "text", "text": prompt}]})
+        messages.append({"role": "user", "content": content})
         request = {
             "model": self.model,
             "messages": messages,
@@ -117,7 +126,8 @@ class Endpoint:
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first = self.first_token_s if first_token_s is None else first_token_s
         whole = self.total_s if total_s is None else total_s
-        return Stream(self._talk(request, loaded, [picture.size for picture in seen], pieces, first, whole), pieces)
+        sizes = [seen[picture].size for picture in loaded]
+        return Stream(self._talk(request, loaded, sizes, pieces, first, whole), pieces)
 
     @cached_property
     def _client(self) -> AsyncOpenAI:
@@ -172,6 +182,12 @@ class Endpoint:
             pictures=pictures,
             seen_sizes=tuple(sizes),
         )
+
+
+def _part(part: str | images.Picture) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return {"type": "image_url", "image_url": {"url": images.data_uri(part)}}
 
 
 def _close(client: AsyncOpenAI) -> None:

@@ -23,9 +23,14 @@ class Record:
     log: str = ""
 
 
+def cache() -> Path:
+    """Return the folder of what vlnb keeps: the user's cache, or the folder that VLNB_CACHE names."""
+    return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
+
+
 def path() -> Path:
-    """Return where the record lies: in the user's cache, or in the folder that VLNB_CACHE names."""
-    return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb")) / "server.json"
+    """Return where the record lies."""
+    return cache() / "server.json"
 
 
 def read() -> Record | None:

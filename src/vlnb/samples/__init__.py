@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from vlnb.samples.figures import bars, table
 from vlnb.samples.receipt import receipt
 from vlnb.samples.sample import Sample, Truth
 from vlnb.samples.screens import chart, desktop
 from vlnb.samples.shelf import shelf
 from vlnb.samples.taxis import lot, street
 
-__all__ = ["Sample", "Truth", "chart", "desktop", "lot", "receipt", "shelf", "street"]
+__all__ = ["Sample", "Truth", "bars", "chart", "desktop", "lot", "receipt", "shelf", "street", "table"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +12,23 @@ from vlnb.errors import BadInput
 
 LETTERS = "ABCDEFGHI"  # MMMU has options up to I
 PICTURES = 7  # image_1 … image_7
+_TAG = re.compile(r"<image\s*(\d+)>")
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question. `answers` holds every text or letter that counts as right; `options` is empty where it is open."""
+    """One question.
+
+    `answers` holds every text or letter that counts as right; `options` is empty where it is open. `pictures` are the
+    numbers of its pictures, which its text calls <image 1>, <image 2> …
+    """
 
     id: str
     subject: str
     text: str
     options: tuple[str, ...]
     answers: tuple[str, ...]
+    pictures: tuple[int, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -41,8 +48,26 @@ class Question:
         options = "".join(f"({letter}) {option}\n" for letter, option in self.choices.items())
         return f"{self.text}\n\n{options}\n\nAnswer with the option's letter from the given choices directly."
 
+    def said(self, pictures: Mapping[int, Any]) -> list[Any]:
+        """Return the prompt as texts and pictures in order: each picture where it is first named, the others in front.
 
-def from_row(row: Mapping[str, Any], subject: str) -> Question:
+        `pictures` holds them by their number.
+        """
+        pieces = _TAG.split(self.prompt)  # text, number, text, number, … text
+        left = dict(pictures)
+        parts: list[Any] = [pieces[0]]
+        for number, text in zip(map(int, pieces[1::2]), pieces[2::2], strict=True):
+            # Named once more, it is not sent once more.
+            parts += [left.pop(number), text] if number in left else [f"<image {number}>", text]
+        return [part for part in (*left.values(), *parts) if not (isinstance(part, str) and not part.strip())]
+
+
+def subject_of(name: str) -> str:
+    """Return the subject in a question's id: "validation_Art_Theory_12" is of Art_Theory."""
+    return "_".join(name.split("_")[1:-1])
+
+
+def from_row(row: Mapping[str, Any], subject: str, pictures: tuple[int, ...] = ()) -> Question:
     """Make a question of a row of the data set, whose `options` is a text that holds a Python list.
 
     Raises `BadInput` for a row that is none of MMMU.
@@ -58,7 +83,7 @@ def from_row(row: Mapping[str, Any], subject: str) -> Question:
     if not is_open and not 0 < len(options) <= len(LETTERS):
         raise BadInput(f"Question {name} has {len(options)} options; MMMU has 1 to {len(LETTERS)}.")
     answers = tuple(_listed(answer)) if answer.startswith("[") else (answer,)
-    return Question(name, subject, text, () if is_open else tuple(options), answers)
+    return Question(name, subject, text, () if is_open else tuple(options), answers, pictures)
 
 
 def _listed(value: Any) -> list[str]:  # noqa: ANN401 - a text, or what a Parquet reader makes of a list

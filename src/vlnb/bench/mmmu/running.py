@@ -1,0 +1,216 @@
+"""Asking all questions of a set: several at once, of one server or several, each answer on disk as it comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlnb import __version__
+from vlnb.bench import store
+from vlnb.bench.mmmu.asking import Answer, Work
+from vlnb.bench.mmmu.grading import grade
+from vlnb.bench.mmmu.question import Question
+from vlnb.bench.mmmu.sets import QuestionSet, reopen
+from vlnb.bench.mmmu.statistics import Interval, wilson
+from vlnb.bench.running import server_info
+from vlnb.errors import BadInput, NoServer
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint
+
+MAX_TOKENS = 1024  # room for a model that reasons before it answers; a letter needs two
+ANSWERS, QUESTIONS = "answers.jsonl", "questions.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies on disk: its questions, and the answers so far by the question's id."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    questions: tuple[Question, ...]
+    answers: dict[str, Answer]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[Question]:
+        """The questions without an answer: not asked, or failed."""
+        return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or the models."""
+        return ", ".join(dict.fromkeys(server["model"] for server in self.manifest["servers"]))
+
+    def question_set(self) -> QuestionSet:
+        """Open the set with its pictures again."""
+        return reopen(self.manifest["set"])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: the score so far by the official rules, tokens, and seconds gone and left."""
+
+    done: int
+    of: int
+    failed: int
+    score: Interval
+    prompt_tokens: int
+    completion_tokens: int
+    elapsed_s: float
+    left_s: float
+    dollars: float | None
+
+    def __str__(self) -> str:
+        cost = f", ${self.dollars:.2f} so far" if self.dollars is not None else ""
+        return (
+            f"{self.done} of {self.of} ({self.failed} failed), score {self.score.accuracy:.3f}"
+            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s gone, about {self.left_s:.0f} s"
+            f" left, {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
+        )
+
+
+Watch = Callable[[Progress], object]
+
+
+def run(
+    questions: QuestionSet,
+    servers: Endpoint | Sequence[Endpoint],
+    out: str | Path | None = None,
+    *,
+    concurrency: int = 8,
+    max_tokens: int = MAX_TOKENS,
+    dollars_per_hour: float | None = None,
+    watch: Watch = lambda _: None,
+) -> Run:
+    """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
+
+    It is stored in the folder `out` (one in `runs/mmmu/` where None), each answer as it comes: `resume` asks what is
+    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all of them have gone, and
+    `BadInput` where the folder cannot be written; the answers that were stored stay.
+    """
+    endpoints = _listed(servers)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
+    store.create(folder, _manifest(questions, endpoints, max_tokens))
+    with store.append(folder / QUESTIONS) as file:
+        file.writelines(json.dumps(asdict(question)) + "\n" for question in questions.questions)
+    return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
+
+
+def resume(
+    folder: str | Path,
+    servers: Endpoint | Sequence[Endpoint],
+    *,
+    concurrency: int = 8,
+    dollars_per_hour: float | None = None,
+    watch: Watch = lambda _: None,
+) -> Run:
+    """Ask the questions of a stored run that have no answer, those that failed too. Raises as `run` does."""
+    stored, endpoints = read(folder), _listed(servers)
+    if not stored.missing:
+        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
+    models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
+    if models:
+        raise BadInput(
+            f"{folder} was answered by {stored.model}, and you connected to {', '.join(sorted(models))}: a score of two"
+            " models says nothing. Connect to the same one, or begin a new run."
+        )
+    return _complete(stored, stored.question_set(), endpoints, concurrency, dollars_per_hour, watch)
+
+
+def read(folder: str | Path) -> Run:
+    """Read a run from disk. Raises `BadInput` where there is none, or a line inside is damaged."""
+    folder = Path(folder)
+    manifest = store.manifest(folder)
+    if "set" not in manifest:
+        raise BadInput(f"{folder} holds a run of another kind (a speed benchmark?), and none of questions.")
+    notes: list[str] = []
+    questions = tuple(_made(Question, line, folder) for line in store.lines(folder / QUESTIONS, notes))
+    answers: dict[str, Answer] = {}
+    for line in store.lines(folder / ANSWERS, notes):
+        answer = _made(Answer, line, folder)
+        if answer.id not in answers or answers[answer.id].text is None:  # a later failure takes nothing away
+            answers[answer.id] = answer
+    return Run(folder, manifest, questions, answers, tuple(notes))
+
+
+def _made(kind: Any, data: dict[str, Any], folder: Path) -> Any:  # noqa: ANN401 - Question or Answer
+    known = {field.name for field in fields(kind)}
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
+    except TypeError as error:
+        raise BadInput(f"{folder} holds a line that is no {kind.__name__.lower()} ({error}).") from error
+
+
+def _listed(servers: Endpoint | Sequence[Endpoint]) -> list[Endpoint]:
+    endpoints = list(servers) if isinstance(servers, Sequence) else [servers]
+    if not endpoints:
+        raise BadInput("Name at least one server to ask.")
+    return endpoints
+
+
+def _manifest(questions: QuestionSet, endpoints: Iterable[Endpoint], max_tokens: int) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "set": {**questions.origin, "name": questions.name, "questions": len(questions)},
+        "servers": [
+            {"base_url": one.base_url, "model": one.model, "reported": server_info(one.base_url)} for one in endpoints
+        ],
+        "asked": {"prompt": "MMMU's own, pictures where the text names them", "temperature": 0.0},
+        "max_tokens": max_tokens,
+        "client": {"vlnb": __version__},
+    }
+
+
+def _complete(
+    stored: Run,
+    questions: QuestionSet,
+    endpoints: Sequence[Endpoint],
+    concurrency: int,
+    dollars_per_hour: float | None,
+    watch: Watch,
+) -> Run:
+    """Ask what is missing and write what comes; this thread alone writes and counts."""
+    if concurrency < 1:
+        raise BadInput(f"concurrency={concurrency} must be at least 1 question at once.")
+    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
+    threads = len(endpoints) * min(concurrency, len(stored.missing))
+    graded = {
+        q.id: grade(q, stored.answers[q.id].text).correct
+        for q in stored.questions
+        if q.id in stored.answers and stored.answers[q.id].text is not None
+    }
+    by_id = {question.id: question for question in stored.questions}
+    began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    try:
+        with store.append(stored.folder / ANSWERS) as file:
+            work.begin(endpoints, threads // len(endpoints))
+            while (answer := work.next()) is not None:
+                file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
+                file.flush()
+                graded[answer.id] = grade(by_id[answer.id], answer.text).correct
+                inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
+                failed, fresh = failed + (answer.text is None), fresh + 1
+                elapsed = time.monotonic() - began
+                left = elapsed / fresh * (len(by_id) - len(graded))
+                cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
+                score = wilson(sum(graded.values()), len(graded))
+                watch(Progress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+    except OSError as error:
+        raise BadInput(
+            f"An answer could not be written to {stored.folder}: {error.strerror}. Make room, and resume the run."
+        ) from error
+    finally:
+        gone = work.gone
+        work.stop()
+    if gone:
+        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume it.")
+    return read(stored.folder)

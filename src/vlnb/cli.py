@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlnb import __version__
+from vlnb.commands import bench, check, mmmu, say
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except VlnbError as error:
-        _say(f"vlnb: {error}")
+        say(f"vlnb: {error}")
         return 1
     except KeyboardInterrupt:
-        _say("vlnb: stopped.")
+        say("vlnb: stopped.")
         return 1
     except BrokenPipeError:  # the reader of our output has gone: `vlnb ask … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,13 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     launch.add_argument("--force", action="store_true", help="start although this machine does not suit the plan")
     launch.set_defaults(command=_launch)
 
-    check = commands.add_parser("check", help="does the server really see? some twenty questions", allow_abbrev=False)
-    check.add_argument("--url", metavar="URL", help="the server to ask (instead of VLNB_BASE_URL)")
-    check.add_argument("--model", metavar="NAME", help="the model to ask (instead of VLNB_MODEL)")
-    check.add_argument("--seed", type=int, metavar="N", help="draw the same pictures again (new ones each time)")
-    check.add_argument("--json", action="store_true", help="print everything as one JSON object")
-    check.set_defaults(command=_check)
-
     stop = commands.add_parser("stop", help="stop the server that was launched from here", allow_abbrev=False)
     stop.set_defaults(command=_stop)
 
@@ -109,14 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     doctor.set_defaults(command=_doctor)
-    _bench(commands)
+    for module in (bench, mmmu, check):
+        module.add(commands)
     return parser
-
-
-def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from vlnb.bench import cli
-
-    cli.add(commands)
 
 
 def _ask(arguments: argparse.Namespace) -> int:
@@ -129,8 +118,8 @@ def _ask(arguments: argparse.Namespace) -> int:
     ]
     for picture in pictures:
         for note in picture.notes:
-            _say(f"{picture.source}: {note}")
-    endpoint = connect(arguments.url, model=arguments.model, announce=_say)
+            say(f"{picture.source}: {note}")
+    endpoint = connect(arguments.url, model=arguments.model, announce=say)
     stream = endpoint.stream(
         arguments.question,
         *pictures,
@@ -146,7 +135,7 @@ def _ask(arguments: argparse.Namespace) -> int:
             print(piece, end="", flush=True)
     finally:
         print(flush=True)
-    _say(stream.reply.summary)
+    say(stream.reply.summary)
     return 0
 
 
@@ -155,21 +144,6 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     serve(arguments.host, arguments.port, api_key=os.environ.get("VLNB_API_KEY") or None)
     return 0
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    from vlnb.check import Check, vision_check
-    from vlnb.endpoint import connect
-
-    def watch(so_far: Check) -> None:
-        last = so_far.answered[-1]
-        verdict = "right" if last.right else last.error or "wrong"
-        _say(f"{len(so_far.answered):3d} of {so_far.asked_of}  {last.task.id}: {verdict}")
-
-    endpoint = connect(arguments.url, model=arguments.model, announce=_say)
-    found = vision_check(endpoint, seed=arguments.seed, watch=watch)
-    print(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if arguments.json else found)
-    return 0 if found.sound else 1
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -200,12 +174,12 @@ def _chosen(arguments: argparse.Namespace) -> Plan:
         goal=arguments.goal,
         sglang=arguments.sglang,
     )
-    _say(chosen.mark)
+    say(chosen.mark)
     for flag in chosen.flags:
-        _say(f"  {flag.name} {flag.value}: {flag.reason}")
+        say(f"  {flag.name} {flag.value}: {flag.reason}")
     for warning in chosen.warnings:
-        _say(f"  note: {warning}")
-    _say(str(memory(chosen)))
+        say(f"  note: {warning}")
+    say(str(memory(chosen)))
     return chosen
 
 
@@ -223,20 +197,20 @@ def _launch(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     problems = preflight(chosen)
     for problem in problems:
-        _say(f"vlnb: {problem}")
+        say(f"vlnb: {problem}")
     if problems and not arguments.force:
-        _say("vlnb: not started; correct this, or start all the same with --force.")
+        say("vlnb: not started; correct this, or start all the same with --force.")
         return 1
     command = shlex.split(render(chosen, port=arguments.port, model_path=arguments.model_path).replace("\\\n", " "))
     server = start([arguments.python, *command[1:]], port=arguments.port)
-    _say(f"started; its log is {server.log}")
+    say(f"started; its log is {server.log}")
     shown = ""
 
     def watch(status: Status, elapsed_s: float) -> None:
         nonlocal shown
         if str(status.progress) != shown:
             shown = str(status.progress)
-            _say(f"{elapsed_s:6.0f} s  {shown}")
+            say(f"{elapsed_s:6.0f} s  {shown}")
 
     server.wait(watch=watch)
     print(server.base_url)
@@ -248,10 +222,10 @@ def _stop(_: argparse.Namespace) -> int:
 
     server = find()
     if server is None:
-        _say("vlnb: no server that was launched from here is running.")
+        say("vlnb: no server that was launched from here is running.")
         return 1
     server.stop()
-    _say(f"stopped {server.base_url}")
+    say(f"stopped {server.base_url}")
     return 0
 
 
@@ -282,10 +256,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
         for finding in findings:
             print(finding)
     return 0 if all(finding.ok for finding in findings) else 1
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _positive(text: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from vlnb.charts.accuracy import accuracy
 from vlnb.charts.quality import dial, scores
 from vlnb.charts.speed import costs, distribution, front, published, rates, roofline, timeline
 
-__all__ = ["costs", "dial", "distribution", "front", "published", "rates", "roofline", "scores", "timeline"]
+__all__ = [
+    "accuracy", "costs", "dial", "distribution", "front", "published", "rates", "roofline", "scores", "timeline",
+]  # fmt: skip

@@ -13,6 +13,7 @@ from vlnb.bench import report, running, store
 from vlnb.bench.metrics import Objective
 from vlnb.bench.search import largest, search
 from vlnb.bench.workload import Workload
+from vlnb.commands import say
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _chosen(arguments: argparse.Namespace) -> tuple[Workload, Endpoint]:
     names = ("prompts", "concurrency", "images", "resolution", "picture", "input_len", "output_len", "range_ratio")
     options = {name: getattr(arguments, name) for name in (*names, "seed", "ramp_s", "rate")}
     workload = Workload(**options)
-    return workload, connect(arguments.url, model=arguments.model, announce=_say)
+    return workload, connect(arguments.url, model=arguments.model, announce=say)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -88,9 +89,9 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _finish(run: running.Running) -> int:
-    _say(f"stored in {run.folder}")
+    say(f"stored in {run.folder}")
     stored = bench.follow(run, _progress)
-    _say("")
+    say("")
     print(report.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
 
@@ -123,7 +124,7 @@ def _search(arguments: argparse.Namespace) -> int:
     for one in search(workload, endpoint, arguments.out, objective=objective, most=arguments.most):
         probes.append(one)
         verdict = "keeps it" if one.kept else "misses it"
-        _say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
+        say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
     best = largest(probes)
     print(f"{best.load} users" if best else "not even one user")
     return 0 if best else 1
@@ -137,7 +138,3 @@ def _progress(told: running.Progress) -> None:
         first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
         line = f"{told['done']} of {told['of']} done, {told['failed']} failed, {told['elapsed_s']:.0f} s{first}"
     print(f"\r{line:<72}", end="", file=sys.stderr, flush=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

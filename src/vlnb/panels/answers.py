@@ -1,0 +1,120 @@
+"""Look through the answers of a run: the question with its pictures, the model's words, and how they were graded.
+
+The panel decides nothing: `mmmu.grades`, `differences` and the run's own question set do.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, get_args
+
+import ipywidgets as widgets
+
+from vlnb import images
+from vlnb.bench import mmmu
+from vlnb.endpoint.reply import text_html
+from vlnb.errors import VlnbError
+from vlnb.images.picture import to_html
+from vlnb.panels.parts import alert, live
+
+if TYPE_CHECKING:
+    from vlnb.bench.mmmu import Grade, Question, QuestionSet, Run
+
+_ALL = "all subjects"
+_SHOWN_PX = 320
+_LOOK: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
+    "all": lambda _: True,
+    "wrong": lambda one: not one["official"].correct,
+    "guessed or not parsed": lambda one: one["official"].how in ("guessed", "no answer"),
+    "graders disagree": lambda one: len({grade.correct for grade in one.values()}) > 1,
+}
+
+
+class Answers(widgets.VBox):  # type: ignore[misc]
+    """The answers of a run, one at a time. The list takes the keyboard: arrows go from question to question.
+
+    `chosen` holds the questions that the filters leave. `questions` are the run's own, opened again, where None.
+    """
+
+    def __init__(self, run: Run, questions: QuestionSet | None = None) -> None:
+        self._run = run
+        self._set: QuestionSet | None = questions
+        self._grades = {rules: mmmu.grades(run, rules) for rules in get_args(mmmu.Rules)}
+        subjects = list(dict.fromkeys(question.subject for question in run.questions))
+        self.subject = widgets.Dropdown(description="Subject", options=[_ALL, *subjects])
+        self.look = widgets.Dropdown(description="Show", options=list(_LOOK), value="wrong")
+        self.known = widgets.Select(description="Questions", rows=12, layout=widgets.Layout(width="330px"))
+        self.count, self.shown = widgets.HTML(), widgets.HTML(layout=widgets.Layout(flex="1 1 380px"))
+        self.chosen: list[Question] = []
+        for control in (self.subject, self.look):
+            control.observe(lambda _: self._filter(), "value")
+        self.known.observe(lambda _: self._show(), "value")
+        wrap = widgets.Layout(flex_flow="row wrap")
+        super().__init__(
+            [
+                widgets.HBox([self.subject, self.look, self.count], layout=wrap),
+                widgets.HBox([self.known, self.shown], layout=wrap),
+            ]
+        )
+        self._filter()
+
+    def _filter(self) -> None:
+        """List the questions that the filters leave, and show the first."""
+        keep = _LOOK[self.look.value]
+        self.chosen = [
+            question for question in self._run.questions
+            if self.subject.value in (_ALL, question.subject)
+            and keep({rules: found[question.id] for rules, found in self._grades.items()})
+        ]  # fmt: skip
+        self.known.options = [
+            (f"{'✓' if self._grades['official'][question.id].correct else '✗'} {question.id}", question.id)
+            for question in self.chosen
+        ]
+        self.count.value = live(f"{len(self.chosen)} of {len(self._run.questions)} questions")
+        self._show()
+
+    def _show(self) -> None:
+        """Show the chosen question."""
+        question = next((one for one in self.chosen if one.id == self.known.value), None)
+        if question is None:
+            self.shown.value = live("No question is left by these filters.")
+            return
+        answer = self._run.answers.get(question.id)
+        said = answer.text if answer else None
+        words = text_html(said) if said is not None else f"<em>{html.escape(_failure(answer))}</em>"
+        options = "".join(f"<li>{letter}: {html.escape(option)}</li>" for letter, option in question.choices.items())
+        rows = "".join(
+            f"<tr><td>{rules}</td><td>{html.escape(_short(found[question.id].parsed))}</td>"
+            f"<td>{'right' if found[question.id].correct else 'wrong'}</td>"
+            f"<td>{html.escape(found[question.id].how)}</td></tr>"
+            for rules, found in self._grades.items()
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("rules", "read as", "", "how"))
+        truth = html.escape(" or ".join(question.answers))
+        self.shown.value = live(
+            f"<div>{text_html(question.text)}<ul style='list-style:none'>{options}</ul>{self._pictures(question)}"
+            f"<p>Right is <strong>{truth}</strong>. The model said:</p>{words}"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+
+    def _pictures(self, question: Question) -> str:
+        try:
+            if self._set is None:
+                self._set = self._run.question_set()
+            found = self._set.pictures(question).items()
+            shown = (
+                f"<div><small>picture {n}</small>{to_html(images.load(data), shown_px=_SHOWN_PX)}</div>"
+                for n, data in found
+            )
+            return f'<div style="display:flex;gap:12px;flex-wrap:wrap">{"".join(shown)}</div>'
+        except VlnbError as error:  # the data set has moved, or a picture is broken: words can be read all the same
+            return alert(error)
+
+
+def _failure(answer: mmmu.Answer | None) -> str:
+    return (answer.error if answer else None) or "It was not asked yet: resume the run."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + " …"  # noqa: PLR2004 - a cell's width

@@ -123,7 +123,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     runs = {folder: mmmu.read(folder) for folder in arguments.out}
     scores = {name: mmmu.scores(run, arguments.rules) for name, run in runs.items()}
     if len(runs) == 1:
-        scores["published"] = mmmu.published()
+        known = mmmu.published()
+        if not next(iter(scores.values())).subjects.keys() & known.subjects.keys():
+            say(f"{arguments.out[0]} holds no questions of MMMU: nothing published is to be set beside it.")
+        else:
+            scores["published"] = known
     print(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         print(f"{first} and {second}: {mmmu.compare(one, other, arguments.rules)}")

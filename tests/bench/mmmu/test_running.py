@@ -27,9 +27,8 @@ def test_all_questions_with_all_their_pictures(oracle, drawn, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run", concurrency=5, dollars_per_hour=36.0, watch=told.append)
     assert run.missing == []
     for question in drawn.questions:
-        assert run.answers[question.id].text == answer("".join(p for p in question.said({}) if isinstance(p, str))) or (
-            question.pictures
-        )
+        said = "".join(part for part in question.said(drawn.pictures(question)) if isinstance(part, str))
+        assert run.answers[question.id].text == answer(said)
     assert {i: a.prompt_tokens for i, a in run.answers.items()} == {
         q.id: 100 * len(q.pictures) for q in drawn.questions
     }

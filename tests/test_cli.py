@@ -169,3 +169,39 @@ def test_importing_vlnb_is_light():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_check_tells_its_score_and_its_findings(engine, capsys):
+    assert cli.main(["check", "--url", engine.base_url, "--seed", "3", "--json"]) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert found["skills"]["seen"] == {"right": 2, "of": 2}
+    assert found["seed"] == 3
+    assert "24 of 24" in told.err
+
+
+def test_mmmu_is_run_graded_and_compared(engine, capsys, tmp_path):
+    out = str(tmp_path / "run")
+    assert cli.main(["mmmu", "run", "--drawn", "--url", engine.base_url, "--concurrency", "4", "--out", out]) == 0
+    assert "Overall" in capsys.readouterr().out
+    assert cli.main(["mmmu", "resume", out, "--url", engine.base_url]) == 1
+    assert "is complete: all 24 questions" in capsys.readouterr().err
+    assert cli.main(["mmmu", "grade", out, "--rules", "strict", "--disagree"]) == 0
+    assert "official right, strict wrong" in capsys.readouterr().out
+    assert cli.main(["mmmu", "grade", out, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 24
+    assert cli.main(["mmmu", "compare", out]) == 0
+    told = capsys.readouterr()
+    assert "holds no questions of MMMU" in told.err
+    assert "Overall" in told.out
+    assert cli.main(["mmmu", "compare", out, out]) == 0
+    assert "no more than noise" in capsys.readouterr().out
+
+
+def test_mmmu_reads_what_sglangs_harness_wrote(capsys, tmp_path):
+    path = tmp_path / "val_sglang.json"
+    path.write_text('{"Art": {"num": 30, "acc": 0.5}, "Overall": {"num": 30, "acc": 0.5}}')
+    assert cli.main(["mmmu", "grade", str(path)]) == 0
+    assert "Art and Design" in capsys.readouterr().out
+    assert cli.main(["mmmu", "grade", str(tmp_path / "none")]) == 1
+    assert "cannot be read" in capsys.readouterr().err

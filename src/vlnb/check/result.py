@@ -63,7 +63,8 @@ class Check:
     def summary(self) -> str:
         """One or two sentences: the score, what guessing would give, and how it ended."""
         whole = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
-        return f"{self.model}: {whole}{' ' + self.stopped if self.stopped else ''}"
+        known = " No fault that the check knows was found." if not self.findings and not self.stopped else ""
+        return f"{self.model}: {whole}{known}{' ' + self.stopped if self.stopped else ''}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the pictures, ready for JSON."""
@@ -94,11 +95,7 @@ class Check:
 
     def as_html(self) -> str:
         """Return the findings, a row for each skill, and every question with its picture, to be opened."""
-        grave = "".join(
-            f'<p role="alert"><strong>{html.escape(found.name)}</strong>: {html.escape(found.sentence)}'
-            f" <em>Try:</em> {html.escape(found.cure)}</p>"
-            for found in self.findings
-        )
+        wrong = "".join(map(_finding, self.findings))
         rows = "".join(_row(skill, right, of) for skill, right, of in self.skills())
         head = "".join(
             f'<th style="text-align:left">{name}</th>'
@@ -106,10 +103,18 @@ class Check:
         )
         asked = "".join(map(_question, self.answered))
         return (
-            f"<p>{html.escape(self.summary)}</p>{grave}"
+            f"<p>{html.escape(self.summary)}</p>{wrong}"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
             f"<details><summary>All questions, pictures and answers</summary>{asked}</details>"
         )
+
+
+def _finding(found: Finding) -> str:
+    role = ' role="alert"' if found.grave else ""
+    return (
+        f"<p{role}><strong>{html.escape(found.name)}</strong>: {html.escape(found.sentence)}"
+        f" <em>Try:</em> {html.escape(found.cure)}</p>"
+    )
 
 
 def _row(skill: Skill, right: int, of: int) -> str:

@@ -71,6 +71,7 @@ class Answers(widgets.VBox):  # type: ignore[misc]
             (f"{'✓' if self._grades['official'][question.id].correct else '✗'} {question.id}", question.id)
             for question in self.chosen
         ]
+        self.known.value = self.chosen[0].id if self.chosen else None
         self.count.value = live(f"{len(self.chosen)} of {len(self._run.questions)} questions")
         self._show()
 

@@ -1,0 +1,63 @@
+"""The panel of answers, without a browser: filters, the list, what is shown of a question."""
+
+import pytest
+
+from vlnb.bench import mmmu
+from vlnb.bench.mmmu import Answer, Run
+from vlnb.panels.answers import Answers
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The drawn set with the first right, the second refused, the third in words, and the others wrong."""
+    questions = mmmu.drawn().questions
+    said = {q.id: Answer(q.id, "Z & <b>bold</b>") for q in questions}
+    said[questions[0].id] = Answer(questions[0].id, questions[0].answers[0])
+    said[questions[1].id] = Answer(questions[1].id, None, error="the server failed <on> this")
+    said[questions[2].id] = Answer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
+    manifest = {"servers": [{"model": "m"}], "set": {"kind": "drawn"}}
+    return Run(tmp_path_factory.mktemp("run"), manifest, questions, said)
+
+
+def test_it_opens_on_the_first_wrong_answer(run):
+    panel = Answers(run)
+    assert panel.known.value == panel.chosen[0].id == "drawn_Charts_2"
+    assert "the server failed &lt;on&gt; this" in panel.shown.value
+    assert "<img" in panel.shown.value
+    assert "Right is <strong>20</strong>" in panel.shown.value
+
+
+def test_filters_leave_what_they_say(run):
+    panel = Answers(run)
+    panel.look.value = "all"
+    assert len(panel.chosen) == 24
+    panel.subject.value = "Pictures"
+    assert {question.subject for question in panel.chosen} == {"Pictures"}
+    assert "6 of 24 questions" in panel.count.value
+    panel.subject.value, panel.look.value = "all subjects", "graders disagree"
+    assert [question.id for question in panel.chosen] == list(mmmu.differences(run))
+    panel.look.value = "guessed or not parsed"
+    assert "drawn_Charts_2" in [question.id for question in panel.chosen]
+    panel.look.value, panel.subject.value = "graders disagree", "Tables"
+    if not panel.chosen:
+        assert "No question is left" in panel.shown.value
+
+
+def test_what_a_model_wrote_runs_nothing(run):
+    panel = Answers(run)
+    panel.look.value = "all"
+    panel.known.value = "drawn_Diagrams_2"
+    assert "&lt;b&gt;bold&lt;/b&gt;" in panel.shown.value
+    assert "<b>bold</b>" not in panel.shown.value
+    assert panel.shown.value.count("<tr>") == 4  # a head, and a row for each of three rules
+
+
+def test_a_data_set_that_has_moved_leaves_the_words(run):
+    moved = Run(run.folder, run.manifest | {"set": {"kind": "mmmu", "folder": "/no/such/folder"}}, *_rest(run))
+    panel = Answers(moved)
+    assert "holds no Parquet file" in panel.shown.value
+    assert "Right is" in panel.shown.value
+
+
+def _rest(run):
+    return run.questions, run.answers

@@ -1,0 +1,51 @@
+"""The table of the vision check and the panel of answers, as a person looks through them: with the keyboard."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.test_launch_panel import notebook
+
+CELL = """
+import vlnb
+from vlnb.bench import mmmu
+
+endpoint = vlnb.connect(announce=None)
+run = mmmu.run(mmmu.drawn(), endpoint, "run", concurrency=4)
+vlnb.panels.Answers(run)
+"""
+CHECK = """
+import vlnb
+
+vlnb.check.vision_check(vlnb.connect(announce=None), seed=3)
+"""
+
+
+def test_answers_are_looked_through_by_keyboard(open_notebook):
+    page = open_notebook("answers.ipynb", notebook(CELL))
+    known = page.locator("select[size='12'], .widget-select select").first
+    known.wait_for(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"of 24 questions"))).to_be_visible()
+    expect(page.get_by_text("The model said:")).to_be_visible()
+    first = known.evaluate("select => select.selectedOptions[0].text")
+    known.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("table", has_text="official")).to_be_visible()
+    moved = "before => document.querySelector('.widget-select select').selectedOptions[0].text !== before"
+    page.wait_for_function(moved, arg=first)
+    pictures = page.locator(".widget-html img")
+    expect(pictures.first).to_be_visible()
+    assert pictures.first.get_attribute("alt")
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+
+def test_the_check_opens_every_question(open_notebook):
+    page = open_notebook("check.ipynb", notebook(CHECK))
+    rows = page.locator("table", has_text="reads a code")
+    expect(rows).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"\d+ of 24 right"))).to_be_visible()
+    page.get_by_text("All questions, pictures and answers").click()
+    shown = page.locator("details img")
+    expect(shown.first).to_be_visible()
+    assert shown.count() == 2 + 3 + 14 + 3 + 2 + 8 + 3
+    assert all(shown.nth(i).get_attribute("alt") for i in range(shown.count()))

@@ -28,8 +28,8 @@ def test_answers_are_looked_through_by_keyboard(open_notebook):
     expect(page.get_by_text(re.compile(r"of 24 questions"))).to_be_visible()
     expect(page.get_by_text("The model said:")).to_be_visible()
     first = known.evaluate("select => select.selectedOptions[0].text")
-    known.focus()
-    page.keyboard.press("ArrowDown")
+    page.get_by_role("button", name="Next", exact=True).focus()
+    page.keyboard.press("Space")
     expect(page.locator("table", has_text="official")).to_be_visible()
     moved = "before => document.querySelector('.widget-select select').selectedOptions[0].text !== before"
     page.wait_for_function(moved, arg=first)

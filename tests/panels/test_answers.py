@@ -43,6 +43,18 @@ def test_filters_leave_what_they_say(run):
         assert "No question is left" in panel.shown.value
 
 
+def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
+    panel = Answers(run)
+    panel.next_button.click()
+    assert panel.known.value == panel.chosen[1].id
+    panel.step(100)
+    assert panel.known.value == panel.chosen[-1].id
+    panel.back_button.click()
+    assert panel.known.value == panel.chosen[-2].id
+    panel.step(-100)
+    assert panel.known.value == panel.chosen[0].id
+
+
 def test_what_a_model_wrote_runs_nothing(run):
     panel = Answers(run)
     panel.look.value = "all"

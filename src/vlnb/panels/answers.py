@@ -32,7 +32,9 @@ _LOOK: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
 
 
 class Answers(widgets.VBox):  # type: ignore[misc]
-    """The answers of a run, one at a time. The list takes the keyboard: arrows go from question to question.
+    """The answers of a run, one at a time, by mouse or keyboard.
+
+    JupyterLab takes the arrow keys for itself while a cell is chosen, so there are buttons (Tab, then Space) too.
 
     `chosen` holds the questions that the filters leave. `questions` are the run's own, opened again, where None.
     """
@@ -46,7 +48,11 @@ class Answers(widgets.VBox):  # type: ignore[misc]
         self.look = widgets.Dropdown(description="Show", options=list(_LOOK), value="wrong")
         self.known = widgets.Select(description="Questions", rows=12, layout=widgets.Layout(width="330px"))
         self.count, self.shown = widgets.HTML(), widgets.HTML(layout=widgets.Layout(flex="1 1 380px"))
+        self.back_button = widgets.Button(description="Previous", tooltip="The question before")
+        self.next_button = widgets.Button(description="Next", tooltip="The question after")
         self.chosen: list[Question] = []
+        self.back_button.on_click(lambda _: self.step(-1))
+        self.next_button.on_click(lambda _: self.step(1))
         for control in (self.subject, self.look):
             control.observe(lambda _: self._filter(), "value")
         self.known.observe(lambda _: self._show(), "value")
@@ -54,10 +60,17 @@ class Answers(widgets.VBox):  # type: ignore[misc]
         super().__init__(
             [
                 widgets.HBox([self.subject, self.look, self.count], layout=wrap),
+                widgets.HBox([self.back_button, self.next_button]),
                 widgets.HBox([self.known, self.shown], layout=wrap),
             ]
         )
         self._filter()
+
+    def step(self, by: int) -> None:
+        """Go so many questions on, at most to the first or the last."""
+        ids = [question.id for question in self.chosen]
+        if ids:
+            self.known.value = ids[max(0, min(len(ids) - 1, ids.index(self.known.value) + by))]
 
     def _filter(self) -> None:
         """List the questions that the filters leave, and show the first."""

@@ -143,6 +143,8 @@ def vision_check_text():
         ("colour", "red, green, blue, yellow, black, orange", False),  # names all, and so none
         ("order", "Picture {truth}", True),
         ("order", "1 or 2", False),
+        ("tables", "{truth}", True),
+        ("tables", "{others}", False),  # the whole table
         ("seen", "The code is {truth}.", True),
         ("seen", "{truth}X", False),
         ("seen", "", False),
@@ -155,7 +157,7 @@ def vision_check_text():
 )
 def test_answers_in_words(skill, answer, right):
     task = next(task for task in tasks(SEED) if task.skill == skill)
-    assert task.right(answer.format(truth=task.truth, TRUTH=task.truth.upper())) is right
+    assert task.right(answer.format(truth=task.truth, TRUTH=task.truth.upper(), others=" ".join(task.choices))) is right
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def read(source: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    text = _text(source)
+    text = text_of(source)
     odd: list[str] = []
     found = [(at, dict(_block(lines, odd))) for at, lines in ((m.start(), m[1]) for m in _BLOCK.finditer(text))]
     position = 0
@@ -134,8 +134,9 @@ def read(source: str | Path) -> pd.DataFrame:
     return frame
 
 
-def _text(source: str | Path) -> str:
-    if isinstance(source, str) and ("\n" in source or source.startswith("{")):
+def text_of(source: str | Path) -> str:
+    """Return what was printed: `source` itself where it is no path, else what the file holds. Raises `BadInput`."""
+    if isinstance(source, str) and ("\n" in source or "{" in source):
         return source
     try:
         return Path(source).read_text(encoding="utf-8", errors="replace")

@@ -167,11 +167,14 @@ def _looking(chance: random.Random) -> Iterator[Task]:
     question = f"Which value does the bar {_DAYS[day]} have? {_NUMBER}"
     choices = tuple(str(10 * number) for number in range(1, 11))
     yield Task(f"bar {_DAYS[day]}", "charts", question, (samples.bars(_DAYS, values),), str(values[day]), choices)
-    cells = [[chance.randint(100, 999) for _ in _QUARTERS] for _ in _CITIES]
+    numbers = chance.sample(range(100, 1000), len(_CITIES) * len(_QUARTERS))
+    cells = [numbers[len(_QUARTERS) * i :][: len(_QUARTERS)] for i in range(len(_CITIES))]
     row, column = chance.randrange(4), chance.randrange(4)
     question = f"Which number stands in the row {_CITIES[row]} and the column {_QUARTERS[column]}? {_NUMBER}"
     picture = samples.table(_CITIES, _QUARTERS, cells)
-    yield Task(f"cell {_CITIES[row]} {_QUARTERS[column]}", "tables", question, (picture,), str(cells[row][column]))
+    choices = tuple(map(str, numbers))  # an answer that says them all has found none
+    right = str(cells[row][column])
+    yield Task(f"cell {_CITIES[row]} {_QUARTERS[column]}", "tables", question, (picture,), right, choices)
 
 
 def _obeying(chance: random.Random) -> Iterator[Task]:

@@ -107,7 +107,8 @@ class Answers(widgets.VBox):  # type: ignore[misc]
         head = "".join(f"<th>{name}</th>" for name in ("rules", "read as", "", "how"))
         truth = html.escape(" or ".join(question.answers))
         self.shown.value = live(
-            f"<div>{text_html(question.text)}<ul style='list-style:none'>{options}</ul>{self._pictures(question)}"
+            f"<div style='line-height:1.4'>{text_html(question.text)}<ul style='list-style:none'>{options}</ul>"
+            f"{self._pictures(question)}"
             f"<p>Right is <strong>{truth}</strong>. The model said:</p>{words}"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         )

@@ -16,6 +16,7 @@ from typing import Any
 from vlnb.bench.mmmu.grading import Rules, grade
 from vlnb.bench.mmmu.question import Question, subject_of
 from vlnb.bench.mmmu.results import Scores, counted_scores
+from vlnb.bench.sglang import text_of
 from vlnb.errors import BadInput
 
 _DICT = re.compile(r"\{'[A-Z][A-Za-z_]*': \{'acc'.*?\}\}", re.DOTALL)
@@ -39,7 +40,7 @@ def read(source: str | Path) -> tuple[Scores, float | None]:
     `source` is the text itself or a path. Where it left questions out (large pictures, failed requests) its
     denominators are smaller, and it does not say so. Raises `BadInput` where no result is found.
     """
-    text = _text(source)
+    text = text_of(source)
     seconds = _TIME.search(text)
     return _scores(_printed(text)), float(seconds[1]) if seconds else None
 
@@ -53,7 +54,7 @@ def read_answers(
     the harness's own verdicts are counted, where they are there. Raises `BadInput` where they are not.
     """
     try:
-        found = json.loads(_text(path))
+        found = json.loads(text_of(path))
     except ValueError as error:
         raise BadInput(f"{path} is no JSON ({error}).") from error
     if not isinstance(found, dict) or not found:
@@ -78,17 +79,6 @@ def _words(answer: Any) -> str | None:  # noqa: ANN401 - as the file has it
     if isinstance(answer, dict):
         answer = answer.get("original_response") or answer.get("pred_ans")
     return answer if isinstance(answer, str) else None
-
-
-def _text(source: str | Path) -> str:
-    if isinstance(source, str) and ("\n" in source or "{" in source):
-        return source
-    try:
-        return Path(source).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(
-            f"{source} cannot be read: {error.strerror}. Give a path, or the printed text itself."
-        ) from error
 
 
 def _printed(text: str) -> dict[str, Any]:

@@ -7,4 +7,4 @@ compile() {
         --no-emit-index-url --no-emit-find-links "$@"
 }
 compile pyproject.toml -o requirements.txt
-compile pyproject.toml --extra dev --constraint requirements.txt -o requirements-dev.txt
+compile pyproject.toml --extra dev --extra mmmu --constraint requirements.txt -o requirements-dev.txt

@@ -26,7 +26,7 @@ def wanted(*extras):
     return [Requirement(line) for line in lines]
 
 
-@pytest.mark.parametrize(("name", "extras"), [("requirements.txt", ()), ("requirements-dev.txt", ("dev",))])
+@pytest.mark.parametrize(("name", "extras"), [("requirements.txt", ()), ("requirements-dev.txt", ("dev", "mmmu"))])
 def test_locked_requirements_satisfy_the_ranges(name, extras):
     pins = locked(name)
     for requirement in wanted(*extras):

@@ -51,7 +51,7 @@ class QuestionSet:
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
     """Return MMMU's validation questions, of all subjects or of some: from the hub, or from `folder`.
 
-    The folder holds Parquet files as the hub has them, at any depth. Needs `datasets` (pip install "vlnb[mmmu]").
+    The folder holds Parquet files as the hub has them, at any depth. Needs `datasets` (pip install datasets).
     Raises `BadInput` where it is missing, where a subject is none of MMMU's, or where the questions cannot be had.
     """
     for subject in subjects or ():
@@ -61,7 +61,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
         import datasets
     except ImportError as error:
         raise BadInput(
-            'MMMU is read with the package datasets: pip install "vlnb[mmmu]". The set drawn by code'
+            "MMMU is read with the package datasets: pip install datasets. The set drawn by code"
             " (mmmu.drawn()) needs nothing."
         ) from error
     rows = _from_folder(Path(folder)) if folder else _from_hub(subjects or SUBJECTS)

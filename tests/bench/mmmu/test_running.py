@@ -151,6 +151,17 @@ def test_a_full_disk_is_a_sentence(drawn, oracle, tmp_path, monkeypatch):
     assert len(mmmu.read(tmp_path / "run").answers) == 3
 
 
+def test_a_picture_that_cannot_be_read_costs_its_own_question_only(drawn, oracle, tmp_path):
+    def picture(place, number):
+        if place == 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return drawn.pictures(drawn.questions[place])[number]
+
+    run = mmmu.run(mmmu.QuestionSet("broken", drawn.questions, drawn.origin, picture), oracle, tmp_path / "run")
+    assert [question.id for question in run.missing] == [drawn.questions[3].id]
+    assert "Input/output error" in run.answers[drawn.questions[3].id].error
+
+
 def test_nothing_secret_is_stored(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, vlnb.Endpoint(oracle.base_url, "oracle", api_key="sk-very-secret"), tmp_path / "run")
     for path in run.folder.iterdir():

@@ -85,7 +85,11 @@ class Work:
                 except IndexError:  # another server may go, and give its question back
                     self._stopped.wait(_LOOK_S)
                     continue
-                answer = self._ask(endpoint, question)
+                try:
+                    answer = self._ask(endpoint, question)
+                except Exception as error:  # noqa: BLE001 - a disk that fails under the pictures, say: others go on
+                    why = f"The question could not be asked: {error!r}. Look at where its pictures are read from."
+                    answer = Answer(question.id, None, why, server=endpoint.base_url)
                 if answer is None:  # for another server, or for a later run
                     self._todo.appendleft(question)
                 else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +40,9 @@ class QuestionSet:
         place = self._places[question.id]
         return {number: self._picture(place, number) for number in question.pictures}
 
-    @property
+    @cached_property
     def _places(self) -> dict[str, int]:
-        found: dict[str, int] | None = self.__dict__.get("places")
-        if found is None:
-            found = {question.id: place for place, question in enumerate(self.questions)}
-            self.__dict__["places"] = found
-        return found
+        return {question.id: place for place, question in enumerate(self.questions)}
 
 
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:

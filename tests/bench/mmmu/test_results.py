@@ -70,6 +70,13 @@ def test_only_what_is_more_than_noise_is_called_a_difference():
     assert mmmu.table({"card": card, "page": there}, "page")["card against page"]["Overall"] == "higher"
 
 
+def test_of_thirty_subjects_one_is_low_by_chance_and_is_not_called_so():
+    there = mmmu.published()
+    counted = {name: (round(s.accuracy * 30), 30) for name, s in there.subjects.items()}
+    one_low = counted_scores(counted | {"Art": (14, 30)})  # alone, 14 against 23 of 30 would have p = 0.03
+    assert mmmu.table({"here": one_low, "page": there}, "page")["here against page"]["Art"] == "noise"
+
+
 def test_wholes_of_other_questions_are_not_compared(tmp_path):
     art = mmmu.scores(made(tmp_path, ["A"] * 30))
     frame = mmmu.table({"art alone": art, "published": mmmu.published()}, against="published")

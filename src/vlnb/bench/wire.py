@@ -1,8 +1,8 @@
 """One request on the wire, with a stamp at each of its turns; what was read is understood only after its end.
 
-How it comes near the truth: the body is bytes beforehand; it is handed to the system in slices, each only when the one
-before has left (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; between two slices, of whichever requests, the loop
-reads what has arrived, which is stamped and put aside.
+How it comes near the truth: the body is bytes beforehand; the system is handed as much of it as it takes, which is what
+has left and little more (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; between two such slices, of whichever
+requests, the loop reads what has arrived, which is stamped and put aside.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+import os
 import re
 import socket
 import time
@@ -23,8 +24,8 @@ from aiohttp.payload import Payload
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-_SLICE_BYTES = 256 * 1024
-_ALONE_BYTES = 512 * 1024  # of a slice, while no other request has something to send
+_SLICE_BYTES = 256 * 1024  # where the transport has to copy
+_WAIT_BYTES = 64 * 1024  # given to the transport where the system takes nothing: it waits until that has left
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
@@ -103,11 +104,6 @@ class Turns:
             await turn
         self._taken = True
 
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._waiting)
-
     def give(self) -> None:
         """Let the next one write, once what has arrived was read."""
         asyncio.get_running_loop().call_soon(self._next)
@@ -137,21 +133,34 @@ class _Stamped(Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
-        transport = getattr(writer, "transport", None)
-        if transport is not None:
-            transport.set_write_buffer_limits(high=0)
         self._trace.first_byte_sent = time.perf_counter()
-        start = 0
-        while start < len(self._body):
+        writer.send_headers()  # raises where the connection is gone
+        transport: Any = writer.transport
+        transport.set_write_buffer_limits(high=0)
+        await writer.drain()
+        encrypted = transport.get_extra_info("sslcontext") is not None
+        connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
+        rest = self._body
+        while rest:
             await self._turns.take(self._trace.started)
             try:
-                end = start + (_SLICE_BYTES if self._turns.wanted else _ALONE_BYTES)
-                await writer.write(self._body[start:end], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
+                taken = _hand_over(connection, rest) if connection is not None else 0
+                if not taken:
+                    taken = _SLICE_BYTES if connection is None else _WAIT_BYTES
+                    await writer.write(rest[:taken], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
+                rest = rest[taken:]
             finally:
                 self._turns.give()
             await writer.drain()
-            start = end
         self._trace.sent = time.perf_counter()
+
+
+def _hand_over(connection: int, rest: memoryview) -> int:
+    """Return how many bytes the system takes at once. The transport, which would copy the others, has none waiting."""
+    try:
+        return os.write(connection, rest)
+    except BlockingIOError:
+        return 0
 
 
 async def send(

@@ -1,0 +1,115 @@
+"""One request against a bare socket: what arrives is what was sent, whatever the other side does meanwhile."""
+
+import asyncio
+import contextlib
+import hashlib
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from vlnb.bench import wire
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n"
+BODY = np.random.default_rng(1).bytes(6_000_000)
+
+
+@contextlib.contextmanager
+def listening(serve, connections=1):
+    """Have `serve(connection)` in a thread for each connection; gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepted = [threading.Thread(target=lambda: serve(listener.accept()[0])) for _ in range(connections)]
+        for thread in accepted:
+            thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        for thread in accepted:
+            thread.join()
+
+
+def sent(url, bodies, silent_s=5):
+    async def send():
+        turns = wire.Turns()
+        async with wire.session(len(bodies)) as http:
+            one = [wire.send(http, url, memoryview(body), {}, turns, silent_s=silent_s) for body in bodies]
+            return await asyncio.gather(*one)
+
+    return asyncio.run(send())
+
+
+def head_and_rest(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(4096)
+    head, rest = data.split(b"\r\n\r\n", 1)
+    return int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]), rest
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.002])
+def test_what_arrives_is_what_was_sent_however_slowly_it_is_read(pause_s):
+    arrived = []
+
+    def serve(connection):
+        with connection:
+            length, data = head_and_rest(connection)
+            while len(data) < length and (piece := connection.recv(1 << 17)):
+                data += piece
+                time.sleep(pause_s)
+            arrived.append(hashlib.sha256(data).hexdigest())
+            connection.sendall(OK)
+
+    bodies = [BODY[start:] for start in (0, 1, 2)]
+    with listening(serve, connections=3) as url:
+        traces = sent(url, bodies)
+    assert [trace.error for trace in traces] == [None] * 3
+    assert sorted(arrived) == sorted(hashlib.sha256(body).hexdigest() for body in bodies)
+
+
+def test_sent_is_said_when_most_has_left_and_not_when_it_was_queued():
+    whole = []
+
+    def serve(connection):
+        with connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            length, data = head_and_rest(connection)
+            got = len(data)
+            while got < length and (piece := connection.recv(1 << 16)):
+                got += len(piece)
+                time.sleep(0.001)
+            whole.append(time.perf_counter())
+            connection.sendall(OK)
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [BODY])
+    took = whole[0] - trace.started
+    assert trace.sent - trace.started > 0.5 * took  # a server that reads as slowly as this keeps megabytes waiting
+    assert trace.sent <= whole[0] + 0.5 * took
+
+
+def test_a_server_that_refuses_before_it_has_read_is_told_by_its_answer():
+    def serve(connection):
+        with connection:
+            head_and_rest(connection)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntoo much")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 20):  # a lingering close, as servers do, so that the answer is not lost
+                pass
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [BODY])
+    assert trace.error == "HTTP 413: too much"
+
+
+@pytest.mark.parametrize("read", [0, 1_000_000])
+def test_a_connection_that_breaks_while_sending_is_a_sentence(read):
+    def serve(connection):
+        with connection:
+            head_and_rest(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+            if read:
+                connection.recv(read, socket.MSG_WAITALL)
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [BODY])
+    assert trace.error.startswith("the connection broke: ")

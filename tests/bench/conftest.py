@@ -16,7 +16,8 @@ def serving(*options):
     words = [sys.executable, "-m", "tests.bench.truth", *map(str, options)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
-            yield vlnb.Endpoint(f"http://127.0.0.1:{process.stdout.readline().strip()}/v1", "truth")
+            scheme = "https" if "--certificate" in options else "http"
+            yield vlnb.Endpoint(f"{scheme}://127.0.0.1:{process.stdout.readline().strip()}/v1", "truth")
         finally:
             process.kill()
 

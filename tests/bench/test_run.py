@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+import trustme
 
 from tests.bench.conftest import serving
 from vlnb import BadInput, bench
@@ -84,6 +85,25 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
     assert sum(metrics.failures(stored).values()) == 12
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_server_that_encrypts_is_measured_if_its_certificate_is_trusted(tmp_path, monkeypatch, trusted):
+    authority, chain = trustme.CA(), tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    workload = Workload(prompts=6, concurrency=3, images=2, resolution="720p", picture="noise", output_len=5)
+    with serving("--certificate", chain) as endpoint:
+        stored = bench.run(workload, endpoint, tmp_path / "run")
+    assert len(stored.records) == 6
+    for record in stored.records:
+        if trusted:
+            assert record.error is None
+            assert record.upload_s > 0
+        else:
+            assert record.error.startswith("no connection: the certificate is not trusted (unable to get")
+
+
 def test_a_server_that_stalls_is_given_up(tmp_path):
     with serving("--fault", "stall") as endpoint:
         folder = tmp_path / "run"
@@ -109,7 +129,7 @@ def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
     told = []
     workload = Workload(prompts=100, concurrency=2, images=0)
     stored = bench.run(workload, endpoint, tmp_path / "run", watch=told.append)
-    assert "the server is gone" in told[-1]["stopped"]
+    assert told[-1]["stopped"].startswith("20 requests in a row had no connection: Connect")
     assert len(stored.records) < 30
     assert len(stored.missing) > 70
 

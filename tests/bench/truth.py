@@ -2,13 +2,15 @@
 
 `python -m tests.bench.truth --ttft 0.1 --gap 0.01` prints its port. A body goes into a buffer that is used again and
 never copied, so that the server is not what limits the client. `GET /truth` gives the stamps, in seconds of the
-monotonic clock that every process of a machine shares, and forgets them. `--fault NAME` makes it misbehave.
+monotonic clock that every process of a machine shares, and forgets them. `--fault NAME` makes it misbehave;
+`--certificate FILE` has it encrypt.
 """
 
 import argparse
 import asyncio
 import json
 import re
+import ssl
 import sys
 import time
 from typing import ClassVar
@@ -115,7 +117,11 @@ class Server(asyncio.BufferedProtocol):
 
 async def serve(options):
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Server(options), "127.0.0.1", options.port, backlog=1024)
+    encrypted = None
+    if options.certificate:
+        encrypted = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        encrypted.load_cert_chain(options.certificate)
+    server = await loop.create_server(lambda: Server(options), "127.0.0.1", options.port, backlog=1024, ssl=encrypted)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
@@ -127,6 +133,7 @@ def main():
     parser.add_argument("--ttft", type=float, default=0.02)
     parser.add_argument("--gap", type=float, default=0.002)
     parser.add_argument("--tokens", type=int, default=8)
+    parser.add_argument("--certificate")
     parser.add_argument("--fault", choices=FAULTS)
     asyncio.run(serve(parser.parse_args()))
 

@@ -86,9 +86,7 @@ class Run:
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
             if self.refused >= _REFUSED and not self.stopped:
-                self.stopped = (
-                    f"{_REFUSED} connections in a row were refused: the server is gone. Start it, and resume."
-                )
+                self.stopped = f"{_REFUSED} requests in a row had {trace.error}. See to the server, and resume."
             self.ended.put_nowait((request, due, trace))
 
         return ask

@@ -136,7 +136,7 @@ class _Stamped(Payload):
         self._trace.first_byte_sent = time.perf_counter()
         writer.send_headers()  # raises where the connection is gone
         transport: Any = writer.transport
-        transport.set_write_buffer_limits(high=0)
+        transport.set_write_buffer_limits(high=1)  # at 0 an encrypting one would wait for ever
         await writer.drain()
         encrypted = transport.get_extra_info("sslcontext") is not None
         connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
@@ -180,6 +180,9 @@ async def send(
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
     except TimeoutError:
         trace.error = f"nothing came for {silent_s:g} s: the server stalls"
+    except aiohttp.ClientConnectorCertificateError as error:
+        why = getattr(error.certificate_error, "verify_message", "") or error
+        trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"
     except aiohttp.ClientConnectorError as error:
         trace.error = f"no connection: {error.os_error.strerror or error}"
     except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:

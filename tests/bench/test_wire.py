@@ -113,3 +113,60 @@ def test_a_connection_that_breaks_while_sending_is_a_sentence(read):
     with listening(serve) as url:
         (trace,) = sent(url, [BODY])
     assert trace.error.startswith("the connection broke: ")
+
+
+@pytest.mark.parametrize("body", [BODY, b"{}"], ids=["in the middle of the body", "after it"])
+def test_a_server_that_stops_reading_or_never_answers_is_given_up(body):
+    def serve(connection):
+        with connection:
+            head_and_rest(connection)
+            given_up.wait()
+
+    given_up = threading.Event()
+    with listening(serve) as url:
+        (trace,) = sent(url, [body], silent_s=0.3)
+        given_up.set()
+    assert trace.error == "nothing came for 0.3 s: the server stalls"
+    assert trace.ended - trace.started < 3
+
+
+def test_a_server_that_is_slow_but_never_silent_is_waited_for():
+    def serve(connection):
+        with connection:
+            head_and_rest(connection)
+            connection.sendall(OK[:-14])
+            for at in range(14):
+                time.sleep(0.05)
+                connection.sendall(OK[-14:][at : at + 1])
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [b"{}"], silent_s=0.4)
+    assert trace.error is None
+    assert trace.ended - trace.started > 0.6
+
+
+def test_a_server_that_accepts_no_connection_is_given_up():
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # who waits to be accepted, until the system lets nobody else wait
+            waiting = others.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        (trace,) = sent(f"http://127.0.0.1:{full.getsockname()[1]}/", [b"{}"], silent_s=0.3)
+    assert trace.error == "no connection: no answer for 0.3 s"
+
+
+def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next():
+    async def turns():
+        turns = wire.Turns()
+        await turns.take(0)
+        leaving = asyncio.create_task(turns.take(1))
+        await asyncio.sleep(0)
+        turns.give()
+        asyncio.get_running_loop().call_soon(leaving.cancel)  # after the turn was given, before it is taken up
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        await asyncio.wait_for(turns.take(2), 1)
+
+    asyncio.run(turns())

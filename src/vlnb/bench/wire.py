@@ -8,13 +8,14 @@ requests, the loop reads what has arrived, which is stamped and put aside.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
 import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
 _MESSAGE_CHARS = 200
+_CONNECT_S = 30.0
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Trace:
     connected: float | None = None
     first_byte_sent: float | None = None
     sent: float | None = None
+    moved: float = 0.0  # when some of the body last left
     ended: float = 0.0
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     error: str | None = None
@@ -101,7 +104,12 @@ class Turns:
             self._count += 1
             turn = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (began, self._count, turn))
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # it was given in the same moment
+                    self.give()
+                raise
         self._taken = True
 
     def give(self) -> None:
@@ -140,6 +148,14 @@ class _Stamped(Payload):
         await writer.drain()
         encrypted = transport.get_extra_info("sslcontext") is not None
         connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
+        try:
+            await self._upload(writer, connection)
+        except asyncio.CancelledError:
+            transport.abort()  # closing would wait until the server has read what it does not read
+            raise
+        self._trace.sent = self._trace.moved
+
+    async def _upload(self, writer: AbstractStreamWriter, connection: int | None) -> None:
         rest = self._body
         while rest:
             await self._turns.take(self._trace.started)
@@ -152,7 +168,7 @@ class _Stamped(Payload):
             finally:
                 self._turns.give()
             await writer.drain()
-        self._trace.sent = time.perf_counter()
+            self._trace.moved = time.perf_counter()
 
 
 def _hand_over(connection: int, rest: memoryview) -> int:
@@ -163,23 +179,55 @@ def _hand_over(connection: int, rest: memoryview) -> int:
         return 0
 
 
+@contextlib.asynccontextmanager
+async def _patience(trace: Trace, silent_s: float) -> AsyncIterator[None]:
+    """Raise `TimeoutError` when nothing has left or come for that long.
+
+    It is looked at when the time may be up: a timer that is put off at each piece costs as much as reading the piece.
+    """
+    loop = asyncio.get_running_loop()
+    limit = asyncio.timeout(None)
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer
+        last = trace.pieces[-1][0] if trace.pieces else trace.moved
+        left = last + silent_s - time.perf_counter()
+        if left > 0:
+            timer = loop.call_later(left, look)
+        else:
+            limit.reschedule(loop.time())
+
+    timer = loop.call_later(silent_s, look)
+    try:
+        async with limit:
+            yield
+    finally:
+        timer.cancel()
+
+
 async def send(
     http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, *, silent_s: float
 ) -> Trace:
     """Send one request and collect all that comes. A server silent for `silent_s` is given up. Never raises."""
-    trace = Trace(started=time.perf_counter())
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=silent_s)
+    now = time.perf_counter()
+    trace = Trace(started=now, moved=now)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
+    request = http.post(
+        url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace
+    )
     try:
-        async with http.post(
-            url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace
-        ) as response:
+        async with _patience(trace, silent_s), request as response:
             async for piece in response.content.iter_any():
                 trace.pieces.append((time.perf_counter(), piece))
             if response.status != 200:  # noqa: PLR2004
                 said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
     except TimeoutError:
-        trace.error = f"nothing came for {silent_s:g} s: the server stalls"
+        if trace.connecting and not trace.connected:
+            trace.error = f"no connection: no answer for {min(_CONNECT_S, silent_s):g} s"
+        else:
+            trace.error = f"nothing came for {silent_s:g} s: the server stalls"
     except aiohttp.ClientConnectorCertificateError as error:
         why = getattr(error.certificate_error, "verify_message", "") or error
         trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"

@@ -24,7 +24,7 @@ from vlnb.errors import VlnbError
 
 SILENT_S = 600.0
 _TOLD_S = 0.25  # how often progress is told
-_LAG_S = 0.05  # how often the loop's lateness is looked at
+_LAG_S = 0.1  # how often the loop's lateness is looked at
 _NEXT_S = 0.005  # in which the next request of a user is sent, two 720p pictures and all
 _REFUSED = 20  # refused connections in a row after which the server is given up
 

@@ -7,8 +7,12 @@ import socket
 import threading
 import time
 
+import aiohttp
 import numpy as np
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_writer import StreamWriter
+from multidict import CIMultiDict
 
 from vlnb.bench import wire
 
@@ -170,3 +174,35 @@ def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next():
         await asyncio.wait_for(turns.take(2), 1)
 
     asyncio.run(turns())
+
+
+def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_number_now():
+    async def send(url):
+        loop, turns, trace = asyncio.get_running_loop(), wire.Turns(), wire.Trace()
+        host, port = url.split("/")[2].split(":")
+        transport, protocol = await loop.create_connection(lambda: BaseProtocol(loop), host, int(port))
+        number = transport.get_extra_info("socket").fileno()
+        writer = StreamWriter(protocol, loop)
+        await writer.write_headers("POST / HTTP/1.1", CIMultiDict({"Content-Length": "2"}))
+        await turns.take(0)
+        sending = asyncio.create_task(wire._Stamped(memoryview(b"{}"), trace, turns).write(writer))
+        await asyncio.sleep(0)
+        transport.abort()
+        await asyncio.sleep(0.01)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            assert number in (ours.fileno(), theirs.fileno()), "the number was not given again: nothing is tested"
+            turns.give()
+            with pytest.raises(aiohttp.ClientConnectionResetError):
+                await sending
+            for end in (ours, theirs):
+                with pytest.raises(BlockingIOError):
+                    end.recv(1, socket.MSG_DONTWAIT)
+
+    def serve(connection):
+        with connection:
+            while connection.recv(4096):
+                pass
+
+    with listening(serve) as url:
+        asyncio.run(send(url))

@@ -146,20 +146,22 @@ class _Stamped(Payload):
         transport: Any = writer.transport
         transport.set_write_buffer_limits(high=1)  # at 0 an encrypting one would wait for ever
         await writer.drain()
-        encrypted = transport.get_extra_info("sslcontext") is not None
-        connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
         try:
-            await self._upload(writer, connection)
+            await self._upload(writer, transport)
         except asyncio.CancelledError:
             transport.abort()  # closing would wait until the server has read what it does not read
             raise
         self._trace.sent = self._trace.moved
 
-    async def _upload(self, writer: AbstractStreamWriter, connection: int | None) -> None:
+    async def _upload(self, writer: AbstractStreamWriter, transport: Any) -> None:  # noqa: ANN401 - asyncio's
+        encrypted = transport.get_extra_info("sslcontext") is not None
+        connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
         rest = self._body
         while rest:
             await self._turns.take(self._trace.started)
             try:
+                if transport.is_closing():  # its number may be another connection's by now
+                    raise aiohttp.ClientConnectionResetError("the server closed it while the request was sent")
                 taken = _hand_over(connection, rest) if connection is not None else 0
                 if not taken:
                     taken = _SLICE_BYTES if connection is None else _WAIT_BYTES

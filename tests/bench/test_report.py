@@ -63,6 +63,13 @@ def test_every_figure_names_its_axes_and_can_be_heard(name):
     assert figure.layout.template.layout.plot_bgcolor == "white"
 
 
+def test_a_time_that_is_a_fraction_of_a_millisecond_is_not_told_as_nothing():
+    mine = {"mean_ttft_ms": 1234.56, "mean_itl_ms": 0.0171}
+    figure = charts.published(mine, catalog.LATENCY_RUN)
+    assert list(figure.data[1].text) == ["1,234.6", "0.017"]
+    assert figure.layout.title.text == "TTFT 2.4, ITL 0.0017 times the published"
+
+
 def test_a_histogram_counts_every_value_once():
     gaps = [record(i, gaps=(0.0, 0.002, 0.002, 0.1)) for i in range(5)]
     trace = charts.distribution({"a": gaps}, "itl", kind="histogram").data[0]

@@ -196,13 +196,19 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
     for title, values, colour in (who, (name, [here for here, _ in known.values()], COLOURS[1])):
         figure.add_bar(
             x=values, y=list(known), orientation="h", name=title, marker_color=colour,
-            text=[f"{v:,.1f}" for v in values], textposition="outside", cliponaxis=False,
-            hovertemplate="%{y}: %{x:.2f} ms<extra></extra>",
+            text=[_short(v) for v in values], textposition="outside", cliponaxis=False,
+            hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title="mean, ms (logarithmic)", type="log")
     figure.update_yaxes(autorange="reversed")
-    said = ", ".join(f"{what} {here / there:.2f} times the published" for what, (here, there) in known.items() if there)
-    return house(figure, f"Mean times of {name} and of the published {run.name} run: {said or 'nothing measured'}")
+    ratios = ", ".join(f"{what} {_short(here / there)}" for what, (here, there) in known.items() if there)
+    said = f"{ratios} times the published" if ratios else "nothing measured"
+    figure.update_layout(title={"text": said, "font": {"size": 13}, "x": 0, "xref": "paper"})
+    return house(figure, f"Mean times of {name} and of the published {run.name} run: {said}")
+
+
+def _short(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
 def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) -> go.Figure:

@@ -25,7 +25,6 @@ from aiohttp.payload import Payload
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-_SLICE_BYTES = 256 * 1024  # where the transport has to copy
 _WAIT_BYTES = 64 * 1024  # given to the transport where the system takes nothing: it waits until that has left
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
@@ -154,17 +153,17 @@ class _Stamped(Payload):
         self._trace.sent = self._trace.moved
 
     async def _upload(self, writer: AbstractStreamWriter, transport: Any) -> None:  # noqa: ANN401 - asyncio's
-        encrypted = transport.get_extra_info("sslcontext") is not None
-        connection = None if encrypted or os.name != "posix" else transport.get_extra_info("socket").fileno()
+        bare = os.name == "posix" and transport.get_extra_info("sslcontext") is None
+        connection = transport.get_extra_info("socket").fileno()
         rest = self._body
         while rest:
             await self._turns.take(self._trace.started)
             try:
                 if transport.is_closing():  # its number may be another connection's by now
                     raise aiohttp.ClientConnectionResetError("the server closed it while the request was sent")
-                taken = _hand_over(connection, rest) if connection is not None else 0
+                taken = _hand_over(connection, rest) if bare else 0
                 if not taken:
-                    taken = _SLICE_BYTES if connection is None else _WAIT_BYTES
+                    taken = _WAIT_BYTES
                     await writer.write(rest[:taken], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
                 rest = rest[taken:]
             finally:
@@ -234,7 +233,9 @@ async def send(
         why = getattr(error.certificate_error, "verify_message", "") or error
         trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"
     except aiohttp.ClientConnectorError as error:
-        trace.error = f"no connection: {error.os_error.strerror or error}"
+        failed = error.os_error  # asyncio's words for it name addresses, and not the reason
+        why = os.strerror(failed.errno) if failed.errno and failed.errno > 0 else failed.strerror
+        trace.error = f"no connection: {why or error}"
     except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
         trace.error = f"the connection broke: {error or type(error).__name__}"
     trace.ended = time.perf_counter()

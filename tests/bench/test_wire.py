@@ -211,3 +211,17 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
 
     with listening(serve) as url:
         asyncio.run(send(url))
+
+
+def test_what_does_not_encrypt_or_has_no_address_is_told_as_what_it_is():
+    def serve(connection):
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with listening(serve) as url:
+        (trace,) = sent(url.replace("http:", "https:"), [b"{}"])
+    assert trace.error.startswith("no connection: [SSL")
+    (trace,) = sent("http://no-such-host.invalid/", [b"{}"])
+    assert trace.error.startswith("no connection: ")
+    assert "Unknown error" not in trace.error

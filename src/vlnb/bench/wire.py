@@ -233,13 +233,18 @@ async def send(
         why = getattr(error.certificate_error, "verify_message", "") or error
         trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"
     except aiohttp.ClientConnectorError as error:
-        failed = error.os_error  # asyncio's words for it name addresses, and not the reason
-        why = os.strerror(failed.errno) if failed.errno and failed.errno > 0 else failed.strerror
-        trace.error = f"no connection: {why or error}"
+        trace.error = f"no connection: {_why(error.os_error) or error}"
     except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
         trace.error = f"the connection broke: {error or type(error).__name__}"
     trace.ended = time.perf_counter()
     return trace
+
+
+def _why(failed: OSError) -> str | None:
+    """Return the system's words for its own errors: asyncio's name the address, and not the reason."""
+    if isinstance(failed, ConnectionError) and failed.errno:
+        return os.strerror(failed.errno)
+    return failed.strerror
 
 
 def understand(trace: Trace) -> Answer:

@@ -16,8 +16,9 @@ from vlnb import images
 from vlnb.embedded import MODEL as EMBEDDED_MODEL
 from vlnb.endpoint import failures
 from vlnb.endpoint.reply import Reply, Usage
-from vlnb.endpoint.stream import Stream, background
+from vlnb.endpoint.stream import Stream
 from vlnb.errors import BadInput
+from vlnb.fetch import background
 from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:

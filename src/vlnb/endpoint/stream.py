@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import threading
 import time
 from collections.abc import Coroutine, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vlnb.endpoint.reply import Reply, text_html
+from vlnb.fetch import background
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -97,11 +96,3 @@ class Stream(Iterator[str]):
                 handle.update({"text/html": so_far}, raw=True)  # type: ignore[no-untyped-call]
                 drawn = time.monotonic()
         handle.update(self.reply)  # type: ignore[no-untyped-call]
-
-
-@cache
-def background() -> asyncio.AbstractEventLoop:
-    """Return the event loop, in a thread of its own, on which all requests of this process run."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="vlnb-requests", daemon=True).start()
-    return loop

@@ -1,0 +1,123 @@
+"""The one bounded GET: every look-up of vlnb has a limit in bytes and one deadline for all of it.
+
+A time-out for each read does not bound a server that drips one byte a second, and a limit on the bytes received does
+not bound gzip, which unpacks a thousandfold. `get` bounds both, from the name's resolution to the last redirect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from vlnb.local import is_loopback
+
+if TYPE_CHECKING:
+    import httpx2
+
+LOOKUP_BYTES = 1_000_000  # more than any list of models or flags needs
+LOOKUP_S = 5.0  # a server that lists its models is quick; a dead address must not hold a person up
+
+
+class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows what was fetched
+    """The answer passed `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit:,} bytes")
+        self.limit = limit
+
+
+class BadRedirect(Exception):  # noqa: N818
+    """A redirect that must not be followed; the message says why."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An answer: its HTTP status and reason, its headers (names in lower case), and its body, unpacked."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def get(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int = LOOKUP_BYTES,
+    total_s: float = LOOKUP_S,
+    redirects: int = 0,
+) -> Fetched:
+    """Return the answer to a GET. Blocks; Ctrl-C hangs up.
+
+    Follows at most `redirects` redirects; a key in `headers` never follows one to another server. Raises
+    `TimeoutError` when everything together takes longer than `total_s` seconds, `TooLarge` when the body, packed or
+    unpacked, passes `max_bytes`, `BadRedirect` for a redirect from a public address to a private one or for too many,
+    and `httpx2.HTTPError` or `httpx2.InvalidURL` when no connection or no valid answer comes.
+    """
+    work = asyncio.run_coroutine_threadsafe(_get(url, dict(headers or {}), max_bytes, total_s, redirects), background())
+    try:
+        return work.result()
+    except BaseException:
+        work.cancel()
+        raise
+
+
+@cache
+def background() -> asyncio.AbstractEventLoop:
+    """Return the event loop, in a thread of its own, on which all requests of this process run."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="vlnb-requests", daemon=True).start()
+    return loop
+
+
+async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float, redirects: int) -> Fetched:
+    import httpx2
+
+    async with asyncio.timeout(total_s):
+        here = httpx2.URL(url)
+        from_public = redirects > 0 and await _is_public(here.host)
+        for _ in range(redirects + 1):
+            async with (
+                httpx2.AsyncClient(timeout=None, trust_env=not is_loopback(here.host)) as client,
+                client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
+            ):
+                if not (redirects and response.has_redirect_location):
+                    body = await _body(response, max_bytes)
+                    return Fetched(response.status_code, response.reason_phrase, response.headers, body)
+                there = here.join(response.headers["location"])
+            if from_public and not await _is_public(there.host):
+                raise BadRedirect("it redirects to an address inside this network, which a public site must not choose")
+            if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            here = there
+    raise BadRedirect(f"it redirects more than {redirects} times")
+
+
+async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
+    """Return the body, unpacked. The server was asked not to pack it; gzip that comes all the same is unpacked here."""
+    packed = response.headers.get("content-encoding", "identity").lower()
+    unpack = zlib.decompressobj(wbits=47) if packed in {"gzip", "x-gzip", "deflate"} else None
+    body = bytearray()
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+        if max(received, len(body)) > max_bytes:
+            raise TooLarge(max_bytes)
+    return bytes(body)
+
+
+async def _is_public(host: str) -> bool:
+    """Return whether every address of `host` is on the public internet; a name that is not known counts as public."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:  # behind a proxy names are often known to the proxy alone
+        return not is_loopback(host)
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)

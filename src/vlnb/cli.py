@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlnb import __version__
-from vlnb.commands import bench, check, mmmu, say
+from vlnb.commands import bench, check, mmmu, say, show
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def _ask(arguments: argparse.Namespace) -> int:
         total_s=arguments.timeout,
     )
     if arguments.json:
-        print(json.dumps(stream.reply.as_dict(), ensure_ascii=False, indent=2))
+        show(json.dumps(stream.reply.as_dict(), ensure_ascii=False, indent=2))
         return 0
     try:
         for piece in stream:
-            print(piece, end="", flush=True)
+            show(piece, end="")
     finally:
-        print(flush=True)
+        show()
     say(stream.reply.summary)
     return 0
 
@@ -187,7 +187,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from vlnb.launch import render
 
     chosen = _chosen(arguments)
-    print(render(chosen, arguments.form, port=arguments.port, model_path=arguments.model_path), end="")
+    show(render(chosen, arguments.form, port=arguments.port, model_path=arguments.model_path), end="")
     return 0
 
 
@@ -213,7 +213,7 @@ def _launch(arguments: argparse.Namespace) -> int:
             say(f"{elapsed_s:6.0f} s  {shown}")
 
     server.wait(watch=watch)
-    print(server.base_url)
+    show(server.base_url)
     return 0
 
 
@@ -238,9 +238,9 @@ def _diagnose(path: str, *, as_json: bool) -> int:
         raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
     found = diagnose(log)
     if as_json:
-        print(json.dumps([diagnosis.as_dict() for diagnosis in found], indent=2, ensure_ascii=False))
+        show(json.dumps([diagnosis.as_dict() for diagnosis in found], indent=2, ensure_ascii=False))
     else:
-        print("\n".join(map(str, found)) or "The server in this log came up; nothing is wrong with it.")
+        show("\n".join(map(str, found)) or "The server in this log came up; nothing is wrong with it.")
     return 1 if found else 0
 
 
@@ -251,10 +251,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     findings = doctor.examine()
     if arguments.json:
-        print(json.dumps([finding.as_dict() for finding in findings], indent=2))
+        show(json.dumps([finding.as_dict() for finding in findings], indent=2))
     else:
         for finding in findings:
-            print(finding)
+            show(finding)
     return 0 if all(finding.ok for finding in findings) else 1
 
 

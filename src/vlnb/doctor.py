@@ -9,7 +9,8 @@ from importlib import metadata
 from typing import Any
 
 from vlnb import __version__
-from vlnb.endpoint.resolve import NO_KEY, Candidate, models, resolve
+from vlnb.endpoint.keys import NO_KEY
+from vlnb.endpoint.resolve import Candidate, models, resolve
 from vlnb.errors import VlnbError
 
 _PYTHON = (3, 11)
@@ -67,14 +68,12 @@ def _gpus() -> Finding:
 
 def _neighbours() -> list[Finding]:
     """Name what answers on the ports that servers of models usually take."""
-    import httpx2
-
     found = []
     for port, usual in _PORTS.items():
         url = f"http://127.0.0.1:{port}/v1"
         try:
             names = models(Candidate(url, NO_KEY, "port"))
-        except (VlnbError, httpx2.HTTPError):
+        except VlnbError:
             continue
         found.append(
             Finding(f"port {port}", True, f"{', '.join(names)} answers (usually {usual}): VLNB_BASE_URL={url}")

@@ -13,9 +13,15 @@ In a notebook the message stands alone, without a traceback.
 
 from __future__ import annotations
 
+from vlnb.terminal import printable
+
 
 class VlnbError(Exception):
     """Base of all errors of vlnb: catch this one to catch them all."""
+
+    def __str__(self) -> str:
+        """Return the sentence; it may quote a server, so nothing that a terminal obeys is left in it."""
+        return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in IPython (its hook for exceptions that explain themselves)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import threading
 import zlib
 from collections.abc import Mapping
@@ -67,6 +68,15 @@ def get(
     except BaseException:
         work.cancel()
         raise
+
+
+def shown_url(address: str) -> str:
+    """Return an address, valid or not, without user, password, query and fragment: these may hold secrets."""
+    scheme, mark, rest = re.split("[?#]", address.strip(), maxsplit=1)[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    if "@" in host or not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host):
+        host, slash, path = rest.rpartition("@")[2].partition("/")  # a password may hold a slash
+    return f"{scheme}{mark}{host}{slash}{path}"
 
 
 @cache

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb import __version__
 from vlnb.bench import store
+from vlnb.bench.reported import server_info
+from vlnb.endpoint.keys import NO_KEY, key_for, same_server
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
     from vlnb.endpoint import Endpoint
-
-_SECRET = ("key", "token", "password", "secret")
-_INFO_S = 3.0
 
 Progress = dict[str, Any]
 """What the client tells: `preparing`, or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s`, `ttft_p99_s`."""
@@ -32,11 +31,12 @@ Progress = dict[str, Any]
 class Running:
     """A run on its way; `progress()` follows it, `stop()` ends it, and `result()` is what is on disk so far."""
 
-    def __init__(self, folder: Path, api_key: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, server: str, api_key: str) -> None:
+        self.folder, self.server = folder, server
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        environment.pop(store.KEY_VARIABLE, None)
-        if api_key and api_key != "EMPTY":
+        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the one key that it may use, or none
+            environment.pop(name, None)
+        if api_key != NO_KEY:
             environment[store.KEY_VARIABLE] = api_key
         self._process = subprocess.Popen(  # noqa: S603 - this Python, our own module
             [sys.executable, "-m", "vlnb.bench.client", str(folder)],
@@ -110,15 +110,21 @@ def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = Path(out) if out else Path("runs") / "bench" / f"{stamp}-{os.urandom(2).hex()}"
     store.create(folder, manifest(workload, endpoint))
-    return Running(folder, endpoint.api_key)
+    return Running(folder, endpoint.base_url, endpoint.api_key)
 
 
-def resume(folder: str | Path, *, api_key: str = "EMPTY") -> Running:
-    """Go on with a run where it was cut: exactly the requests that are not on disk are sent."""
+def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
+    """Complete a run: exactly the requests that are not on disk are sent, to the server that its manifest names.
+
+    That address was read from a file, so it gets a key only if the key is known to belong there: that of `endpoint`
+    when it is the same server, or the key in the environment when `VLNB_BASE_URL` names this server.
+    """
     stored = store.read(folder)
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    return Running(stored.folder, api_key)
+    server = stored.manifest["server"]["base_url"]
+    known = endpoint is not None and same_server(endpoint.base_url, server)
+    return Running(stored.folder, server, endpoint.api_key if endpoint and known else key_for(server))
 
 
 def run(
@@ -159,22 +165,4 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
             "machine": platform.machine(),
             "cores": os.cpu_count(),
         },
-    }
-
-
-def server_info(base_url: str) -> dict[str, Any]:
-    """Return the flags as an SGLang server reports them (`/get_server_info`), without secrets; {} from any other."""
-    import httpx2
-
-    try:
-        answer = httpx2.get(base_url.rstrip("/").removesuffix("/v1") + "/get_server_info", timeout=_INFO_S)
-        told = answer.json() if answer.status_code == 200 else {}  # noqa: PLR2004
-    except (httpx2.HTTPError, ValueError):
-        return {}
-    if not isinstance(told, dict):
-        return {}
-    return {
-        name: value
-        for name, value in told.items()
-        if isinstance(value, str | int | float | bool) and not any(word in name.lower() for word in _SECRET)
     }

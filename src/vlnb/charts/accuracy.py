@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vlnb import catalog
 from vlnb.charts.house import house
 from vlnb.draw.colours import COLOURS
+from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def accuracy(runs: Mapping[str, Scores]) -> go.Figure:
         shift = _APART * (number - (len(runs) - 1) / 2)
         percent = [100 * score.accuracy for *_, score in mine]
         figure.add_scatter(
-            x=percent, y=[place + shift for place, *_ in mine], name=name, mode="markers",
+            x=percent, y=[place + shift for place, *_ in mine], name=plotly_text(name), mode="markers",
             marker={"color": colour, "symbol": _SYMBOLS[number], "size": 9},
             error_x={
                 "type": "data", "symmetric": False, "thickness": 1.2, "width": 2, "color": colour,
@@ -45,7 +46,7 @@ def accuracy(runs: Mapping[str, Scores]) -> go.Figure:
                 "arrayminus": [at - 100 * score.low for at, (*_, score) in zip(percent, mine, strict=True)],
             },
             text=[f"{_plain(title)}: {score}" for _, title, score in mine],
-            hovertemplate="%{text}<extra>" + name + "</extra>",
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.update_xaxes(title="right, % (bar: 95 % interval)", range=[0, 103], dtick=20)
     figure.update_yaxes(
@@ -67,10 +68,10 @@ def _rows(found: Scores) -> Iterator[tuple[str, str, Interval]]:
         for subject in subjects:
             if subject in found.subjects:
                 known.add(subject)
-                yield subject, subject.replace("_", " "), found.subjects[subject]
+                yield subject, plotly_text(subject.replace("_", " ")), found.subjects[subject]
     for subject, score in found.subjects.items():
         if subject not in known:
-            yield subject, subject.replace("_", " "), score
+            yield subject, plotly_text(subject.replace("_", " ")), score
 
 
 def _plain(title: str) -> str:

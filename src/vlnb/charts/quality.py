@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.charts.house import house
 from vlnb.draw.colours import COLOURS
+from vlnb.draw.html import plotly_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -51,11 +52,12 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
     for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):
         known = {name: by_size[size] for name, by_size in published.items() if size in by_size}
         figure.add_scatter(
-            x=list(known.values()), y=list(known), mode="markers", name=size, marker_symbol=symbol,
-            marker={"size": 12, "color": colour}, hovertemplate="%{y}: %{x} %<extra>" + size + "</extra>",
+            x=list(known.values()), y=list(map(plotly_text, known)), mode="markers", name=plotly_text(size),
+            marker={"size": 12, "color": colour}, marker_symbol=symbol,
+            hovertemplate="%{y}: %{x} %<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.update_xaxes(title="published score, %", range=[0, 100])
-    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(published))
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(map(plotly_text, published)))
     said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
     figure.update_layout(legend_title="model size")
     return house(figure, said)

@@ -10,6 +10,7 @@ from vlnb.bench import metrics
 from vlnb.bench.roofline import bound, cost_per_thousand
 from vlnb.charts.house import house
 from vlnb.draw.colours import COLOURS
+from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, ki
             continue
         x, y = _curve(values) if kind == "curve" else _histogram(values)
         figure.add_scatter(
-            x=x, y=y, mode="lines", name=run, line={"color": colour, "width": 3, "shape": "hv"},
-            hovertemplate=f"{_HOVERS[kind]}<extra>{run}</extra>",
+            x=x, y=y, mode="lines", name=plotly_text(run), line={"color": colour, "width": 3, "shape": "hv"},
+            hovertemplate=f"{_HOVERS[kind]}<extra>%{{fullData.name}}</extra>",
         )  # fmt: skip
         half, most = np.percentile(values, [50, 99])
         said.append(f"{run}: half within {half:.1f} ms, 99 % within {most:.1f} ms")
@@ -195,7 +196,7 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
     who = (f"published: {run.model} on {run.gpus} × {run.gpu}", [there for _, there in known.values()], COLOURS[0])
     for title, values, colour in (who, (name, [here for here, _ in known.values()], COLOURS[1])):
         figure.add_bar(
-            x=values, y=list(known), orientation="h", name=title, marker_color=colour,
+            x=values, y=list(known), orientation="h", name=plotly_text(title), marker_color=colour,
             text=[_short(v) for v in values], textposition="outside", cliponaxis=False,
             hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
@@ -228,8 +229,9 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         share = bound(gpu, size, gpus).share(tpot_s)
         said.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(
-            x=[size], y=[1000 * tpot_s], mode="markers+text", name=f"measured on {gpu}", textposition="top center",
-            text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"], marker={"size": 13, "color": "black", "symbol": "diamond"},
+            x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),
+            textposition="top center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
+            marker={"size": 13, "color": "black", "symbol": "diamond"},
         )  # fmt: skip
     figure.update_xaxes(title="model size")
     figure.update_yaxes(title=f"time per output token on {gpus} GPU(s), ms", rangemode="tozero")
@@ -243,7 +245,7 @@ def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> go.Fi
     prices = {name: cost_per_thousand(dollars_per_hour, rate) for name, rate in pictures_per_s.items()}
     figure = go.Figure()
     figure.add_bar(
-        x=list(prices.values()), y=list(prices), orientation="h", marker_color=COLOURS[0],
+        x=list(prices.values()), y=list(map(plotly_text, prices)), orientation="h", marker_color=COLOURS[0],
         text=[f"${price:,.2f}" for price in prices.values()], textposition="outside", cliponaxis=False,
     )  # fmt: skip
     figure.update_xaxes(title=f"dollars a thousand pictures, at ${dollars_per_hour:g} an hour for the server")

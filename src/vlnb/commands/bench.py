@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,8 @@ from vlnb.bench import report, running, store
 from vlnb.bench.metrics import Objective
 from vlnb.bench.search import largest, search
 from vlnb.bench.workload import Workload
-from vlnb.commands import say
+from vlnb.commands import progress, say, show
+from vlnb.endpoint.keys import withheld
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -85,20 +84,23 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    return _finish(bench.resume(arguments.folder, api_key=os.environ.get("VLNB_API_KEY") or "EMPTY"))
+    run = bench.resume(arguments.folder)
+    if note := withheld(run.server):
+        say(note)
+    return _finish(run)
 
 
 def _finish(run: running.Running) -> int:
     say(f"stored in {run.folder}")
     stored = bench.follow(run, _progress)
     say("")
-    print(report.text(stored))
+    show(report.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     runs = _read(arguments.folders)
-    print(report.table(dict(runs)).to_string(float_format="{:,.2f}".format, na_rep="–"))
+    show(report.table(dict(runs)).to_string(float_format="{:,.2f}".format, na_rep="–"))
     return 0
 
 
@@ -109,7 +111,7 @@ def _report(arguments: argparse.Namespace) -> int:
         path.write_text(report.page(runs), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
-    print(path)
+    show(path)
     return 0
 
 
@@ -126,7 +128,7 @@ def _search(arguments: argparse.Namespace) -> int:
         verdict = "keeps it" if one.kept else "misses it"
         say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
     best = largest(probes)
-    print(f"{best.load} users" if best else "not even one user")
+    show(f"{best.load} users" if best else "not even one user")
     return 0 if best else 1
 
 
@@ -137,4 +139,4 @@ def _progress(told: running.Progress) -> None:
         half = told["ttft_p50_s"]
         first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
         line = f"{told['done']} of {told['of']} done, {told['failed']} failed, {told['elapsed_s']:.0f} s{first}"
-    print(f"\r{line:<72}", end="", file=sys.stderr, flush=True)
+    progress(line)

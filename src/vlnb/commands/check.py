@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from vlnb.commands import say
+from vlnb.commands import say, show
 
 if TYPE_CHECKING:
     from vlnb.check import Check
@@ -28,7 +28,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     endpoint = connect(arguments.url, model=arguments.model, announce=say)
     found = vision_check(endpoint, seed=arguments.seed, watch=_watch)
-    print(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if arguments.json else found)
+    show(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if arguments.json else found)
     return 0 if found.sound else 1
 
 

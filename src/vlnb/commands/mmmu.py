@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from vlnb.commands import say
+from vlnb.commands import progress, say, show
 
 if TYPE_CHECKING:
     from vlnb.bench.mmmu import Progress, Run
@@ -94,7 +93,7 @@ def _finish(run: Run) -> int:
     from vlnb.bench import mmmu
 
     say(f"\nstored in {run.folder}")
-    print(mmmu.scores(run))
+    show(mmmu.scores(run))
     return 1 if run.missing else 0
 
 
@@ -102,18 +101,18 @@ def _grade(arguments: argparse.Namespace) -> int:
     from vlnb.bench import mmmu
 
     if not os.path.isdir(arguments.out):  # noqa: PTH112 - a text, of which it may be none
-        print(mmmu.harness.read(arguments.out)[0])
+        show(mmmu.harness.read(arguments.out)[0])
         return 0
     run = mmmu.read(arguments.out)
     if arguments.json:
         found = mmmu.grades(run, arguments.rules, seed=arguments.seed)
-        print(json.dumps({name: vars(one) for name, one in found.items()}, ensure_ascii=False, indent=1))
+        show(json.dumps({name: vars(one) for name, one in found.items()}, ensure_ascii=False, indent=1))
         return 0
-    print(mmmu.scores(run, arguments.rules, seed=arguments.seed))
+    show(mmmu.scores(run, arguments.rules, seed=arguments.seed))
     if arguments.disagree:
         for name, by_rules in mmmu.differences(run, seed=arguments.seed).items():
             said = ", ".join(f"{rules} {'right' if one.correct else 'wrong'}" for rules, one in by_rules.items())
-            print(f"{name}: {said}")
+            show(f"{name}: {said}")
     return 0
 
 
@@ -128,11 +127,11 @@ def _compare(arguments: argparse.Namespace) -> int:
             say(f"{arguments.out[0]} holds no questions of MMMU: nothing published is to be set beside it.")
         else:
             scores["published"] = known
-    print(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
+    show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
-        print(f"{first} and {second}: {mmmu.compare(one, other, arguments.rules)}")
+        show(f"{first} and {second}: {mmmu.compare(one, other, arguments.rules)}")
     return 0
 
 
 def _progress(told: Progress) -> None:
-    print(f"\r{told!s:<120}", end="", file=sys.stderr, flush=True)
+    progress(told, width=120)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vlnb.draw.colours import colours
+from vlnb.draw.html import plotly_text
 from vlnb.draw.overlay import Shape, counted, every
 from vlnb.images import data_uri, smart_resize
 from vlnb.regions.shapes import Box, Point, Size, to_original
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _SHOWN_PX = 1600  # longest side of the picture in the figure: sharp when zoomed, light to send
 _HEIGHT_PX = 640
-_WORDS = 120  # characters of a label or an attribute shown
 
 
 def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size | None = None) -> go.Figure:
@@ -67,7 +66,7 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
 def _trace(shape: Shape, colour: str, *, first: bool, seen: Size, original: Size) -> Any:  # noqa: ANN401
     import plotly.graph_objects as go
 
-    name = _plain(shape.label or "unnamed")
+    name = plotly_text(shape.label or "unnamed")
     common: dict[str, Any] = {
         "name": name,
         "legendgroup": name,
@@ -93,10 +92,10 @@ def _corners(box: Box) -> list[tuple[float, float]]:
 def _hover(shape: Shape, seen: Size, original: Size) -> str:
     """Return what is known of a region, a line each."""
     small: Shape = to_original(shape, seen=original, original=seen)
-    lines = [f"<b>{_plain(shape.label or 'unnamed')}</b>"]
+    lines = [f"<b>{plotly_text(shape.label or 'unnamed')}</b>"]
     if text := getattr(shape, "text", ""):
-        lines.append(f"text: {_plain(text)}")
-    lines += [f"{_plain(key)}: {_plain(str(value))}" for key, value in shape.attributes.items()]
+        lines.append(f"text: {plotly_text(text)}")
+    lines += [f"{plotly_text(key)}: {plotly_text(str(value))}" for key, value in shape.attributes.items()]
     lines += [f"original pixels: {_numbers(shape)}", f"as seen ({seen[0]} × {seen[1]}): {_numbers(small)}"]
     return "<br>".join(lines)
 
@@ -107,12 +106,6 @@ def _numbers(shape: Shape) -> str:
     if isinstance(shape, Point):
         return f"{shape.x:.0f}, {shape.y:.0f}"
     return " ".join(f"{x:.0f},{y:.0f}" for x, y in shape.points)
-
-
-def _plain(text: str) -> str:
-    """Return untrusted words as plotly shows them: cut, on one line, with nothing that it takes for markup."""
-    text = " ".join(text.split())
-    return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…")
 
 
 def _faint(colour: str) -> str:

@@ -20,13 +20,13 @@ from vlnb.endpoint.stream import Stream
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.prompts import Prompt
+from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
     from openai.types.chat import ChatCompletionChunk
 
 MAX_TOKENS = 2048
-CONNECT_S = 10.0
 
 Said = str | Prompt | Sequence[str | images.Source]
 """A text, a prompt of `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
@@ -72,7 +72,7 @@ class Endpoint:
             what = "which is Qwen2.5-VL by its name"
         else:
             what = "which is not Qwen2.5-VL by its name"
-        return f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}."
+        return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
     def ask(self, prompt: Said, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
         """Ask about pictures and return the whole answer. Takes what `stream` takes."""
@@ -132,12 +132,15 @@ class Endpoint:
 
     @cached_property
     def _client(self) -> AsyncOpenAI:
-        import httpx2
         from openai import AsyncOpenAI
 
-        # Our own deadlines are exact and tell first text from whole; what openai would retry, the person decides.
-        timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        client = AsyncOpenAI(base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=timeout)
+        from vlnb.endpoint import transport
+
+        # openai would retry by itself; here the person decides.
+        http = transport.client(self.base_url, self.api_key)
+        client = AsyncOpenAI(
+            base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=None, http_client=http
+        )
         weakref.finalize(self, _close, client).atexit = False  # then the system closes everything anyway
         return client
 

@@ -6,11 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from vlnb import fetch
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
-    import httpx2
     from openai import APIError
+
+    from vlnb.fetch import Fetched
 
 # A server that is starting, full or being restarted says one of these; the others are faults.
 _BUSY = {502, 503, 504}
@@ -21,7 +23,9 @@ def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServe
     """Return the sentence for a connection that did not come about, or broke before any answer."""
     cause = _root(error)
     reason = str(cause) or type(cause).__name__
-    if isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
+    if isinstance(error, TimeoutError):
+        what = f"{server} did not answer within {fetch.LOOKUP_S:g} s. It may be starting, full, or stopped."
+    elif isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
         what = f"Nothing answers at {server}: the connection was refused. Is the server running, and is the port right?"
     elif re.search(r"name or service|nodename|getaddrinfo|name resolution|no address", reason, re.IGNORECASE):
         what = f"The host of {server} is not known. Check the address for a typo."
@@ -87,15 +91,14 @@ def refused(
     return ServerRefused(what, status=status, retry_after_s=_seconds(retry_after))
 
 
-def explain_response(server: str, response: httpx2.Response, *, model: str = "", secret: str = "") -> ServerRefused:
-    """Return the sentence for a plain HTTP response that is no success."""
+def explain_response(server: str, answer: Fetched, *, secret: str = "") -> ServerRefused:
+    """Return the sentence for the answer to a look-up that is no success."""
+    body: object
     try:
-        body = response.json()
-    except ValueError:
-        body = response.text
-    return refused(
-        server, response.status_code, body, model=model, secret=secret, retry_after=response.headers.get("retry-after")
-    )
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        body = answer.body.decode(errors="replace")
+    return refused(server, answer.status, body, model="", secret=secret, retry_after=answer.headers.get("retry-after"))
 
 
 def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
@@ -103,8 +106,8 @@ def explain(error: Exception, server: str, *, partial: str, model: str, secret: 
     import httpx2
     import openai
 
-    if isinstance(error, VlnbError):
-        return error
+    if isinstance(cause := _root(error), VlnbError):  # raised by our own transport; openai wraps it
+        return cause if not partial else cut(server, partial, str(cause))
     if isinstance(error, openai.APIStatusError):
         retry_after = error.response.headers.get("retry-after")
         body = error.body if error.body is not None else error.response.text

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vlnb.errors import BadAnswer
+from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from vlnb.images import Picture
@@ -110,7 +111,7 @@ class Reply:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": f"{self.text}\n\n{self.summary}", "text/html": self.as_html()}
+        return {"text/plain": printable(f"{self.text}\n\n{self.summary}"), "text/html": self.as_html()}
 
     def as_html(self) -> str:
         """Return the answer at the left, the picture with the boxes it names at the right, the summary below."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from vlnb import fetch
 from vlnb.endpoint import failures, record
 from vlnb.endpoint.client import Endpoint
+from vlnb.endpoint.keys import NO_KEY, bearer, key_for
 from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
-NO_KEY = "EMPTY"  # what servers without keys are sent: openai wants one
-_ASK_S = 5.0  # a server that lists its models is quick; a dead address should not hold a person up
 _ENVIRONMENT = "VLNB_BASE_URL"
 _LAUNCHED = "the server launched from here"
 
@@ -69,12 +70,10 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidat
     named = os.environ.get("VLNB_BASE_URL", "").strip()
     if base_url or named:
         address = normalise(base_url or named)
-        # The key in the environment belongs to the server named there: no other host gets to see it.
-        own = not base_url or not named or urlsplit(normalise(named)).netloc == urlsplit(address).netloc
-        key = api_key or (os.environ.get("VLNB_API_KEY") if own else None) or NO_KEY
+        key = api_key or key_for(address, typed=True)
         return Candidate(address, key, "argument" if base_url else _ENVIRONMENT)
     if launched := record.read():
-        candidate = Candidate(launched.base_url, api_key or os.environ.get("VLNB_API_KEY") or NO_KEY, _LAUNCHED)
+        candidate = Candidate(launched.base_url, api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
         try:
             models(candidate)
         except VlnbError:
@@ -86,10 +85,14 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidat
 def normalise(address: str) -> str:
     """Return `address` as a base URL: with a scheme, ending in /v1 where no path was given. Raises `BadInput`."""
     text = address.strip()
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+    except ValueError:  # brackets that do not close
+        parts = SplitResult("", "", "", "", "")
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text or not _port_is_valid(parts):
-        raise BadInput(f"{address!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
-    if parts.username or parts.password:
+        shown = fetch.shown_url(text)
+        raise BadInput(f"{shown!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
+    if parts.username is not None or parts.password is not None:
         raise BadInput("The server's address holds a user or password; pass a key as VLNB_API_KEY instead.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
@@ -97,27 +100,18 @@ def normalise(address: str) -> str:
 
 def models(candidate: Candidate) -> list[str]:
     """Return the names of the models a server has, the first its default. Raises a `VlnbError` with a sentence."""
-    import httpx2
-
     server = candidate.base_url
     hint = ""
     if candidate.origin == _ENVIRONMENT:
         hint = "VLNB_BASE_URL names it: correct it, or unset it to use the embedded engine."
     elif candidate.origin == "argument":
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
+    answer = look_up(server, "/models", key=candidate.api_key, hint=hint)
+    if answer.status != 200:  # noqa: PLR2004
+        raise failures.explain_response(server, answer, secret=candidate.api_key)
     try:
-        response = httpx2.get(
-            f"{server}/models", headers={"authorization": f"Bearer {candidate.api_key}"}, timeout=_ASK_S
-        )
-    except (httpx2.TransportError, httpx2.InvalidURL) as error:
-        raise failures.unreachable(server, error, hint=hint) from error
-    except UnicodeEncodeError as error:
-        raise BadInput("The API key holds characters that cannot be sent; copy it again.") from error
-    if response.status_code != httpx2.codes.OK:
-        raise failures.explain_response(server, response, secret=candidate.api_key)
-    try:
-        names = [str(entry["id"]) for entry in response.json()["data"]]
-    except (ValueError, KeyError, TypeError) as error:
+        names = [str(entry["id"]) for entry in json.loads(answer.body)["data"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(
             f"Something answers at {server}, but it is no OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"
@@ -125,6 +119,24 @@ def models(candidate: Candidate) -> list[str]:
     if not names:
         raise BadAnswer(f"{server} answers, but serves no model. Load one on it first.")
     return names
+
+
+def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fetch.Fetched:
+    """Return the answer of `server` to a small GET, within 1 MB and 5 s. Raises a `VlnbError` with a sentence."""
+    import httpx2
+
+    try:
+        return fetch.get(f"{server}{path}", headers=bearer(key))
+    except TimeoutError as error:
+        raise failures.unreachable(server, error, hint=hint) from error
+    except fetch.TooLarge as error:
+        raise BadAnswer(
+            f"{server} sends {error} in answer to {path}: that is no OpenAI-compatible server. Is the port right?"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise BadInput("The API key holds characters that cannot be sent; copy it again.") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        raise failures.unreachable(server, error, hint=hint) from error
 
 
 def _port_is_valid(parts: SplitResult) -> bool:

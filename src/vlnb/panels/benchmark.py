@@ -99,7 +99,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             self.status.value = live("Choose a stored run first.")
             return None
         folder = self._folder / self.known.value[0]
-        return self._follow(lambda: bench.resume(folder, api_key=self._endpoint.api_key))
+        return self._follow(lambda: bench.resume(folder, self._endpoint))
 
     def stop(self) -> None:
         """End the run; what has ended is on disk."""

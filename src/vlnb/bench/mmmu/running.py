@@ -18,7 +18,7 @@ from vlnb.bench.mmmu.grading import grade
 from vlnb.bench.mmmu.question import Question
 from vlnb.bench.mmmu.sets import QuestionSet, reopen
 from vlnb.bench.mmmu.statistics import Interval, wilson
-from vlnb.bench.running import server_info
+from vlnb.bench.reported import server_info
 from vlnb.errors import BadInput, NoServer
 
 if TYPE_CHECKING:

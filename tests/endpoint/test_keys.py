@@ -80,7 +80,7 @@ def noting():
         server = Server(("127.0.0.1", 0), Noting)
         server.seen = []
         server.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return server
 

@@ -126,7 +126,7 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
     import httpx2
 
     try:
-        return fetch.get(f"{server}{path}", headers=bearer(key))
+        return fetch.get(f"{server}{path}", headers=bearer(key), total_s=fetch.LOOKUP_S)
     except TimeoutError as error:
         raise failures.unreachable(server, error, hint=hint) from error
     except fetch.TooLarge as error:

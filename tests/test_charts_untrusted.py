@@ -1,0 +1,37 @@
+"""Names of runs, subjects and benchmarks come from files: a chart shows them and follows none of them."""
+
+import pytest
+
+from vlnb import catalog, charts
+from vlnb.bench.mmmu import wilson
+from vlnb.bench.mmmu.results import Scores
+from vlnb.bench.store import Record
+from vlnb.draw.html import plotly_text
+
+NASTY = '<a href="https://evil.example">x</a> %{x} <b>'
+RECORD = Record(0, 0, 0, 0, None, None, 0.1, 0.2, 0.5, (0.01, 0.02), 3, "stop", None)
+SCORE = wilson(3, 4)
+
+CHARTS = {
+    "distribution": lambda: charts.distribution({NASTY: [RECORD]}),
+    "histogram": lambda: charts.distribution({NASTY: [RECORD]}, kind="histogram"),
+    "published": lambda: charts.published({"mean_ttft_ms": 1.0}, catalog.LATENCY_RUN, name=NASTY),
+    "costs": lambda: charts.costs({NASTY: 2.0}, 3.0),
+    "accuracy": lambda: charts.accuracy({NASTY: Scores({NASTY: SCORE}, {}, SCORE)}),
+    "scores": lambda: charts.scores({NASTY: {NASTY: 1.0}}),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_chart_follows_markup_or_templates_in_names(name):
+    figure = CHARTS[name]()
+    shown = [trace.to_plotly_json() for trace in figure.data]
+    for trace in shown:
+        assert "<a" not in str(trace)
+        assert "%{x} &lt;b&gt;" not in str(trace)
+    assert plotly_text(NASTY) in str(figure.to_dict())
+
+
+def test_long_names_are_cut_and_stay_on_one_line():
+    assert plotly_text("a\nb") == "a b"
+    assert len(plotly_text("x" * 500)) == 120

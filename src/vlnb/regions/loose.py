@@ -16,12 +16,14 @@ from vlnb.regions import quotes
 Repair = Callable[[str, int], None]
 """Called with what was repaired, and where in the text."""
 
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
+NUMBER = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
 _UNIT = re.compile(r"\s?px\b|\s?%")
-_SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]*|/\*.*?\*/|#[^\n]*)+", re.DOTALL)
+_SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\n]{0,400}){1,2000}", re.DOTALL)
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
-_BARE = re.compile(r"[^\W\d][\w .'/-]*?(?=\s*[,\]])")
-_DOTS = re.compile(r"\.{2,}|…")
+_BARE = re.compile(r"[^\W\d][\w .'/-]{0,200}?(?=\s{0,24}[,\]])")
+_DOTS = re.compile(r"\.{2,400}|…")
+_STOP = re.compile(r"[,}\]\n]|$")
+_NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
 _COMMAS = ",;，、"
 _DEEPEST = 60
 
@@ -59,19 +61,27 @@ class TooDeep(Exception):  # noqa: N818 - a signal between reader and caller
     """More brackets are nested than any answer needs."""
 
 
-def read(text: str, start: int, end: int, repair: Repair) -> Node:
-    """Return the value that begins at `start` with a bracket; nothing from `end` on is looked at.
-
-    Raises `Unreadable` where a bracket begins something else, `TooDeep` where brackets do not end.
-    """
-    return _Reader(text, start, end, repair).value()
+def reader(text: str) -> Callable[[int, int, Repair], Node]:
+    """Return the reader of one text: `read(start, end, repair)` gives the value that begins at `start`."""
+    return _Reader(text).read
 
 
 class _Reader:
-    def __init__(self, text: str, start: int, end: int, repair: Repair) -> None:
-        self.text, self.at, self.end, self.repair = text, start, end, repair
+    """Reads the values of one text, one after the other, each in a time that grows with its length alone."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.open_quotes: set[tuple[str, bool, int]] = set()
+
+    def read(self, start: int, end: int, repair: Repair) -> Node:
+        """Return the value that begins at `start` with a bracket; nothing from `end` on is looked at.
+
+        Raises `Unreadable` where a bracket begins something else, `TooDeep` where brackets do not end.
+        """
+        self.at, self.end, self.repair = start, end, repair
         self.objects = self.depth = 0
         self.parted = True  # whether a comma stood before the next value
+        return self.value()
 
     def peek(self) -> str:
         return self.text[self.at] if self.at < self.end else ""
@@ -216,7 +226,7 @@ class _Reader:
         try:
             node = self.value()
         except Unreadable:
-            stop = re.compile(r"[,}\]\n]|$").search(self.text, start, self.end)
+            stop = _STOP.search(self.text, start, self.end)
             self.at = stop.start() if stop else self.end
             self.repair("value without quotes", start)
             return Node("text", self.text[start : self.at].strip(), start, self.at, whole=self.at < self.end)
@@ -225,7 +235,7 @@ class _Reader:
     def run_of_numbers(self, first: Node) -> Node:
         """Return the list that `"bbox": 1, 2, 3, 4` means, or the number itself."""
         items = [first]
-        while hit := re.compile(r"\s*[,\s]\s*(?=[-+.\d])").match(self.text, self.at, self.end):
+        while hit := _NEXT_NUMBER.match(self.text, self.at, self.end):
             number = NUMBER.match(self.text, hit.end(), self.end)
             if number is None or self.text[number.end() : number.end() + 1] == ":":
                 break
@@ -277,7 +287,7 @@ class _Reader:
         if escaped or quote != '"':
             self.repair("escaped quotes" if escaped else "other quotes than JSON's", start)
         begin = start + escaped + 1
-        quoted = quotes.read(self.text, begin, self.end, quote, escaped=escaped)
+        quoted = quotes.read(self.text, begin, self.end, quote, escaped=escaped, unclosed=self.open_quotes)
         if quoted.repair:
             self.repair(quoted.repair, quoted.end if quoted.repair == quotes.LOST else begin)
         self.at = quoted.end

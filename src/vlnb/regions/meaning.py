@@ -24,6 +24,7 @@ POINT_KEYS = frozenset(
     " click clickpoint startpoint endpoint".split()
 )
 POLYGON_KEYS = frozenset("polygon polygon2d polygons poly contour segmentation quadrilateral vertices".split())
+_PLACE_KEYS = BOX_KEYS | POINT_KEYS
 SIZE_KEYS = frozenset("xywh bboxxywh".split())
 LABEL_KEYS = (
     "label name class category object objectname classname categoryname labelname title caption element desc"
@@ -97,9 +98,9 @@ def _listed(node: Node, label: str, log: Log) -> Iterator[Found]:
 def _with_name(items: Sequence[Node], whole: bool) -> tuple[str, list[Node]] | None:
     """Return the name and the places of ["cat", [1, 2, 3, 4]] or ["cat", 1, 2, 3, 4], None for any other list."""
     names = [item for item in items if item.kind == "text" and values.of(item) is None]
-    places = [item for item in items if item not in names]
-    if len(names) != 1 or not places:
+    if len(names) != 1 or len(items) == 1:
         return None
+    places = [item for item in items if item is not names[0]]
     if all(item.kind == "number" for item in places):
         places = [Node("list", places, places[0].start, places[-1].end, whole)]
     return (str(names[0].value), places) if all(item.kind == "list" for item in places) else None
@@ -111,11 +112,7 @@ def _apart(members: Sequence[tuple[str, Node]]) -> list[list[tuple[str, Node]]]:
     seen: set[str] = set()
     for key, node in members:
         name = short(key)
-        if (
-            name
-            and name in seen
-            and (name in BOX_KEYS | POINT_KEYS or any(short(k) in BOX_KEYS for k, _ in groups[-1]))
-        ):
+        if name and name in seen and (name in _PLACE_KEYS or not BOX_KEYS.isdisjoint(seen)):
             groups.append([])
             seen = set()
         seen.add(name)
@@ -168,7 +165,7 @@ class _Member:
             return list(values.box(node, name, "", {}, self.log))
         if node.kind not in ("list", "object"):
             return []
-        own = self.label if any(short(k) in BOX_KEYS | POINT_KEYS for k, _ in self.members) else name or self.label
+        own = name or self.label if _PLACE_KEYS.isdisjoint(self.by_name) else self.label
         if not self.drop_worthy(node):
             return []
         return list(regions(node, label=own or name, log=self.log))
@@ -180,10 +177,10 @@ class _Member:
         return True
 
     def places(self) -> Iterator[Found]:
-        names = self.parallel_names()
+        names, wrappers = self.parallel_names(), _WRAPPERS & self.nested_objects()
         for key, node in self.members:
             name = short(key)
-            if name in BOX_KEYS and name not in _WRAPPERS.intersection(self.nested_objects()):
+            if name in BOX_KEYS and name not in wrappers:
                 self.used.add(name)
                 yield from self.boxes(node, names)
             elif name in SIZE_KEYS:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vlnb.regions.result import Log
 
 _QUAD, _SCORED = 8, 5
+_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px")  # what a text of numbers may hold
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def of(node: Node) -> list[float] | None:  # noqa: PLR0911 - a kind of value a r
     if node.kind == "text":
         if not node.value.strip():  # a stray quote
             return []
-        text = re.sub(r"</?\w+>|<\|\w+\|>", " ", node.value)
-        if not re.fullmatch(r"[\s\d.,;()\[\]eE+\-px]*\d[\s\d.,;()\[\]eE+\-px]*", text):
+        text = re.sub(r"</?\w{1,30}>|<\|\w{1,30}\|>", " ", node.value)
+        if set(text) - _NUMERIC or set(text).isdisjoint("0123456789"):
             return None
         return [float(hit) for hit in NUMBER.findall(text)]
     if node.kind == "list":

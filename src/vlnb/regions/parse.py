@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import loose, marks
 from vlnb.regions.meaning import BOX_KEYS, POINT_KEYS, regions, short
-from vlnb.regions.result import Log, Regions, excerpt
+from vlnb.regions.result import Change, Log, Regions, excerpt
 from vlnb.regions.shapes import Box, Point, Polygon, Size, scaled, to_original
 
 if TYPE_CHECKING:
@@ -16,14 +19,21 @@ if TYPE_CHECKING:
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
-_THINK = re.compile(r"<think>(.*?)(?:</think>|$)", re.DOTALL)
-_KEY_BEFORE = re.compile(r"[\"'“*`]*\b([^\W\d][\w ]{1,24})[\"'”*`]*\s*[:：=]\s*[*`]*$")
+MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
+_THINK, _THOUGHT = "<think>", "</think>"
+_SPACES = re.compile(r"\s{25,1000000}")  # the patterns below bound a run of white space by 24
+_KEY_BEFORE = re.compile(r"[\"'“*`]{0,4}\b([^\W\d][\w ]{1,24})[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[*`]{0,4}$")
 _NEAR_LABEL = re.compile(
-    r"\b(?:label|name|text_content|class|category|object)[\"'”*`]*\s*[:：=]\s*[\"'“*` ]*([^\"'”*`\n,}]+)", re.IGNORECASE
+    r"\b(?:label|name|text_content|class|category|object)[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[\"'“*` ]{0,24}"
+    r"([^\"'”*`\n,}]{1,200})",
+    re.IGNORECASE,
 )
+_OPEN = re.compile(r"[\[{]")
 _BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
 _PATCH_PX = 28
-_FOUR = re.compile(r"[\[(]\s*" + r"\s*[,\s]\s*".join([r"([-+]?\d+(?:\.\d+)?)"] * 4) + r"\s*[\])]")
+_FOUR = re.compile(
+    r"[\[(]\s{0,24}" + r"\s{0,24}[,\s]\s{0,24}".join([r"([-+]?\d{1,12}(?:\.\d{1,17})?)"] * 4) + r"\s{0,24}[\])]"
+)
 _TOO_DEEP = 60  # characters passed over where brackets nest without end
 _NEAR = 12  # characters between a place and where its loss was told
 _THOUSAND = 1000.0
@@ -42,7 +52,8 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         raise BadInput(f"space={space!r} is none: choose 'auto', 'pixels', 'thousand' or 'unit'.")
     if min(*seen, *original) < 1:
         raise BadInput(f"seen={seen} and original={original} must be (width, height) of at least 1 pixel each.")
-    reading = _Reading(text, cut=finish_reason == "length")
+    short, place_of = _shortened(text)
+    reading = _Reading(short, cut=finish_reason == "length")
     found = reading.everything()
     if not found and not reading.log.drops and not reading.empty:
         raise BadAnswer(
@@ -62,17 +73,39 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
             reading.log.drop("the same again", one.start)
         else:
             kept[key] = region
+    if len(text) > MAX_CHARS:
+        reading.log.drop(f"what stands behind the first {MAX_CHARS:,} characters", len(short))
+
+    def told(changes: list[Change]) -> tuple[Change, ...]:
+        return tuple(sorted((replace(c, at=place_of(c.at)) for c in changes), key=lambda change: change.at))
+
     every: list[Any] = [to_original(region, seen=seen, original=original) for region in kept.values()]
     return Regions(
         boxes=tuple(r for r in every if isinstance(r, Box)),
         points=tuple(r for r in every if isinstance(r, Point)),
         polygons=tuple(r for r in every if isinstance(r, Polygon)),
-        repairs=tuple(sorted(reading.log.repairs, key=lambda change: change.at)),
-        dropped=tuple(sorted(reading.log.drops, key=lambda change: change.at)),
+        repairs=told(reading.log.repairs),
+        dropped=told(reading.log.drops),
         raw=text,
         space=taken,
         space_reason=reason,
     )
+
+
+def _shortened(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return the text without long runs of white space, and a function from a place in it to the place in `text`."""
+    cuts, gone = [(0, 0)], 0
+
+    def one(hit: re.Match[str]) -> str:
+        nonlocal gone
+        kept = "\n\n" if "\n" in hit[0] else hit[0][:24]
+        at = hit.start() - gone + len(kept)
+        gone += len(hit[0]) - len(kept)
+        cuts.append((at, gone))
+        return kept
+
+    short = _SPACES.sub(one, text[:MAX_CHARS])
+    return short, lambda at: at + cuts[bisect.bisect_right(cuts, (at, len(text))) - 1][1]
 
 
 def _place(region: Box | Point) -> tuple[float, ...]:
@@ -89,36 +122,31 @@ class _Reading:
 
     def everything(self) -> list[Found]:
         """Return all regions in the order of the text. Thoughts count only where the answer itself has none."""
-        text = self.text
-        thoughts = [hit for hit in _THINK.finditer(text) if hit[1].strip()]
-        for hit in thoughts:
-            text = text[: hit.start()] + " " * (hit.end() - hit.start()) + text[hit.end() :]
-        found = self.read(text)
+        answer, thoughts = _apart_from_thoughts(self.text)
+        found = self.read(answer)
         if not found and thoughts:
             return self.read(self.text)
-        for hit in thoughts:
-            for one in _Reading(hit[1], cut=False).read(hit[1]):
-                self.log.drop("only thought of, not answered", hit.start(1) + one.start)
-        self.account(text, found)
+        for at, thought in thoughts:
+            for one in _Reading(thought, cut=False).read(thought):
+                self.log.drop("only thought of, not answered", at + one.start)
+        self.account(answer, found)
         return found
 
     def account(self, text: str, found: list[Found]) -> None:
         """Tell of four numbers in brackets that nothing above took for a place or named as lost."""
         known = {one.numbers[i : i + 4] for one in found for i in range(0, len(one.numbers), 4)}
-        told = [change.at for change in self.log.drops]
-        for hit in _FOUR.finditer(text):
-            if tuple(map(float, hit.groups())) in known or any(
-                start <= hit.start() < end for start, end in [*self.values, *((one.start, one.end) for one in found)]
-            ):
-                continue
-            if not any(abs(at - hit.start()) < _NEAR for at in told):
+        told = sorted(change.at for change in self.log.drops)
+        for hit in _FOUR.finditer(_without(text, [*self.values, *((one.start, one.end) for one in found)])):
+            near = bisect.bisect_left(told, hit.start() - _NEAR + 1)
+            explained = near < len(told) and told[near] < hit.start() + _NEAR
+            if not explained and tuple(map(float, hit.groups())) not in known:
                 self.log.drop("four numbers that no form explains", hit.start())
 
     def read(self, text: str) -> list[Found]:
         found = list(marks.tagged(text, self.log))
-        text = _without(text, found)
+        text = _without(text, [(one.start, one.end) for one in found])
         found += self.json(text)
-        text = _without(text, found)
+        text = _without(text, [(one.start, one.end) for one in found])
         found += marks.plain(text)
         if not found and not self.log.drops:
             found = list(marks.lone_points(text))
@@ -127,19 +155,21 @@ class _Reading:
     def json(self, text: str) -> list[Found]:
         """Return the regions in all values that begin with a bracket, wherever they stand."""
         found: list[Found] = []
-        at = 0
-        while (hit := re.compile(r"[\[{]").search(text, at)) is not None:
+        at, fence = 0, -1
+        read = loose.reader(text)
+        while (hit := _OPEN.search(text, at)) is not None:
             at = hit.start()
-            fence = text.find("```", at)
+            if fence < at:
+                fence = text.find("```", at) if "```" in text[at:] else len(text)
             log = Log(self.text, cut=self.log.cut)
             try:
-                node = loose.read(text, at, len(text) if fence < 0 else fence, log.repair)
+                node = read(at, fence, log.repair)
             except (loose.Unreadable, loose.TooDeep) as error:
                 at += 1 if isinstance(error, loose.Unreadable) else _TOO_DEEP
                 continue
             places = list(regions(node, label=self.label_of(text, node), log=log))
             bare = node.kind == "list" and all(item.kind == "number" for item in node.value)
-            if bare and not places and not _KEY_BEFORE.search(text, 0, at):
+            if bare and not places and not _KEY_BEFORE.search(marks.line_before(text, at)):
                 log.drops = []  # "[3]" in a sentence is no box
             if places or log.drops:
                 found += places
@@ -163,15 +193,14 @@ class _Reading:
         """Return the name that stands around a bare list: "cat: [1, 2, 3, 4]", "bbox_2d: [1, 2, 3, 4]", "[…] cat"."""
         if node.kind == "object" or any(item.kind == "object" for item in node.value):
             return ""
-        line = text[text.rfind("\n", 0, node.start) + 1 : node.start]
-        rest = text[node.end : (text + "\n").index("\n", node.end)]
+        line, rest = marks.line_before(text, node.start), marks.line_after(text, node.end)
         key = _KEY_BEFORE.search(line)
         if key and short(key[1]) in BOX_KEYS | POINT_KEYS:
             behind = _NEAR_LABEL.search(re.split(r"bbox|\[", rest, maxsplit=1)[0])
             ahead = _NEAR_LABEL.findall(re.split(r"[\]}]", text[max(0, node.start - 200) : node.start])[-1])
             below = _NEAR_LABEL.search(re.split(r"bbox|\[", text[node.end : node.end + 200], maxsplit=1)[0])
             return (behind[1] if behind else ahead[-1] if ahead else below[1] if below else "").strip()
-        return marks.before(re.sub(r"<[^<>]*>", " ", line.rpartition("]")[2])) or marks.after(rest)
+        return marks.before(re.sub(r"<[^<>]{0,200}>", " ", line.rpartition("]")[2])) or marks.after(rest)
 
 
 def _mentions_places(node: loose.Node) -> bool:
@@ -181,11 +210,28 @@ def _mentions_places(node: loose.Node) -> bool:
     return any(short(key) in BOX_KEYS or (one.kind == "list" and not one.value) for key, one in node.value)
 
 
-def _without(text: str, found: list[Found]) -> str:
-    """Return `text` with what was read replaced by spaces, so that places in it stay the same."""
-    for one in found:
-        text = text[: one.start] + re.sub(r"[^\n]", " ", text[one.start : one.end]) + text[one.end :]
-    return text
+def _apart_from_thoughts(text: str) -> tuple[str, list[tuple[int, str]]]:
+    """Return the answer with its thoughts blanked, and each thought that says something with its place."""
+    thoughts, spans, at = [], [], 0
+    while (start := text.find(_THINK, at)) >= 0:
+        begin = start + len(_THINK)
+        end = text.find(_THOUGHT, begin)
+        at = len(text) if end < 0 else end + len(_THOUGHT)
+        if (thought := text[begin : end if end >= 0 else at]).strip():
+            thoughts.append((begin, thought))
+            spans.append((start, at))
+    return _without(text, spans), thoughts
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return `text` with these places replaced by spaces, so that all others stay where they are."""
+    parts, at = [], 0
+    for start, end in sorted(spans):
+        if end > at:
+            begin = max(at, start)
+            parts += [text[at:begin], re.sub(r"[^\n]", " ", text[begin:end])]
+            at = end
+    return "".join([*parts, text[at:]])
 
 
 def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 LOST = "missing quote at the end of a text"
 MARKS = {'"': '"', "'": "'", "“": '”“"', "”": '”"', "‘": "’'", "’": "’'"}
 """Each mark that opens a text, with those that close it."""
-KEY = re.compile(r"""\\?(["'“”‘’]?)\s*([^\W\d][\w .\-/]{0,60}?)\s*\\?(["'“”‘’]?)\s*([:=：])""")
+KEY = re.compile(r"""\\?(["'“”‘’]?)\s{0,24}([^\W\d][\w .\-/]{0,60}?)\s{0,24}\\?(["'“”‘’]?)\s{0,24}([:=：])""")
 WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
 _AHEAD = 200  # characters looked at behind a quote, to tell whether it ends a text
 _CLOSERS = "]}:，：；;)"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
-_LOST_AT = re.compile(r"[}\]\n]|,\s*[\"'{]")
+_LOST_AT = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,14 @@ class Quoted:
     repair: str = ""
 
 
-def read(text: str, begin: int, end: int, quote: str, *, escaped: bool) -> Quoted:
-    """Return the text that begins at `begin`, behind `quote`; with `escaped`, a backslash stands before its quotes."""
+def read(text: str, begin: int, end: int, quote: str, *, escaped: bool, unclosed: set[tuple[str, bool, int]]) -> Quoted:
+    """Return the text that begins at `begin`, behind `quote`; with `escaped`, a backslash stands before its quotes.
+
+    `unclosed` remembers, for all texts of one answer, which quotes never close before which `end`: looking for each
+    again would take a time that grows with the square of the answer.
+    """
     at, inner = begin, False
-    while at < end:
+    while at < end and (quote, escaped, end) not in unclosed:
         backslash = text[at] == "\\"
         if backslash and not (escaped and text[at + 1 : at + 2] == quote):
             at += 2
@@ -43,7 +47,8 @@ def read(text: str, begin: int, end: int, quote: str, *, escaped: bool) -> Quote
                 return Quoted(unescaped(text[begin:at]), mark + 1, repair="quotes inside a text" if inner else "")
             inner = True
         at = mark + 1
-    if "}" in text[begin:end]:
+    unclosed.add((quote, escaped, end))
+    if text.find("}", begin, end) >= 0:
         return _lost(text, begin, end)
     return Quoted(unescaped(text[begin:end]), end, whole=False)
 

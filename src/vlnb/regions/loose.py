@@ -26,6 +26,7 @@ _STOP = re.compile(r"[,}\]\n]|$")
 _NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
 _COMMAS = ",;，、"
 _DEEPEST = 60
+_PATIENCE, _LEAST = 12, 1000  # each character of an answer (and of a short one more) is read so many times, at most
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Unreadable(Exception):  # noqa: N818 - a signal between reader and caller
     """What begins here is not JSON, not even loosely."""
 
 
+class Tangled(Exception):  # noqa: N818 - a signal between reader and caller
+    """So many brackets begin values that end nowhere that reading them all would take hours."""
+
+
 class TooDeep(Exception):  # noqa: N818 - a signal between reader and caller
     """More brackets are nested than any answer needs."""
 
@@ -71,17 +76,24 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.spent = 0  # characters read so far, those read again too
         self.open_quotes: set[tuple[str, bool, int]] = set()
 
     def read(self, start: int, end: int, repair: Repair) -> Node:
         """Return the value that begins at `start` with a bracket; nothing from `end` on is looked at.
 
-        Raises `Unreadable` where a bracket begins something else, `TooDeep` where brackets do not end.
+        Raises `Unreadable` where a bracket begins something else, `TooDeep` where brackets do not end, `Tangled` where
+        too much was read in vain before.
         """
+        if self.spent > _PATIENCE * (len(self.text) + _LEAST):
+            raise Tangled
         self.at, self.end, self.repair = start, end, repair
         self.objects = self.depth = 0
         self.parted = True  # whether a comma stood before the next value
-        return self.value()
+        try:
+            return self.value()
+        finally:
+            self.spent += self.at - start
 
     def peek(self) -> str:
         return self.text[self.at] if self.at < self.end else ""

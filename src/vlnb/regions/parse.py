@@ -164,6 +164,9 @@ class _Reading:
             log = Log(self.text, cut=self.log.cut)
             try:
                 node = read(at, fence, log.repair)
+            except loose.Tangled:
+                self.log.drop("brackets too tangled to be read from here on", at)
+                break
             except (loose.Unreadable, loose.TooDeep) as error:
                 at += 1 if isinstance(error, loose.Unreadable) else _TOO_DEEP
                 continue

@@ -10,6 +10,7 @@ MARKS = {'"': '"', "'": "'", "“": '”“"', "”": '”"', "‘": "’'", "�
 """Each mark that opens a text, with those that close it."""
 KEY = re.compile(r"""\\?(["'“”‘’]?)\s{0,24}([^\W\d][\w .\-/]{0,60}?)\s{0,24}\\?(["'“”‘’]?)\s{0,24}([:=：])""")
 WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
+_LONGEST = 8000  # characters kept of a text that never closes
 _AHEAD = 200  # characters looked at behind a quote, to tell whether it ends a text
 _CLOSERS = "]}:，：；;)"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -50,7 +51,7 @@ def read(text: str, begin: int, end: int, quote: str, *, escaped: bool, unclosed
     unclosed.add((quote, escaped, end))
     if text.find("}", begin, end) >= 0:
         return _lost(text, begin, end)
-    return Quoted(unescaped(text[begin:end]), end, whole=False)
+    return Quoted(unescaped(text[begin : min(end, begin + _LONGEST)]), end, whole=False)
 
 
 def _closes(text: str, at: int, end: int, quote: str) -> bool:

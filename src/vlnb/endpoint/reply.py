@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from vlnb.regions import Box, Regions
     from vlnb.regions.parse import Space
 
-# Models whose coordinates run from 0 to 1000, whatever the picture's size.
-_THOUSAND = re.compile(r"qwen-?[23]-?vl", re.IGNORECASE)
+# Models whose coordinates run from 0 to 1000, whatever the picture's size: Qwen2-VL, and Qwen3-VL and all that follow.
+# Qwen2.5-VL between them answers in pixels of the picture as it saw it.
+_THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidat
         own = not base_url or not named or urlsplit(normalise(named)).netloc == urlsplit(address).netloc
         key = api_key or (os.environ.get("VLNB_API_KEY") if own else None) or NO_KEY
         return Candidate(address, key, "argument" if base_url else _ENVIRONMENT)
-    if launched := record.read():
+    for launched in record.live()[:1]:
         candidate = Candidate(launched.base_url, api_key or os.environ.get("VLNB_API_KEY") or NO_KEY, _LAUNCHED)
         try:
             models(candidate)

@@ -77,15 +77,25 @@ def test_a_log_that_began_anew_is_read_from_its_beginning(tmp_path):
     assert logs.since(path, 1000) == (BEGIN.decode(), len(BEGIN))
 
 
-def test_threads_may_follow_together(tmp_path):
+def test_threads_may_follow_together(tmp_path, monkeypatch):
     (tmp_path / "a.log").write_bytes(SOUND)
-    follower, seen = Follower(tmp_path / "a.log"), []
-    threads = [threading.Thread(target=lambda: seen.append(follower.look())) for _ in range(8)]
+    follower, since, seen, reading, together = Follower(tmp_path / "a.log"), logs.since, [], [], []
+
+    def slow(path, offset):
+        reading.append(1)
+        together.append(len(reading))
+        time.sleep(0.01)
+        reading.pop()
+        return since(path, offset)
+
+    monkeypatch.setattr(logs, "since", slow)
+    threads = [threading.Thread(target=lambda: seen.append(follower.look())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [progress(SOUND.decode())] * 8
+    assert seen == [progress(SOUND.decode())] * 4
+    assert together == [1] * 4, "one at a time"
 
 
 def test_a_pipe_that_stays_open_is_not_waited_for(monkeypatch):

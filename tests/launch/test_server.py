@@ -53,6 +53,9 @@ LIVES = {
         + HTTP
     ),
     "a child without the environment": CHILD.replace("*sys.argv[1:]]", "*sys.argv[1:]], env={}") + "child.wait()",
+    "a child without the environment, in a session of its own": (
+        CHILD.replace("*sys.argv[1:]]", "*sys.argv[1:]], env={}, start_new_session=True") + "child.wait()"
+    ),
 }
 
 
@@ -113,6 +116,8 @@ def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collec
     os.kill(server.pid, signal.SIGKILL)
     if collected:
         server._process.wait()
+    while not collected and psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
     serves = life != "a child that sleeps"
     assert launch.find() == server
     assert server.status().state == ("ready" if serves else "failed")
@@ -257,6 +262,7 @@ LOGS = [
         "✓ weights · ✓ KV cache · … graphs 12/23 · · ready",
         0.63,
     ),
+    (LATER + "Capturing batches (bs=8):  52%|#####| 12/2", "✓ weights · ✓ KV cache · … graphs · · ready", 0.5),
     (LATER + "The server is fired up and ready to roll!", "✓ weights · ✓ KV cache · ✓ graphs · ✓ ready", 1.0),
     (
         "[aiter] start build [module_rmsnorm]",

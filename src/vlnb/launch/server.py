@@ -141,14 +141,15 @@ class Server:
         The first process gets `timeout_s` seconds to end the others itself. Raises `LaunchFailed` when a process
         cannot be ended; the server then stays recorded.
         """
+        family: set[psutil.Process] = set()  # whoever was seen once is ended, also if its parent is gone by then
         for sign, wait_s in (
             (signal.SIGINT, timeout_s),
             (signal.SIGTERM, _EXIT_S),
             (signal.SIGKILL, _EXIT_S),
             (signal.SIGKILL, _EXIT_S),  # for what was started in the meantime
         ):
-            family = record.processes(self.record)
-            told = [process for process in family if sign != signal.SIGINT or process.pid == self.pid]
+            family.update(record.processes(self.record))
+            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
             for process in told:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(sign)
@@ -157,8 +158,8 @@ class Server:
                 time.sleep(_LOOK_S)
         if self._process is not None:
             self._process.poll()
-        if left := record.processes(self.record):
-            numbers = ", ".join(str(process.pid) for process in left)
+        if left := [one for one in family.union(record.processes(self.record)) if _runs(one)]:
+            numbers = ", ".join(str(one.pid) for one in left)
             raise LaunchFailed(
                 f"{self.base_url} was told to stop, and these of its processes still run: {numbers}."
                 f" End them with `kill -9 {numbers.replace(',', '')}`, as root if they are not yours."

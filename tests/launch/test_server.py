@@ -16,7 +16,7 @@ import vlnb
 from vlnb import cli, launch
 from vlnb.endpoint import record
 from vlnb.endpoint.resolve import resolve
-from vlnb.launch import progress
+from vlnb.launch import logs, progress
 
 SERVE = """
 import http.server, subprocess, sys, time
@@ -126,10 +126,15 @@ def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collec
     assert launch.find() is None
 
 
-def test_a_log_that_says_it_came_up_is_no_failure(started):
-    server = started(LIVES["one process"])
+def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(started):
+    """The line that says so may lie in the part of a long log that is not read for causes."""
+    long = f"print('a line\\n' * {logs.PART_BYTES // 6})\n"
+    server = started(long + HTTP)
     server.wait(20)
+    with server.log.open("ab") as log:
+        log.write(b"a line\n" * (logs.PART_BYTES // 6))
     server.stop()
+    assert "fired up" not in server.read_log()
     assert server.status().state == "stopped"
 
 

@@ -142,12 +142,7 @@ class Server:
         cannot be ended; the server then stays recorded.
         """
         family: set[psutil.Process] = set()  # whoever was seen once is ended, also if its parent is gone by then
-        for sign, wait_s in (
-            (signal.SIGINT, timeout_s),
-            (signal.SIGTERM, _EXIT_S),
-            (signal.SIGKILL, _EXIT_S),
-            (signal.SIGKILL, _EXIT_S),  # for what was started in the meantime
-        ):
+        for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
             family.update(record.processes(self.record))
             told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
             for process in told:

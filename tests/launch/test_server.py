@@ -126,8 +126,9 @@ def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collec
     assert launch.find() is None
 
 
-def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(started):
+def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(started, monkeypatch):
     """The line that says so may lie in the part of a long log that is not read for causes."""
+    monkeypatch.setattr(logs, "PART_BYTES", 2**16)
     long = f"print('a line\\n' * {logs.PART_BYTES // 6})\n"
     server = started(long + HTTP)
     server.wait(20)

@@ -16,7 +16,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -50,9 +50,9 @@ class Record:
     base_url: str
     pid: int
     created: float
-    boot: str = ""
-    log: str = ""
-    mark: str = field(default_factory=lambda: secrets.token_hex(16))
+    boot: str
+    log: str
+    mark: str
 
     @property
     def port(self) -> int:

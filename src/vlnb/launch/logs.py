@@ -42,27 +42,29 @@ def since(path: Path, offset: int) -> tuple[str, int]:
     """
     try:
         with path.open("rb", buffering=0) as file:
-            size = file.seek(0, io.SEEK_END)
-            offset = offset if offset <= size else 0
-            head = _part(file, offset, min(PART_BYTES, size - offset))
-            offset += len(head)
-            start = max(offset, size - PART_BYTES)
-            tail = _part(file, start, size - start)
+            text, offset, _ = _new(file, offset)
     except (OSError, ValueError):
         return "", offset
-    return _joined(head, tail, gap=start > offset), start + len(tail)
+    return text, offset
 
 
 def _read(file: io.FileIO) -> tuple[str, str]:
     if not file.seekable():
         return _read_stream(file)
-    size = file.seek(0, io.SEEK_END)
-    head = _part(file, 0, PART_BYTES)
-    start = max(len(head), size - PART_BYTES)
-    tail = _part(file, start, PART_BYTES)
-    left_out = start - len(head)
+    text, _, left_out = _new(file, 0)
     note = f"Only the first and the last 2 MiB were read: {left_out / 2**20:.0f} MiB between them were left out."
-    return _joined(head, tail, gap=left_out > 0), note if left_out > 0 else ""
+    return text, note if left_out else ""
+
+
+def _new(file: io.FileIO, offset: int) -> tuple[str, int, int]:
+    """Return what is new in a file after `offset`, the offset to go on from, and how many bytes were skipped."""
+    size = file.seek(0, io.SEEK_END)
+    offset = offset if offset <= size else 0
+    head = _part(file, offset, min(PART_BYTES, size - offset))
+    offset += len(head)
+    start = max(offset, size - PART_BYTES)
+    tail = _part(file, start, size - start)
+    return _joined(head, tail, gap=start > offset), start + len(tail), start - offset
 
 
 def _read_stream(file: io.FileIO) -> tuple[str, str]:

@@ -163,7 +163,7 @@ def is_usurped(record: Record) -> bool:
 
     try:
         sockets = psutil.net_connections("tcp")
-    except psutil.AccessDenied:  # macOS shows sockets of other processes to root alone
+    except (psutil.Error, OSError, RuntimeError):  # not shown here: macOS shows them to root alone
         return False
     listening = (socket for socket in sockets if socket.status == psutil.CONN_LISTEN and socket.pid)
     owners = {socket.pid for socket in listening if getattr(socket.laddr, "port", None) == record.port}

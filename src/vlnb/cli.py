@@ -241,7 +241,7 @@ def _diagnose(path: str, *, as_json: bool) -> int:
     from vlnb.launch import diagnose, logs
 
     try:
-        log, note = logs.read(sys.stdin.fileno() if path == "-" else Path(path))
+        log, note = logs.read(0 if path == "-" else Path(path))
     except OSError as error:
         raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
     if note:

@@ -156,3 +156,10 @@ def test_doctor_reads_standard_input_and_says_what_it_left_out():
     assert done.returncode == 1
     assert done.stdout.startswith("out_of_memory: ")
     assert done.stderr.startswith("vlnb: The log did not end in 60 s and 8 MiB")
+
+
+def test_doctor_without_standard_input_is_a_sentence():
+    doctor = f"exec {sys.executable} -m vlnb doctor - <&-"
+    done = subprocess.run(["/bin/sh", "-c", doctor], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "vlnb: The log - cannot be read: Bad file descriptor.\n"

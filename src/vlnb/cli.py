@@ -92,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     launch.add_argument("--force", action="store_true", help="start although this machine does not suit the plan")
     launch.set_defaults(command=_launch)
 
-    stop = commands.add_parser("stop", help="stop the server that was launched from here", allow_abbrev=False)
+    stop = commands.add_parser("stop", help="stop the servers that were launched from here", allow_abbrev=False)
+    stop.add_argument("--port", type=_port, metavar="P", help="stop the one at this port alone")
     stop.set_defaults(command=_stop)
 
     doctor = commands.add_parser(
@@ -217,25 +218,34 @@ def _launch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stop(_: argparse.Namespace) -> int:
-    from vlnb.launch import find
+def _stop(arguments: argparse.Namespace) -> int:
+    from vlnb.launch import servers
 
-    server = find()
-    if server is None:
-        say("vlnb: no server that was launched from here is running.")
+    chosen = [server for server in servers() if arguments.port in {None, server.port}]
+    if not chosen:
+        where = "" if arguments.port is None else f" at port {arguments.port}"
+        say(f"vlnb: no server that was launched from here is running{where}.")
         return 1
-    server.stop()
-    say(f"stopped {server.base_url}")
-    return 0
+    status = 0
+    for server in chosen:
+        try:
+            server.stop()
+            say(f"stopped {server.base_url}")
+        except VlnbError as error:
+            say(f"vlnb: {error}")
+            status = 1
+    return status
 
 
 def _diagnose(path: str, *, as_json: bool) -> int:
-    from vlnb.launch import diagnose
+    from vlnb.launch import diagnose, logs
 
     try:
-        log = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8", errors="replace")
+        log, note = logs.read(0 if path == "-" else Path(path))
     except OSError as error:
         raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
+    if note:
+        say(f"vlnb: {note}")
     found = diagnose(log)
     if as_json:
         show(json.dumps([diagnosis.as_dict() for diagnosis in found], indent=2, ensure_ascii=False))

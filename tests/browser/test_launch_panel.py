@@ -62,8 +62,8 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(f"ready at http://127.0.0.1:{port}/v1").wait_for(timeout=240_000)
     os.environ["VLNB_CACHE"] = str(lab.folder / ".cache")
-    known = record.read()
-    family = [known.pid, *(child.pid for child in psutil.Process(known.pid).children(recursive=True))]
+    (known,) = record.live()
+    family = [process.pid for process in record.processes(known)]
 
     if REAL:
         ask = "import vlnb\nvlnb.connect().ask('hi', vlnb.samples.receipt().picture, max_tokens=4).usage"

@@ -1,6 +1,7 @@
 """Which server answers: argument, environment, launched server, embedded engine, in this order."""
 
 import json
+import os
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_the_argument_comes_first(qwen, monkeypatch):
 
 
 def test_then_the_environment(qwen, monkeypatch, capsys):
-    record.write(record.Record("http://127.0.0.1:1/v1", pid=1))
+    record.write(record.of("http://127.0.0.1:1/v1", os.getpid()))
     monkeypatch.setenv("VLNB_BASE_URL", qwen)
     endpoint = vlnb.connect()
     assert endpoint.model == "Qwen/Qwen2.5-VL-72B-Instruct"
@@ -56,19 +57,19 @@ def test_then_the_environment(qwen, monkeypatch, capsys):
 
 
 def test_then_the_launched_server(qwen):
-    record.write(record.Record(qwen, pid=1))
+    record.write(record.of(qwen, os.getpid()))
     assert vlnb.connect(announce=None).origin == "the server launched from here"
 
 
 def test_a_stale_record_is_passed_over(engine):
-    record.write(record.Record("http://127.0.0.1:1/v1", pid=1))
+    record.write(record.of("http://127.0.0.1:1/v1", os.getpid()))
     assert vlnb.connect(announce=None).is_embedded
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"base_url": 1}', '{"base_url": "x", "pid": "many"}'])
 def test_a_broken_record_is_passed_over(content):
-    record.path().parent.mkdir()
-    record.path().write_text(content)
+    record.folder().mkdir(parents=True)
+    (record.folder() / f"{'0' * 32}.json").write_text(content)
     assert resolve() is None
 
 

@@ -263,7 +263,7 @@ def test_addresses_are_shown_without_what_may_be_secret(address, shown):
 
 def test_a_launched_server_gets_the_key_and_a_named_one_takes_it_away(canary, monkeypatch, noting):
     server = noting()
-    record.write(record.Record(server.base_url, pid=os.getpid()))
+    record.write(record.of(server.base_url, os.getpid()))
     assert resolve().api_key == CANARY
     assert resolve("http://elsewhere.example/v1").api_key == CANARY  # typed, and no other server is named
     monkeypatch.setenv("VLNB_BASE_URL", "http://named.example/v1")

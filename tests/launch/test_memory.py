@@ -34,6 +34,7 @@ def test_the_sentences():
     assert not too_small.fits
     assert too_small.sentence == (
         "136.7 GiB of weights on each MI300X, 126 GiB allowed (0.66 of 192): does not start. 2 GPUs fit (--tp 2)."
+        " With --mem-fraction-static 0.9 the weights fit here, but few requests beside them."
     )
     tight = memory(plan("MI325X", "72B", gpus=1))
     assert "The longest request is" in tight.sentence
@@ -45,9 +46,33 @@ def test_the_fraction_given_by_hand_is_cut_too():
     assert memory(plan("MI300X", "7B", mem_fraction=0.9, context_length=8000)).static_fraction == 0.9
 
 
+@pytest.mark.parametrize("gpu", catalog.GPUS)
+@pytest.mark.parametrize("size", catalog.MODELS)
+def test_the_cure_that_is_named_works(gpu, size):
+    assert memory(plan(gpu, size, gpus=1, mem_fraction=0.9)).fits
+
+
+def parts_gib(chosen):
+    return {part.name: part.bytes / 2**30 for part in memory(chosen).parts}
+
+
 def test_the_workspace_of_72b():
-    parts = {part.name: part.bytes / 2**30 for part in memory(plan("MI300X", "72B")).parts}
-    assert parts["attention workspace"] == pytest.approx(7.9, abs=0.1)
+    assert parts_gib(plan("MI300X", "72B"))["attention workspace"] == pytest.approx(7.9, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("context", "fraction"), [(1, 0.9), (8_191, 0.9), (8_192, 0.9), (8_193, 0.765), (128_000, 0.765)]
+)
+def test_aiter_takes_its_share_and_its_workspace_above_8192_tokens(context, fraction):
+    """SGLang 0.5.6 asks `context_len > 8192` for both."""
+    chosen = plan("MI300X", "7B", mem_fraction=0.9, context_length=context)
+    assert memory(chosen).static_fraction == pytest.approx(fraction)
+    assert (parts_gib(chosen)["attention workspace"] > 0) is (context > 8_192)
+
+
+def test_the_largest_picture_takes_1_625_gib_in_the_vision_tower():
+    """16,384 tokens of 4 patches; of each, 5 hidden states of 1280 and 2 of the MLP's 3456, in BF16: 26,624 bytes."""
+    assert parts_gib(plan("MI300X", "7B"))["vision activations"] == 1.625
 
 
 @given(st.sampled_from(sorted(catalog.GPUS)), st.sampled_from(sorted(catalog.MODELS)), st.integers(1, 8))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb import BadInput, catalog
-from vlnb.launch import plan
+from vlnb.launch import memory, plan
 
 COOKBOOK = {
     "3B": "python -m sglang.launch_server --model Qwen/Qwen2.5-VL-3B-Instruct",
@@ -36,7 +36,20 @@ OTHERS = [
     (("mi300x", "72b", {"context_length": 32000}), 8, 1, "--context-length 32000 instead of 128000"),
     (("MI300X", "72B", {"mem_fraction": 0.9}), 8, 1, "with --mem-fraction-static 0.9"),
     (("MI300X", "3B", {"tp": 2}), 2, 1, "with --tp 2"),
-]
+    # All GPUs at work before a wider replica: 6 are 3 x 2, not 4 and 2 idle ones.
+    (("MI300X", "3B", {"gpus": 3}), 1, 3, "with --dp-size 3"),
+    (("MI300X", "7B", {"gpus": 6}), 2, 3, "with --tp 2; with --dp-size 3"),
+    (("MI300X", "72B", {"gpus": 6}), 2, 3, "--tp 2 instead of 8; with --dp-size 3"),
+    (("MI355X", "72B", {"gpus": 3}), 1, 3, "without --tp 8; with --dp-size 3"),
+    # But no size that does not hold the weights: 72B does not start on one MI300X.
+    (("MI300X", "72B", {"gpus": 3}), 2, 1, "--tp 2 instead of 8"),
+    (("MI300X", "72B", {"gpus": 5}), 4, 1, "--tp 4 instead of 8"),
+    (("MI300X", "72B", {"gpus": 7, "goal": "throughput"}), 2, 3, "--tp 2 instead of 8; with --dp-size 3"),
+    (
+        ("MI300X", "72B", {"gpus": 3, "mem_fraction": 0.95}),
+        1, 3, "without --tp 8; with --dp-size 3; with --mem-fraction-static 0.95",
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("given_", "tp", "replicas", "differs"), OTHERS)
@@ -72,6 +85,9 @@ def test_what_cannot_work_is_refused_with_the_numbers(given_, words):
 
 def test_doubts_are_said():
     assert "1 of 3 GPUs stay idle" in " ".join(plan("MI300X", "72B", tp=2, gpus=3).warnings)
+    assert "each replica takes 2 MI300X here" in " ".join(plan("MI300X", "72B", gpus=3).warnings)
+    assert "does not start. 2 GPUs fit (--tp 2)." in " ".join(plan("MI300X", "72B", gpus=1).warnings)
+    assert "does not start. With --mem-frac" in " ".join(plan("MI300X", "72B", mem_fraction=0.01).warnings)
     assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
     assert "kept 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
 
@@ -81,9 +97,24 @@ def test_doubts_are_said():
     st.sampled_from(sorted(catalog.MODELS)),
     st.integers(1, 8),
     st.sampled_from(["latency", "throughput"]),
+    st.sampled_from([None, 0.1, 0.5, 0.9]),
+    st.sampled_from([None, 8_192, 32_000]),
 )
-def test_laws_of_every_plan(gpu, size, gpus, goal):
-    chosen = plan(gpu, size, gpus=gpus, goal=goal)
-    assert chosen.tensor_parallel in chosen.model.tensor_parallel
-    assert chosen.tensor_parallel * chosen.replicas <= gpus
+def test_laws_of_every_plan(gpu, size, gpus, goal, mem_fraction, context):
+    chosen = plan(gpu, size, gpus=gpus, goal=goal, mem_fraction=mem_fraction, context_length=context)
+    tp = chosen.tensor_parallel
+    assert tp in chosen.model.tensor_parallel
+    assert tp * chosen.replicas <= gpus
     assert chosen.verified == (" ".join(chosen.command) == COOKBOOK[size])
+
+    def fits(tp):
+        return memory(plan(gpu, size, tp=tp, mem_fraction=mem_fraction, context_length=context)).fits
+
+    if not fits(tp):
+        assert any("does not start" in warning for warning in chosen.warnings), "what cannot start says so"
+        assert not any(fits(other) for other in chosen.model.tensor_parallel if other <= gpus), "and nothing else can"
+    if tp * chosen.replicas < gpus:
+        assert any("stay idle" in warning for warning in chosen.warnings)
+        assert goal == "throughput" or not any(
+            gpus % other == 0 and fits(other) for other in chosen.model.tensor_parallel if other <= gpus
+        ), "an even split is preferred"

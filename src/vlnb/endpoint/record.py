@@ -1,26 +1,82 @@
-"""The record of a server that was launched, so that every notebook and shell of this user finds it."""
+"""The records of launched servers: one file each, so that every notebook and shell of this user finds them.
+
+A record counts only while a process of its server lives. `processes` is the one rule for that: whoever carries the
+server's mark in its environment, whoever is of its session, and the children of these. A stranger that takes the
+number of a process, or the port, after the server has died is none of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import platform
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
+
+from vlnb.errors import LaunchFailed
+
+if TYPE_CHECKING:
+    import psutil
+
+MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
+_RECORD_BYTES = 65_536
+_ADDRESS = re.compile(r"http://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]+):\d{1,5}/v1")
+_LOCK_S = 10.0
+_POLL_S = 0.02
+# A process that is just starting another program, or a parent that has just left its child behind, can escape one
+# look at the list of processes. It does not escape two.
+_LOOK_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True)
 class Record:
-    """A launched server: where it answers, the process it runs in, and where it writes its log. Never its key.
+    """A launched server: where it answers, its first process, and where it writes its log. Never its key.
 
-    `created` is when the process began, in seconds since 1970: a later process may have the same number.
+    `pid` is the first process, and the number of its session. `created` is when it began: on Linux in clock ticks
+    since the start of the system that `boot` names, elsewhere in seconds since 1970. `mark` is the value of MARK.
+    Make one by `of`.
     """
 
     base_url: str
     pid: int
-    created: float = 0.0
-    log: str = ""
+    created: float
+    boot: str
+    log: str
+    mark: str
+
+    @property
+    def port(self) -> int:
+        """The port that the server answers at."""
+        return urlsplit(self.base_url).port or 0
+
+    def is_valid(self) -> bool:
+        """Return whether every value is one that `of` could have written: a file can hold anything."""
+        return (
+            all(isinstance(text, str) for text in (self.base_url, self.boot, self.log, self.mark))
+            and _ADDRESS.fullmatch(self.base_url) is not None
+            and int(self.base_url.rpartition(":")[2].removesuffix("/v1")) <= 65535  # noqa: PLR2004
+            and re.fullmatch(r"[0-9a-f]{32}", self.mark) is not None
+            and type(self.pid) is int
+            and 0 < self.pid < 2**31
+            and type(self.created) in {int, float}
+            and 0 <= self.created < 2**63
+        )
+
+
+def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
+    """Return the record of a server whose first process is `pid`."""
+    created, boot = _birth(pid) or (0, "")
+    return Record(base_url, pid, created, boot, log, mark or secrets.token_hex(16))
 
 
 def cache() -> Path:
@@ -28,26 +84,169 @@ def cache() -> Path:
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
 
 
-def path() -> Path:
-    """Return where the record lies."""
-    return cache() / "server.json"
-
-
-def read() -> Record | None:
-    """Return the record, or None where there is none that can be read."""
-    try:
-        data = json.loads(path().read_text("utf-8"))
-        return Record(str(data["base_url"]), int(data["pid"]), float(data.get("created", 0)), str(data.get("log", "")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def remove() -> None:
-    """Forget the launched server."""
-    path().unlink(missing_ok=True)
+def folder() -> Path:
+    """Return the folder of the records of this machine: several machines may share a home directory."""
+    return cache() / "servers" / platform.node()
 
 
 def write(record: Record) -> None:
-    """Keep the record for others to find."""
-    path().parent.mkdir(parents=True, exist_ok=True)
-    path().write_text(json.dumps(asdict(record)), "utf-8")
+    """Keep the record for others to find. Raises `OSError`."""
+    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder() / f"{record.mark}.json"
+    path.with_suffix(".new").write_text(json.dumps(asdict(record)), "utf-8")
+    path.with_suffix(".new").replace(path)
+
+
+def remove(record: Record) -> None:
+    """Forget a launched server."""
+    with contextlib.suppress(OSError):
+        (folder() / f"{record.mark}.json").unlink()
+
+
+def live() -> list[Record]:
+    """Return the servers that may be sent a request, the newest first.
+
+    A server of which something lives, but whose port a stranger holds by now, is not among them.
+    """
+    return [record for record in launched() if not is_usurped(record)]
+
+
+def launched() -> list[Record]:
+    """Return the launched servers of which a process still lives, the newest first; forget those that died."""
+    found = []
+    for path in folder().glob("*.json"):
+        record = _read(path)
+        if record is None:
+            continue
+        if is_alive(record):
+            found.append(record)
+        else:
+            remove(record)
+    return sorted(found, key=lambda record: (record.created, record.pid), reverse=True)
+
+
+def is_alive(record: Record) -> bool:
+    """Return whether any process of the server lives."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):  # the first process is asked first: that spares the list of all
+        if _is_first(record) and psutil.Process(record.pid).status() != psutil.STATUS_ZOMBIE:
+            return True
+    if processes(record):
+        return True
+    time.sleep(_LOOK_AGAIN_S)
+    return bool(processes(record))
+
+
+def processes(record: Record) -> list[psutil.Process]:
+    """Return the living processes of a server: those with its mark, those of its session, and their children.
+
+    The number of a session is not given to another process while one of its processes lives. So the session is the
+    server's as long as its first process is there, be it dead and not yet collected, or one with the mark is in it.
+    """
+    import psutil
+
+    everyone = {process.pid: process for process in psutil.process_iter(["ppid", "status", "environ"])}
+    ours = {pid for pid, process in everyone.items() if (process.info["environ"] or {}).get(MARK) == record.mark}
+    if _is_first(record):
+        ours.add(record.pid)
+    if any(_session(pid) == record.pid for pid in ours):
+        ours |= {pid for pid in everyone if _session(pid) == record.pid}
+    while children := {pid for pid, process in everyone.items() if process.info["ppid"] in ours} - ours:
+        ours |= children
+    return [everyone[pid] for pid in ours & everyone.keys() if everyone[pid].info["status"] != psutil.STATUS_ZOMBIE]
+
+
+def is_usurped(record: Record) -> bool:
+    """Return whether a process that is not the server's listens at its port, as far as this user may see."""
+    import psutil
+
+    try:
+        sockets = psutil.net_connections("tcp")
+    except (psutil.Error, OSError, RuntimeError):  # not shown here: macOS shows them to root alone
+        return False
+    listening = (socket for socket in sockets if socket.status == psutil.CONN_LISTEN and socket.pid)
+    owners = {socket.pid for socket in listening if getattr(socket.laddr, "port", None) == record.port}
+    return bool(owners) and owners.isdisjoint(process.pid for process in processes(record))
+
+
+@contextlib.contextmanager
+def lock() -> Iterator[None]:
+    """Let one start at a time choose its port and write its record.
+
+    Raises `LaunchFailed` when another start takes longer than 10 s, and when the folder cannot be written.
+    """
+    try:
+        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder() / "lock").open("wb")
+    except OSError as error:
+        raise LaunchFailed(
+            f"Servers are recorded in {folder()}, which cannot be written ({error.strerror or error})."
+            " Set VLNB_CACHE to a folder that can."
+        ) from error
+    with file:
+        _hold(file.fileno())
+        yield
+
+
+def _hold(descriptor: int) -> None:
+    """Lock a file until it is closed. A system or a file system without locks goes without."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    deadline = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise LaunchFailed(
+                    f"Another start has held {folder() / 'lock'} for {_LOCK_S:g} s: end it, and try again."
+                ) from error
+            time.sleep(_POLL_S)
+        except OSError:
+            return
+        else:
+            return
+
+
+def _read(path: Path) -> Record | None:
+    """Return the record in a file, None for a file that cannot be one."""
+    try:
+        with path.open("rb") as file:
+            record = Record(**json.loads(file.read(_RECORD_BYTES)))
+        return record if record.is_valid() and record.mark == path.stem else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_first(record: Record) -> bool:
+    return _birth(record.pid) == (record.created, record.boot)
+
+
+def _birth(pid: int) -> tuple[float, str] | None:
+    """Return when a process began, and in which run of the system, as exactly as the system counts; None without one.
+
+    On Linux these are clock ticks since the start of the system, which no change of the clock moves.
+    """
+    if sys.platform == "linux":
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+            return int(stat.rpartition(")")[2].split()[19]), boot  # the name before it can hold anything
+        except (OSError, ValueError, IndexError):
+            return None
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time(), ""
+    except psutil.Error:
+        return None
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None

@@ -72,7 +72,7 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidat
         address = normalise(base_url or named)
         key = api_key or key_for(address, typed=True)
         return Candidate(address, key, "argument" if base_url else _ENVIRONMENT)
-    if launched := record.read():
+    for launched in record.live()[:1]:
         candidate = Candidate(launched.base_url, api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
         try:
             models(candidate)

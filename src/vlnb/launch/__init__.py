@@ -12,7 +12,7 @@ from vlnb.launch.memory import Memory, memory
 from vlnb.launch.planning import Flag, Plan, plan
 from vlnb.launch.progress import Progress, progress
 from vlnb.launch.render import render
-from vlnb.launch.server import Server, Status, find, preflight, start
+from vlnb.launch.server import Server, Status, find, preflight, servers, start
 
 __all__ = [
     "Diagnosis",
@@ -32,5 +32,6 @@ __all__ = [
     "preflight",
     "progress",
     "render",
+    "servers",
     "start",
 ]

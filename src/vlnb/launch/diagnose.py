@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 _LINE_CHARS = 300
+_READ_CHARS = 8_192  # of each line: what is no text may have no lines at all
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def diagnose(log: str) -> list[Diagnosis]:
     Colours, prefixes, cut lines and interleaved ranks are taken as they come. Where nothing is known, one diagnosis
     `unknown` names the most telling line. An empty log gives `unknown` too; a log of a sound start an empty list.
     """
-    lines = [clean(line) for line in log.splitlines()]
+    lines = [clean(line[:_READ_CHARS]) for line in log.splitlines()]
     causes: dict[str, Diagnosis] = {}
     symptoms: dict[str, Diagnosis] = {}
     for found, is_symptom in _found(lines):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from vlnb.catalog import kv_token_bytes
 from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
-from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, static_fraction
+from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, shortage, static_fraction
 
 GIB = 2**30
 _MILLION = 1_000_000
@@ -52,33 +52,19 @@ class Memory:
     @property
     def sentence(self) -> str:
         """Whether it fits, and what that means, in one or two sentences."""
-        gpu, model = self.plan.gpu, self.plan.model
-        allowed = int(self.static_fraction * gpu.memory_mib / 1024)
-        weights = self.parts[0].bytes / GIB
+        plan, model = self.plan, self.plan.model
         if not self.fits:
-            return (
-                f"{weights:.1f} GiB of weights on each {gpu.name}, {allowed} GiB allowed"
-                f" ({self.static_fraction:.2f} of {gpu.memory_mib / 1024:.0f}): does not start. {self._cure()}"
-            )
+            return shortage(plan.gpu, model, plan.tensor_parallel, plan.mem_fraction, plan.context_length)
         millions = self.kv_tokens >= _MILLION
         cache = f"{self.kv_tokens / 1e6:.2f} M" if millions else f"{self.kv_tokens / 1e3:.0f} k"
-        each = f" in each of {self.plan.replicas} replicas" if self.plan.replicas > 1 else ""
+        each = f" in each of {plan.replicas} replicas" if plan.replicas > 1 else ""
         tight = ""
-        if self.longest_context < self.plan.context_length:
-            tight = f" The longest request is {self.longest_context:,} tokens, not {self.plan.context_length:,}."
+        if self.longest_context < plan.context_length:
+            tight = f" The longest request is {self.longest_context:,} tokens, not {plan.context_length:,}."
         return (
             f"{model.size} fits: {cache} tokens of cache{each}, about {self.requests:,} requests of two 720p pictures"
             f" at once.{tight}"
         )
-
-    def _cure(self) -> str:
-        from vlnb.launch.planning import plan
-
-        model, gpu = self.plan.model, self.plan.gpu
-        for tp in model.tensor_parallel:
-            if tp > self.plan.tensor_parallel and memory(plan(gpu.name, model.size, tp=tp)).fits:
-                return f"{tp} GPUs fit (--tp {tp})."
-        return "Choose a smaller model or a larger GPU."
 
     def __str__(self) -> str:
         lines = [f"{part.name:24} {part.bytes / GIB:7.1f} GiB   {part.formula}" for part in self.parts]

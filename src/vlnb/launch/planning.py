@@ -18,6 +18,7 @@ GRAPH_BATCH = 512
 VISION_TOWER_FACTOR = 0.8966
 AITER_FACTOR = 0.85
 AITER_FROM_CONTEXT = 8_192
+_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test holds
 NODE_GPUS = 8
 MODEL_CONTEXT = 128_000  # max_position_embeddings of every size
 # The cookbook's generator: GPUs by size, the same on MI300X, MI325X and MI355X.
@@ -101,7 +102,8 @@ def plan(
     if gpus is None:
         gpus = tp or verified_tp
     if tp is None:
-        tp = verified_tp if gpus == verified_tp and goal == "latency" else _split(hardware, model, gpus, goal)
+        cookbook = gpus == verified_tp and goal == "latency"
+        tp = verified_tp if cookbook else _split(hardware, model, gpus, goal, mem_fraction, context_length)
     elif tp > gpus:
         raise BadInput(f"Tensor parallel size {tp} needs {tp} GPUs, and the plan has {gpus}.")
     replicas = gpus // tp
@@ -113,7 +115,7 @@ def plan(
         hardware, model, gpus, tp, replicas, context, mem_fraction, goal, sglang, flags,
         verified=not differs,
         differs=differs,
-        warnings=_warnings(model, gpus, tp, mem_fraction),
+        warnings=_warnings(hardware, model, gpus, tp, mem_fraction, context),
     )  # fmt: skip
 
 
@@ -146,12 +148,44 @@ def _check_tp(model: Model, tp: int) -> None:
         )
 
 
-def _split(gpu: Gpu, model: Model, gpus: int, goal: Goal) -> int:
-    """Return the tensor parallel size: the widest that works, or for throughput the narrowest that has room."""
-    works = [tp for tp in model.tensor_parallel if tp <= gpus and gpus % tp == 0]
-    if goal == "latency":
-        return works[-1]
-    return next((tp for tp in works if static_bytes(gpu, tp) * tp > 1.25 * model.weight_bytes), works[-1])
+def _split(
+    gpu: Gpu, model: Model, gpus: int, goal: Goal, mem_fraction: float | None, context_length: int | None
+) -> int:
+    """Return the tensor parallel size: the widest that holds the weights, or for throughput the narrowest with room.
+
+    A size that leaves no GPU idle is preferred.
+    """
+    context, need = context_length or MODEL_CONTEXT, 1.25 if goal == "throughput" else 1.0
+    works = [tp for tp in model.tensor_parallel if tp <= gpus]
+    holds = [tp for tp in works if _holds(gpu, model, tp, mem_fraction, context, need=need)]
+    even = [tp for tp in holds if gpus % tp == 0] or holds or works[-1:]
+    return even[0] if goal == "throughput" else even[-1]
+
+
+def _holds(
+    gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int, *, need: float = 1.0
+) -> bool:
+    """Return whether `tp` GPUs have more than `need` times the room that the weights take."""
+    static = static_bytes(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
+    return static * tp > need * model.weight_bytes
+
+
+def shortage(gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int) -> str:
+    """Return why the weights do not fit, with the numbers and what works, as sentences; "" where they fit."""
+    if _holds(gpu, model, tp, mem_fraction, context_length):
+        return ""
+    share = static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
+    total_gib = gpu.memory_mib / 1024
+    wider = [
+        f"{more} GPUs fit (--tp {more}). "
+        for more in model.tensor_parallel
+        if more > tp and _holds(gpu, model, more, mem_fraction, context_length)
+    ]
+    return (
+        f"{model.weight_bytes / tp / 2**30:.1f} GiB of weights on each {gpu.name}, {int(share * total_gib)} GiB allowed"
+        f" ({share:.2f} of {total_gib:.0f}): does not start. {''.join(wider[:1])}With --mem-fraction-static"
+        f" {_ROOMY_FRACTION:g} the weights fit here, but few requests beside them."
+    )
 
 
 def _flags(
@@ -185,10 +219,15 @@ def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[s
     return tuple(changed)
 
 
-def _warnings(model: Model, gpus: int, tp: int, mem: float | None) -> tuple[str, ...]:
+def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, context_length: int) -> tuple[str, ...]:
     doubts, replicas = [], gpus // tp
+    if short := shortage(gpu, model, tp, mem, context_length):
+        doubts.append(short)
     if idle := gpus - tp * replicas:
-        doubts.append(f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {_listed(model)} GPUs.")
+        doubts.append(
+            f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {_listed(model)} GPUs, and each replica"
+            f" takes {tp} {gpu.name} here."
+        )
     if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
         doubts.append(
             f"7B cannot use 8 GPUs as one: it has {model.heads} heads. So {replicas} copies of {tp} GPUs each."

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
+from pathlib import Path
+
+from vlnb.launch import logs
 
 # In the order in which they happen: name, what begins it, what counts within it, what ends it.
 _PHASES = (
-    ("weights", r"Load weight begin", r"checkpoint shards:\s+\d+% Completed \| (\d+)/(\d+)", r"Load weight end"),
+    ("weights", r"Load weight begin",
+     r"checkpoint shards:\s{1,9}\d{1,3}% Completed \| (\d{1,9})/(\d{1,9})(?=\s)", r"Load weight end"),
     ("KV cache", r"Load weight end", r"(?!)", r"max_total_num_tokens=|KV Cache is allocated|Memory pool end"),
-    ("graphs", r"Capture \w+ graph begin", r"Capturing batches.*?(\d+)/(\d+)", r"Capture \w+ graph end"),
+    ("graphs", r"Capture \w+ graph begin",
+     r"Capturing batches[^\r\n]{0,200}?(\d{1,9})/(\d{1,9})(?=\s)", r"Capture \w+ graph end"),
     ("ready", r"Uvicorn running on|Application startup complete", r"(?!)", r"fired up and ready to roll"),
 )  # fmt: skip
-_KERNELS = re.compile(r"start build \[(module_\w+)\]")
-_BUILT = re.compile(r"finish build \[(module_\w+)\]")
+_KERNELS = re.compile(r"(start|finish) build \[(module_\w{1,100})\]")
+_MOST_MODULES = 1000  # AITER has some dozens
+_LINE_CHARS = 4096
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Progress:
     note: str
 
     @property
+    def is_done(self) -> bool:
+        """Whether the server came up."""
+        return self.phases[-1].state == "done"
+
+    @property
     def share(self) -> float:
         """How much is done, each phase counted alike."""
         done = sum(
@@ -51,14 +63,57 @@ class Progress:
 
 def progress(log: str) -> Progress:
     """Return how far the server whose `log` this is has come."""
-    phases, later_begun = [], False
-    for name, begins, counts, ends in reversed(_PHASES):
-        begun, ended = re.search(begins, log) is not None, re.search(ends, log) is not None
-        counted = re.findall(counts, log)
-        state = "done" if ended or (later_begun and name != "ready") else "running" if begun else "waiting"
-        count, of = (int(counted[-1][0]), int(counted[-1][1])) if counted and state == "running" else (0, 0)
-        phases.append(Phase(name, state, count, of))
-        later_begun = later_begun or begun or ended
-    building = set(_KERNELS.findall(log)) - set(_BUILT.findall(log))
-    note = f"building {min(building)} for the first time: up to ten minutes" if building else ""
-    return Progress(tuple(reversed(phases)), note)
+    told = _Told()
+    told.take(log)
+    return told.progress()
+
+
+class Follower:
+    """A start, followed in its log: each look reads on from where the last one ended. Threads may share it."""
+
+    def __init__(self, log: Path) -> None:
+        self._log, self._offset, self._told, self._lock = log, 0, _Told(), threading.Lock()
+
+    def look(self) -> Progress:
+        """Return how far the server has come by now."""
+        with self._lock:
+            text, self._offset = logs.since(self._log, self._offset)
+            self._told.take(text)
+            return self._told.progress()
+
+
+class _Told:
+    """What a log has told so far, taken in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = ""  # the line that is not complete yet: its beginning is read again with what follows
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._building: set[str] = set()
+
+    def take(self, text: str) -> None:
+        text = self._rest + text
+        self._rest = re.split(r"[\r\n]", text[-_LINE_CHARS:])[-1]
+        for name, begins, counts, ends in _PHASES:
+            if re.search(begins, text):
+                self._begun.add(name)
+            if re.search(ends, text):
+                self._ended.add(name)
+            for counted in re.finditer(counts, text):
+                self._counts[name] = int(counted[1]), int(counted[2])
+        for step, module in _KERNELS.findall(text):
+            if step == "finish":
+                self._building.discard(module)
+            elif len(self._building) < _MOST_MODULES:
+                self._building.add(module)
+
+    def progress(self) -> Progress:
+        phases, later_begun = [], False
+        for name, *_ in reversed(_PHASES):
+            begun, ended = name in self._begun, name in self._ended
+            state = "done" if ended or (later_begun and name != "ready") else "running" if begun else "waiting"
+            phases.append(Phase(name, state, *(self._counts.get(name, ()) if state == "running" else ())))
+            later_begun = later_begun or begun or ended
+        note = f"building {min(self._building)} for the first time: up to ten minutes" if self._building else ""
+        return Progress(tuple(reversed(phases)), note)

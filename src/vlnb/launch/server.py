@@ -5,24 +5,29 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from vlnb import fetch
 from vlnb.embedded.server import listen
 from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
+from vlnb.launch import logs
 from vlnb.launch.diagnose import Diagnosis, diagnose
-from vlnb.launch.progress import Progress, progress
+from vlnb.launch.progress import Follower, Progress
 
 if TYPE_CHECKING:
+    from vlnb.endpoint.record import Record
     from vlnb.launch.planning import Plan
 
 RUNS = Path("runs")
@@ -30,6 +35,10 @@ _HEALTH_S = 2.0
 _STOP_S = 20.0
 _POLL_S = 0.5
 _EXIT_S = 5.0
+_LOOK_S = 0.05
+# SGLang's processes rename themselves, and the library that does it writes the name over the environment, where the
+# mark is read. This variable keeps it to the room of the command.
+_KEEP_MARK = {"SPT_NOENV": "1"}
 _SPARE_BYTES = 5 * 2**30
 
 
@@ -48,31 +57,51 @@ class Status:
 
 @dataclass(frozen=True)
 class Server:
-    """A server process. Get one by `start` or `find`.
+    """A server process. Get one by `start`, `find` or `servers`; its record names its processes for certain."""
 
-    `pid` and `created` (seconds since 1970) name the process for certain; `log` is the file it writes to.
-    """
-
-    base_url: str
-    pid: int
-    created: float
-    log: Path
+    record: Record
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def base_url(self) -> str:
+        """The address for clients, with /v1."""
+        return self.record.base_url
+
+    @property
+    def port(self) -> int:
+        """The port it answers at."""
+        return self.record.port
+
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return self.record.pid
+
+    @property
+    def log(self) -> Path:
+        """The file it writes to."""
+        return Path(self.record.log)
+
+    @cached_property
+    def _follower(self) -> Follower:
+        return Follower(self.log)
+
     def status(self) -> Status:
-        """Ask how the server is: its process, its log, and its own /health."""
-        text = self.read_log()
-        come = progress(text)
-        if self._alive() is None:
-            code = None
-            if self._process is not None:
-                # A killed process of many threads is a zombie a moment before its exit status can be had.
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    code = self._process.wait(_EXIT_S)
-            ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line itself
-            failed = diagnose(text + ending)
-            return Status("failed" if failed else "stopped", come, tuple(failed))
-        return Status("ready" if self._healthy() else "starting", come)
+        """Ask how the server is: its processes, its log, and its own /health."""
+        come = self._follower.look()
+        code = self._process.poll() if self._process is not None else None  # collects it, so that no zombie is left
+        if record.is_alive(self.record):
+            if self._is_healthy():
+                return Status("ready", come)
+            if not code:
+                return Status("starting", come)  # also where the first process went well and left others to serve
+        if self._process is not None and code is None:
+            # A killed process of many threads is a zombie a moment before its exit status can be had.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(_EXIT_S)
+        ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line itself
+        found = [one for one in diagnose(self.read_log() + ending) if not (come.is_done and one.cause == "unknown")]
+        return Status("failed" if found else "stopped", come, tuple(found))
 
     def wait(self, timeout_s: float = 3600.0, *, watch: Callable[[Status, float], object] = lambda *_: None) -> Status:
         """Wait until the server is ready; `watch(status, elapsed_s)` is told of each look at it.
@@ -100,66 +129,53 @@ class Server:
         return "\n".join(self.read_log().splitlines()[-lines:])
 
     def read_log(self) -> str:
-        """Return the whole log, "" where there is none."""
+        """Return the log, of a long one its first and its last 2 MiB; "" where there is none."""
         try:
-            return self.log.read_text("utf-8", errors="replace")
+            return logs.read(self.log)[0]
         except OSError:
             return ""
 
     def stop(self, timeout_s: float = _STOP_S) -> None:
-        """Stop the server and every process it started: politely, then by force. A server that is gone is no error."""
-        leader = self._alive()
-        family = list(self._family(leader))
-        if leader is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                leader.send_signal(signal.SIGINT)
-        _, alive = psutil.wait_procs(family, timeout=timeout_s)
-        family = list({*alive, *self._family(self._alive())})
-        for send in (psutil.Process.terminate, psutil.Process.kill):
-            for process in family:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    send(process)
-            _, family = psutil.wait_procs(family, timeout=5)
+        """Stop the server and every process it started: politely, then by force. A server that is gone is no error.
+
+        The first process gets `timeout_s` seconds to end the others itself. Raises `LaunchFailed` when a process
+        cannot be ended; the server then stays recorded.
+        """
+        family: set[psutil.Process] = set()  # whoever was seen once is ended, also if its parent is gone by then
+        for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
+            family.update(record.processes(self.record))
+            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
+            for process in told:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(sign)
+            deadline = time.monotonic() + wait_s
+            while any(map(_runs, told)) and time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
         if self._process is not None:
             self._process.poll()
-        if (known := record.read()) is not None and known.pid == self.pid:
-            record.remove()
+        if left := [one for one in family.union(record.processes(self.record)) if _runs(one)]:
+            numbers = ", ".join(str(one.pid) for one in left)
+            raise LaunchFailed(
+                f"{self.base_url} was told to stop, and these of its processes still run: {numbers}."
+                f" End them with `kill -9 {numbers.replace(',', '')}`, as root if they are not yours."
+            )
+        record.remove(self.record)
 
-    def _alive(self) -> psutil.Process | None:
-        if self._process is not None:
-            self._process.poll()  # so that a dead child is gone, and not a zombie
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 1.0
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
-            return None
-
-    def _family(self, leader: psutil.Process | None) -> Iterator[psutil.Process]:
-        """Yield the server's processes: its children, and whoever is left of its session when it is gone."""
-        if leader is not None:
-            yield leader
-            with contextlib.suppress(psutil.Error):
-                yield from leader.children(recursive=True)
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if (
-                    process.pid != self.pid
-                    and os.getsid(process.pid) == self.pid
-                    and process.create_time() >= self.created - 1
-                ):
-                    yield process
-
-    def _healthy(self) -> bool:
+    def _is_healthy(self) -> bool:
         import httpx2
 
         try:
-            return (
-                httpx2.get(self.base_url.removesuffix("/v1") + "/health", timeout=_HEALTH_S).status_code
-                == httpx2.codes.OK
-            )
-        except httpx2.HTTPError:
+            answer = fetch.get(self.base_url.removesuffix("/v1") + "/health", total_s=_HEALTH_S)
+        except (httpx2.HTTPError, TimeoutError, fetch.TooLarge):
             return False
+        return answer.status == httpx2.codes.OK and not record.is_usurped(self.record)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def start(
@@ -173,46 +189,62 @@ def start(
     """Start a server by its command (a plan's, or `sh -c` with a rendered container) and return at once.
 
     The port is tried first; the process gets a session of its own, so that it outlives the notebook, and is recorded,
-    so that `find` finds it. Raises `LaunchFailed` for a port in use, a command that does not exist, or a full disk.
+    so that `find` finds it. Raises `LaunchFailed` for a port in use, also by a server that is still starting, for a
+    command that does not exist, and for a disk that is full.
     """
-    listen(host, port).close()
+    mark = secrets.token_hex(16)
     begun = dt.datetime.now().astimezone()
     log = (runs / f"server-{begun:%Y%m%d-%H%M%S}-{port}.log").absolute()
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as out:
-            process = subprocess.Popen(  # noqa: S603 - the command is the person's own
-                [*command],
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env={**os.environ, **(environment or {})},
+    with record.lock():
+        _check_port(host, port)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as out:
+                process = subprocess.Popen(  # noqa: S603 - the command is the person's own
+                    [*command],
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    env={**os.environ, **(environment or {}), **_KEEP_MARK, record.MARK: mark},
+                )
+        except (OSError, ValueError) as error:
+            raise LaunchFailed(
+                f"{command[0]} cannot be started ({getattr(error, 'strerror', None) or error}): is it installed,"
+                f" and may {log.parent} be written?"
+            ) from error
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        server = Server(record.of(f"http://{address}/v1", process.pid, log=str(log), mark=mark), process)
+        try:
+            record.write(server.record)
+        except OSError as error:
+            server.stop(0)
+            raise LaunchFailed(
+                f"The server was started and stopped again: its record cannot be written to {record.folder()}"
+                f" ({error.strerror or error}). Make room there, or set VLNB_CACHE to another folder."
+            ) from error
+    return server
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise `LaunchFailed` for a port that is taken, or that a server launched from here is going to take."""
+    for known in record.launched():
+        if known.port == port:
+            raise LaunchFailed(
+                f"Port {port} belongs to a server that was launched from here and runs, or still starts (its log:"
+                f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
             )
-    except OSError as error:
-        raise LaunchFailed(
-            f"{command[0]} cannot be started ({error.strerror or error}): is it installed,"
-            f" and may {log.parent} be written?"
-        ) from error
-    try:
-        created = psutil.Process(process.pid).create_time()
-    except psutil.Error:
-        created = begun.timestamp()
-    base_url = f"http://{host}:{port}/v1"
-    record.write(record.Record(base_url, process.pid, created, str(log)))
-    return Server(base_url, process.pid, created, log, process)
+    listen(host, port).close()
+
+
+def servers() -> list[Server]:
+    """Return the servers that were started from here and of which a process still lives, the newest first."""
+    return [Server(known) for known in record.launched()]
 
 
 def find() -> Server | None:
-    """Return the server that was started from here and still runs, or None. A stale record is removed."""
-    known = record.read()
-    if known is None:
-        return None
-    server = Server(known.base_url, known.pid, known.created, Path(known.log))
-    if server._alive() is None:  # noqa: SLF001 - a function of the same room
-        record.remove()
-        return None
-    return server
+    """Return the newest server that was started from here and still lives, or None."""
+    return next(iter(servers()), None)
 
 
 def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:

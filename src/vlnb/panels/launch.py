@@ -113,7 +113,12 @@ class Launch(widgets.VBox):  # type: ignore[misc]
             return
         self._say("stopping …", 0.0)
         server, self.server = self.server, None
-        server.stop()
+        try:
+            server.stop()
+        except VlnbError as error:
+            self.server = server
+            self._say(str(error), 0.0)
+            return
         self._say(f"Stopped {server.base_url}; nothing is left running.", 0.0)
 
     def _watch(self, server: launch.Server) -> None:

@@ -160,7 +160,8 @@ class _Reading:
         while (hit := _OPEN.search(text, at)) is not None:
             at = hit.start()
             if fence < at:
-                fence = text.find("```", at) if "```" in text[at:] else len(text)
+                fence = text.find("```", at)
+                fence = len(text) if fence < 0 else fence
             log = Log(self.text, cut=self.log.cut)
             try:
                 node = read(at, fence, log.repair)

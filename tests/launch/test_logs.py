@@ -1,0 +1,165 @@
+"""Logs of every length: read in pieces, cut in the middle, without an end, and without any text."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlnb.launch import diagnose, logs, progress
+from vlnb.launch.progress import Follower
+
+SOUND = (Path(__file__).parent.parent / "data" / "logs" / "sound.log").read_bytes()
+BEGIN = b"Load weight begin. avail mem=191.05 GB\n"
+END = b"HIP out of memory. Tried to allocate 1 GiB\n"
+BUILD = b"[aiter] start build [module_a]\n[aiter] finish build [module_a]\n[aiter] start build [module_b]\n"
+COUNTS = b"Loading safetensors checkpoint shards:  45% Completed | 17/38 [00:20<00:30]\rLoading safetensors checkpoint"
+
+
+@pytest.fixture
+def long_log(tmp_path):
+    """A log of 1 GiB, nearly all of it a hole that takes no disk."""
+    path = tmp_path / "long.log"
+    with path.open("wb") as file:
+        file.write(BEGIN)
+        file.seek(2**30)
+        file.write(b"\n" + END)
+    return path
+
+
+def test_of_a_long_log_beginning_and_end_are_read(long_log):
+    text, note = logs.read(long_log)
+    assert len(text) <= 2 * logs.PART_BYTES + 1
+    assert note == "Only the first and the last 2 MiB were read: 1020 MiB between them were left out."
+    assert diagnose(text)[0].cause == "weights_do_not_fit", "the end is read with what the beginning told"
+
+
+@pytest.mark.parametrize("size", [0, 1, logs.PART_BYTES, logs.PART_BYTES + 1, 2 * logs.PART_BYTES])
+def test_a_shorter_log_is_read_wholly(tmp_path, size):
+    content = os.urandom(size // 2).hex() + "x" * (size % 2)
+    (tmp_path / "a.log").write_text(content)
+    assert logs.read(tmp_path / "a.log") == (content, "")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, len(SOUND)), max_size=8), st.sampled_from([SOUND, BEGIN + COUNTS, BUILD + BEGIN]))
+def test_a_log_read_in_pieces_tells_the_same(tmp_path_factory, cuts, log):
+    path = tmp_path_factory.mktemp("log") / "a.log"
+    follower = Follower(path)
+    edges = [0, *sorted(min(cut, len(log)) for cut in cuts), len(log)]
+    for begin, end in itertools.pairwise(edges):
+        with path.open("ab") as file:
+            file.write(log[begin:end])
+        look = follower.look()
+    assert look == progress(log.decode())
+
+
+def test_what_was_read_is_not_read_again(long_log):
+    follower = Follower(long_log)
+    follower.look()
+    assert logs.since(long_log, follower._offset) == ("", long_log.stat().st_size)
+    with long_log.open("ab") as file:
+        file.write(b"more")
+    assert logs.since(long_log, follower._offset) == ("more", long_log.stat().st_size)
+
+
+def test_a_log_that_began_anew_is_read_from_its_beginning(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x" * 1000)
+    assert logs.since(path, 1000) == ("", 1000)
+    path.write_bytes(BEGIN)
+    assert logs.since(path, 1000) == (BEGIN.decode(), len(BEGIN))
+
+
+def test_threads_may_follow_together(tmp_path, monkeypatch):
+    (tmp_path / "a.log").write_bytes(SOUND)
+    follower, since, seen, reading, together = Follower(tmp_path / "a.log"), logs.since, [], [], []
+
+    def slow(path, offset):
+        reading.append(1)
+        together.append(len(reading))
+        time.sleep(0.01)
+        reading.pop()
+        return since(path, offset)
+
+    monkeypatch.setattr(logs, "since", slow)
+    threads = [threading.Thread(target=lambda: seen.append(follower.look())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [progress(SOUND.decode())] * 4
+    assert together == [1] * 4, "one at a time"
+
+
+def test_a_pipe_that_stays_open_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(logs, "STREAM_S", 0.2)
+    reader, writer = os.pipe()
+    os.write(writer, END)
+    text, note = logs.read(reader)
+    os.close(reader)
+    os.close(writer)
+    assert text == END.decode()
+    assert note == "The log did not end in 0.2 s and 64 MiB: the rest was not read."
+
+
+def test_a_pipe_without_an_end_is_left(monkeypatch):
+    monkeypatch.setattr(logs, "STREAM_BYTES", 8 * 2**20)
+    with subprocess.Popen(["yes", "HIP out of memory"], stdout=subprocess.PIPE) as endless:
+        text, note = logs.read(endless.stdout.fileno())
+        endless.kill()
+    assert len(text) == 2 * logs.PART_BYTES + 1
+    assert note.startswith("The log did not end in 60 s and 8 MiB: the rest was not read. 4 MiB between")
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "STREAM_S", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    assert logs.read(tmp_path / "pipe")[0] == ""
+
+
+@pytest.mark.parametrize("path", ["/no/such.log", "/", "a\0b"])
+def test_what_is_no_file_is_an_error_of_the_system(path):
+    with pytest.raises(OSError):  # noqa: PT011 - its kind depends on the system
+        logs.read(Path(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0" * 2**21, b"/dev/kfd" * 2**18, b"y\n" * 2**20, b"\r" * 2**20, b"Capturing batches 1/" * 2**17],
+    ids=["zeros", "one long line", "many short lines", "line ends", "nearly a sign"],
+)
+def test_what_is_no_log_is_read_in_seconds(content):
+    text = content.decode()
+    begun = time.process_time()
+    progress(text)
+    for found in diagnose(text):
+        assert len(found.line) <= 300
+    assert time.process_time() - begun < 10, "an order of magnitude more than it takes"
+
+
+def test_doctor_reads_standard_input_and_says_what_it_left_out():
+    script = (
+        "import sys\nfrom vlnb import cli\nfrom vlnb.launch import logs\n"
+        "logs.STREAM_BYTES = 2**23\nsys.exit(cli.main(['doctor', '-']))"
+    )
+    doctor = [sys.executable, "-c", script]
+    with subprocess.Popen(["yes", "HIP out of memory"], stdout=subprocess.PIPE) as endless:
+        done = subprocess.run(doctor, stdin=endless.stdout, capture_output=True, text=True, check=False, timeout=60)
+        endless.kill()
+    assert done.returncode == 1
+    assert done.stdout.startswith("out_of_memory: ")
+    assert done.stderr.startswith("vlnb: The log did not end in 60 s and 8 MiB")
+
+
+def test_doctor_without_standard_input_is_a_sentence():
+    doctor = f"exec {sys.executable} -m vlnb doctor - <&-"
+    done = subprocess.run(["/bin/sh", "-c", doctor], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "vlnb: The log - cannot be read: Bad file descriptor.\n"

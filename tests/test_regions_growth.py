@@ -66,8 +66,8 @@ FRAGMENTS = (
 @pytest.mark.parametrize("begin", ["", "["], ids=["bare", "bracket"])
 @pytest.mark.parametrize("fragment", FRAGMENTS, ids=repr)
 def test_twice_the_length_takes_about_twice_the_time(begin, fragment):
-    """At 40 kB a quadratic reading takes minutes for some of these; the bound is far from both."""
-    short, long = (begin + fragment * (size // len(fragment)) for size in (20_000, 40_000))
+    """At 24 kB a quadratic reading takes minutes for some of these; the bound is far from both."""
+    short, long = (begin + fragment * (size // len(fragment)) for size in (12_000, 24_000))
     assert seconds(long) < 3.5 * seconds(short) + 0.3
 
 

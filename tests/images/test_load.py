@@ -4,6 +4,8 @@ import base64
 import datetime as dt
 import io
 import pathlib
+import subprocess
+import sys
 import time
 import zipfile
 
@@ -162,6 +164,27 @@ def test_half_transparent_black_is_grey():
 def test_sixteen_bits_are_scaled_not_clipped():
     grey = Image.fromarray(np.full((4, 4), 32768, np.uint16))
     assert images.load(encoded(grey, "PNG")).image.getpixel((0, 0)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (0, 0, 0, 0)), ("I;16", 0), ("F", 0.0), ("P", 0)])
+def test_a_large_picture_is_not_in_memory_many_times(mode, colour):
+    """Twelve megapixels become 36 MB of RGB; on the way there was once twenty times as much as there are pixels."""
+    data = encoded(
+        Image.new(mode, (4000, 3000), colour),
+        "TIFF" if mode == "F" else "PNG",
+        **{"transparency": 0} if mode == "P" else {},
+    )
+    script = """
+import io, resource, sys
+import numpy
+from vlnb import images
+images.load(numpy.zeros((4, 4), numpy.uint8))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+images.load(sys.stdin.buffer)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    grown = int(subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True).stdout)
+    assert grown * (1 if sys.platform == "darwin" else 1024) < 12_000_000 * 12
 
 
 def test_cmyk():

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from vlnb.errors import BadInput
 from vlnb.images.pdf import Document
@@ -36,6 +36,7 @@ _BROKEN = (
     zlib.error,
 )
 _MIN_DPI, _MAX_DPI = 10, 1200
+_STRIP_PIXELS = 1 << 20
 _SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
 
 
@@ -71,8 +72,9 @@ def open_pages(
         return Pages(name, document.count, partial(_page, document, name, dpi), document.close)
     with _open(data, name, max_pixels=max_pixels) as image:
         try:
-            # An MPO's further frames are a phone's depth map, not pictures.
-            count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+            with _quiet():
+                # An MPO's further frames are a phone's depth map, not pictures.
+                count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         except _BROKEN as error:
             raise _broken(name, error) from error
     return Pages(name, count, partial(_frame, data, name, count, max_pixels, seen_pixels))
@@ -186,7 +188,7 @@ def from_pil(
     `full` is the (width, height) of the file, not turned, where the image was decoded smaller. The picture takes the
     image over: hand in a copy of one that goes on being used.
     """
-    from PIL import ExifTags, Image, ImageOps
+    from PIL import ExifTags, ImageOps
 
     full = full or image.size
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -195,11 +197,8 @@ def from_pil(
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        alpha = image.convert("RGBA")
-        white = Image.new("RGBA", alpha.size, "white")
-        image = Image.alpha_composite(white, alpha)
-        if alpha.getchannel("A").getextrema() != (255, 255):
-            notes = (*notes, "transparency laid on white")
+        opaque, image = _on_white(image)
+        notes = notes if opaque else (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
     if image.mode != "RGB":
@@ -208,21 +207,58 @@ def from_pil(
     return Picture(image, name, full, notes)
 
 
+def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
+    """Return whether nothing shines through, and the image laid on white."""
+    from PIL import Image
+
+    opaque = True
+
+    def lay(strip: Image.Image) -> Image.Image:
+        nonlocal opaque
+        colour = strip.convert("RGBA")
+        opaque = opaque and colour.getchannel("A").getextrema() == (255, 255)
+        return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
+
+    laid = _by_strips(image, "RGB", lay)
+    return opaque, laid
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion clips it to white."""
     import numpy as np
     from PIL import Image
 
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    top = float(grey.max(initial=0))
-    for full in (1.0, 255.0, 65535.0):
-        if top <= full and (full > 1 or image.mode == "F"):
-            break
-    else:
-        full = top
+    def numbers(strip: Image.Image) -> np.ndarray[Any, Any]:
+        return np.nan_to_num(np.asarray(strip, dtype=np.float64))
+
     if image.mode.startswith("I;16"):
         full = 65535.0
-    return Image.fromarray((grey.clip(0, full) * (255 / full)).round().astype(np.uint8))
+    else:
+        top = max(float(numbers(strip).max(initial=0)) for _, strip in _strips(image))
+        full = next(
+            (limit for limit in (1.0, 255.0, 65535.0) if top <= limit and (limit > 1 or image.mode == "F")), top
+        )
+
+    def scale(strip: Image.Image) -> Image.Image:
+        return Image.fromarray((numbers(strip).clip(0, full) * (255 / full)).round().astype(np.uint8))
+
+    return _by_strips(image, "L", scale)
+
+
+def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert an image strip by strip: as a whole, a large one would be in memory five times."""
+    from PIL import Image
+
+    result = Image.new(mode, image.size)
+    for top, strip in _strips(image):
+        result.paste(convert(strip), (0, top))
+    return result
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _broken(name: str, error: BaseException) -> BadInput:

@@ -232,6 +232,12 @@ def test_pixels_are_counted_before_any_is_decoded(engine):
     assert "65 pictures" in answer["error"]["message"]
 
 
+def test_a_question_is_not_a_book(engine):
+    status, answer = asked(engine, question="x" * 60_000)
+    assert status == 413
+    assert "60,000 characters of text; the embedded engine takes 50,000" in answer["error"]["message"]
+
+
 def test_a_pdf_bomb_is_a_bad_picture(engine):
     status, answer = asked(engine, pdf_bomb())
     assert status == 400

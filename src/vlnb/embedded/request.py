@@ -21,6 +21,7 @@ from vlnb.images.sources import from_data_uri
 MAX_PICTURES = 64
 MAX_PICTURE_PIXELS = 25_000_000  # twice what Qwen2.5-VL sees; decoding takes up to 24 bytes a pixel
 MAX_PIXELS = 100_000_000  # of all pictures of a request: about half a minute of reading
+MAX_TEXT_CHARS = 50_000  # a question so long takes some seconds to look up
 PDF_S = 10.0
 _MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of lists
 _LARGE_PIXELS = 4_000_000
@@ -98,6 +99,11 @@ def parse(body: bytes | bytearray) -> Chat:
             f"The request has {len(uris)} pictures; the embedded engine takes {MAX_PICTURES}. Ask in several requests.",
             status=413, code="too_many_pictures", param="messages",
         )  # fmt: skip
+    if len(text) > MAX_TEXT_CHARS:
+        raise Refused(
+            f"The messages have {len(text):,} characters of text; the embedded engine takes {MAX_TEXT_CHARS:,}.",
+            status=413, code="text_too_long", param="messages",
+        )  # fmt: skip
     options = data.get("stream_options") or {}
     return Chat(
         question=question,
@@ -139,7 +145,6 @@ class Pictures:
                 f" {MAX_PIXELS / 1e6:.0f}. Send smaller ones, or fewer at once.",
                 status=413, code="too_many_pixels", param="messages",
             )  # fmt: skip
-
         if files:
             self[0]  # one that is broken is told before the answer begins
 

@@ -152,6 +152,7 @@ REFUSED = [
     ({"messages": []}, 400, "at least one message"),
     ({"messages": "hi"}, 400, "must be a list"),
     ({"messages": [{"role": "king", "content": "hi"}]}, 400, "role"),
+    ({"messages": [{"role": {}, "content": "hi"}]}, 400, "role"),
     ({"messages": [{"role": "user", "content": 7}]}, 400, "text or a list of parts"),
     ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, 400, "'video_url'"),
     ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}, 400, "without a url"),

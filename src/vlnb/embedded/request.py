@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vlnb.images import Picture
 
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
+_ROLES = ("system", "developer", "user", "assistant", "tool")  # no set: what comes may be unhashable
 _UNSUPPORTED = {
     "tools": "calling tools",
     "functions": "calling functions",
@@ -214,13 +215,7 @@ def _messages(messages: Any) -> tuple[str, list[str], str]:  # noqa: ANN401
         raise Refused("'messages' must be a list of at least one message.", param="messages")
     question, uris, every = "", [], []
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in {
-            "system",
-            "developer",
-            "user",
-            "assistant",
-            "tool",
-        }:
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise Refused(
                 f"messages[{number}] must be an object with a role (system, user or assistant).", param="messages"
             )

@@ -1,5 +1,7 @@
 """The resolution dial: what a picture costs at each size, and what is lost."""
 
+from typing import ClassVar
+
 import pytest
 
 from vlnb import charts, dial, images
@@ -31,6 +33,22 @@ def test_text_disappears_when_the_picture_gets_small(endpoint, receipt):
     assert small.accuracy < 0.5
     assert large.accuracy > 0.95
     assert small.seconds > 0
+
+
+def test_the_first_question_is_not_counted(endpoint, receipt):
+    """The first of a server may load or compile: it is asked twice."""
+
+    class Counted:
+        asked: ClassVar = []
+
+        def ask(self, prompt, picture, *, max_pixels):
+            self.asked.append(max_pixels)
+            return endpoint.ask(prompt, picture, max_pixels=max_pixels)
+
+    small, large = (dial.step(receipt.picture, budget).max_pixels for budget in (9, 30))
+    measured = list(dial.measure(Counted(), receipt, (9, 30)))
+    assert Counted.asked == [small, small, large]
+    assert [one.step.max_pixels for one in measured] == [small, large]
 
 
 def test_the_chart_says_what_was_measured(receipt):

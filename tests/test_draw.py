@@ -52,6 +52,22 @@ def test_each_kind_is_drawn_where_it_is(shape, at):
     assert tuple(drawn[at[1], at[0]]) == ImageColor.getrgb(draw.colours([shape.label])[shape.label])
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (500, 0), (0, 400), (500, 400)])
+@pytest.mark.parametrize("kind", [Box, Point, Polygon])
+def test_what_lies_outside_is_drawn_at_the_nearest_edge(kind, corner):
+    """A model that is wrong by a few pixels, or by many, must not have its region vanish."""
+    x, y = (-90 if at == 0 else at + 90 for at in corner)
+    shape = {
+        Box: Box(x - 20, y - 20, x + 20, y + 20),
+        Point: Point(x, y),
+        Polygon: Polygon(((250, 200), (250, y), (x, y), (x, 200))),
+    }[kind]
+    drawn = np.asarray(draw.overlay(grey(), [shape]).image)
+    right, bottom = (at > 0 for at in corner)
+    there = drawn[slice(-4, None) if bottom else slice(4), slice(-4, None) if right else slice(4)]
+    assert (there != 128).any()
+
+
 def test_regions_are_in_pixels_of_the_original():
     """A picture that was made smaller still takes boxes of the original."""
     picture = images.load(Image.new("RGB", (1120, 1120), (128, 128, 128))).seen(max_pixels=560 * 560)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import httpx2
 
 LOOKUP_BYTES = 1_000_000  # more than any list of models or flags needs
+_LAST_PORT = 65535
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 LOOKUP_S = 5.0  # a server that lists its models is quick; a dead address must not hold a person up
 
 
@@ -94,6 +96,8 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
         here = httpx2.URL(url)
         from_public = redirects > 0 and await _is_public(here.host)
         for _ in range(redirects + 1):
+            if (here.port or 0) > _LAST_PORT:
+                raise httpx2.InvalidURL(f"there is no port {here.port}")
             async with (
                 httpx2.AsyncClient(timeout=None, trust_env=not is_loopback(here.host)) as client,
                 client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
@@ -112,13 +116,18 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
 
 async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
     """Return the body, unpacked. The server was asked not to pack it; gzip that comes all the same is unpacked here."""
+    import httpx2
+
     packed = response.headers.get("content-encoding", "identity").lower()
     unpack = zlib.decompressobj(wbits=47) if packed in {"gzip", "x-gzip", "deflate"} else None
     body = bytearray()
     received = 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
-        body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+        try:
+            body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+        except zlib.error as error:
+            raise httpx2.DecodingError(f"its {packed} encoding is broken: {error}") from error
         if max(received, len(body)) > max_bytes:
             raise TooLarge(max_bytes)
     return bytes(body)
@@ -130,4 +139,14 @@ async def _is_public(host: str) -> bool:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)
     except OSError:  # behind a proxy names are often known to the proxy alone
         return not is_loopback(host)
-    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)
+    return all(_is_public_address(str(address[0])) for *_, address in found)
+
+
+def _is_public_address(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):  # what is wrapped in it is where it leads
+        wrapped = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        address = wrapped or address
+    return address.is_global and not address.is_multicast

@@ -4,6 +4,8 @@ import base64
 import datetime as dt
 import io
 import pathlib
+import subprocess
+import sys
 import time
 import zipfile
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from tests.bombs import blank, png_that_promises
 from vlnb import BadInput, images
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
@@ -163,6 +166,29 @@ def test_sixteen_bits_are_scaled_not_clipped():
     assert images.load(encoded(grey, "PNG")).image.getpixel((0, 0)) == (128, 128, 128)
 
 
+PEAK = """
+import re, sys
+import numpy
+from vlnb import images
+images.load(numpy.zeros((4, 4), numpy.uint8))
+def peak_kb():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak_kb()
+images.load(sys.stdin.buffer)
+print(peak_kb() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process's memory is read from /proc")
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (0, 0, 0, 0)), ("I;16", 0), ("F", 0.0), ("P", 0)])
+def test_a_large_picture_is_not_in_memory_many_times(mode, colour):
+    """Twelve megapixels become 36 MB of RGB; on the way there were once up to 28 bytes a pixel."""
+    options = {"P": {"transparency": 0}, "F": {"compression": "tiff_deflate"}}.get(mode, {})
+    data = encoded(Image.new(mode, (4000, 3000), colour), "TIFF" if mode == "F" else "PNG", **options)
+    peak = subprocess.run([sys.executable, "-c", PEAK], input=data, capture_output=True, check=True).stdout
+    assert int(peak) * 1024 < 12 * 12_000_000
+
+
 def test_cmyk():
     assert images.load(encoded(Image.new("CMYK", (4, 4), (0, 255, 255, 0)), "TIFF")).image.getpixel((0, 0)) == (
         255,
@@ -289,7 +315,7 @@ def bad_sources(tmp_path):
         (42, "int is not a picture"),
         ([], "nothing is uploaded"),
         (io.StringIO("text"), "binary mode"),
-        (encoded(Image.new("1", (10_000, 10_000)), "PNG"), "100 megapixels"),
+        (blank(10_000, 10_000), "100 megapixels"),
     ]
 
 
@@ -311,13 +337,9 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         images.load(path)
 
 
-def test_a_decompression_bomb(tmp_path):
-    bomb = bytearray(encoded(Image.new("1", (8, 8)), "PNG"))
-    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header promises 3.6 gigapixels
-    crc = __import__("zlib").crc32(bytes(bomb[12:29]))
-    bomb[29:33] = crc.to_bytes(4, "big")
+def test_a_decompression_bomb():
     with pytest.raises(BadInput, match="decompression bomb"):
-        images.load(bytes(bomb))
+        images.load(png_that_promises(60_000, 60_000))
 
 
 def test_limits_can_be_moved():
@@ -344,11 +366,57 @@ def test_addresses_that_give_no_picture(web):
             images.load(web.address + path, **options)
 
 
-def test_a_key_in_an_address_is_not_shown(web):
-    address = web.address.replace("http://", "http://user:hunter2@")
-    with pytest.raises(BadInput) as caught:
-        images.load(f"{address}/nothing.png?signature=hunter3")
+SECRET = [
+    # an address with secrets, words that the sentence must hold
+    ("{user}/nothing.png?signature=hunter3", "404"),
+    ("{user}/loop?X-Amz-Signature=hunter3", "more than 10 times"),
+    ("{user}/html#hunter3", "web page"),
+    ("http://user:hunter2@127.0.0.1:1/a.png?sig=hunter3", "cannot be reached"),
+    ("http://user:hunter2@[::1/a.png?sig=hunter3", "cannot be fetched"),
+    ("http://user:hunter2@127.0.0.1:99999/?sig=hunter3", "cannot be"),
+    ("http://user:hunter2/3@127.0.0.1/a.png", "cannot be fetched"),  # a slash in a password
+    ("https:/user:hunter2@127.0.0.1/a.png", "cannot be reached"),
+    ("http://user:hunter2@a..b/a.png?sig=hunter3", "cannot be fetched"),
+    ("http://user:hunter2@a\n/a.png?sig=hunter3", "cannot be fetched"),
+    (" http://user:hunter2@127.0.0.1:1/?sig=hunter3", "cannot be reached"),
+    ("s3://user:hunter2@bucket/a.png?sig=hunter3", "pictures come from http"),
+]
+
+
+@pytest.mark.parametrize(("address", "words"), SECRET)
+def test_a_key_in_an_address_is_not_shown(web, address, words):
+    web.pages["/html#hunter3"] = web.pages["/html"] = (200, "text/html", b"<html>")
+    loop = "/loop?X-Amz-Signature=hunter3"
+    web.pages[loop] = (302, "text/plain", loop.encode())
+    with pytest.raises(BadInput, match=words) as caught:
+        images.load(address.format(user=web.address.replace("http://", "http://user:hunter2@")))
     assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n"])
+def test_a_server_that_drips_has_one_deadline(raw_server, start):
+    def drip(connection):
+        connection.sendall(start)
+        while True:
+            time.sleep(0.1)
+            connection.sendall(b"x-a: b\r\n")
+
+    begun = time.monotonic()
+    with pytest.raises(BadInput, match=r"within 0.5 s"):
+        images.load(raw_server(drip), timeout_s=0.5)
+    assert time.monotonic() - begun < 3
+
+
+def test_a_public_address_may_not_lead_inside(web, monkeypatch):
+    async def is_public(host):
+        return host == "localhost"
+
+    monkeypatch.setattr("vlnb.fetch._is_public", is_public)
+    web.pages["/a.png"] = (302, "text/plain", f"{web.address}/b.png".encode())
+    web.pages["/b.png"] = (200, "image/png", PNG)
+    with pytest.raises(BadInput, match="redirects to an address inside this network"):
+        images.load(web.address.replace("127.0.0.1", "localhost") + "/a.png")
+    assert is_halves(images.load(f"{web.address}/a.png"))
 
 
 GOOD = {form: encoded(halves((40, 30)), form) for form in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")}

@@ -4,53 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import json
 import queue
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from vlnb import images
+from vlnb.embedded.gate import Gate, error, error_body
 from vlnb.embedded.identity import MODEL
 from vlnb.embedded.queue import Full, Queue
 from vlnb.embedded.reader import Reader, Stopped
-from vlnb.embedded.request import Chat, Refused, decode, parse, pieces
+from vlnb.embedded.request import Chat, Pictures, Refused, parse, pieces
 from vlnb.embedded.skills import answer
 
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
 MAX_BODY_BYTES = 48_000_000
-_DRAIN_BYTES = 512_000_000  # a client that is told "too large" must be able to finish sending, up to here
+MAX_HELD_BYTES = 96_000_000  # of all requests that arrive, wait, or are answered
+BODY_S = 30  # for a whole body
 
 
 def create_app(*, api_key: str | None = None, reader: Reader | None = None) -> Starlette:
     """Return the application. With `api_key`, every endpoint but /health wants it as a bearer token."""
-    engine = _Engine(reader or Reader())
-
-    def guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def guard(request: Request) -> Response:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            if api_key and not hmac.compare_digest(given.encode(), api_key.encode()):
-                return _error(
-                    "The API key is missing or wrong: send it as 'Authorization: Bearer …'.", 401, "invalid_api_key"
-                )
-            return await endpoint(request)
-
-        return guard
-
     return Starlette(
         routes=[
             Route("/health", _health),
-            Route("/v1/models", guarded(_models)),
-            Route("/v1/models/{name:path}", guarded(_models)),
-            Route("/v1/chat/completions", guarded(engine.chat), methods=["POST"]),
+            Route("/v1/models", _models),
+            Route("/v1/models/{name:path}", _models),
+            Route("/v1/chat/completions", _Engine(reader or Reader()), methods=["POST"]),
         ],
+        middleware=[Middleware(Gate, api_key=api_key)],
         exception_handlers={404: _not_found, 405: _not_found, Exception: _broken},
     )
 
@@ -66,30 +60,24 @@ async def _models(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [model]})
     if name == MODEL:
         return JSONResponse(model)
-    return _error(f"There is no model {name[:100]!r} here, only {MODEL!r}.", 404, "model_not_found")
+    return error(f"There is no model {name[:100]!r} here, only {MODEL!r}.", 404, "model_not_found")
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    return _error(
+async def _not_found(request: Request, failure: Exception) -> Response:
+    status = getattr(failure, "status_code", 404)
+    return error(
         f"The embedded engine has no {request.method} {request.url.path[:100]}:"
         " it answers /v1/chat/completions, /v1/models and /health.",
         status, "not_found",
     )  # fmt: skip
 
 
-async def _broken(_: Request, error: Exception) -> Response:
-    return _error(
-        f"The embedded engine failed on this request ({type(error).__name__}: {error}). It goes on serving.",
+async def _broken(_: Request, failure: Exception) -> Response:
+    return error(
+        f"The embedded engine failed on this request ({type(failure).__name__}: {failure}). It goes on serving.",
         500,
         "internal_error",
     )
-
-
-def _error(message: str, status: int, code: str | None, param: str | None = None, **headers: str) -> Response:
-    kind = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
-    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-    return JSONResponse(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 @dataclass(frozen=True)
@@ -108,12 +96,22 @@ class _End:
     completion_tokens: int
 
 
+@dataclass
+class _Body:
+    """A body that arrives, and how many of its bytes are counted as held."""
+
+    data: bytearray = field(default_factory=bytearray)
+    counted: int = 0
+
+
 class _Engine:
     """The one reader, the queue in front of it, and the way an answer takes from its thread to the socket."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._queue = Queue()
+        self._held_bytes = 0
+        self._parsing = asyncio.Lock()  # of one body at a time: what it unpacks to lies beside it
         # One thread reads all pictures: each new thread would keep memory of its own for good.
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run_jobs, name="vlnb-read", daemon=True).start()
@@ -122,22 +120,54 @@ class _Engine:
         while True:
             self._jobs.get()()
 
-    async def chat(self, request: Request) -> Response:
-        """Answer POST /v1/chat/completions."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer POST /v1/chat/completions; its bytes count as held until its last byte is sent."""
+        request = Request(scope, receive, send)
+        body = _Body()
         try:
-            chat = await asyncio.to_thread(parse, await _body(request))
+            await (await self._chat(request, body))(scope, receive, send)
+        finally:
+            self._held_bytes -= body.counted
+
+    async def _chat(self, request: Request, body: _Body) -> Response:
+        try:
+            async with asyncio.timeout(BODY_S):
+                await self._take_in(request, body)
+            async with self._parsing:
+                chat = await asyncio.to_thread(parse, body.data)
+            body.data = bytearray()
             items = self._items(chat, request)
             start = await anext(items)  # its turn has come, its pictures are whole: from here on it is a 200
             assert isinstance(start, _Start)  # noqa: S101 - for the type checker
             if chat.stream:
                 return StreamingResponse(_events(chat, start, items), media_type="text/event-stream")
             return JSONResponse(await _whole(start, items))
-        except Refused as error:
-            return _error(str(error), error.status, error.code, error.param)
-        except Full as error:
-            return _error(str(error), 429, "queue_full", retry_after=str(error.retry_after_s))
+        except TimeoutError:
+            return error(f"The request did not arrive whole within {BODY_S} s. Send it again.", 408, "timeout")
+        except Refused as refused:
+            return error(str(refused), refused.status, refused.code, refused.param)
+        except Full as full:
+            return error(str(full), 429, "queue_full", retry_after=str(full.retry_after_s))
         except ClientDisconnect:
             return Response(status_code=499)
+
+    async def _take_in(self, request: Request, body: _Body) -> None:
+        """Read the body. Of one that is refused, `Connection` throws the rest away: its sender hears the refusal."""
+        async for part in request.stream():
+            if len(body.data) + len(part) > MAX_BODY_BYTES:
+                raise Refused(
+                    f"The request has more than {MAX_BODY_BYTES / 1e6:.0f} MB, which the embedded engine does not take."
+                    " Send smaller pictures: Qwen2.5-VL sees at most 12.8 megapixels of each.",
+                    status=413, code="request_too_large",
+                )  # fmt: skip
+            if self._held_bytes + len(part) > MAX_HELD_BYTES:
+                raise Refused(
+                    f"The embedded engine holds {MAX_HELD_BYTES / 1e6:.0f} MB of requests already. Try again later.",
+                    status=429, code="queue_full",
+                )  # fmt: skip
+            self._held_bytes += len(part)
+            body.counted += len(part)
+            body.data += part
 
     async def _items(self, chat: Chat, request: Request) -> AsyncIterator[_Start | str | _End]:
         """Yield the start, the answer token by token, and the end; stop the reader when nobody listens any more."""
@@ -176,15 +206,16 @@ class _Engine:
 
         def read() -> None:
             try:
-                pictures, image_tokens = decode(chat.uris)
-                send(_Start(chat.text_tokens + image_tokens + 2 * len(pictures), image_tokens))
-                for text in answer(chat.question, [picture.image for picture in pictures], self._reader, stop.is_set):
+                pictures = Pictures(chat.files, stop.is_set)
+                around = images.DELIMITER_TOKENS * len(pictures)
+                send(_Start(chat.text_tokens + pictures.tokens + around, pictures.tokens))
+                for text in answer(chat.question, pictures, self._reader, stop.is_set):
                     send(text)
                 send(None)
             except Stopped:
                 send(None)
-            except Exception as error:  # noqa: BLE001 - told to the client, in place of an answer
-                send(error)
+            except Exception as failure:  # noqa: BLE001 - told to the client, in place of an answer
+                send(failure)
             finally:
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(done.set)
@@ -198,34 +229,14 @@ class _Engine:
                     stop.set()
                     await done.wait()
                     raise
-        except Full as error:
-            out.put_nowait(error)
+        except Full as full:
+            out.put_nowait(full)
 
 
 async def _hung_up(request: Request, out: asyncio.Queue[Any]) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     out.put_nowait(ClientDisconnect())
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body. One that is too large is taken in and thrown away, so that its sender can hear the refusal."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= MAX_BODY_BYTES:
-            parts.append(part)
-        else:
-            parts.clear()
-        if size > _DRAIN_BYTES:
-            break
-    if size > MAX_BODY_BYTES:
-        raise Refused(
-            f"The request has {size / 1e6:.0f} MB or more; the embedded engine takes {MAX_BODY_BYTES / 1e6:.0f} MB."
-            " Send smaller pictures: Qwen2.5-VL sees at most 12.8 megapixels of each.",
-            status=413, code="request_too_large",
-        )  # fmt: skip
-    return b"".join(parts)
 
 
 def _usage(start: _Start, end: _End) -> dict[str, Any]:
@@ -272,8 +283,10 @@ async def _events(chat: Chat, start: _Start, items: AsyncIterator[_Start | str |
         yield "data: [DONE]\n\n"
     except ClientDisconnect:
         return
-    except Exception as error:  # noqa: BLE001 - the status is long sent: the client hears of it in the stream
-        yield _sse({"error": {"message": f"The embedded engine failed: {error}", "type": "server_error", "code": 500}})
+    except Refused as refused:  # the status is long sent: the client hears of it in the stream
+        yield _sse(error_body(str(refused), refused.status, refused.code, refused.param))
+    except Exception as failure:  # noqa: BLE001
+        yield _sse(error_body(f"The embedded engine failed: {failure}", 500, "internal_error"))
 
 
 def _sse(data: dict[str, Any]) -> str:

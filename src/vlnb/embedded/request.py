@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import ctypes
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
 from vlnb import images
 from vlnb.embedded.identity import MODEL
+from vlnb.embedded.reader import Stopped
 from vlnb.errors import BadInput, VlnbError
+from vlnb.images.decode import peek
+from vlnb.images.sources import from_data_uri
 
-MAX_PICTURE_PIXELS = 50_000_000
+MAX_PICTURES = 64
+MAX_PICTURE_PIXELS = 25_000_000  # twice what Qwen2.5-VL sees; decoding takes up to 24 bytes a pixel
+MAX_PIXELS = 100_000_000  # of all pictures of a request: about half a minute of reading
+MAX_TEXT_CHARS = 50_000  # a question so long takes some seconds to look up
+PDF_S = 10.0
+_MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of lists
+_LARGE_PIXELS = 4_000_000
+_HEAD_CHARS = 200  # of a data URI: its media type
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from PIL.Image import Image
 
     from vlnb.images import Picture
 
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
+_ROLES = ("system", "developer", "user", "assistant", "tool")  # no set: what comes may be unhashable
 _UNSUPPORTED = {
     "tools": "calling tools",
     "functions": "calling functions",
@@ -41,10 +56,10 @@ class Refused(VlnbError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Chat:
-    """One request: the last question, the data URIs of all pictures in the order they came, and how to answer."""
+    """One request: the last question, the files of all pictures in the order they came, and how to answer."""
 
     question: str
-    uris: tuple[str, ...]
+    files: tuple[bytes, ...]
     text_tokens: int
     max_tokens: int | None
     stream: bool
@@ -59,11 +74,13 @@ def pieces(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
-def parse(body: bytes) -> Chat:
+def parse(body: bytes | bytearray) -> Chat:
     """Return the request in `body`, its pictures still encoded. Raises `Refused` with a sentence."""
+    if sum(body.count(mark) for mark in b"[{,") > _MAX_MARKS:
+        raise Refused(f"The body has more than {_MAX_MARKS:,} brackets and commas: too many.", code="invalid_json")
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        data = from_json(body)
+    except ValueError as error:
         raise Refused(f"The body is not valid JSON: {error}. Was the request cut off?", code="invalid_json") from error
     if not isinstance(data, dict):
         raise Refused(f"The body must be a JSON object, and it is a {type(data).__name__}.", code="invalid_json")
@@ -78,10 +95,20 @@ def parse(body: bytes) -> Chat:
     if data.get("n") not in (None, 1):
         raise Refused("The embedded engine gives one answer to a request: leave out 'n'.", param="n")
     question, uris, text = _messages(data.get("messages"))
+    if len(uris) > MAX_PICTURES:
+        raise Refused(
+            f"The request has {len(uris)} pictures; the embedded engine takes {MAX_PICTURES}. Ask in several requests.",
+            status=413, code="too_many_pictures", param="messages",
+        )  # fmt: skip
+    if len(text) > MAX_TEXT_CHARS:
+        raise Refused(
+            f"The messages have {len(text):,} characters of text; the embedded engine takes {MAX_TEXT_CHARS:,}.",
+            status=413, code="text_too_long", param="messages",
+        )  # fmt: skip
     options = data.get("stream_options") or {}
     return Chat(
         question=question,
-        uris=tuple(uris),
+        files=tuple(_file(number, uri) for number, uri in enumerate(uris, 1)),
         text_tokens=TEMPLATE_TOKENS + len(pieces(text)),
         max_tokens=_max_tokens(data),
         stream=bool(data.get("stream")),
@@ -89,19 +116,76 @@ def parse(body: bytes) -> Chat:
     )
 
 
-def decode(uris: Sequence[str]) -> tuple[list[Picture], int]:
-    """Return the pictures and their image tokens, delimiters not counted. Raises `Refused` for a broken picture."""
-    pictures = []
-    for number, uri in enumerate(uris, 1):
-        try:
-            picture = images.load(uri, max_pixels=MAX_PICTURE_PIXELS)
-            pictures.append((picture, images.tokens(*picture.size)))
-        except BadInput as error:
-            message = str(error).replace("the picture in the data URI", "it")
+class Pictures:
+    """The pictures of a request, each decoded when it is asked for, and only the last one kept.
+
+    `tokens` is what they cost by their headers, delimiters not counted. Between them, and while a PDF is drawn,
+    `stop()` turning true raises `Stopped`.
+    """
+
+    def __init__(self, files: Sequence[bytes], stop: Callable[[], bool]) -> None:
+        """Read all headers, and the first picture. Raises `Refused` for a broken one, or for too many pixels."""
+        self._stop = stop
+        self._last: tuple[int, Image] | None = None
+        self._draw: list[Callable[[], Picture]] = []
+        self._sizes: list[tuple[int, int]] = []
+        self.tokens = 0
+        for number, file in enumerate(files, 1):
+            self._watch()
+            with _about(number):
+                size, draw = peek(
+                    file, "it", dpi=images.DPI, max_pixels=MAX_PICTURE_PIXELS, timeout_s=PDF_S, watch=self._watch
+                )
+                self.tokens += images.tokens(*size)
+            self._sizes.append(size)
+            self._draw.append(draw)
+        pixels = sum(width * height for width, height in self._sizes)
+        if pixels > MAX_PIXELS:
             raise Refused(
-                f"Picture {number} of the request: {message}", code="invalid_image", param="messages"
-            ) from error
-    return [picture for picture, _ in pictures], sum(count for _, count in pictures)
+                f"The pictures of the request have {pixels / 1e6:.0f} megapixels together; the embedded engine takes"
+                f" {MAX_PIXELS / 1e6:.0f}. Send smaller ones, or fewer at once.",
+                status=413, code="too_many_pixels", param="messages",
+            )  # fmt: skip
+        if files:
+            self[0]  # one that is broken is told before the answer begins
+
+    def _watch(self) -> None:
+        if self._stop():
+            raise Stopped
+
+    def __len__(self) -> int:
+        return len(self._draw)
+
+    def __getitem__(self, index: int) -> Image:
+        """Return a picture, upright. Raises `Refused` where it is broken. Keep no reference while another is read."""
+        if self._last is None or self._last[0] != index:
+            self._last = None
+            self._watch()
+            width, height = self._sizes[index]
+            if width * height > _LARGE_PIXELS:
+                _give_back_memory()
+            with _about(index + 1):
+                self._last = index, self._draw[index]().image
+        return self._last[1]
+
+
+def _give_back_memory() -> None:
+    """Have the C library give freed memory back to the system; after a large picture it keeps 200 MB."""
+    with contextlib.suppress(AttributeError):  # glibc alone can
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextlib.contextmanager
+def _about(number: int) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        raise Refused(f"Picture {number} of the request: {error}", code="invalid_image", param="messages") from error
+
+
+def _file(number: int, uri: str) -> bytes:
+    with _about(number):
+        return from_data_uri(uri, max_bytes=images.MAX_FILE_BYTES)
 
 
 def _check_model(model: Any) -> None:  # noqa: ANN401
@@ -131,13 +215,7 @@ def _messages(messages: Any) -> tuple[str, list[str], str]:  # noqa: ANN401
         raise Refused("'messages' must be a list of at least one message.", param="messages")
     question, uris, every = "", [], []
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in {
-            "system",
-            "developer",
-            "user",
-            "assistant",
-            "tool",
-        }:
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise Refused(
                 f"messages[{number}] must be an object with a role (system, user or assistant).", param="messages"
             )
@@ -167,7 +245,7 @@ def _address(value: Any, number: int) -> str:  # noqa: ANN401
     url = value.get("url") if isinstance(value, dict) else value
     if not isinstance(url, str):
         raise Refused(f"messages[{number}] has an image_url without a url.", param="messages")
-    if url[:5].lower() != "data:":
+    if url[:5].lower() != "data:" or ";base64," not in url[:_HEAD_CHARS]:
         kind = "files of this machine" if url[:5].lower() == "file:" else "other addresses"
         raise Refused(
             f"The embedded engine does not open {kind} for a client, which could be anyone's: send the picture itself,"

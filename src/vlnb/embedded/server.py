@@ -93,9 +93,12 @@ def _warm_up(reader: Reader) -> None:
 def _server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
+    from vlnb.embedded.gate import IDLE_S, Connection
+
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws="none"
-    )
+        app, http=Connection, log_level="critical", access_log=False, lifespan="off", ws="none",
+        timeout_graceful_shutdown=2, timeout_keep_alive=IDLE_S,
+    )  # fmt: skip
     return uvicorn.Server(config)
 
 

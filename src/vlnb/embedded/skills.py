@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vlnb.embedded.page import Page
     from vlnb.embedded.reader import Reader
+    from vlnb.embedded.request import Pictures
 
 _READING = frozenset(
     "read transcribe ocr extract text texts words lines everything contents content markdown plain verbatim say says"
@@ -44,23 +45,26 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def answer(question: str, images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    """Yield the answer in pieces, each as soon as it is known. `stop()` turning true ends the work early."""
-    if not images:
+def answer(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    """Yield the answer in pieces, each as soon as it is known. `stop()` turning true ends the work early.
+
+    Raises `Stopped` then, and `Refused` at a picture that is broken.
+    """
+    numbers = range(len(pictures))
+    if not numbers:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
     elif form := _FORM.search(question):
-        pages = [reader.read(image, stop=stop) for image in images]
+        pages = [reader.read(pictures[i], stop=stop) for i in numbers]
         yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
     elif locate.wants(question):
-        yield from _locate(question, images, reader, stop)
+        yield from _locate(question, pictures, reader, stop)
     elif _wants_all(question):
-        yield from _read(images, reader, stop)
-    elif compare.wants(question, len(images)):
-        pages = [reader.read(image, stop=stop) for image in images]
-        yield compare.told([image.size for image in images], [colours(image) for image in images], pages)
+        yield from _read(pictures, reader, stop)
+    elif compare.wants(question, len(pictures)):
+        read = [(pictures[i].size, colours(pictures[i]), reader.read(pictures[i], stop=stop)) for i in numbers]
+        yield compare.told(*zip(*read, strict=True))
     else:
-        pages = [reader.read(image, stop=stop) for image in images]
-        yield _look_up(question, images, pages)
+        yield _look_up(question, pictures, [reader.read(pictures[i], stop=stop) for i in numbers])
 
 
 def _wants_all(question: str) -> bool:
@@ -72,33 +76,33 @@ def _wants_all(question: str) -> bool:
     return all(word in _READING or word.isdigit() for word in terms(question))
 
 
-def _read(images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, image in enumerate(images, 1):
-        if len(images) > 1:
-            yield f"Picture {number}:\n"
+def _read(pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    for number, title in enumerate(_titles(pictures)):
+        yield title
         count = 0
-        for line in reader.lines(image, stop=stop):
+        for line in reader.lines(pictures[number], stop=stop):
             yield ("\n" if count else "") + line.text
             count += 1
         if not count:
-            yield _no_text(image)
-        if number < len(images):
-            yield "\n\n"
+            yield "[no text that I can read on this picture of {} x {} pixels]".format(*pictures[number].size)
 
 
-def _locate(question: str, images: Sequence[Image.Image], reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, image in enumerate(images, 1):
-        if len(images) > 1:
-            yield f"Picture {number}:\n"
+def _locate(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    for number, title in enumerate(_titles(pictures)):
+        yield title
         if locate.every(question):
-            spots = (spot for line in reader.lines(image, stop=stop) for spot in locate.spots_on(line, question))
-            yield from locate.written(spots, question)
-        elif found := locate.sought(reader.read(image, stop=stop), question):
+            lines = reader.lines(pictures[number], stop=stop)
+            yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
+        elif found := locate.sought(reader.read(pictures[number], stop=stop), question):
             yield from locate.written(found, question)
         else:
             yield locate.not_found(question)
-        if number < len(images):
-            yield "\n\n"
+
+
+def _titles(pictures: Pictures) -> list[str]:
+    """Return what stands before the answer to each picture; nothing where there is one."""
+    count = len(pictures)
+    return [("\n\n" if i else "") + f"Picture {i + 1}:\n" for i in range(count)] if count > 1 else [""]
 
 
 def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
@@ -111,14 +115,14 @@ def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
     return f"```json\n{json.dumps(form, ensure_ascii=False, indent=1)}\n```"
 
 
-def _look_up(question: str, images: Sequence[Image.Image], pages: Sequence[Page]) -> str:
+def _look_up(question: str, pictures: Pictures, pages: Sequence[Page]) -> str:
     found = [(number, hit) for number, page in enumerate(pages, 1) if (hit := find(page, question))]
     if found:
         number, best = max(found, key=lambda pair: pair[1].score)
         return _told(best, number if len(pages) > 1 else None)
     seen = "\n\n".join(
-        (f"Picture {number}: " if len(pages) > 1 else "") + _seen(image, page)
-        for number, (image, page) in enumerate(zip(images, pages, strict=True), 1)
+        (f"Picture {number}: " if len(pages) > 1 else "") + _seen(pictures[number - 1], page)
+        for number, page in enumerate(pages, 1)
     )
     if _LOOK.search(question) and not re.search(r"\b(total|date|number|price|amount)\b", question, re.IGNORECASE):
         return f"{WHO}, and I cannot describe, count or compare what a picture shows. What I can see: {seen}"
@@ -138,10 +142,6 @@ def _seen(image: Image.Image, page: Page) -> str:
     width, height = image.size
     text = f"this text:\n{page.text}" if page.lines else "no text that I can read"
     return f"a picture of {width} x {height} pixels, mostly {' and '.join(colours(image))}, with {text}"
-
-
-def _no_text(image: Image.Image) -> str:
-    return f"[no text that I can read on this picture of {image.width} x {image.height} pixels]"
 
 
 def colours(image: Image.Image, *, count: int = 2) -> list[str]:

@@ -54,6 +54,7 @@ def load(
     """Return one upright RGB `Picture` of `source`.
 
     `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` the resolution a PDF is drawn at.
+    `timeout_s` limits a download as a whole, and the drawing of a PDF page.
     With `seen_pixels`, a file is brought at once to the size at which a model sees it at most so many pixels large:
     of a large JPEG then only what is needed is decoded. Its `original_size` is the file's in any case.
     Raises `BadInput` with a sentence for what is missing, broken, too large, too slow, or no picture.
@@ -70,7 +71,7 @@ def load(
     from vlnb.images.decode import decode
 
     data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
-    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels, seen_pixels=seen_pixels)
+    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s, seen_pixels=seen_pixels)
 
 
 def pages(
@@ -85,7 +86,7 @@ def pages(
     from vlnb.images.decode import open_pages
 
     data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
-    return open_pages(data, name, dpi=dpi, max_pixels=max_pixels)
+    return open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)
 
 
 def _as_image(source: Source) -> tuple[Image.Image | None, str]:

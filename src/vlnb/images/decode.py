@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 from vlnb.errors import BadInput
+from vlnb.images.pdf import Document
 from vlnb.images.picture import Picture
-from vlnb.images.sizing import smart_resize
+from vlnb.images.sizing import check_pixels, smart_resize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,45 +35,82 @@ _BROKEN = (
     struct.error,
     zlib.error,
 )
-_PDF_LOCK = threading.Lock()  # PDFium is not thread-safe
 _MIN_DPI, _MAX_DPI = 10, 1200
+_STRIP_PIXELS = 1 << 20
 _SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
 
 
-def decode(data: bytes, name: str, *, page: int, dpi: int, max_pixels: int, seen_pixels: int | None = None) -> Picture:
+def decode(
+    data: bytes, name: str, *, page: int, dpi: int, max_pixels: int, timeout_s: float, seen_pixels: int | None = None
+) -> Picture:
     """Return page or frame `page` (from 1) of the file's `data`; `name` is used in messages.
 
     With `seen_pixels`, at the size at which a model sees it at most so many pixels large. Raises `BadInput` for what is
-    empty, broken, too large, or no picture.
+    empty, broken, too large, too slow, or no picture.
     """
-    document = open_pages(data, name, dpi=dpi, max_pixels=max_pixels, seen_pixels=seen_pixels)
-    if not 1 <= page <= len(document):
-        raise BadInput(f"{name} has {len(document)} page(s); page {page} does not exist. Pages count from 1.")
-    picture = document[page - 1]
+    pages = open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s, seen_pixels=seen_pixels)
+    with contextlib.closing(pages):
+        if not 1 <= page <= len(pages):
+            raise BadInput(f"{name} has {len(pages)} page(s); page {page} does not exist. Pages count from 1.")
+        picture = pages[page - 1]
     if seen_pixels is None:
         return picture
     return picture.resized(smart_resize(*picture.original_size, max_pixels=seen_pixels), quick=True)
 
 
-def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, seen_pixels: int | None = None) -> Pages:
+def open_pages(
+    data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float, seen_pixels: int | None = None
+) -> Pages:
     """Return all pages of a PDF, or all frames of a picture, each drawn when it is asked for.
 
     With `seen_pixels`, a JPEG is decoded no larger than that needs; its `original_size` tells how large it was.
     """
-    if not data:
-        raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
-    if b"%PDF-" in data[:1024]:
-        return _pdf_pages(data, name, dpi=dpi, max_pixels=max_pixels)
-    return _frames(data, name, max_pixels=max_pixels, seen_pixels=seen_pixels)
+    if _is_pdf(data):
+        if not _MIN_DPI <= dpi <= _MAX_DPI:
+            raise BadInput(f"dpi={dpi} is out of range for {name}: {_MIN_DPI} to {_MAX_DPI}, and 150 reads well.")
+        document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s)
+        return Pages(name, document.count, partial(_page, document, name, dpi), document.close)
+    with _open(data, name, max_pixels=max_pixels) as image:
+        try:
+            with _quiet():
+                # An MPO's further frames are a phone's depth map, not pictures.
+                count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        except _BROKEN as error:
+            raise _broken(name, error) from error
+    return Pages(name, count, partial(_frame, data, name, count, max_pixels, seen_pixels))
+
+
+def peek(
+    data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float, watch: Callable[[], object]
+) -> tuple[tuple[int, int], Callable[[], Picture]]:
+    """Return the (width, height) of the first page or frame as its header has it, and what decodes it when called.
+
+    `watch()` is called while a PDF is drawn; what it raises ends that. Both raise `BadInput` as `decode` does.
+    """
+    if _is_pdf(data):
+        document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
+        with contextlib.closing(document):
+            size = document.size(0, dpi)
+
+        def draw() -> Picture:
+            with contextlib.closing(document):
+                return _page(document, name, dpi, 0)
+
+        return size, draw
+    with _open(data, name, max_pixels=max_pixels) as image:
+        return image.size, partial(_frame, data, name, 1, max_pixels, None, 0)
 
 
 class Pages(Sequence[Picture]):
     """The pages of a document, each made by `draw(index)` when it is asked for: a long one fits in memory."""
 
-    def __init__(self, name: str, count: int, draw: Callable[[int], Picture]) -> None:
+    def __init__(
+        self, name: str, count: int, draw: Callable[[int], Picture], close: Callable[[], object] = lambda: None
+    ) -> None:
         self.name = name
         self._count = count
         self._draw = draw
+        self.close = close  # frees what the document holds open; another page opens it again
 
     def __len__(self) -> int:
         return self._count
@@ -90,65 +128,36 @@ class Pages(Sequence[Picture]):
         return f"<Pages {self.name}: {self._count} page(s)>"
 
 
-def _pdf_pages(data: bytes, name: str, *, dpi: int, max_pixels: int) -> Pages:
-    import pypdfium2
-
-    if not _MIN_DPI <= dpi <= _MAX_DPI:
-        raise BadInput(f"dpi={dpi} is out of range for {name}: {_MIN_DPI} to {_MAX_DPI}, and 150 reads well.")
-    try:
-        with _PDF_LOCK:
-            pdf = pypdfium2.PdfDocument(data)
-            pdf.init_forms()  # so that what people typed into a form is drawn
-            count = len(pdf)
-    except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise BadInput(f"{name} is protected by a password. Save a copy without one and load that.") from error
-        raise BadInput(f"{name} is a broken PDF ({error}). Open it in a viewer and save it anew.") from error
-
-    def draw(index: int) -> Picture:
-        try:
-            with _PDF_LOCK:
-                page = pdf[index]
-                width, height = (round(side * dpi / 72) for side in page.get_size())
-                _check_pixels(f"{name}, page {index + 1},", width, height, max_pixels, cure="Choose a smaller dpi.")
-                image = page.render(scale=dpi / 72).to_pil()
-                page.close()
-        except pypdfium2.PdfiumError as error:
-            raise BadInput(f"{name}, page {index + 1}, cannot be drawn ({error}). Is the PDF damaged?") from error
-        return from_pil(image, name, notes=(f"page {index + 1} of {count}, drawn at {dpi} dpi",))
-
-    return Pages(name, count, draw)
+def _is_pdf(data: bytes) -> bool:
+    return b"%PDF-" in data[:1024]
 
 
-def _frames(data: bytes, name: str, *, max_pixels: int, seen_pixels: int | None) -> Pages:
+def _page(document: Document, name: str, dpi: int, index: int) -> Picture:
+    notes = (f"page {index + 1} of {document.count}, drawn at {dpi} dpi",)
+    return from_pil(document.draw(index, dpi), name, notes=notes)
+
+
+def _frame(data: bytes, name: str, count: int, max_pixels: int, seen_pixels: int | None, index: int) -> Picture:
     with _open(data, name, max_pixels=max_pixels) as image:
         try:
-            # An MPO's further frames are a phone's depth map, not pictures.
-            count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+            with _quiet():
+                image.seek(index)
+                full = image.size
+                if seen_pixels is not None:
+                    # Pillow lets a JPEG be decoded at 1/2, 1/4, 1/8: never smaller than the size asked for.
+                    image.draft(None, smart_resize(*full, max_pixels=seen_pixels))
+                image.load()
+                notes = (f"frame {index + 1} of {count}",) if count > 1 else ()
+                return from_pil(image, name, notes=notes, full=full)
         except _BROKEN as error:
             raise _broken(name, error) from error
-
-    def draw(index: int) -> Picture:
-        with _open(data, name, max_pixels=max_pixels) as image:
-            try:
-                with _quiet():
-                    image.seek(index)
-                    full = image.size
-                    if seen_pixels is not None:
-                        # Pillow lets a JPEG be decoded at 1/2, 1/4, 1/8: never smaller than the size asked for.
-                        image.draft(None, smart_resize(*full, max_pixels=seen_pixels))
-                    image.load()
-                    notes = (f"frame {index + 1} of {count}",) if count > 1 else ()
-                    return from_pil(image, name, notes=notes, full=full)
-            except _BROKEN as error:
-                raise _broken(name, error) from error
-
-    return Pages(name, count, draw)
 
 
 def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
+    if not data:
+        raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
     _register_heif(data, name)
     try:
         with _quiet():
@@ -159,7 +168,7 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
         raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
     except _BROKEN as error:
         raise _broken(name, error) from error
-    _check_pixels(name, *image.size, max_pixels, cure="Save a smaller copy and load that.")
+    check_pixels(name, *image.size, max_pixels, cure="Save a smaller copy and load that.")
     return image
 
 
@@ -179,7 +188,7 @@ def from_pil(
     `full` is the (width, height) of the file, not turned, where the image was decoded smaller. The picture takes the
     image over: hand in a copy of one that goes on being used.
     """
-    from PIL import ExifTags, Image, ImageOps
+    from PIL import ExifTags, ImageOps
 
     full = full or image.size
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -188,11 +197,8 @@ def from_pil(
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        alpha = image.convert("RGBA")
-        white = Image.new("RGBA", alpha.size, "white")
-        image = Image.alpha_composite(white, alpha)
-        if alpha.getchannel("A").getextrema() != (255, 255):
-            notes = (*notes, "transparency laid on white")
+        opaque, image = _on_white(image)
+        notes = notes if opaque else (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
     if image.mode != "RGB":
@@ -201,29 +207,58 @@ def from_pil(
     return Picture(image, name, full, notes)
 
 
+def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
+    """Return whether nothing shines through, and the image laid on white."""
+    from PIL import Image
+
+    opaque = True
+
+    def lay(strip: Image.Image) -> Image.Image:
+        nonlocal opaque
+        colour = strip.convert("RGBA")
+        opaque = opaque and colour.getchannel("A").getextrema() == (255, 255)
+        return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
+
+    laid = _by_strips(image, "RGB", lay)
+    return opaque, laid
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion clips it to white."""
     import numpy as np
     from PIL import Image
 
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    top = float(grey.max(initial=0))
-    for full in (1.0, 255.0, 65535.0):
-        if top <= full and (full > 1 or image.mode == "F"):
-            break
-    else:
-        full = top
+    def numbers(strip: Image.Image) -> np.ndarray[Any, Any]:
+        return np.nan_to_num(np.asarray(strip, dtype=np.float64))
+
     if image.mode.startswith("I;16"):
         full = 65535.0
-    return Image.fromarray((grey.clip(0, full) * (255 / full)).round().astype(np.uint8))
-
-
-def _check_pixels(name: str, width: int, height: int, limit: int, *, cure: str) -> None:
-    if width * height > limit:
-        raise BadInput(
-            f"{name} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels);"
-            f" the limit is {limit / 1e6:.0f}. {cure}"
+    else:
+        top = max(float(numbers(strip).max(initial=0)) for _, strip in _strips(image))
+        full = next(
+            (limit for limit in (1.0, 255.0, 65535.0) if top <= limit and (limit > 1 or image.mode == "F")), top
         )
+
+    def scale(strip: Image.Image) -> Image.Image:
+        return Image.fromarray((numbers(strip).clip(0, full) * (255 / full)).round().astype(np.uint8))
+
+    return _by_strips(image, "L", scale)
+
+
+def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert an image strip by strip: as a whole, a large one would be in memory five times."""
+    from PIL import Image
+
+    result = Image.new(mode, image.size)
+    for top, strip in _strips(image):
+        result.paste(convert(strip), (0, top))
+    return result
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _broken(name: str, error: BaseException) -> BadInput:

@@ -49,3 +49,12 @@ def tokens(width: int, height: int, *, min_pixels: int = MIN_PIXELS, max_pixels:
     """Return the image tokens that a picture of `width` x `height` pixels costs, its two delimiters not counted."""
     seen_w, seen_h = smart_resize(width, height, min_pixels=min_pixels, max_pixels=max_pixels)
     return (seen_w // UNIT_PX) * (seen_h // UNIT_PX)
+
+
+def check_pixels(name: str, width: int, height: int, limit: int, *, cure: str) -> None:
+    """Raise `BadInput` where the picture `name` has more than `limit` pixels."""
+    if width * height > limit:
+        raise BadInput(
+            f"{name} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels);"
+            f" the limit is {limit / 1e6:.0f}. {cure}"
+        )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import difflib
-import io
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -18,21 +17,28 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+_REDIRECTS = 10
+
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
     """Return (bytes, name to show) of a path, `~`, `file://`, `http(s)://` or `data:` text."""
-    scheme = text.partition(":")[0].lower()
+    scheme = text.partition(":")[0].strip().lower()
     if scheme in {"http", "https"}:
-        return _from_url(text, max_bytes=max_bytes, timeout_s=timeout_s)
+        return _from_url(text.strip(), max_bytes=max_bytes, timeout_s=timeout_s)
     if scheme == "data":
-        return _from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
+        return from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
     if scheme == "file":
-        parts = urllib.parse.urlsplit(text)
+        try:
+            parts = urllib.parse.urlsplit(text)
+        except ValueError as error:
+            raise BadInput(f"{text:.200} is not a valid address ({error}). Check it.") from error
         if parts.netloc not in {"", "localhost"}:
             raise BadInput(
                 f"{text} names a file on the host {parts.netloc!r}; only this machine's files can be opened."
             )
         text = urllib.request.url2pathname(parts.path)
+    elif "://" in text:
+        raise BadInput(f"{shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
     return from_path(Path(text), max_bytes=max_bytes)
 
 
@@ -46,9 +52,8 @@ def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
             raise BadInput(f"There is no file {path}{_hint(path)}")
         if not path.is_file():
             raise BadInput(f"{path} is a device or a pipe, not a file with a picture in it.")
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise _too_many_bytes(str(path), size, max_bytes)
+        if path.stat().st_size > max_bytes:
+            raise _too_many_bytes(str(path), max_bytes)
         return path.read_bytes(), str(path)
     except PermissionError as error:
         raise BadInput(f"{path} may not be read by this user. Check its permissions (ls -l).") from error
@@ -67,7 +72,7 @@ def from_stream(stream: IO[bytes], name: str, *, max_bytes: int) -> bytes:
 def limited(data: bytes, name: str, max_bytes: int) -> bytes:
     """Return `data`, or raise `BadInput` where it is too long."""
     if len(data) > max_bytes:
-        raise _too_many_bytes(name, len(data), max_bytes)
+        raise _too_many_bytes(name, max_bytes)
     return data
 
 
@@ -118,40 +123,37 @@ def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
 
 def shown_url(url: str) -> str:
     """Return an address without user, password and query, which may hold secrets."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    with contextlib.suppress(ValueError):
+        parts = urllib.parse.urlsplit(url)
+        if parts.hostname and parts.port != 0:  # a port that is no number raises: it may be a piece of a password
+            return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{url.partition(':')[0]}:…"
 
 
 def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
     import httpx2
 
-    from vlnb import __version__
+    from vlnb import __version__, fetch
 
-    deadline = time.monotonic() + timeout_s
-    data = io.BytesIO()
+    name = shown_url(url)
+    headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}
     try:
-        name = shown_url(url)
-        headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}
-        with (
-            httpx2.Client(follow_redirects=True, timeout=timeout_s, headers=headers) as client,
-            client.stream("GET", url) as response,
-        ):
-            if response.status_code != httpx2.codes.OK:
-                status = f"{response.status_code} {response.reason_phrase}"
-                raise BadInput(f"{name} answered {status}: no picture came. {_cure(response.status_code)}")
-            for chunk in response.iter_bytes():
-                data.write(chunk)
-                if data.tell() > max_bytes:
-                    raise _too_many_bytes(name, data.tell(), max_bytes)
-                if time.monotonic() > deadline:
-                    raise _too_slow(name, timeout_s)
-    except httpx2.TimeoutException as error:
-        raise _too_slow(name, timeout_s) from error
-    except httpx2.TransportError as error:
+        got = fetch.get(url, headers=headers, max_bytes=max_bytes, total_s=timeout_s, redirects=_REDIRECTS)
+    except TimeoutError as error:
+        raise BadInput(
+            f"{name} did not send a picture within {timeout_s:g} s. Try again, or pass a larger timeout_s."
+        ) from error
+    except fetch.TooLarge as error:
+        raise _too_many_bytes(name, max_bytes) from error
+    except fetch.BadRedirect as error:
+        raise BadInput(f"{name} cannot be fetched: {error}. Download the picture and load the file.") from error
+    except httpx2.HTTPError as error:
         raise BadInput(f"{name} cannot be reached ({error}). Check the address and this machine's network.") from error
-    except (httpx2.InvalidURL, httpx2.HTTPError, ValueError) as error:
-        raise BadInput(f"{url[:200]!r} cannot be fetched: {error}. Check the address.") from error
-    return data.getvalue(), name
+    except (httpx2.InvalidURL, ValueError) as error:  # whose text quotes the address
+        raise BadInput(f"{name} cannot be fetched: it is not a valid address. Check its host and port.") from error
+    if got.status != httpx2.codes.OK:
+        raise BadInput(f"{name} answered {got.status} {got.reason}: no picture came. {_cure(got.status)}")
+    return got.body, name
 
 
 def _cure(status: int) -> str:
@@ -162,12 +164,13 @@ def _cure(status: int) -> str:
     return "Try again later, or download the picture and load the file."
 
 
-def _from_data_uri(uri: str, *, max_bytes: int) -> bytes:
+def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
+    """Return the bytes in a `data:` address."""
     head, comma, body = uri.partition(",")
     if not comma:
         raise BadInput("The data URI has no comma, so no picture: it should be data:image/png;base64,….")
     if len(body) > max_bytes * 4 / 3 + 8:
-        raise _too_many_bytes("The data URI", len(body) * 3 // 4, max_bytes)
+        raise _too_many_bytes("The data URI", max_bytes)
     if not head.endswith(";base64"):
         return urllib.parse.unquote_to_bytes(body)
     try:
@@ -185,11 +188,5 @@ def _hint(path: Path) -> str:
     return f"; did you mean {folder / near[0]}?" if near else f". (Looked in {folder.resolve()}.)"
 
 
-def _too_many_bytes(name: str, size: int, limit: int) -> BadInput:
-    return BadInput(
-        f"{name} has {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB. Use a smaller copy, or pass max_bytes."
-    )
-
-
-def _too_slow(name: str, timeout_s: float) -> BadInput:
-    return BadInput(f"{name} did not send a picture within {timeout_s:g} s. Try again, or pass a larger timeout_s.")
+def _too_many_bytes(name: str, limit: int) -> BadInput:
+    return BadInput(f"{name} is too large: the limit is {limit / 1e6:.0f} MB. Use a smaller copy, or pass max_bytes.")

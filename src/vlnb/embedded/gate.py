@@ -1,0 +1,131 @@
+"""Who may reach the embedded engine: never a web page, and no connection for longer than it needs.
+
+A page in a browser on this machine can send requests to 127.0.0.1, and under a name of its own that resolves to
+127.0.0.1 (DNS rebinding) it can read the answers. A browser betrays itself by `Origin` and `Sec-Fetch-Site`, a name by
+`Host`; and JSON is a type that no page can send to a foreign address unasked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from vlnb.local import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+MAX_CONNECTIONS = 128
+IDLE_S = 10  # for the whole head of a request, from the end of the last one; and for a client that stops reading
+
+
+def error(message: str, status: int, code: str | None, param: str | None = None, **headers: str) -> Response:
+    """Return an error as OpenAI's API has it."""
+    return JSONResponse(
+        error_body(message, status, code, param),
+        status,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+    )
+
+
+def error_body(message: str, status: int, code: str | None, param: str | None = None) -> dict[str, Any]:
+    """Return what an error says, in an answer or in the midst of a stream."""
+    kind = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+class Gate:
+    """Lets through only what may reach `app`. With `api_key`, every path but /health wants it as a bearer token."""
+
+    def __init__(self, app: ASGIApp, *, api_key: str | None) -> None:
+        self._app, self._api_key = app, api_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        headers = Headers(scope=scope)
+        if refusal := foreign(scope["method"], headers, *scope["server"]):
+            await error(refusal[1], refusal[0], "forbidden")(scope, receive, send)
+        elif not self._has_key(headers) and scope["path"] != "/health":
+            message = "The API key is missing or wrong: send it as 'Authorization: Bearer …'."
+            await error(message, 401, "invalid_api_key")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _has_key(self, headers: Mapping[str, str]) -> bool:
+        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        return not self._api_key or hmac.compare_digest(given.encode(), self._api_key.encode())
+
+
+def foreign(method: str, headers: Mapping[str, str], address: str, port: int) -> tuple[int, str] | None:
+    """Return (HTTP status, sentence) for a request that a web page may have sent, else None.
+
+    `address` and `port` are where it arrived; `headers` has its names in lower case.
+    """
+    host = headers.get("host", "")
+    if is_loopback(address) and not _is_here(host, port):
+        return 403, (
+            f"This engine serves its own machine as 127.0.0.1:{port} or localhost:{port}, and the request is for"
+            f" {host[:100]!r}. Use one of these addresses; through a tunnel, with the same port at both ends."
+        )
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none").lower()
+    if (origin is not None and origin != f"http://{host}") or site not in {"none", "same-origin"}:
+        return 403, (
+            "This engine answers programs, and this request comes from a web page of another site"
+            f" ({(origin or site)[:100]}). Send it from a notebook or a script."
+        )
+    kind = headers.get("content-type", "")
+    if method == "POST" and kind.partition(";")[0].strip().lower() != "application/json":
+        return 415, f"A request must have the content type application/json, and this one has {kind[:100]!r}."
+    return None
+
+
+def _is_here(host: str, port: int) -> bool:
+    """Whether a `Host` header names this machine and `port`."""
+    try:
+        parts = urlsplit(f"//{host}")
+        bare = parts.netloc == host and parts.username is None  # no path, and nothing before an @
+        return bare and is_loopback(parts.hostname or "") and (parts.port or 80) == port
+    except ValueError:
+        return False
+
+
+class Connection(H11Protocol):
+    """uvicorn's connection, with two limits that it has not: in number, and in time where nothing is asked or read."""
+
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse one connection too many; give the others `IDLE_S` for the head of their first request."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            body = json.dumps(error_body(f"{MAX_CONNECTIONS} connections are open already. Close some.", 503, "busy"))
+            head = f"HTTP/1.1 503 \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            transport.write(f"{head}connection: close\r\n\r\n{body}".encode())
+            transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(IDLE_S, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in. They do not stop the clock, as in uvicorn each byte does: a whole head stops it."""
+        self.conn.receive_data(data)
+        self.handle_events()
+
+    def pause_writing(self) -> None:
+        """Give a client that stops reading `IDLE_S` to go on."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(IDLE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that clock."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()

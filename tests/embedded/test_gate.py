@@ -1,0 +1,272 @@
+"""What may reach the engine: no web page, no slow connection, no more than it can hold."""
+
+import base64
+import contextlib
+import http.client
+import json
+import socket
+import time
+
+import pytest
+
+from tests.bombs import blank, pdf_bomb
+from vlnb import embedded
+from vlnb.embedded import app, gate
+from vlnb.embedded.server import _start
+
+JSON = {"content-type": "application/json"}
+HERE = "127.0.0.1:8000"
+
+LET_IN = [
+    ("POST", {"host": HERE, **JSON}),
+    ("POST", {"host": HERE, "content-type": "application/json; charset=utf-8"}),
+    ("POST", {"host": "localhost:8000", "content-type": "Application/JSON"}),
+    ("POST", {"host": "[::1]:8000", **JSON}),
+    ("POST", {"host": HERE, "origin": f"http://{HERE}", "sec-fetch-site": "same-origin", **JSON}),
+    ("GET", {"host": HERE}),
+    ("GET", {"host": HERE, "sec-fetch-site": "none"}),  # typed into the browser
+]
+KEPT_OUT = [
+    ("POST", {"host": "rebound.example:8000", **JSON}, 403),
+    ("POST", {"host": "127.0.0.1.example:8000", **JSON}, 403),
+    ("POST", {"host": "127.0.0.1:8001", **JSON}, 403),
+    ("POST", {"host": "127.0.0.1", **JSON}, 403),
+    ("POST", {"host": "localhost:8000@evil.example", **JSON}, 403),
+    ("POST", {"host": "evil.example@localhost:8000", **JSON}, 403),
+    ("POST", {"host": "localhost:8000/", **JSON}, 403),
+    ("POST", {"host": "[::1:8000", **JSON}, 403),
+    ("POST", JSON, 403),
+    ("POST", {"host": HERE, "origin": "https://evil.example", **JSON}, 403),
+    ("POST", {"host": HERE, "origin": "http://127.0.0.1:8888", **JSON}, 403),
+    ("POST", {"host": HERE, "origin": "null", **JSON}, 403),
+    ("POST", {"host": HERE, "sec-fetch-site": "cross-site", **JSON}, 403),
+    ("GET", {"host": HERE, "sec-fetch-site": "same-site"}, 403),
+    ("GET", {"host": HERE, "origin": "https://evil.example"}, 403),
+    ("OPTIONS", {"host": HERE, "origin": "https://evil.example"}, 403),
+    ("POST", {"host": HERE, "content-type": "text/plain"}, 415),
+    ("POST", {"host": HERE, "content-type": "text/plain; application/json"}, 415),
+    ("POST", {"host": HERE}, 415),
+]
+
+
+@pytest.mark.parametrize(("method", "headers"), LET_IN)
+def test_programs_are_let_in(method, headers):
+    assert gate.foreign(method, headers, "127.0.0.1", 8000) is None
+
+
+@pytest.mark.parametrize(("method", "headers", "status"), KEPT_OUT)
+def test_pages_and_other_names_are_kept_out(method, headers, status):
+    refused = gate.foreign(method, headers, "127.0.0.1", 8000)
+    assert refused is not None
+    assert refused[0] == status
+
+
+def test_a_public_address_has_names_that_are_not_known_here():
+    assert gate.foreign("POST", {"host": "gpu-box.example:8000", **JSON}, "192.168.1.7", 8000) is None
+
+
+def address(engine):
+    host, port = engine.base_url.removeprefix("http://").removesuffix("/v1").split(":")
+    return host, int(port)
+
+
+def sent(engine, method, path, body=None, headers=None):
+    """Return (status, body as JSON) of one request."""
+    connection = http.client.HTTPConnection(*address(engine), timeout=60)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or JSON)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read() or b"null")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "words"),
+    [
+        ({"Host": "rebound.example", **JSON}, 403, "Use one of these addresses"),
+        ({"Origin": "https://evil.example", **JSON}, 403, "web page of another site"),
+        ({"content-type": "text/plain"}, 415, "application/json"),
+    ],
+)
+def test_a_refusal_is_a_sentence_over_the_wire(engine, headers, status, words):
+    got, answer = sent(engine, "POST", "/v1/chat/completions", b"{}", headers)
+    assert got == status
+    assert words in answer["error"]["message"]
+    assert sent(engine, "GET", "/health", headers={"Host": "rebound.example"})[0] == 403
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """An engine of its own whose limits are reached quickly."""
+    monkeypatch.setattr(gate, "IDLE_S", 1)
+    monkeypatch.setattr(gate, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(app, "BODY_S", 1)
+    monkeypatch.setattr(app, "MAX_HELD_BYTES", 10_000_000)
+    running = _start()
+    yield running
+    running.stop()
+
+
+def head(engine, length):
+    host, port = address(engine)
+    lines = ["POST /v1/chat/completions HTTP/1.1", f"Host: {host}:{port}", "Content-Type: application/json"]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+def ended(connection, within_s, piece=b""):
+    """Whether the server closes a connection on which a `piece` is sent ten times a second; gives what came."""
+    came, until = b"", time.monotonic() + within_s
+    connection.settimeout(0.1)
+    while time.monotonic() < until:
+        try:
+            if piece:
+                connection.sendall(piece)
+            data = connection.recv(10_000)
+        except TimeoutError:
+            continue
+        except OSError:
+            return came
+        if not data:
+            return came
+        came += data
+    raise AssertionError(f"still open after {within_s} s")
+
+
+SLOW = {
+    "nothing": (b"", b""),
+    "half a head": (b"POST /v1/chat/completions HTTP/1.1\r\n", b""),
+    "a head in drops": (b"POST /v1/chat/completions HTTP/1.1\r\n", b"x-a: b\r\n"),
+}
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_a_head_has_only_so_much_time(small, slow):
+    start, piece = SLOW[slow]
+    with socket.create_connection(address(small)) as connection:
+        connection.sendall(start)
+        assert ended(connection, 5, piece) == b""
+
+
+@pytest.mark.parametrize("piece", [b"", b" "], ids=["stalled", "in drops"])
+def test_a_body_has_only_so_much_time(small, piece):
+    with socket.create_connection(address(small)) as connection:
+        connection.sendall(head(small, 1000) + b"{")
+        came = ended(connection, 8, piece)
+    assert came.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive whole within 1 s" in came
+
+
+def test_an_answered_connection_is_closed_when_nothing_follows(small):
+    with socket.create_connection(address(small)) as connection:
+        host, port = address(small)
+        connection.sendall(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\n\r\nGET /health".encode())
+        assert ended(connection, 5, b"").startswith(b"HTTP/1.1 200 ")
+
+
+def test_connections_are_counted(small):
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_connection(address(small))) for _ in range(30)]
+        refused = [ended(connection, 8) for connection in opened]
+    answers = [came for came in refused if came]
+    assert len(answers) == 10
+    assert all(came.startswith(b"HTTP/1.1 503 ") and b"20 connections are open already" in came for came in answers)
+    assert sent(small, "GET", "/v1/models")[0] == 200
+
+
+def test_the_bytes_of_all_bodies_are_counted(small, monkeypatch):
+    monkeypatch.setattr(app, "BODY_S", 3)
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            connection = stack.enter_context(socket.create_connection(address(small)))
+            connection.sendall(head(small, 5_000_000) + b" " * 3_000_000)
+        time.sleep(0.5)
+        status, answer = sent(small, "POST", "/v1/chat/completions", b" " * 2_000_000)
+        assert status == 429
+        assert "holds 10 MB of requests already" in answer["error"]["message"]
+    until = time.monotonic() + 5
+    while sent(small, "POST", "/v1/chat/completions", b" " * 9_000_000)[0] != 400:  # read, and found to be no JSON
+        assert time.monotonic() < until, "what has left is no longer counted"
+
+
+def test_a_client_that_reads_nothing_is_given_up(small):
+    """Its answers fill both sockets' buffers; then nothing moves any more."""
+
+    def ask_on(connection):
+        while True:
+            connection.sendall(request)
+
+    host, port = address(small)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((host, port))
+        request = f"GET /v1/models/{'x' * 3000} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        connection.settimeout(15)
+        with pytest.raises(ConnectionError):
+            ask_on(connection)
+
+
+# -- what a body may ask for ---------------------------------------------------------------------------------------
+
+
+def asked(engine, *files, question="Read all the text.", **options):
+    parts = [{"type": "image_url", "image_url": {"url": uri(file)}} for file in files]
+    content = [*parts, {"type": "text", "text": question}]
+    body = {"model": embedded.MODEL, "messages": [{"role": "user", "content": content}], **options}
+    return sent(engine, "POST", "/v1/chat/completions", json.dumps(body))
+
+
+def uri(file):
+    return "data:image/png;base64," + base64.b64encode(file).decode()
+
+
+def test_pixels_are_counted_before_any_is_decoded(engine):
+    begun = time.monotonic()
+    status, answer = asked(engine, *[blank(5000, 4990)] * 16)
+    assert status == 413
+    assert "399 megapixels together; the embedded engine takes 100" in answer["error"]["message"]
+    assert time.monotonic() - begun < 3, "decoding one takes a quarter of a second"
+    status, answer = asked(engine, *[blank(7000, 7000)] * 16)
+    assert status == 400
+    assert "the limit is 25" in answer["error"]["message"]
+    status, answer = asked(engine, *[blank(8, 8)] * 65)
+    assert status == 413
+    assert "65 pictures" in answer["error"]["message"]
+
+
+def test_a_question_is_not_a_book(engine):
+    status, answer = asked(engine, question="x" * 60_000)
+    assert status == 413
+    assert "60,000 characters of text; the embedded engine takes 50,000" in answer["error"]["message"]
+
+
+def test_a_pdf_bomb_is_a_bad_picture(engine):
+    status, answer = asked(engine, pdf_bomb())
+    assert status == 400
+    assert "Picture 1 of the request: it, page 1, needs more than 400 MB" in answer["error"]["message"]
+
+
+def test_a_later_picture_that_is_broken_is_told(engine):
+    cut = blank(300, 200, mode="RGB")[:-40]
+    status, answer = asked(engine, blank(300, 200), cut)
+    assert status == 400
+    assert "Picture 2 of the request: it is a broken" in answer["error"]["message"]
+    connection = http.client.HTTPConnection(*address(engine), timeout=60)
+    with contextlib.closing(connection):
+        parts = [{"type": "image_url", "image_url": {"url": uri(file)}} for file in (blank(300, 200), cut)]
+        body = {"model": embedded.MODEL, "stream": True, "messages": [{"role": "user", "content": parts}]}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), JSON)
+        events = connection.getresponse().read().decode()
+    assert '"message": "Picture 2 of the request: it is a broken' in events
+    assert "invalid_image" in events
+
+
+@pytest.mark.parametrize("body", [b"[]," * 1_000_000, b"{" * 10_000_000, b'{"a":"\\ud800"}', b"1e999999999"])
+def test_json_that_unpacks_to_too_much_is_refused(engine, body):
+    status, answer = sent(engine, "POST", "/v1/chat/completions", body)
+    assert status == 400
+    assert answer["error"]["code"] == "invalid_json"
+
+
+def test_a_broken_picture_says_so_at_once(engine):
+    assert asked(engine, b"")[0] == 400
+    assert "empty (0 bytes)" in asked(engine, b"")[1]["error"]["message"]
+    assert asked(engine, blank(8, 8), question="Hi" + chr(0x1F600))[0] == 200

@@ -1,0 +1,129 @@
+"""PDF pages are drawn by a process of their own, whose memory and time are bounded."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from PIL import Image
+
+from tests.bombs import pdf_bomb
+from vlnb import BadInput, images
+from vlnb.images.pdf import Document
+
+MAX_PIXELS = 1_000_000  # a small page: its process may take 208 MB
+
+
+def pdf(count=3):
+    first, *rest = (Image.new("RGB", (300, 200), (40 * i, 0, 0)) for i in range(count))
+    buffer = io.BytesIO()
+    first.save(buffer, "PDF", save_all=True, append_images=rest, resolution=100)
+    return buffer.getvalue()
+
+
+def children():
+    return {child for child in psutil.Process().children() if "pdf_child.py" in " ".join(child.cmdline())}
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left():
+    before = children()
+    yield
+    assert children() <= before
+
+
+def test_a_small_file_cannot_take_all_memory():
+    with pytest.raises(BadInput, match=r"page 1, needs more than 208 MB of memory to be drawn. Export the page"):
+        images.load(pdf_bomb(), max_pixels=MAX_PIXELS)
+
+
+def test_a_page_has_only_so_much_time():
+    begun = time.monotonic()
+    with pytest.raises(BadInput, match=r"page 1, was not drawn within 0.4 s.*pass a larger timeout_s"):
+        images.load(pdf_bomb(), timeout_s=0.4)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit a process's data")
+def test_the_kernel_limits_the_memory_where_nobody_looks(monkeypatch):
+    monkeypatch.setattr("vlnb.images.pdf._LOOK_S", 60)
+    with pytest.raises(BadInput, match=r"ended the process that drew it \(by SIG\w+\).*more than 416 MB of memory"):
+        images.load(pdf_bomb(), max_pixels=MAX_PIXELS)
+
+
+def test_a_process_that_is_killed_is_told_and_replaced():
+    pages = images.pages(pdf())
+    (process,) = children()
+    process.kill()
+    with pytest.raises(BadInput, match=r"page 2, ended the process that drew it .by SIGKILL"):
+        pages[1]
+    assert pages[1].size == pages[0].size
+    pages.close()
+
+
+def test_pages_share_a_process_that_ends_with_them():
+    pages = images.pages(pdf())
+    (process,) = children()
+    assert [page.image.getpixel((50, 50))[0] for page in pages] == pytest.approx([0, 40, 80], abs=6)
+    assert children() == {process}
+    del pages
+    assert not process.is_running()
+
+
+def test_what_watches_the_drawing_can_end_it():
+    begun = time.monotonic()
+
+    def watch():
+        if time.monotonic() - begun > 0.5:
+            raise EOFError("the client has gone")
+
+    document = Document(pdf_bomb(), "a bomb", max_pixels=images.MAX_FILE_PIXELS, timeout_s=60, watch=watch)
+    with pytest.raises(EOFError):
+        document.draw(0, 150)
+    assert time.monotonic() - begun < 5
+
+
+def test_ctrl_c_ends_the_drawing():
+    ours = threading.main_thread().ident
+    timer = threading.Timer(0.5, lambda: signal.pthread_kill(ours, signal.SIGINT))
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        images.load(pdf_bomb())
+    assert time.monotonic() - begun < 5
+
+
+def test_the_process_ends_when_its_parent_is_killed(tmp_path):
+    (tmp_path / "bomb.pdf").write_bytes(pdf_bomb())
+    script = f"from vlnb import images; images.load({str(tmp_path / 'bomb.pdf')!r}, timeout_s=1)"
+    parent = psutil.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    found = []
+    with contextlib.suppress(psutil.Error):
+        while not found:
+            found = parent.children()
+            time.sleep(0.01)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    gone, alive = psutil.wait_procs(found, timeout=10)
+    assert gone
+    assert not alive
+
+
+def test_a_large_page_comes_whole():
+    """It comes in strips: the pixels of each must lie where they belong."""
+    image = Image.new("RGB", (1000, 1400), "white")
+    for y in range(0, 1400, 100):
+        image.paste((y // 6, 0, 200), (0, y, 1000, y + 50))
+    buffer = io.BytesIO()
+    image.save(buffer, "PDF", resolution=72)
+    page = images.load(buffer.getvalue(), dpi=144)
+    assert page.size == (2000, 2800)
+    for y in range(0, 1400, 100):
+        assert page.image.getpixel((1999, 2 * y + 50)) == pytest.approx((y // 6, 0, 200), abs=8)
+        assert page.image.getpixel((1, 2 * y + 150)) == pytest.approx((255, 255, 255), abs=8)

@@ -6,7 +6,7 @@ import pytest
 
 from vlnb import BadInput
 from vlnb.bench import metrics
-from vlnb.bench.store import Record, Stored
+from vlnb.bench.store import Record, Segment, Stored
 
 
 def record(number, *, started=0.0, queue=0.0, ttft=0.1, gaps=(0.01, 0.03), error=None, segment=0):
@@ -79,6 +79,6 @@ def test_the_interval_holds_the_mean_and_narrows_with_the_number():
 @pytest.mark.parametrize(("lag", "share", "words"), [(0.0002, 0.2, "never the limit"), (0.0002, 0.95, "was the limit"),
                                                      (0.02, 0.2, "was the limit")])  # fmt: skip
 def test_the_client_says_whether_it_was_the_limit(lag, share, words):
-    part = {"lag_mean_s": lag, "lag_p99_s": 2 * lag, "cpu_share": share}
+    part = Segment(0, 0.0, 0.0, 1.0, share, lag, 2 * lag, "")
     assert words in metrics.client(run(record(0), segments=[part]))
     assert "killed" in metrics.client(run(record(0)))

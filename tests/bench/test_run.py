@@ -88,7 +88,7 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
 def impatient(workload, endpoint, folder, silent_s):
     """A run that gives up a silent server sooner than the ten minutes that a real one may need."""
     manifest = bench.running.manifest(workload, endpoint)
-    manifest["client"]["silent_s"] = silent_s
+    manifest["limits"]["silent_s"] = silent_s
     store.create(folder, manifest)
     return bench.follow(bench.resume(folder))
 

@@ -15,6 +15,7 @@ from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
 
 from vlnb.bench import wire
+from vlnb.bench.workload import Limits
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n"
 BODY = np.random.default_rng(1).bytes(6_000_000)
@@ -32,11 +33,11 @@ def listening(serve, connections=1):
             thread.join()
 
 
-def sent(url, bodies, silent_s=5):
+def sent(url, bodies, silent_s=5, **limits):
     async def send():
         turns = wire.Turns()
         async with wire.session(len(bodies)) as http:
-            one = [wire.send(http, url, memoryview(body), {}, turns, silent_s=silent_s) for body in bodies]
+            one = [wire.send(http, url, memoryview(body), {}, turns, Limits(silent_s, **limits)) for body in bodies]
             return await asyncio.gather(*one)
 
     return asyncio.run(send())

@@ -8,8 +8,10 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vlnb import images
+from vlnb.bench import store
 from vlnb.errors import NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class Answer:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     server: str = ""
+
+    def __post_init__(self) -> None:
+        store.plausible(self.seconds, self.prompt_tokens, self.completion_tokens)
 
 
 class Work:
@@ -99,6 +104,20 @@ class Work:
         finally:
             self._came.put(None)
 
+    def _pause(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
+    def _messages(self, question: Question) -> list[dict[str, Any]]:
+        """Return what is said of a question. Of its pictures nothing but their text is kept while it waits."""
+        content: list[dict[str, Any]] = []
+        for part in question.said(self._questions.pictures(question)):
+            if isinstance(part, str):
+                content.append({"type": "text", "text": part})
+            else:
+                seen = images.load(part, seen_pixels=images.MAX_PIXELS).seen()
+                content.append({"type": "image_url", "image_url": {"url": images.data_uri(seen)}})
+        return [{"role": "user", "content": content}]
+
     def _ask(self, endpoint: Endpoint, question: Question) -> Answer | None:
         """Ask one question; a failure is an answer too. None where the server is not there any more."""
         failed = Answer(question.id, None, server=endpoint.base_url)
@@ -107,7 +126,7 @@ class Work:
             try:
                 with self._preparing:
                     stream = endpoint.stream(
-                        question.said(self._questions.pictures(question)), max_tokens=self._max_tokens,
+                        "", messages=self._messages(question), max_tokens=self._max_tokens,
                         first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
                     )  # fmt: skip
                 reply = stream.reply
@@ -119,7 +138,7 @@ class Work:
                 if last or error.status not in _BUSY or self._stopped.is_set():
                     return replace(failed, error=str(error))
                 # Busy: wait as long as it asks for, else a little longer each time.
-                self._stopped.wait(min(_LONGEST_S, error.retry_after_s or wait))
+                self._pause(min(_LONGEST_S, error.retry_after_s or wait))
                 wait *= 2
             except VlnbError as error:
                 return replace(failed, error=str(error))

@@ -163,7 +163,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
 
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
     store.create(again, stored.manifest)
-    (again / store.RECORDS).write_text("".join(record.line() for record in stored.records))
+    (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
     assert metrics.table(store.read(again)) == metrics.table(stored)
     with pytest.raises(BadInput, match="is complete"):
         bench.resume(folder)

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class Work:
         self._left = len(self._todo)  # questions without an answer, those on their way too
         self._came: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._stopped, self._lock = threading.Event(), threading.Lock()
-        self._preparing = threading.Semaphore(os.cpu_count() or 1)  # pictures are decoded by so many at once
+        # Pictures are decoded by few threads: each thread that ever did so keeps the memory that one takes.
+        self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
         self._silent: dict[str, int] = {}
         self._asking = 0
         self._silence = ""
@@ -81,6 +83,7 @@ class Work:
     def stop(self) -> None:
         """Have the threads end after the question that they are at."""
         self._stopped.set()
+        self._preparing.shutdown(wait=False, cancel_futures=True)
 
     def _ask_all(self, endpoint: Endpoint) -> None:
         try:
@@ -124,12 +127,11 @@ class Work:
         wait = _WAIT_S
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                with self._preparing:
-                    stream = endpoint.stream(
-                        "", messages=self._messages(question), max_tokens=self._max_tokens,
-                        first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
-                    )  # fmt: skip
-                reply = stream.reply
+                messages = self._preparing.submit(self._messages, question).result()
+                reply = endpoint.ask(
+                    "", messages=messages, max_tokens=self._max_tokens,
+                    first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
+                )  # fmt: skip
             except NoServer as error:
                 self._silent[endpoint.base_url] = self._silent.get(endpoint.base_url, 0) + 1
                 self._silence = str(error)

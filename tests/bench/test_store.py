@@ -130,7 +130,11 @@ def test_a_folder_that_cannot_be_made_or_is_taken(folder, tmp_path):
 
 
 def test_one_at_a_time_holds_a_run(folder):
-    with store.held(folder), pytest.raises(BadInput, match=r"Another process is running .* then resume"), store.held(folder):
+    with (
+        store.held(folder),
+        pytest.raises(BadInput, match=r"Another process is running .* then resume"),
+        store.held(folder),
+    ):
         pass
     with store.held(folder):
         pass

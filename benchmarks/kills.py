@@ -122,7 +122,7 @@ def second_resume(part: Part, command: subprocess.Popen[str], _: psutil.Process,
     said = second.communicate()[1]
     if not ("Another process is running" in said or "is complete" in said):
         print(f"{part.name}: the second resume was not refused: {said[-300:]}", file=sys.stderr)
-    command.communicate()
+    command.wait(60)
 
 
 def kinds() -> dict[str, tuple[Part, object]]:

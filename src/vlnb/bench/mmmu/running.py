@@ -249,6 +249,7 @@ def _complete(
     }
     by_id = {question.id: question for question in stored.questions}
     began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    wilson(0, 1)  # it imports scipy, which takes seconds: in them, answers would wait in memory to be written
     try:
         with store.Journal(stored.folder / store.ANSWERS) as journal:
             work.begin(endpoints, threads // len(endpoints))

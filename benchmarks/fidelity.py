@@ -60,7 +60,7 @@ def ours(port, workload, folder):
     stored = vlnb.bench.run(workload, endpoint, folder)
     wall, real = time.perf_counter() - began, truth(port)
     found = metrics.table(stored)
-    spent = sum(part["cpu_share"] * part["duration_s"] for part in stored.segments)
+    spent = sum(part.cpu_share * part.duration_s for part in stored.segments)
     assert found["completed"] == workload.prompts, metrics.failures(stored)
     return {
         "excess TTFT": found["mean_ttft_ms"] - real["ttft"],

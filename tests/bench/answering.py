@@ -1,7 +1,8 @@
 """A server that answers questions at once, always the same way: a letter or a number drawn from the question's text.
 
 `python -m tests.bench.answering` prints its port. `--delay S` waits before each answer, `--busy N` refuses every Nth
-request with 429, `--fail N` every Nth with 500, `--cut N` closes every Nth stream midway.
+request with 429 (
+`--again S` says when to come again), `--fail N` every Nth with 500, `--cut N` closes every Nth stream midway.
 """
 
 import argparse
@@ -35,7 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         options, count = self.server.options, next(self.server.count)
         time.sleep(options.delay)
         if options.busy and count % options.busy == 0:
-            self.send(b'{"error": {"message": "full"}}', "application/json", 429, ("Retry-After", "0.05"))
+            self.send(b'{"error": {"message": "full"}}', "application/json", 429, *options.again)
             return
         if options.fail and count % options.fail == 0:
             self.send(b'{"error": {"message": "out of memory"}}', "application/json", 500)
@@ -76,6 +77,7 @@ def options(words=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--again", default="0.05", type=lambda s: [("Retry-After", s)] if s else [])
     for name in ("busy", "fail", "cut"):
         parser.add_argument(f"--{name}", type=int, default=0)
     return parser.parse_args(words)

@@ -6,7 +6,7 @@ import pytest
 
 from vlnb import BadInput
 from vlnb.bench import metrics
-from vlnb.bench.store import Record, Stored
+from vlnb.bench.store import Record, Segment, Stored
 
 
 def record(number, *, started=0.0, queue=0.0, ttft=0.1, gaps=(0.01, 0.03), error=None, segment=0):
@@ -79,6 +79,21 @@ def test_the_interval_holds_the_mean_and_narrows_with_the_number():
 @pytest.mark.parametrize(("lag", "share", "words"), [(0.0002, 0.2, "never the limit"), (0.0002, 0.95, "was the limit"),
                                                      (0.02, 0.2, "was the limit")])  # fmt: skip
 def test_the_client_says_whether_it_was_the_limit(lag, share, words):
-    part = {"lag_mean_s": lag, "lag_p99_s": 2 * lag, "cpu_share": share}
+    part = Segment(0, 0.0, 0.0, 1.0, share, lag, 2 * lag, "")
     assert words in metrics.client(run(record(0), segments=[part]))
     assert "killed" in metrics.client(run(record(0)))
+
+
+@pytest.mark.parametrize(
+    ("ms", "p90", "p95", "p99"),
+    [
+        (range(101), 90, 95, 99),
+        (range(0, 1010, 10), 900, 950, 990),
+        ([0, 100], 90, 95, 99),  # between two values: linear, as numpy and so SGLang have it
+        ([0, 10, 20, 30], 27, 28.5, 29.7),
+        ([7], 7, 7, 7),
+    ],
+)
+def test_percentiles(ms, p90, p95, p99):
+    found = metrics.table(run(*(record(n, ttft=0.02 + one / 1000) for n, one in enumerate(ms))))
+    assert [found[f"p{p}_server_ms"] for p in (90, 95, 99)] == pytest.approx([p90, p95, p99])

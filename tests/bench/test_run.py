@@ -4,13 +4,18 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 import time
+from dataclasses import replace
 
+import psutil
 import pytest
 import trustme
 
-from tests.bench.conftest import serving
+from tests.bench.conftest import ROOT, serving
 from vlnb import BadInput, bench
 from vlnb.bench import metrics, store
 from vlnb.bench.workload import Workload
@@ -61,8 +66,6 @@ def test_nothing_secret_is_stored(truth, tmp_path):
 
 
 def bench_endpoint(endpoint, **changes):
-    from dataclasses import replace
-
     return replace(endpoint, **changes)
 
 
@@ -88,7 +91,7 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
 def impatient(workload, endpoint, folder, silent_s):
     """A run that gives up a silent server sooner than the ten minutes that a real one may need."""
     manifest = bench.running.manifest(workload, endpoint)
-    manifest["client"]["silent_s"] = silent_s
+    manifest["limits"]["silent_s"] = silent_s
     store.create(folder, manifest)
     return bench.follow(bench.resume(folder))
 
@@ -163,7 +166,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
 
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
     store.create(again, stored.manifest)
-    (again / store.RECORDS).write_text("".join(record.line() for record in stored.records))
+    (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
     assert metrics.table(store.read(again)) == metrics.table(stored)
     with pytest.raises(BadInput, match="is complete"):
         bench.resume(folder)
@@ -201,3 +204,93 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
     assert len(kept) > 5
     stored = bench.follow(bench.resume(tmp_path / "run"))
     assert kept < {record.id for record in stored.records} == set(range(60))
+
+
+def test_an_odd_answer_costs_its_own_record_only(tmp_path):
+    with serving("--fault", "odd") as endpoint:
+        stored = bench.run(Workload(prompts=21, concurrency=3, images=0, output_len=6), endpoint, tmp_path / "run")
+    assert stored.missing == []
+    wrong = [record.error for record in stored.records if record.error]
+    assert 12 <= len(wrong) < 21
+    assert all("no chunk of a chat" in error for error in wrong)
+
+
+def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
+    workload = Workload(prompts=12, concurrency=12, rate=2, images=0, input_len=4, output_len=3, range_ratio=1.0)
+    due = bench.workload.arrivals(workload)
+    assert due[9] > 2, "the cut is so early that nothing is tested"
+    store.create(tmp_path / "run", bench.running.manifest(workload, truth))
+    done = store.Record(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.2, (), 1, "stop", None)
+    with store.Journal(tmp_path / "run" / store.RECORDS) as journal:
+        for number in range(9):
+            journal.write(replace(done, id=number).line())
+    stored = bench.follow(bench.resume(tmp_path / "run"))
+    later = stored.records[9:]
+    assert [record.scheduled_s for record in later] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
+    assert later[0].started_s < 1
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """A run that would take minutes, begun by a command of its own, with some records on disk already."""
+    with serving("--ttft", 0.1) as endpoint:
+        words = [
+            sys.executable,
+            "-m",
+            "vlnb",
+            "bench",
+            "run",
+            "--url",
+            endpoint.base_url,
+            "--out",
+            str(tmp_path / "run"),
+        ]
+        words += ["--prompts", "5000", "--concurrency", "4", "--images", "0", "--output-len", "4"]
+        command = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        try:
+            records = tmp_path / "run" / store.RECORDS
+            assert soon(lambda: records.exists() and records.read_bytes().count(b"\n") > 3)
+            yield command, tmp_path / "run", psutil.Process(command.pid).children()[0]
+        finally:
+            command.kill()
+            command.communicate()
+
+
+def soon(true, seconds=20):
+    until = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("whom", ["command", "load generator"])
+def test_whoever_is_ended_the_load_ends_and_what_had_ended_is_kept(slow, number, whom):
+    command, folder, client = slow
+    before = (folder / store.RECORDS).read_bytes()
+    os.kill(command.pid if whom == "command" else client.pid, number)
+    _, alive = psutil.wait_procs([client], 4)
+    assert not alive
+    command.wait(20)
+    assert (folder / store.RECORDS).read_bytes().startswith(before)
+    stored = store.read(folder)
+    assert len(stored.records) > 3
+    if number != signal.SIGKILL or whom == "command":
+        assert stored.notes == ()
+        assert "was stopped before its end" in stored.segments[0].stopped
+
+
+def test_a_second_resume_is_refused_and_doubles_nothing(slow):
+    _, folder, client = slow
+    with pytest.raises(BadInput, match="Another process is running the run in"):
+        bench.follow(bench.resume(folder))
+    assert client.is_running()
+
+
+def test_a_folder_that_is_deleted_stops_the_load(slow):
+    command, folder, client = slow
+    shutil.rmtree(folder)
+    _, alive = psutil.wait_procs([client], 8)
+    assert not alive
+    assert command.wait(20) == 1
+    assert "was deleted, moved or replaced while the run wrote to it" in command.stderr.read()

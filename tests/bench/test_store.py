@@ -1,57 +1,160 @@
-"""A run on disk: torn, damaged and strange files."""
+"""A run on disk: torn, damaged and strange files; the lock; a folder that goes away."""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, replace
 
 import pytest
 
-from vlnb import BadInput
-from vlnb.bench import store
+from vlnb import BadInput, cli
+from vlnb.bench import Workload, metrics, report, store
 
 RECORD = store.Record(0, 0.0, 0.0, 0.0, 0.001, 0.002, 0.1, 0.103, 0.2, (0.01, 0.02), 3, "length", None)
+TOLD = {
+    "created": "2026-01-01",
+    "server": {"base_url": "http://127.0.0.1:9/v1", "model": "m"},
+    "workload": asdict(Workload(prompts=3)),
+}
+SEGMENT = store.Segment(0, 1.0, 0.1, 0.2, 0.1, 0.001, 0.002, "")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    store.create(tmp_path / "run", {"workload": {"prompts": 3}})
+    store.create(tmp_path / "run", TOLD)
     return tmp_path / "run"
 
 
-def test_a_record_comes_back_as_it_was(folder):
-    (folder / store.RECORDS).write_text(RECORD.line())
-    assert store.read(folder).records == (RECORD,)
-    assert store.read(folder).missing == [1, 2]
+def lines(*ids, **changes):
+    return b"".join(replace(RECORD, id=i, **changes).line() for i in ids)
+
+
+def test_what_is_written_comes_back_as_it_was(folder):
+    with store.Journal(folder / store.RECORDS) as journal:
+        journal.write(RECORD.line())
+    with store.Journal(folder / store.SEGMENTS) as journal:
+        journal.write(store.line(asdict(SEGMENT)))
+    stored = store.read(folder)
+    assert (stored.records, stored.segments, stored.notes) == ((RECORD,), (SEGMENT,), ())
+    assert stored.missing == [1, 2]
 
 
 def test_a_torn_last_line_is_passed_over_noted_and_cut_before_more_is_written(folder):
-    (folder / store.RECORDS).write_text(RECORD.line() + RECORD.line()[:40])
+    (folder / store.RECORDS).write_bytes(RECORD.line() + RECORD.line()[:40])
     stored = store.read(folder)
     assert stored.records == (RECORD,)
     assert "torn" in stored.notes[0]
-    with store.append(folder / store.RECORDS) as file:
-        file.write(RECORD.line().replace('"id":0', '"id":1'))
+    with store.Journal(folder / store.RECORDS) as journal:
+        journal.write(lines(1))
     assert [record.id for record in store.read(folder).records] == [0, 1]
     assert store.read(folder).notes == ()
 
 
-def test_a_request_that_stands_there_twice_is_noted(folder):
-    (folder / store.RECORDS).write_text(RECORD.line() * 2)
-    assert "twice" in store.read(folder).notes[0]
+def test_of_two_records_of_one_request_the_first_is_kept(folder):
+    (folder / store.RECORDS).write_bytes(lines(0) + lines(0, e2e_s=9.0) + lines(1))
+    stored = store.read(folder)
+    assert [record.e2e_s for record in stored.records] == [0.2, 0.2]
+    assert "twice; the first of each is kept" in stored.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{half", "Invalid JSON"),
+        (b"", "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (b"null", "should be an object"),
+        (b"[" * 5_000, "recursion"),
+        (b'{"id": 1}', "Field required"),
+        (RECORD.line().strip().replace(b'"id":0', b'"id":1.5'), "id: "),
+        (RECORD.line().strip().replace(b'"id":0', b'"id":"1"'), "id: "),
+        (RECORD.line().strip().replace(b"0.103", b"NaN"), "no time and no count"),
+        (RECORD.line().strip().replace(b"0.103", b"1e999"), "no time and no count"),
+        (RECORD.line().strip().replace(b"0.103", b"-1"), "no time and no count"),
+        (RECORD.line().strip().replace(b'"itl_s":[0.01,0.02]', b'"itl_s":[0.01,null]'), "itl_s.1: "),
+    ],
+)
+def test_a_damaged_line_counts_as_missing_and_is_told_with_its_number(folder, line, words):
+    (folder / store.RECORDS).write_bytes(lines(0) + line + b"\n" + lines(2))
+    stored = store.read(folder)
+    assert stored.missing == [1]
+    assert f"{folder / store.RECORDS}: line 2 is damaged (" in stored.notes[0]
+    assert words in stored.notes[0]
+    assert metrics.table(stored)["missing"] == 1
+    assert any("resume" in sentence for sentence in report.sentences(stored))
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 10**9])
+def test_what_the_run_did_not_ask_for_is_left_out(folder, wrong):
+    data = lines(0).replace(b'"id":0', b'"id":%d' % wrong)
+    (folder / store.RECORDS).write_bytes(data + lines(0))
+    stored = store.read(folder)
+    assert [record.id for record in stored.records] == [0]
+    assert f"{wrong} stand in requests.jsonl, and the run did not ask for them" in stored.notes[0]
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda f: (f / store.MANIFEST).unlink(), "holds no run"),
-        (lambda f: (f / store.MANIFEST).write_text("{"), "cannot be read"),
-        (lambda f: (f / store.RECORDS).write_text("{half\n" + RECORD.line()), "Line 1 of .* is damaged"),
-        (lambda f: (f / store.RECORDS).write_text('{"id": 1}\n'), "no request"),
+        (lambda f: (f / store.MANIFEST).write_text("{"), "is damaged, or of another kind of run .Invalid JSON"),
+        (lambda f: (f / store.MANIFEST).write_text("[]"), "is damaged"),
+        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": "3"}})), "prompts: "),
+        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": 10**9}})), "prompts="),
+        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"server": {"model": 1}})), "server"),
+        (lambda f: (f / store.RECORDS).mkdir(), "is no file"),
+        (lambda f: os.mkfifo(f / store.RECORDS), "is no file"),
     ],
 )
-def test_what_is_damaged_is_told(folder, make, words):
+def test_what_cannot_be_counted_is_told(folder, make, words):
     make(folder)
     with pytest.raises(BadInput, match=words):
         store.read(folder)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_numbers_of_fewer_requests_than_were_asked_for_end_the_command_with_a_failure(folder, capsys):
+    (folder / store.RECORDS).write_bytes(lines(0, 1))
+    assert cli.main(["bench", "compare", str(folder)]) == 1
+    assert "1 of the requests of" in capsys.readouterr().err
+    (folder / store.RECORDS).write_bytes(lines(0, 1, 2))
+    assert cli.main(["bench", "compare", str(folder)]) == 0
+
+
+def test_a_folder_that_cannot_be_made_or_is_taken(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be stored"):
-        store.create(tmp_path / "file" / "run", {})
+        store.create(tmp_path / "file" / "run", TOLD)
+    with pytest.raises(BadInput, match="holds a run already"):
+        store.create(folder, TOLD)
+
+
+def test_one_at_a_time_holds_a_run(folder):
+    with (
+        store.held(folder),
+        pytest.raises(BadInput, match=r"Another process is running .* then resume"),
+        store.held(folder),
+    ):
+        pass
+    with store.held(folder):
+        pass
+
+
+@pytest.mark.parametrize("go", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
+def test_a_folder_that_goes_away_is_noticed_at_a_write_within_seconds(folder, go):
+    def write():
+        with store.Journal(folder / store.RECORDS) as journal:
+            go(folder)
+            until = time.monotonic() + 10
+            while time.monotonic() < until:
+                journal.write(RECORD.line())
+                time.sleep(0.05)
+            pytest.fail("nobody noticed")
+
+    with pytest.raises(BadInput, match="was deleted, moved or replaced"):
+        write()
+
+
+def test_half_a_character_of_a_server_does_not_damage_the_line(folder):
+    (folder / store.RECORDS).write_bytes(replace(RECORD, error="HTTP 500: \ud83d").line())
+    assert store.read(folder).records[0].error == "HTTP 500: ?"

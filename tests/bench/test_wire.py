@@ -6,6 +6,8 @@ import hashlib
 import socket
 import threading
 import time
+import timeit
+import zlib
 
 import aiohttp
 import numpy as np
@@ -15,6 +17,7 @@ from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
 
 from vlnb.bench import wire
+from vlnb.bench.workload import Limits
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n"
 BODY = np.random.default_rng(1).bytes(6_000_000)
@@ -32,11 +35,11 @@ def listening(serve, connections=1):
             thread.join()
 
 
-def sent(url, bodies, silent_s=5):
+def sent(url, bodies, silent_s=5, **limits):
     async def send():
         turns = wire.Turns()
         async with wire.session(len(bodies)) as http:
-            one = [wire.send(http, url, memoryview(body), {}, turns, silent_s=silent_s) for body in bodies]
+            one = [wire.send(http, url, memoryview(body), {}, turns, Limits(silent_s, **limits)) for body in bodies]
             return await asyncio.gather(*one)
 
     return asyncio.run(send())
@@ -225,3 +228,90 @@ def test_what_does_not_encrypt_or_has_no_address_is_told_as_what_it_is():
     (trace,) = sent("http://no-such-host.invalid/", [b"{}"])
     assert trace.error.startswith("no connection: ")
     assert "Unknown error" not in trace.error
+
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n"
+
+
+def dripping(piece, pause_s=0.0, head=STREAM):
+    """A server that answers with `piece`, again and again, for seconds or 30 MB."""
+
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            head_and_rest(connection)
+            connection.sendall(head + b"\r\n")
+            until = time.monotonic() + 5
+            for _ in range(30_000_000 // len(piece)):
+                connection.sendall(piece)
+                time.sleep(pause_s)
+                if time.monotonic() > until:  # for ever, as far as the client can know
+                    return
+
+    return serve
+
+
+@pytest.mark.parametrize("piece", [b"data: {}\n\n" * 1000, b"x" * 65_536], ids=["events", "one line"])
+def test_an_answer_without_end_is_cut_off(piece):
+    with listening(dripping(piece)) as url:
+        (trace,) = sent(url, [b"{}"], answer_bytes=3_000_000)
+    assert trace.error == "the answer passed 3 MB and was cut off"
+    assert sum(len(data) for _, data in trace.pieces) < 5_000_000
+    assert wire.understand(trace).error == trace.error
+
+
+def test_what_unpacks_to_much_is_not_unpacked():
+    bomb = zlib.compress(b"data: {}\n\n" * 2_000_000)
+    head = STREAM + b"content-encoding: deflate\r\ncontent-length: %d\r\n" % len(bomb)
+    with listening(dripping(bomb, head=head)) as url:
+        (trace,) = sent(url, [b"{}"])
+    assert sum(len(data) for _, data in trace.pieces) == len(bomb)
+
+
+def test_an_answer_that_never_pauses_and_never_ends_is_given_up():
+    with listening(dripping(b"data: {}\n\n", 0.02)) as url:
+        (trace,) = sent(url, [b"{}"], total_s=0.5)
+    assert trace.error == "the answer was not whole after 0.5 s and was given up"
+    assert trace.ended - trace.started < 3
+
+
+def test_one_long_line_is_understood_in_a_time_that_grows_as_its_length():
+    def took(pieces):
+        trace = wire.Trace(pieces=[(0.0, b"x" * 1000)] * pieces)
+        return min(timeit.repeat(lambda: wire.understand(trace), number=1, repeat=3))
+
+    assert took(4_000) < 30 * took(500)  # 8 times the length; 64 times the time, if it grew as its square
+
+
+GOOD = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"null",
+        b"[1]",
+        b'"text"',
+        b'{"choices": [null], "finish_reason": "stop"}',
+        b'{"choices": {"a": 1}, "finish_reason": "stop"}',
+        b'{"choices": 5, "usage": {}}',
+        b'{"usage": {"completion_tokens": "many"}}',
+        b'{"usage": {"completion_tokens": -1}}',
+        b'{"usage": {"completion_tokens": 1.5}}',
+        b'{"error": ' + b"[" * 100_000 + b"}",
+        b"\xff",
+    ],
+    ids=lambda event: event[:40].decode("ascii", "replace"),
+)
+@pytest.mark.parametrize("before", [b"", GOOD], ids=["alone", "after text"])
+def test_an_odd_event_is_an_error_of_its_answer_and_of_nothing_else(event, before):
+    answer = wire.understand(wire.Trace(pieces=[(1.0, before + b"data: " + event + b"\n\ndata: [DONE]\n\n")]))
+    assert "chunk" in answer.error
+
+
+def test_events_are_the_same_however_the_stream_was_cut():
+    stream = GOOD * 3 + b"data: [DONE]\n\n"
+    for size in range(1, 50):
+        cut = [(float(at), stream[at : at + size]) for at in range(0, len(stream), size)]
+        answer = wire.understand(wire.Trace(pieces=cut))
+        assert (len(answer.text_at), answer.finish_reason, answer.error) == (3, "stop", None)
+        assert answer.text_at[0] == (GOOD.index(b"\n") // size) * size, "the stamp of the piece that ended the line"

@@ -18,7 +18,7 @@ from typing import ClassVar
 BUFFER_BYTES = 1 << 18
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 _TOKENS = re.compile(rb'"max_(?:completion_)?tokens":\s*(\d+)')
-FAULTS = ("stall", "die", "429", "500", "half", "early", "flaky", "slow-death")
+FAULTS = ("stall", "die", "429", "500", "half", "early", "flaky", "odd")
 
 
 class Server(asyncio.BufferedProtocol):
@@ -100,6 +100,10 @@ class Server(asyncio.BufferedProtocol):
                 self.chunk(b'data: {"choices": [{"delta": {"con\n\n')
                 self.chunk(b"")
                 return
+            if fault == "odd" and i == 2 and Server.asked % 3:
+                self.chunk(
+                    (b"data: null\n\n", b'data: {"choices": [null], "finish_reason": "stop"}\n\n')[Server.asked % 2]
+                )
             if fault == "early" and i == 2:
                 self.chunk(b"")
                 return

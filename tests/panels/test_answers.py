@@ -15,7 +15,7 @@ def run(tmp_path_factory):
     said[questions[0].id] = Answer(questions[0].id, questions[0].answers[0])
     said[questions[1].id] = Answer(questions[1].id, None, error="the server failed <on> this")
     said[questions[2].id] = Answer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
-    manifest = {"servers": [{"model": "m"}], "set": {"kind": "drawn"}}
+    manifest = {"servers": [{"model": "m"}], "set": {"kind": "drawn", "questions": 24}}
     return Run(tmp_path_factory.mktemp("run"), manifest, questions, said)
 
 

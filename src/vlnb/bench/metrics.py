@@ -131,9 +131,9 @@ def client(stored: Stored) -> str:
     """Return a sentence: what this client added to the server's times, and whether it was the limit."""
     if not stored.segments:
         return "The client was killed before it could say how late it was itself; resume the run for that."
-    late = max(segment["lag_mean_s"] for segment in stored.segments)
-    worst = max(segment["lag_p99_s"] for segment in stored.segments)
-    share = max(segment["cpu_share"] for segment in stored.segments)
+    late = max(segment.lag_mean_s for segment in stored.segments)
+    worst = max(segment.lag_p99_s for segment in stored.segments)
+    share = max(segment.cpu_share for segment in stored.segments)
     first = sorted(r.ttft_s for r in stored.records if r.ttft_s is not None)
     median = first[len(first) // 2] if first else 0.0
     said = (

@@ -61,8 +61,8 @@ def sentences(stored: Stored) -> Iterator[str]:
         yield said
     yield from stored.notes
     for segment in stored.segments:
-        if segment.get("stopped"):
-            yield str(segment["stopped"])
+        if segment.stopped:
+            yield segment.stopped
 
 
 def text(stored: Stored) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import __version__
 from vlnb.bench import store
 from vlnb.bench.reported import server_info
+from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
 from vlnb.errors import BadInput
 
@@ -40,6 +41,7 @@ class Running:
             environment[store.KEY_VARIABLE] = api_key
         self._process = subprocess.Popen(  # noqa: S603 - this Python, our own module
             [sys.executable, "-m", "vlnb.bench.client", str(folder)],
+            stdin=subprocess.PIPE,  # nothing is written to it: its end tells the client that this process is gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -92,8 +94,9 @@ class Running:
             return
 
     def _close(self) -> None:
-        if self._process.stdout:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
 
     @property
     def alive(self) -> bool:
@@ -158,6 +161,7 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
             "reported": server_info(endpoint.base_url),
         },
         "workload": asdict(workload),
+        "limits": asdict(limits(workload)),
         "client": {
             "vlnb": __version__,
             "python": platform.python_version(),

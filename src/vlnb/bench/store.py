@@ -1,18 +1,43 @@
-"""A run on disk: a folder with a manifest, and one line of JSON a request, written when it ends."""
+"""A run on disk: a folder with a manifest, and one line of JSON a request, written when it ends.
+
+One process at a time writes to a folder: it holds the folder's lock, which the system frees when that process ends.
+A line goes to the system when its request ends, so no signal and no crash of ours takes it back. It goes to the disk
+within a second, so a power cut costs at most the lines of the last second, and perhaps half of one line. All of them
+count as missing when the run is read again, and `resume` asks for them. The manifest appears whole or not at all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import mmap
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
 
-from vlnb.errors import BadInput
+from vlnb.bench.workload import Limits, Workload
+from vlnb.errors import BadInput, VlnbError
+
+try:
+    import fcntl
+except ImportError:  # no POSIX system: two resumes of one folder are not kept apart there
+    fcntl = None  # type: ignore[assignment]
 
 KEY_VARIABLE = "VLNB_BENCH_KEY"  # in which the client gets the key, which is stored nowhere
-MANIFEST, RECORDS, SEGMENTS = "manifest.json", "requests.jsonl", "segments.jsonl"
+MANIFEST, RECORDS, SEGMENTS, ANSWERS = "manifest.json", "requests.jsonl", "segments.jsonl", "answers.jsonl"
+_LOCK = "lock"
+_SYNC_S = 1.0
+_MANIFEST_BYTES, _LINE_BYTES, _FILE_BYTES = 1_000_000, 64_000_000, 4_000_000_000
+_MOST = 1e9  # seconds or tokens: more is damage
+_SHOWN = 5  # line numbers in a note
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -41,11 +66,58 @@ class Record:
     input_tokens: int | None = None
     segment: int = 0
 
-    def line(self) -> str:
+    def __post_init__(self) -> None:
+        plausible(
+            self.scheduled_s, self.started_s, self.queue_s, self.connect_s, self.upload_s, abs(self.server_s or 0),
+            self.ttft_s, self.e2e_s, min(self.itl_s, default=0), sum(self.itl_s), self.output_tokens,
+            self.input_tokens, self.segment,
+        )  # fmt: skip
+
+    def line(self) -> bytes:
         """Return it as a line of JSON, times to the microsecond."""
         data = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
         data["itl_s"] = [round(gap, 6) for gap in self.itl_s]
-        return json.dumps(data, separators=(",", ":")) + "\n"
+        return line(data)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of a run: how long it took, how late and how busy the client was.
+
+    `stopped` says why it stopped before its end; it is empty where it did not.
+    """
+
+    segment: int
+    started_at: float  # seconds since 1970
+    prepared_s: float
+    duration_s: float
+    cpu_share: float  # of a core
+    lag_mean_s: float
+    lag_p99_s: float
+    stopped: str
+
+    def __post_init__(self) -> None:
+        plausible(
+            self.segment, self.prepared_s, self.duration_s, self.cpu_share, abs(self.lag_mean_s), abs(self.lag_p99_s)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server as a manifest names it."""
+
+    base_url: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the manifest of a speed run must hold."""
+
+    created: str
+    server: Server
+    workload: Workload
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -55,7 +127,7 @@ class Stored:
     folder: Path
     manifest: dict[str, Any]
     records: tuple[Record, ...]
-    segments: tuple[dict[str, Any], ...]
+    segments: tuple[Segment, ...]
     notes: tuple[str, ...]
 
     @property
@@ -65,76 +137,269 @@ class Stored:
         return [i for i in range(self.manifest["workload"]["prompts"]) if i not in done]
 
 
-def create(folder: Path, told: dict[str, Any]) -> None:
-    """Make the folder of a new run. Raises `BadInput` where one is there already or none can be made."""
+def plausible(*numbers: float | None) -> None:
+    """Raise `ValueError` where a count or a time is negative, infinite, no number, or impossibly large."""
+    for number in numbers:
+        if number is not None and not 0 <= number <= _MOST:
+            raise ValueError(f"{number} is no time and no count")
+
+
+def line(data: Mapping[str, Any]) -> bytes:
+    """Return a line of JSON. Half a character, as a broken server may send it, becomes a question mark."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+
+
+# Writing
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder. Raises `BadInput` where another process holds it, or it cannot be written."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context((folder / _LOCK).open("ab"))
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(
+                f"Another process is running the run in {folder} now. Wait until it has ended, or stop it; then resume."
+            ) from error
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
+        yield
+
+
+_UNABLE = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)  # a file system that cannot lock or sync
+
+
+def create(folder: Path, told: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
+    """Make the folder of a new run with its manifest, and with other files beside it.
+
+    Raises `BadInput` where a run is there already or none can be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / MANIFEST).open("x", encoding="utf-8") as file:
-            json.dump(told, file, indent=1)
-    except FileExistsError as error:
-        raise BadInput(f"{folder} holds a run already: resume it, or name another folder.") from error
+        with held(folder):
+            if any((folder / name).exists() for name in (MANIFEST, RECORDS, ANSWERS)):
+                raise BadInput(f"{folder} holds a run already: resume it, or name another folder.")
+            for name, data in (files or {}).items():
+                replace(folder / name, data)
+            replace(folder / MANIFEST, json.dumps(told, indent=1).encode())  # last: with it, the run is there
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Name another folder.") from error
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a run. Raises `BadInput` where the folder is none of a run."""
+def replace(path: Path, data: bytes) -> None:
+    """Write a whole file: it has its old content or the new one, whatever happens meanwhile. Raises `OSError`."""
+    new = path.with_name(f".{path.name}.new")
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    _sync_names(path.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    """Have the names of the files in a folder on disk too, where the system can."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+class Journal:
+    """A file of lines to add to. A torn last line is cut off first.
+
+    A thread puts what was written on the disk once a second, and looks whether the file is still at its path: a folder
+    that was deleted would take everything with it. Raises `BadInput`, as `write` and `close` do, for a file that cannot
+    be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._problem, self._unsynced = path, "", False
+        try:
+            _cut_torn(path)
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+        _sync_names(path.parent)
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="vlnb-journal", daemon=True)
+        self._keeper.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._closing.set()
+        self._keeper.join()
+        self._file.close()
+        if self._problem and kind is None:
+            raise BadInput(self._problem)
+
+    def write(self, data: bytes) -> None:
+        """Hand a line to the system. After the first that failed, none is taken any more."""
+        try:
+            while data and not self._problem:
+                data = data[self._file.write(data) :]
+                self._unsynced = True
+        except OSError as error:
+            self._fail(error)
+        if self._problem:
+            raise BadInput(self._problem)
+
+    def _fail(self, error: OSError) -> None:
+        self._problem = (
+            f"Writing to {self._path} failed: {error.strerror}. What was written before is kept: make room, and resume."
+        )
+
+    def _keep(self) -> None:
+        last = False
+        while not last:
+            last = self._closing.wait(_SYNC_S)
+            try:
+                if self._unsynced:
+                    self._unsynced = False
+                    os.fsync(self._file.fileno())
+                if not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                    raise FileNotFoundError  # noqa: TRY301 - another file stands there
+            except (FileNotFoundError, NotADirectoryError):
+                self._problem = (
+                    f"{self._path.parent} was deleted, moved or replaced while the run wrote to it, so the run was"
+                    " stopped. If you moved it, resume it there; else begin a new run."
+                )
+            except OSError as error:
+                if error.errno not in _UNABLE:
+                    self._fail(error)
+
+
+def _cut_torn(path: Path) -> None:
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            whole = data.rfind(b"\n") + 1
+        os.truncate(path, whole)
+
+
+# Reading
+
+
+def manifest(folder: Path, kind: type) -> dict[str, Any]:
+    """Return the manifest of a run, which holds what `kind` says. Raises `BadInput` where the folder is none of a run.
+
+    Raises `BadInput` too where the manifest is damaged, or of another kind of run.
+    """
+    import pydantic_core
+
+    path = folder / MANIFEST
+    try:
+        with _opened(path) as file:
+            data = file.read(_MANIFEST_BYTES)
+        parsed(kind, data)
+        return dict(pydantic_core.from_json(data))
     except FileNotFoundError as error:
         raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{folder / MANIFEST} cannot be read ({error}).") from error
-    return dict(found)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, VlnbError) as error:
+        raise BadInput(
+            f"{path} is damaged, or of another kind of run ({error}). Restore it from a copy; without it the run's"
+            " records cannot be counted."
+        ) from error
 
 
 def read(folder: str | Path) -> Stored:
-    """Read a run. A torn last line, left by a kill, is passed over and noted.
+    """Read a run. Damaged lines count as missing, and a note says which they are.
 
-    Raises `BadInput` where the folder is none of a run, or a line inside the file is damaged.
+    Raises `BadInput` where the folder is none of a run, its manifest is damaged, or a file cannot be read.
     """
     folder = Path(folder)
-    told = manifest(folder)
+    told = manifest(folder, Manifest)
     notes: list[str] = []
-    known: dict[int, Record] = {}
-    for data in lines(folder / RECORDS, notes):
-        record = _record(data, folder / RECORDS)
-        if record.id in known:
-            notes.append(f"Request {record.id} stands in {RECORDS} twice; the first is kept.")
-        known.setdefault(record.id, record)
-    segments = tuple(lines(folder / SEGMENTS, notes))
-    return Stored(folder, told, tuple(known[i] for i in sorted(known)), segments, tuple(notes))
+    asked = range(told["workload"]["prompts"])
+    records = keyed(lines(Record, folder / RECORDS, notes), asked, RECORDS, notes)
+    segments = tuple(lines(Segment, folder / SEGMENTS, notes))
+    return Stored(folder, told, tuple(records[i] for i in sorted(records)), segments, tuple(notes))
 
 
-def append(path: Path) -> IO[str]:
-    """Open a file of lines to add to, cutting off a torn last line first."""
+def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict[Any, Any]:  # noqa: ANN401 - a container of ids
+    """Return records by their id: the first of each, and none of what the run did not ask for; notes say so."""
+    known: dict[Any, Any] = {}
+    twice, strange = [], []
+    for one in found:
+        if one.id not in asked:
+            strange.append(one.id)
+        elif one.id in known:
+            twice.append(one.id)
+        else:
+            known[one.id] = one
+    if twice:
+        notes.append(f"{_some(twice)} stand in {name} twice; the first of each is kept.")
+    if strange:
+        notes.append(f"{_some(strange)} stand in {name}, and the run did not ask for them; they are left out.")
+    return known
+
+
+def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
+    """Yield what the lines of a file hold. What is damaged is left out, and a note says which lines that were.
+
+    A torn last line, as a kill leaves it, is left out too. Raises `BadInput` where the file cannot be read.
+    """
+    damaged, why = [], ""
     try:
-        if path.exists() and path.stat().st_size:
-            whole = path.read_bytes().rfind(b"\n") + 1
-            os.truncate(path, whole)
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _record(data: dict[str, Any], path: Path) -> Record:
-    known = {field.name for field in fields(Record)}
-    try:
-        values: dict[str, Any] = {key: tuple(v) if key == "itl_s" else v for key, v in data.items() if key in known}
-        return Record(**values)
-    except TypeError as error:
-        raise BadInput(f"{path} holds a line that is no request ({error}).") from error
-
-
-def lines(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield what the lines of a file hold; a torn last one is passed over, with a note. Raises `BadInput`."""
-    if not path.exists():
+        with _opened(path) as file:
+            for number, data in enumerate(iter(lambda: file.readline(_LINE_BYTES), b""), 1):
+                if not data.endswith(b"\n") and len(data) < _LINE_BYTES:
+                    notes.append(f"The last line of {path} is torn (it was cut while it was written); it is left out.")
+                    continue
+                try:
+                    yield parsed(kind, data)
+                except ValueError as error:
+                    damaged.append(number)
+                    why = why or str(error)
+    except FileNotFoundError:
         return
-    *whole, last = path.read_text(encoding="utf-8").split("\n")
-    if last:
-        notes.append(f"The last line of {path.name} is torn (the client was killed while writing); it is passed over.")
-    for number, line in enumerate(whole, 1):
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise BadInput(f"Line {number} of {path} is damaged ({error}). Take it out, and resume the run.") from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    if damaged:
+        notes.append(f"{path}: line {_some(damaged)} is damaged ({why}) and counts as missing.")
+
+
+def parsed(kind: type[Kind], data: bytes) -> Kind:
+    """Return a `kind` (a dataclass) that JSON holds. Raises `ValueError` with a short reason."""
+    from pydantic import ValidationError
+
+    try:
+        found: Kind = _reader(kind).validate_json(data, strict=True)  # type: ignore[arg-type] # a class is hashable
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+    return found
+
+
+@cache
+def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter of a class; making one takes milliseconds
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file to read. Raises `OSError`, and `BadInput` for what is no file (a pipe would be waited for)."""
+    found = path.stat()
+    if not path.is_file() or found.st_size > _FILE_BYTES:
+        raise BadInput(f"{path} is no file of at most {_FILE_BYTES // 10**9} GB, so it is none of a run.")
+    return path.open("rb")
+
+
+def _some(found: list[Any]) -> str:
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(map(str, found[:_SHOWN])) + more

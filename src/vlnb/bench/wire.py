@@ -25,12 +25,16 @@ from aiohttp.payload import Payload
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
+    from vlnb.bench.workload import Limits
+
 _WAIT_BYTES = 64 * 1024  # given to the transport where the system takes nothing: it waits until that has left
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
 _MESSAGE_CHARS = 200
+_MOST_TOKENS = 10**9
 _CONNECT_S = 30.0
+_PIECE_BYTES = 128  # of memory that a piece takes beside its own bytes
 
 
 @dataclass
@@ -72,7 +76,14 @@ def session(concurrency: int) -> aiohttp.ClientSession:
     stamps.on_connection_create_start.append(begun)
     stamps.on_connection_create_end.append(made)
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=60, socket_factory=_socket)
-    return aiohttp.ClientSession(connector=connector, trace_configs=[stamps], read_bufsize=2**20 // max(1, concurrency))
+    return aiohttp.ClientSession(
+        connector=connector,
+        trace_configs=[stamps],
+        read_bufsize=2**20 // max(1, concurrency),
+        # A kilobyte that unpacks to a gigabyte would pass every limit.
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
+    )
 
 
 def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo gives
@@ -181,8 +192,8 @@ def _hand_over(connection: int, rest: memoryview) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _patience(trace: Trace, silent_s: float) -> AsyncIterator[None]:
-    """Raise `TimeoutError` when nothing has left or come for that long.
+async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
+    """Raise `TimeoutError` when nothing has left or come for too long, or the whole takes too long.
 
     It is looked at when the time may be up: a timer that is put off at each piece costs as much as reading the piece.
     """
@@ -193,13 +204,13 @@ async def _patience(trace: Trace, silent_s: float) -> AsyncIterator[None]:
     def look() -> None:
         nonlocal timer
         last = trace.pieces[-1][0] if trace.pieces else trace.moved
-        left = last + silent_s - time.perf_counter()
+        left = min(last + limits.silent_s, trace.started + limits.total_s) - time.perf_counter()
         if left > 0:
             timer = loop.call_later(left, look)
         else:
             limit.reschedule(loop.time())
 
-    timer = loop.call_later(silent_s, look)
+    timer = loop.call_later(min(limits.silent_s, limits.total_s), look)
     try:
         async with limit:
             yield
@@ -208,9 +219,9 @@ async def _patience(trace: Trace, silent_s: float) -> AsyncIterator[None]:
 
 
 async def send(
-    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, *, silent_s: float
+    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, limits: Limits
 ) -> Trace:
-    """Send one request and collect all that comes. A server silent for `silent_s` is given up. Never raises."""
+    """Send one request and collect all that comes, within `limits`. What goes wrong is the trace's error."""
     now = time.perf_counter()
     trace = Trace(started=now, moved=now)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
@@ -218,23 +229,31 @@ async def send(
         url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace
     )
     try:
-        async with _patience(trace, silent_s), request as response:
+        async with _patience(trace, limits), request as response:
+            left = limits.answer_bytes
             async for piece in response.content.iter_any():
                 trace.pieces.append((time.perf_counter(), piece))
-            if response.status != 200:  # noqa: PLR2004
+                left -= len(piece) + _PIECE_BYTES
+                if left < 0:
+                    trace.error = f"the answer passed {limits.answer_bytes / 1e6:g} MB and was cut off"
+                    response.close()
+                    break
+            if trace.error is None and response.status != 200:  # noqa: PLR2004
                 said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
     except TimeoutError:
         if trace.connecting and not trace.connected:
-            trace.error = f"no connection: no answer for {min(_CONNECT_S, silent_s):g} s"
+            trace.error = f"no connection: no answer for {min(_CONNECT_S, limits.silent_s):g} s"
+        elif time.perf_counter() - trace.started >= limits.total_s:
+            trace.error = f"the answer was not whole after {limits.total_s:g} s and was given up"
         else:
-            trace.error = f"nothing came for {silent_s:g} s: the server stalls"
+            trace.error = f"nothing came for {limits.silent_s:g} s: the server stalls"
     except aiohttp.ClientConnectorCertificateError as error:
         why = getattr(error.certificate_error, "verify_message", "") or error
         trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"
     except aiohttp.ClientConnectorError as error:
         trace.error = f"no connection: {_why(error.os_error) or error}"
-    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a server makes of HTTP: the others go on
         trace.error = f"the connection broke: {error or type(error).__name__}"
     trace.ended = time.perf_counter()
     return trace
@@ -248,7 +267,15 @@ def _why(failed: OSError) -> str | None:
 
 
 def understand(trace: Trace) -> Answer:
-    """Return what the pieces of a trace say."""
+    """Return what the pieces of a trace say. Whatever they are, it is an answer: its `error` says what was odd."""
+    try:
+        return _understood(trace)
+    except Exception as error:  # noqa: BLE001 - JSON of any shape and depth
+        why = f"an event is no chunk of a chat ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS]})"
+        return Answer((), None, None, None, trace.error or why)
+
+
+def _understood(trace: Trace) -> Answer:
     text_at: list[float] = []
     output = inputs = None
     reason = error = None
@@ -266,8 +293,9 @@ def understand(trace: Trace) -> Answer:
                 error = error or f"half a chunk: {line[:60].decode(errors='replace')!r}"
                 continue
             usage = said.get("usage") or {}
-            output, inputs = usage.get("completion_tokens", output), usage.get("prompt_tokens", inputs)
-            reason = next((c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason")), reason)
+            output, inputs = _tokens(usage, "completion_tokens", output), _tokens(usage, "prompt_tokens", inputs)
+            ends = (c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason"))
+            reason = next(map(str, ends), reason)
             if said.get("error"):
                 error = f"the server broke off: {str(said['error'])[:_MESSAGE_CHARS]}"
     if trace.error is None and error is None and not done and reason is None:
@@ -275,13 +303,26 @@ def understand(trace: Trace) -> Answer:
     return Answer(tuple(text_at), output, inputs, reason, trace.error or error)
 
 
+def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: ANN401 - as the server says it
+    found = usage.get(name, before)
+    if found is not None and (type(found) is not int or not 0 <= found <= _MOST_TOKENS):
+        raise ValueError(f"{name} is {str(found)[:20]}")
+    return found
+
+
 def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     """Yield each event's data, with the stamp of the piece in which it became whole; at the end what is left over."""
-    rest, at = b"", 0.0
+    begun: list[bytes] = []  # pieces of a line that has no end yet
+    at = 0.0
     for at, piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
+        if b"\n" not in piece:
+            begun.append(piece)
+            continue
+        *lines, rest = b"".join((*begun, piece)).split(b"\n")
+        begun = [rest]
         for line in lines:
             if line.startswith(b"data:"):
                 yield at, line[5:].strip()
+    rest = b"".join(begun)
     if rest.startswith(b"data:"):
         yield at, rest[5:].strip()

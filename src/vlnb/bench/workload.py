@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RESOLUTIONS = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160)}
+_MOST = 1_000_000
 _WORDS = (
     "time year people way day man thing woman life child world school state family student group country problem hand"
     " part place case week company system program question work government number night point home water room mother"
@@ -46,14 +47,14 @@ class Workload:
 
     def __post_init__(self) -> None:
         for name, least in (("prompts", 1), ("concurrency", 1), ("images", 0), ("input_len", 1), ("output_len", 1)):
-            if getattr(self, name) < least:
-                raise BadInput(f"{name}={getattr(self, name)} must be at least {least}.")
+            if not least <= getattr(self, name) <= _MOST:
+                raise BadInput(f"{name}={getattr(self, name)} must lie from {least} to {_MOST:,}.")
         if self.rate is not None and not (self.rate > 0 and math.isfinite(self.rate)):
             raise BadInput(f"rate={self.rate} must be over 0 requests a second; leave it out for users that wait.")
         if not 0 <= self.range_ratio <= 1:
             raise BadInput(f"range_ratio={self.range_ratio} must lie from 0 (any length) to 1 (all of one length).")
-        if self.ramp_s < 0:
-            raise BadInput(f"ramp_s={self.ramp_s} must not be negative.")
+        if not 0 <= self.ramp_s <= _MOST:
+            raise BadInput(f"ramp_s={self.ramp_s} must lie from 0 to {_MOST:,} seconds.")
         images.smart_resize(*self.size)
 
     @property
@@ -70,6 +71,23 @@ class Workload:
     def vision_tokens(self) -> int:
         """Picture tokens of the whole run with their two markers, as `sglang.bench_serving` counts them."""
         return self.prompts * self.images * (images.tokens(*self.size) + images.DELIMITER_TOKENS)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When one request is given up.
+
+    Nothing came for `silent_s` seconds, it took `total_s` seconds, or its answer passed `answer_bytes`.
+    """
+
+    silent_s: float = 600.0
+    total_s: float = 7200.0
+    answer_bytes: int = 64_000_000
+
+
+def limits(workload: Workload) -> Limits:
+    """Return the limits of a workload's requests: a token takes some 300 bytes on its way, so 4,096 is room enough."""
+    return Limits(answer_bytes=min(Limits.answer_bytes, 1_000_000 + 4_096 * workload.output_len))
 
 
 PUBLISHED = {"latency": Workload(), "throughput": Workload(prompts=1000, concurrency=100)}

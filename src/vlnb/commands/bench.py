@@ -101,7 +101,7 @@ def _finish(run: running.Running) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     runs = _read(arguments.folders)
     show(report.table(dict(runs)).to_string(float_format="{:,.2f}".format, na_rep="–"))
-    return 0
+    return _status(runs)
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -112,7 +112,17 @@ def _report(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
     show(path)
-    return 0
+    return _status(runs)
+
+
+def _status(runs: dict[str, store.Stored]) -> int:
+    """Say what is odd about runs on disk; return the exit status, which is 1 where requests are missing."""
+    for name, run in runs.items():
+        for note in run.notes:
+            say(note)
+        if run.missing:
+            say(f"vlnb: {len(run.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
+    return 1 if any(run.missing for run in runs.values()) else 0
 
 
 def _read(folders: list[str]) -> dict[str, store.Stored]:

@@ -94,7 +94,17 @@ def _finish(run: Run) -> int:
 
     say(f"\nstored in {run.folder}")
     show(mmmu.scores(run))
-    return 1 if run.missing else 0
+    return _status(run)
+
+
+def _status(*runs: Run) -> int:
+    """Say what is odd about runs on disk; return the exit status, which is 1 where a score is not of all questions."""
+    for run in runs:
+        for note in run.notes:
+            say(note)
+        if run.lost:
+            say(f"vlnb: only {run.lost}")
+    return 1 if any(run.lost or run.missing for run in runs) else 0
 
 
 def _grade(arguments: argparse.Namespace) -> int:
@@ -107,13 +117,13 @@ def _grade(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = mmmu.grades(run, arguments.rules, seed=arguments.seed)
         show(json.dumps({name: vars(one) for name, one in found.items()}, ensure_ascii=False, indent=1))
-        return 0
+        return _status(run)
     show(mmmu.scores(run, arguments.rules, seed=arguments.seed))
     if arguments.disagree:
         for name, by_rules in mmmu.differences(run, seed=arguments.seed).items():
             said = ", ".join(f"{rules} {'right' if one.correct else 'wrong'}" for rules, one in by_rules.items())
             show(f"{name}: {said}")
-    return 0
+    return _status(run)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -130,7 +140,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, arguments.rules)}")
-    return 0
+    return _status(*runs.values())
 
 
 def _progress(told: Progress) -> None:

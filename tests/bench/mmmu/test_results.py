@@ -23,7 +23,9 @@ def made(tmp_path, answers, subject="Art"):
         for n in range(len(answers))
     )
     said = {q.id: Answer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
-    return Run(tmp_path, {"servers": [{"model": "m"}], "set": {"kind": "drawn"}}, questions, said)
+    return Run(
+        tmp_path, {"servers": [{"model": "m"}], "set": {"kind": "drawn", "questions": len(questions)}}, questions, said
+    )
 
 
 def test_every_question_counts_and_none_is_left_out(tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ import pytest
 import vlnb
 from tests.bench.answering import answer
 from tests.bench.mmmu.conftest import ROOT, answering
+from vlnb import cli
 from vlnb.bench import mmmu, store
+from vlnb.bench.mmmu import Answer, asking
 from vlnb.errors import BadInput, NoServer
 
 
@@ -122,33 +125,25 @@ def test_a_score_of_two_models_is_refused(drawn, oracle, tmp_path):
         mmmu.resume(run.folder, vlnb.Endpoint(oracle.base_url, "other"))
 
 
-def test_a_full_disk_is_a_sentence(drawn, oracle, tmp_path, monkeypatch):
-    real = store.append
-
-    class Full:
-        def __init__(self, file):
-            self.file, self.left = file, 3
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.file.close()
-
-        def write(self, line):
-            self.left -= 1
-            if self.left < 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self.file.write(line)
-
-        def flush(self):
-            self.file.flush()
-
-    monkeypatch.setattr(store, "append", lambda path: Full(real(path)) if path.name == "answers.jsonl" else real(path))
-    with pytest.raises(BadInput, match=r"could not be written to .*No space left on device. Make room, and resume"):
-        mmmu.run(drawn, oracle, tmp_path / "run")
-    monkeypatch.undo()
-    assert len(mmmu.read(tmp_path / "run").answers) == 3
+def test_a_full_disk_is_a_sentence_and_costs_no_answer(drawn, oracle, tmp_path):
+    """The system lets this process write no file larger than what three answers take."""
+    run = mmmu.run(drawn, oracle, tmp_path / "whole", concurrency=1)
+    largest = (run.folder / "questions.jsonl").stat().st_size
+    store.create(tmp_path / "run", run.manifest, {"questions.jsonl": (run.folder / "questions.jsonl").read_bytes()})
+    long = store.line(asdict(Answer(drawn.questions[0].id, "x" * largest)))
+    (tmp_path / "run" / "answers.jsonl").write_bytes(long)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(long) + 500, before[1]))
+    try:
+        with pytest.raises(BadInput, match=r"Writing to .* failed: File too large.*make room, and resume"):
+            mmmu.resume(tmp_path / "run", oracle)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    kept = set(mmmu.read(tmp_path / "run").answers)
+    assert 1 < len(kept) < 24
+    assert kept < set(mmmu.resume(tmp_path / "run", oracle).answers)
+    ids = [json.loads(line)["id"] for line in (tmp_path / "run" / "answers.jsonl").read_text().splitlines()]
+    assert sorted(ids) == sorted(question.id for question in drawn.questions)
 
 
 def test_a_picture_that_cannot_be_read_costs_its_own_question_only(drawn, oracle, tmp_path):
@@ -176,8 +171,53 @@ def test_what_is_no_run_is_a_sentence(drawn, oracle, tmp_path):
     with pytest.raises(BadInput, match="concurrency=0 must be at least 1"):
         mmmu.run(drawn, oracle, tmp_path / "run", concurrency=0)
     (tmp_path / "run" / "answers.jsonl").write_text('{"words": 1}\n')
-    with pytest.raises(BadInput, match="a line that is no answer"):
-        mmmu.read(tmp_path / "run")
+    assert "line 1 is damaged (id: Field required)" in mmmu.read(tmp_path / "run").notes[0]
     store.create(tmp_path / "speed", {"workload": asdict(vlnb.bench.Workload())})
-    with pytest.raises(BadInput, match="a run of another kind"):
+    with pytest.raises(BadInput, match="of another kind of run"):
         mmmu.read(tmp_path / "speed")
+
+
+@pytest.mark.parametrize("harm", ["half of the file", "a line in the middle"])
+def test_a_score_of_fewer_questions_says_so_and_a_resume_restores_them(drawn, oracle, tmp_path, capsys, harm):
+    run = mmmu.run(drawn, oracle, tmp_path / "run")
+    whole = (run.folder / "questions.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    left = lines[:12] if harm.startswith("half") else [*lines[:3], b"\xff\n", *lines[4:]]
+    (run.folder / "questions.jsonl").write_bytes(b"".join(left))
+    assert cli.main(["mmmu", "grade", str(run.folder)]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("NOT THE SCORE OF THE RUN: only ")
+    assert "of the 24 questions of this run can be read" in said.err
+    (run.folder / "answers.jsonl").write_bytes(b"".join((run.folder / "answers.jsonl").open("rb").readlines()[:-1]))
+    assert mmmu.scores(mmmu.resume(run.folder, oracle)) == mmmu.scores(run)
+    assert (run.folder / "questions.jsonl").read_bytes() == whole
+
+
+def test_of_two_answers_the_first_is_kept_and_a_failure_never_replaces_one(drawn, oracle, tmp_path):
+    run = mmmu.run(drawn, oracle, tmp_path / "run")
+    name = drawn.questions[0].id
+    with store.Journal(run.folder / "answers.jsonl") as journal:
+        for said in ("another", None):
+            journal.write(store.line(asdict(Answer(name, said))))
+        journal.write(store.line(asdict(Answer("strange", "A"))))
+    again = mmmu.read(run.folder)
+    assert again.answers == run.answers
+    assert "1 answers in" in again.notes[0]
+
+
+def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
+    run = mmmu.run(drawn, oracle, tmp_path / "run")
+    (run.folder / "answers.jsonl").unlink()
+    with store.held(run.folder), pytest.raises(BadInput, match="Another process is running"):
+        mmmu.resume(run.folder, oracle)
+
+
+def test_a_server_that_is_always_busy_is_asked_six_times_and_less_and_less_often(drawn, tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(asking.Work, "_pause", lambda _, seconds: waited.append(seconds))
+    one = mmmu.QuestionSet("one", drawn.questions[:1], drawn.origin, lambda _, number: drawn._picture(0, number))
+    with answering("--busy", 1, "--again", "") as (endpoint, _):
+        run = mmmu.run(one, endpoint, tmp_path / "run")
+    assert waited == [1, 2, 4, 8, 16]
+    assert run.missing == list(one.questions)
+    assert run.answers[one.questions[0].id].error

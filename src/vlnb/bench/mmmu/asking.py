@@ -7,9 +7,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vlnb import images
+from vlnb.bench import store
 from vlnb.errors import NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ class Answer:
     completion_tokens: int = 0
     server: str = ""
 
+    def __post_init__(self) -> None:
+        store.plausible(self.seconds, self.prompt_tokens, self.completion_tokens)
+
 
 class Work:
     """The questions to ask, the threads that ask them, and what they bring."""
@@ -47,7 +53,8 @@ class Work:
         self._left = len(self._todo)  # questions without an answer, those on their way too
         self._came: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._stopped, self._lock = threading.Event(), threading.Lock()
-        self._preparing = threading.Semaphore(os.cpu_count() or 1)  # pictures are decoded by so many at once
+        # Pictures are decoded by few threads: each thread that ever did so keeps the memory that one takes.
+        self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
         self._silent: dict[str, int] = {}
         self._asking = 0
         self._silence = ""
@@ -76,6 +83,7 @@ class Work:
     def stop(self) -> None:
         """Have the threads end after the question that they are at."""
         self._stopped.set()
+        self._preparing.shutdown(wait=False, cancel_futures=True)
 
     def _ask_all(self, endpoint: Endpoint) -> None:
         try:
@@ -99,18 +107,31 @@ class Work:
         finally:
             self._came.put(None)
 
+    def _pause(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
+    def _messages(self, question: Question) -> list[dict[str, Any]]:
+        """Return what is said of a question. Of its pictures nothing but their text is kept while it waits."""
+        content: list[dict[str, Any]] = []
+        for part in question.said(self._questions.pictures(question)):
+            if isinstance(part, str):
+                content.append({"type": "text", "text": part})
+            else:
+                seen = images.load(part, seen_pixels=images.MAX_PIXELS).seen()
+                content.append({"type": "image_url", "image_url": {"url": images.data_uri(seen)}})
+        return [{"role": "user", "content": content}]
+
     def _ask(self, endpoint: Endpoint, question: Question) -> Answer | None:
         """Ask one question; a failure is an answer too. None where the server is not there any more."""
         failed = Answer(question.id, None, server=endpoint.base_url)
         wait = _WAIT_S
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                with self._preparing:
-                    stream = endpoint.stream(
-                        question.said(self._questions.pictures(question)), max_tokens=self._max_tokens,
-                        first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
-                    )  # fmt: skip
-                reply = stream.reply
+                messages = self._preparing.submit(self._messages, question).result()
+                reply = endpoint.ask(
+                    "", messages=messages, max_tokens=self._max_tokens,
+                    first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
+                )  # fmt: skip
             except NoServer as error:
                 self._silent[endpoint.base_url] = self._silent.get(endpoint.base_url, 0) + 1
                 self._silence = str(error)
@@ -119,7 +140,7 @@ class Work:
                 if last or error.status not in _BUSY or self._stopped.is_set():
                     return replace(failed, error=str(error))
                 # Busy: wait as long as it asks for, else a little longer each time.
-                self._stopped.wait(min(_LONGEST_S, error.retry_after_s or wait))
+                self._pause(min(_LONGEST_S, error.retry_after_s or wait))
                 wait *= 2
             except VlnbError as error:
                 return replace(failed, error=str(error))

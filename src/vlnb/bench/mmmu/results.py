@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from vlnb import catalog
@@ -26,13 +26,15 @@ _DOMAIN_OF = {subject: domain for domain, subjects in catalog.MMMU_DOMAINS.items
 class Scores:
     """Accuracy with its interval: by subject, by domain (none where the subjects are not MMMU's), and overall.
 
-    Every question counts alike, as MMMU weighs; those without an answer are wrong. `unanswered` are their ids.
+    Every question counts alike, as MMMU weighs; those without an answer are wrong. `unanswered` are their ids. `lost`
+    is a warning where questions of the run cannot be read, so that this is no score of the run.
     """
 
     subjects: Mapping[str, Interval]
     domains: Mapping[str, Interval]
     overall: Interval
     unanswered: tuple[str, ...] = ()
+    lost: str = ""
 
     def __str__(self) -> str:
         rows = [*self.subjects.items(), *self.domains.items(), (OVERALL, self.overall)]
@@ -40,6 +42,8 @@ class Scores:
         if self.unanswered:
             shown = ", ".join(self.unanswered[:5]) + (" …" if len(self.unanswered) > 5 else "")  # noqa: PLR2004
             lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
+        if self.lost:
+            lines = [f"NOT THE SCORE OF THE RUN: only {self.lost}", *lines]
         return "\n".join(lines)
 
 
@@ -60,7 +64,7 @@ def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
     for question in run.questions:
         by_subject.setdefault(question.subject, []).append(graded[question.id].correct)
     counted = {subject: (sum(found), len(found)) for subject, found in by_subject.items()}
-    return counted_scores(counted, tuple(question.id for question in run.missing))
+    return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing), lost=run.lost)
 
 
 def published() -> Scores:
@@ -69,7 +73,7 @@ def published() -> Scores:
     return counted_scores({name: (round(one.accuracy * one.questions), one.questions) for name, one in there.items()})
 
 
-def counted_scores(counted: Mapping[str, tuple[int, int]], unanswered: tuple[str, ...] = ()) -> Scores:
+def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
     """Return scores of subject → (right, questions)."""
     by_domain: dict[str, list[tuple[int, int]]] = {}
     for subject, count in counted.items():
@@ -77,7 +81,7 @@ def counted_scores(counted: Mapping[str, tuple[int, int]], unanswered: tuple[str
             by_domain.setdefault(domain, []).append(count)
     domains = {name: _together(by_domain[name]) for name in catalog.MMMU_DOMAINS if name in by_domain}
     subjects = {name: wilson(*count) for name, count in counted.items()}
-    return Scores(subjects, domains, _together(counted.values()), unanswered)
+    return Scores(subjects, domains, _together(counted.values()))
 
 
 def _together(counts: Iterable[tuple[int, int]]) -> Interval:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +24,35 @@ if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
 MAX_TOKENS = 1024  # room for a model that reasons before it answers; a letter needs two
-ANSWERS, QUESTIONS = "answers.jsonl", "questions.jsonl"
+QUESTIONS = "questions.jsonl"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The set of questions, as a manifest names it."""
+
+    kind: str
+    name: str
+    questions: int
+    folder: str | None = None
+    subjects: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What the manifest of a run of questions must hold."""
+
+    set: _Asked
+    servers: tuple[store.Server, ...]
+    max_tokens: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk: its questions, and the answers so far by the question's id."""
+    """A run as it lies on disk: its questions, and the answers so far by the question's id.
+
+    `notes` say in sentences what was odd about the files.
+    """
 
     folder: Path
     manifest: dict[str, Any]
@@ -42,6 +64,17 @@ class Run:
     def missing(self) -> list[Question]:
         """The questions without an answer: not asked, or failed."""
         return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
+
+    @property
+    def lost(self) -> str:
+        """A warning where its questions are not those that were asked; empty where they are."""
+        asked = self.manifest["set"]["questions"]
+        if len(self.questions) == asked:
+            return ""
+        return (
+            f"{len(self.questions)} of the {asked} questions of this run can be read from {self.folder / QUESTIONS}, so"
+            " no score of them is the score of the run. Resume the run: that restores them."
+        )
 
     @property
     def model(self) -> str:
@@ -98,10 +131,9 @@ def run(
     endpoints = _listed(servers)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
-    store.create(folder, _manifest(questions, endpoints, max_tokens))
-    with store.append(folder / QUESTIONS) as file:
-        file.writelines(json.dumps(asdict(question)) + "\n" for question in questions.questions)
-    return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
+    store.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
+    with store.held(folder):
+        return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
 
 
 def resume(
@@ -112,8 +144,37 @@ def resume(
     dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask the questions of a stored run that have no answer, those that failed too. Raises as `run` does."""
-    stored, endpoints = read(folder), _listed(servers)
+    """Ask the questions of a stored run that have no answer, those that failed too. Raises as `run` does.
+
+    Raises `BadInput` too where another process is running it, or where it was answered by another model.
+    """
+    folder, endpoints = Path(folder), _listed(servers)
+    read(folder)  # a folder of anything else gets no lock
+    with store.held(folder):
+        stored, questions = _restored(folder)
+        _check(stored, endpoints)
+        return _complete(stored, questions, endpoints, concurrency, dollars_per_hour, watch)
+
+
+def _restored(folder: Path) -> tuple[Run, QuestionSet]:
+    """Return a stored run with all its questions: damaged ones are written anew, from the set that they are of."""
+    stored = read(folder)
+    questions = stored.question_set()
+    if stored.lost:
+        if len(questions) != stored.manifest["set"]["questions"]:
+            raise BadInput(f"{stored.lost} But the set itself has {len(questions)} questions now: begin a new run.")
+        store.replace(folder / QUESTIONS, _lines(questions))
+        stored = read(folder)
+    return stored, questions
+
+
+def _lines(questions: QuestionSet) -> bytes:
+    return b"".join(store.line(asdict(question)) for question in questions.questions)
+
+
+def _check(stored: Run, endpoints: Sequence[Endpoint]) -> None:
+    """Raise `BadInput` where nothing is left to ask, or where other models would answer."""
+    folder = stored.folder
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
     models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
@@ -122,31 +183,29 @@ def resume(
             f"{folder} was answered by {stored.model}, and you connected to {', '.join(sorted(models))}: a score of two"
             " models says nothing. Connect to the same one, or begin a new run."
         )
-    return _complete(stored, stored.question_set(), endpoints, concurrency, dollars_per_hour, watch)
 
 
 def read(folder: str | Path) -> Run:
-    """Read a run from disk. Raises `BadInput` where there is none, or a line inside is damaged."""
+    """Read a run from disk. Damaged lines count as missing, and a note says which they are.
+
+    Raises `BadInput` where there is no run of questions, its manifest is damaged, or a file cannot be read.
+    """
     folder = Path(folder)
-    manifest = store.manifest(folder)
-    if "set" not in manifest:
-        raise BadInput(f"{folder} holds a run of another kind (a speed benchmark?), and none of questions.")
+    manifest = store.manifest(folder, _Manifest)
     notes: list[str] = []
-    questions = tuple(_made(Question, line, folder) for line in store.lines(folder / QUESTIONS, notes))
+    questions: dict[str, Question] = {}
+    for question in store.lines(Question, folder / QUESTIONS, notes):
+        questions.setdefault(question.id, question)
     answers: dict[str, Answer] = {}
-    for line in store.lines(folder / ANSWERS, notes):
-        answer = _made(Answer, line, folder)
-        if answer.id not in answers or answers[answer.id].text is None:  # a later failure takes nothing away
+    strange = 0
+    for answer in store.lines(Answer, folder / store.ANSWERS, notes):
+        if answer.id not in questions:
+            strange += 1
+        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure takes nothing away
             answers[answer.id] = answer
-    return Run(folder, manifest, questions, answers, tuple(notes))
-
-
-def _made(kind: Any, data: dict[str, Any], folder: Path) -> Any:  # noqa: ANN401 - Question or Answer
-    known = {field.name for field in fields(kind)}
-    try:
-        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
-    except TypeError as error:
-        raise BadInput(f"{folder} holds a line that is no {kind.__name__.lower()} ({error}).") from error
+    if strange:
+        notes.append(f"{strange} answers in {folder / store.ANSWERS} are to no question of the run; they are left out.")
+    return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
 
 
 def _listed(servers: Endpoint | Sequence[Endpoint]) -> list[Endpoint]:
@@ -190,12 +249,12 @@ def _complete(
     }
     by_id = {question.id: question for question in stored.questions}
     began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    wilson(0, 1)  # it imports scipy, which takes seconds: in them, answers would wait in memory to be written
     try:
-        with store.append(stored.folder / ANSWERS) as file:
+        with store.Journal(stored.folder / store.ANSWERS) as journal:
             work.begin(endpoints, threads // len(endpoints))
             while (answer := work.next()) is not None:
-                file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
-                file.flush()
+                journal.write(store.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
                 inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
                 failed, fresh = failed + (answer.text is None), fresh + 1
@@ -204,10 +263,6 @@ def _complete(
                 cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
                 score = wilson(sum(graded.values()), len(graded))
                 watch(Progress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
-    except OSError as error:
-        raise BadInput(
-            f"An answer could not be written to {stored.folder}: {error.strerror}. Make room, and resume the run."
-        ) from error
     finally:
         gone = work.gone
         work.stop()

@@ -78,6 +78,7 @@ def run(
     """
     words = shlex.split(command(workload, endpoint.base_url, endpoint.model, str(out or os.devnull)))
     settings = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    settings.pop("OPENAI_API_KEY", None)  # the person's own is meant for OpenAI
     if endpoint.api_key != "EMPTY":
         settings["OPENAI_API_KEY"] = endpoint.api_key  # where the tool looks for it; never in its command
     said: deque[str] = deque(maxlen=400)

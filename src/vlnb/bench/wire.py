@@ -226,8 +226,9 @@ async def send(
     trace = Trace(started=now, moved=now)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
     request = http.post(
-        url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace
-    )
+        url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace,
+        allow_redirects=False,  # neither key nor pictures go to another server
+    )  # fmt: skip
     try:
         async with _patience(trace, limits), request as response:
             left = limits.answer_bytes

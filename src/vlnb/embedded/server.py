@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlnb.errors import BadInput, LaunchFailed
+from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
 
     from vlnb.embedded.reader import Reader
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _running: Running | None = None
 _guard = threading.Lock()
@@ -68,7 +67,7 @@ def serve(host: str, port: int, *, api_key: str | None) -> None:
 
     Raises `BadInput` for an address other machines can reach without an API key, `LaunchFailed` for a port in use.
     """
-    if host not in LOOPBACK and not api_key:
+    if not is_loopback(host) and not api_key:
         raise BadInput(
             f"--host {host} would let other machines use this engine. Set VLNB_API_KEY to a secret they must send,"
             " or leave out --host to serve this machine alone."

@@ -10,8 +10,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from vlnb.embedded.server import LOOPBACK
 from vlnb.errors import BadInput
+from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
     from vlnb.launch.planning import Plan
@@ -59,7 +59,7 @@ def render(
         and (":" in model_path or not model_path.startswith("/"))
     ):
         raise BadInput(f"The model folder {model_path!r} cannot be mounted: give a full path without a colon.")
-    public = host not in LOOPBACK
+    public = not is_loopback(host)
     command = _with_model(plan, model_path)
     if form == "shell":
         return _shell(command, host, port, public=public)

@@ -21,7 +21,7 @@ QUESTIONS, CONCURRENCY = 900, 64
 HARNESS = """
 import json, psutil, sys, time
 import vlnb
-from vlnb.bench import mmmu
+from vlnb.accuracy import mmmu
 began = time.perf_counter()
 questions = mmmu.load(folder=sys.argv[1])
 loaded = time.perf_counter() - began
@@ -52,8 +52,8 @@ def folder_of_questions(folder: Path) -> float:
     import numpy as np
     from PIL import Image
 
-    from vlnb.bench.mmmu import SUBJECTS
-    from vlnb.bench.mmmu.drawing import rows
+    from vlnb.accuracy.mmmu import SUBJECTS
+    from vlnb.accuracy.mmmu.drawing import rows
 
     drawn, chance = rows(), np.random.default_rng(0)
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}

@@ -3,8 +3,8 @@
 import pytest
 
 from vlnb import catalog, charts
-from vlnb.bench.mmmu import wilson
-from vlnb.bench.mmmu.results import Scores
+from vlnb.accuracy.mmmu import wilson
+from vlnb.accuracy.mmmu.results import Scores
 from vlnb.bench.store import Record
 from vlnb.draw.html import plotly_text
 

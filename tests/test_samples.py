@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vlnb import catalog, samples, score
+from vlnb import catalog, samples
+from vlnb.accuracy import reading
 from vlnb.embedded.reader import Reader
 
 SCENES = {name: getattr(samples, name) for name in ("street", "lot", "desktop", "shelf", "chart")}
@@ -22,7 +23,7 @@ def test_the_same_seed_gives_the_same_pixels():
 
 
 def test_the_receipt_says_what_the_cookbooks_says(receipt):
-    published = score.lines(catalog.OCR_EXAMPLE.text, receipt.truth.lines)
+    published = reading.lines(catalog.OCR_EXAMPLE.text, receipt.truth.lines)
     assert [line.similarity for line in published] == [1.0] * len(receipt.truth.lines)
     assert receipt.truth.fields["grand_total"].text == "17,000"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import bench, catalog, charts, check, dial, draw, images, launch, panels, prompts, regions, samples, score
+    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture
@@ -24,11 +24,10 @@ _HOME = {
     **dict.fromkeys(("BadAnswer", "BadInput", "LaunchFailed", "NoServer", "ServerRefused", "VlnbError"), "errors"),
 }
 _MODULES = (
+    "accuracy",
     "bench",
     "catalog",
     "charts",
-    "check",
-    "dial",
     "draw",
     "images",
     "launch",
@@ -36,7 +35,6 @@ _MODULES = (
     "prompts",
     "regions",
     "samples",
-    "score",
 )
 
 __all__ = [
@@ -49,12 +47,12 @@ __all__ = [
     "Reply",
     "ServerRefused",
     "VlnbError",
+    "__version__",
+    "accuracy",
     "bench",
     "catalog",
     "charts",
-    "check",
     "connect",
-    "dial",
     "draw",
     "images",
     "launch",
@@ -62,7 +60,6 @@ __all__ = [
     "prompts",
     "regions",
     "samples",
-    "score",
 ]
 
 
@@ -75,4 +72,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted(__all__)

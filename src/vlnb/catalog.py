@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+EMBEDDED_MODEL = "vlnb-embedded-ocr"  # what the embedded engine calls itself: nobody takes it for Qwen2.5-VL
 COOKBOOK = "SGLang cookbook, Qwen2.5-VL"
 _CARDS = "Qwen2.5-VL model cards and arXiv 2502.13923"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlnb import __version__
+from vlnb._version import __version__
 from vlnb.commands import bench, check, mmmu, say, show
 from vlnb.errors import BadInput, VlnbError
 
@@ -141,7 +141,7 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from vlnb.embedded.server import serve
+    from vlnb.embedded.serve import serve
 
     serve(arguments.host, arguments.port, api_key=os.environ.get("VLNB_API_KEY") or None)
     return 0

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-from vlnb import __version__
+from vlnb._version import __version__
 from vlnb.endpoint.keys import NO_KEY
 from vlnb.endpoint.resolve import Candidate, models, resolve
 from vlnb.errors import VlnbError

@@ -1,8 +1,15 @@
-"""This machine: which addresses stay on it."""
+"""This machine: which addresses stay on it, a port to listen on, and where vlnb keeps its files."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from vlnb.errors import LaunchFailed
 
 
 def is_loopback(host: str) -> bool:
@@ -13,3 +20,28 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def cache() -> Path:
+    """Return the folder of what vlnb keeps: the user's cache, or the folder that VLNB_CACHE names."""
+    return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket listening at the address, before anything slow is loaded. Raises `LaunchFailed`."""
+    listener = None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
+        raise LaunchFailed(
+            f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
+            " Something else may listen there: choose another with --port, or 0 for any free one."
+        ) from error
+    return listener

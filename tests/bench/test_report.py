@@ -7,8 +7,8 @@ import pytest
 from tests.bench.test_metrics import record, run
 from vlnb import BadInput, catalog, charts, cli
 from vlnb.bench import metrics, report, roofline, store
+from vlnb.bench.metrics import phases
 from vlnb.bench.search import Probe
-from vlnb.charts.speed import phases
 
 RUN = run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3), record(2, error="<b>HTTP 500</b>"))
 RUN.manifest.update(server={"model": "<i>m</i>", "base_url": "http://x/v1"}, created="2026")
@@ -87,7 +87,7 @@ def test_a_hundred_thousand_requests_are_drawn_through_few_points():
 
 
 def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
-    page = report.page({"mine": RUN})
+    page = charts.page({"mine": RUN})
     assert page.count("<script") >= 2
     assert 'src="http' not in page
     assert "<b>HTTP" not in page
@@ -104,7 +104,7 @@ def test_words_about_a_run_hide_no_failure():
 
 def test_a_run_without_requests_has_no_page():
     with pytest.raises(BadInput, match="no request on disk"):
-        report.page({"empty": run(prompts=3)})
+        charts.page({"empty": run(prompts=3)})
 
 
 def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, capsys):

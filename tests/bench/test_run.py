@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from tests.bench.conftest import ROOT, serving
-from vlnb import BadInput, bench
+from vlnb import BadInput, bench, records
 from vlnb.bench import metrics, store
 from vlnb.bench.workload import Workload
 
@@ -90,9 +90,9 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
 
 def impatient(workload, endpoint, folder, silent_s):
     """A run that gives up a silent server sooner than the ten minutes that a real one may need."""
-    manifest = bench.running.manifest(workload, endpoint)
+    manifest = bench.runner.manifest(workload, endpoint)
     manifest["limits"]["silent_s"] = silent_s
-    store.create(folder, manifest)
+    records.create(folder, manifest)
     return bench.follow(bench.resume(folder))
 
 
@@ -165,7 +165,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
     assert "resumed" in metrics.pause(stored)
 
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
-    store.create(again, stored.manifest)
+    records.create(again, stored.manifest)
     (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
     assert metrics.table(store.read(again)) == metrics.table(stored)
     with pytest.raises(BadInput, match="is complete"):
@@ -219,9 +219,9 @@ def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
     workload = Workload(prompts=12, concurrency=12, rate=2, images=0, input_len=4, output_len=3, range_ratio=1.0)
     due = bench.workload.arrivals(workload)
     assert due[9] > 2, "the cut is so early that nothing is tested"
-    store.create(tmp_path / "run", bench.running.manifest(workload, truth))
+    records.create(tmp_path / "run", bench.runner.manifest(workload, truth))
     done = store.Record(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.2, (), 1, "stop", None)
-    with store.Journal(tmp_path / "run" / store.RECORDS) as journal:
+    with records.Journal(tmp_path / "run" / store.RECORDS) as journal:
         for number in range(9):
             journal.write(replace(done, id=number).line())
     stored = bench.follow(bench.resume(tmp_path / "run"))

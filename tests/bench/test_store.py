@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from vlnb import BadInput, cli
+from vlnb import BadInput, cli, records
 from vlnb.bench import Workload, metrics, report, store
 
 RECORD = store.Record(0, 0.0, 0.0, 0.0, 0.001, 0.002, 0.1, 0.103, 0.2, (0.01, 0.02), 3, "length", None)
@@ -22,7 +22,7 @@ SEGMENT = store.Segment(0, 1.0, 0.1, 0.2, 0.1, 0.001, 0.002, "")
 
 @pytest.fixture
 def folder(tmp_path):
-    store.create(tmp_path / "run", TOLD)
+    records.create(tmp_path / "run", TOLD)
     return tmp_path / "run"
 
 
@@ -31,10 +31,10 @@ def lines(*ids, **changes):
 
 
 def test_what_is_written_comes_back_as_it_was(folder):
-    with store.Journal(folder / store.RECORDS) as journal:
+    with records.Journal(folder / store.RECORDS) as journal:
         journal.write(RECORD.line())
-    with store.Journal(folder / store.SEGMENTS) as journal:
-        journal.write(store.line(asdict(SEGMENT)))
+    with records.Journal(folder / store.SEGMENTS) as journal:
+        journal.write(records.line(asdict(SEGMENT)))
     stored = store.read(folder)
     assert (stored.records, stored.segments, stored.notes) == ((RECORD,), (SEGMENT,), ())
     assert stored.missing == [1, 2]
@@ -45,7 +45,7 @@ def test_a_torn_last_line_is_passed_over_noted_and_cut_before_more_is_written(fo
     stored = store.read(folder)
     assert stored.records == (RECORD,)
     assert "torn" in stored.notes[0]
-    with store.Journal(folder / store.RECORDS) as journal:
+    with records.Journal(folder / store.RECORDS) as journal:
         journal.write(lines(1))
     assert [record.id for record in store.read(folder).records] == [0, 1]
     assert store.read(folder).notes == ()
@@ -97,12 +97,12 @@ def test_what_the_run_did_not_ask_for_is_left_out(folder, wrong):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda f: (f / store.MANIFEST).unlink(), "holds no run"),
-        (lambda f: (f / store.MANIFEST).write_text("{"), "is damaged, or of another kind of run .Invalid JSON"),
-        (lambda f: (f / store.MANIFEST).write_text("[]"), "is damaged"),
-        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": "3"}})), "prompts: "),
-        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": 10**9}})), "prompts="),
-        (lambda f: (f / store.MANIFEST).write_text(json.dumps(TOLD | {"server": {"model": 1}})), "server"),
+        (lambda f: (f / records.MANIFEST).unlink(), "holds no run"),
+        (lambda f: (f / records.MANIFEST).write_text("{"), "is damaged, or of another kind of run .Invalid JSON"),
+        (lambda f: (f / records.MANIFEST).write_text("[]"), "is damaged"),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": "3"}})), "prompts: "),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": 10**9}})), "prompts="),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"server": {"model": 1}})), "server"),
         (lambda f: (f / store.RECORDS).mkdir(), "is no file"),
         (lambda f: os.mkfifo(f / store.RECORDS), "is no file"),
     ],
@@ -124,26 +124,26 @@ def test_numbers_of_fewer_requests_than_were_asked_for_end_the_command_with_a_fa
 def test_a_folder_that_cannot_be_made_or_is_taken(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be stored"):
-        store.create(tmp_path / "file" / "run", TOLD)
+        records.create(tmp_path / "file" / "run", TOLD)
     with pytest.raises(BadInput, match="holds a run already"):
-        store.create(folder, TOLD)
+        records.create(folder, TOLD)
 
 
 def test_one_at_a_time_holds_a_run(folder):
     with (
-        store.held(folder),
+        records.held(folder),
         pytest.raises(BadInput, match=r"Another process is running .* then resume"),
-        store.held(folder),
+        records.held(folder),
     ):
         pass
-    with store.held(folder):
+    with records.held(folder):
         pass
 
 
 @pytest.mark.parametrize("go", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
 def test_a_folder_that_goes_away_is_noticed_at_a_write_within_seconds(folder, go):
     def write():
-        with store.Journal(folder / store.RECORDS) as journal:
+        with records.Journal(folder / store.RECORDS) as journal:
             go(folder)
             until = time.monotonic() + 10
             while time.monotonic() < until:

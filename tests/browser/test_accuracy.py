@@ -8,7 +8,7 @@ from tests.browser.test_launch_panel import notebook
 
 CELL = """
 import vlnb
-from vlnb.bench import mmmu
+from vlnb.accuracy import mmmu
 
 endpoint = vlnb.connect(announce=None)
 run = mmmu.run(mmmu.drawn(), endpoint, "run", concurrency=4)
@@ -17,7 +17,7 @@ vlnb.panels.Answers(run)
 CHECK = """
 import vlnb
 
-vlnb.check.vision_check(vlnb.connect(announce=None), seed=3)
+vlnb.accuracy.check.vision_check(vlnb.connect(announce=None), seed=3)
 """
 
 

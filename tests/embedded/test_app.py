@@ -17,7 +17,8 @@ import vlnb
 from vlnb import embedded, images
 from vlnb.embedded.app import MAX_BODY_BYTES, create_app
 from vlnb.embedded.request import pieces
-from vlnb.embedded.server import Running, _server, listen, serve
+from vlnb.embedded.serve import Running, _server, serve
+from vlnb.local import listen
 
 READ = "Read all the text in the image."
 

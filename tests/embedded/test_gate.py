@@ -12,7 +12,7 @@ import pytest
 from tests.bombs import blank, pdf_bomb
 from vlnb import embedded
 from vlnb.embedded import app, gate
-from vlnb.embedded.server import _start
+from vlnb.embedded.serve import _start
 
 JSON = {"content-type": "application/json"}
 HERE = "127.0.0.1:8000"

@@ -5,7 +5,8 @@ import io
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from vlnb import catalog, images, prompts, samples, score
+from vlnb import catalog, images, prompts, samples
+from vlnb.accuracy import reading
 from vlnb.regions import match
 
 
@@ -20,7 +21,7 @@ def test_text_is_spotted_where_it_stands(endpoint, receipt, level):
     assert not found.repairs
     assert not found.dropped
     assert [
-        round(line.similarity, 2) for line in score.lines("\n".join(b.text for b in found.boxes), receipt.truth.lines)
+        round(line.similarity, 2) for line in reading.lines("\n".join(b.text for b in found.boxes), receipt.truth.lines)
     ]
     if level == "text":
         result = match(found.boxes, receipt.truth.boxes)

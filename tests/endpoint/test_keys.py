@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import vlnb
-from vlnb import bench, cli, fetch
+from vlnb import bench, cli, fetch, records
 from vlnb.bench.reported import server_info
 from vlnb.endpoint import record
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server, withheld
@@ -139,7 +139,7 @@ def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, 
     named, stranger = noting(), noting()
     monkeypatch.setenv("VLNB_BASE_URL", named.base_url)
     for name in ("command", "panel", "function"):
-        bench.store.create(tmp_path / name, bench.running.manifest(SMALL, vlnb.Endpoint(stranger.base_url, "m")))
+        records.create(tmp_path / name, bench.runner.manifest(SMALL, vlnb.Endpoint(stranger.base_url, "m")))
     assert cli.main(["bench", "resume", str(tmp_path / "command")]) == 0
     assert f"VLNB_API_KEY is not sent to {stranger.base_url}" in capsys.readouterr().err
     panel = Benchmark(vlnb.connect(announce=None), runs=tmp_path)
@@ -152,12 +152,12 @@ def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, 
 
 def test_a_resumed_run_carries_the_key_of_the_server_it_belongs_to(canary, monkeypatch, noting, tmp_path):
     server = noting()
-    bench.store.create(tmp_path / "one", bench.running.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
+    records.create(tmp_path / "one", bench.runner.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
     bench.follow(bench.resume(tmp_path / "one", vlnb.Endpoint(server.base_url, "m", api_key=CANARY)))
     assert server.got_the_key
     server.seen.clear()
     monkeypatch.setenv("VLNB_BASE_URL", server.base_url)
-    bench.store.create(tmp_path / "two", bench.running.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
+    records.create(tmp_path / "two", bench.runner.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
     assert cli.main(["bench", "resume", str(tmp_path / "two")]) == 0
     assert server.got_the_key
 

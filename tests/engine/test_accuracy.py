@@ -1,7 +1,7 @@
 """The real SGLang server with its random weights: asked everything to the end, and told for what it is."""
 
-from vlnb.bench import mmmu
-from vlnb.check import vision_check
+from vlnb.accuracy import mmmu
+from vlnb.accuracy.check import vision_check
 
 
 def test_its_answers_to_the_drawn_set_are_noise_and_the_interval_says_so(endpoint, tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vlnb.bench import mmmu
-from vlnb.bench.mmmu import Answer, Run
+from vlnb.accuracy import mmmu
+from vlnb.accuracy.mmmu import Answer, Run
 from vlnb.panels.answers import Answers
 
 

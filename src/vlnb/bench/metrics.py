@@ -40,6 +40,27 @@ def tpot_s(record: Record) -> float | None:
     return (record.e2e_s - record.ttft_s) / (record.output_tokens - 1)
 
 
+def phases(record: Record) -> list[tuple[str, float, float]]:
+    """Return (phase, start, length) of a request in seconds since its segment's start; what is unknown is left out.
+
+    What lies between two phases belongs to the later one.
+    """
+    begun = record.started_s
+    found = [("queue", begun - record.queue_s, record.queue_s)]
+    if record.ttft_s is None:
+        return [*found, ("server", begun, record.e2e_s)]
+    at = begun
+    if record.connect_s:
+        found.append(("connect", at, record.connect_s))
+        at += record.connect_s
+    if record.server_s is not None:
+        upload = record.ttft_s - record.server_s - (at - begun)
+        found.append(("upload", at, upload))
+        at += upload
+    found.append(("server", at, begun + record.ttft_s - at))
+    return [*found, ("stream", begun + record.ttft_s, record.e2e_s - record.ttft_s)]
+
+
 def duration_s(stored: Stored) -> float:
     """Return the seconds in which requests were on their way: each segment to its last end, pauses left out."""
     ends: dict[int, float] = {}

@@ -1,14 +1,12 @@
-"""A run in words, as a table, and as one HTML file that opens anywhere without a network."""
+"""A run in words and as a table."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vlnb.bench import metrics
 from vlnb.bench.store import Stored
-from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,47 +66,12 @@ def sentences(stored: Stored) -> Iterator[str]:
 def text(stored: Stored) -> str:
     """Return a run for a terminal."""
     rows = table({"": stored})[""]
-    lines = [f"{title:<42}{_number(value):>14}" for title, value in rows.items()]
+    lines = [f"{title:<42}{number(value):>14}" for title, value in rows.items()]
     return "\n".join([*lines, "", *sentences(stored)])
 
 
-def page(runs: Mapping[str, Stored]) -> str:
-    """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
-    from vlnb import charts
-
-    if not any(run.records for run in runs.values()):
-        raise BadInput("There is no request on disk yet, so there is nothing to report.")
-    records = {name: run.records for name, run in runs.items()}
-    figures = [(f"How {what} is spread", charts.distribution(records, key)) for key, what in _SPREADS.items()]
-    for name, run in runs.items():
-        figures += [(f"Where the time went: {name}", charts.timeline(run.records))]
-        figures += [(f"Text over time: {name}", charts.rates(run.records))]
-    parts = [f"<h1>{html.escape(', '.join(runs))}</h1>"]
-    for name, run in runs.items():
-        server = run.manifest["server"]
-        parts.append(
-            f"<h2>{html.escape(name)}</h2><p>{html.escape(server['model'])} at {html.escape(server['base_url'])},"
-        )
-        parts.append(f" {html.escape(run.manifest['created'])}</p><ul>")
-        parts += [f"<li>{html.escape(sentence)}</li>" for sentence in sentences(run)]
-        parts.append("</ul>")
-    parts.append(table(dict(runs)).map(_number).to_html(border=0))
-    for number, (title, figure) in enumerate(figures):
-        alt = html.escape(figure.layout.meta["alt"], quote=True)
-        drawn = figure.to_html(full_html=False, include_plotlyjs=not number)
-        parts.append(f'<h2>{html.escape(title)}</h2><div role="img" aria-label="{alt}">{drawn}</div>')
-    return _PAGE.format("".join(parts))
-
-
-_SPREADS = {"ttft": "time to first token", "itl": "the gap between chunks", "e2e": "the whole request"}
-_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>vlnb bench report</title>'
-    "<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}}"
-    "td{{text-align:right;padding:0 1em}}th{{text-align:left}}</style>{}</html>"
-)
-
-
-def _number(value: Any) -> str:  # noqa: ANN401 - a number, or nothing
+def number(value: Any) -> str:  # noqa: ANN401 - a number, or nothing
+    """Return a number as the tables show it."""
     if value is None or value != value:  # noqa: PLR0124 - not a number
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlnb.bench import metrics, running
+from vlnb.bench import metrics, runner
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def search(
         prompts = max(workload.prompts, _REQUESTS_EACH * load)
         plan = replace(workload, concurrency=load, prompts=prompts, rate=None)
         folder = Path(out) / f"users-{load:04d}{f'-again-{again}' if again else ''}"
-        return probe(running.run(plan, endpoint, folder), objective)
+        return probe(runner.run(plan, endpoint, folder), objective)
 
     yield from climb(measure, objective, most=most)
 

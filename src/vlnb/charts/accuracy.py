@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from vlnb import catalog
-from vlnb.charts.house import house
+from vlnb.charts.style import styled
 from vlnb.draw.colours import COLOURS
 from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
@@ -14,7 +14,7 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from vlnb.bench.mmmu import Interval, Scores
+    from vlnb.accuracy.mmmu import Interval, Scores
 
 _ROW_PX, _EDGES_PX = 19, 130
 _SYMBOLS = ("circle", "diamond", "square", "cross")
@@ -55,7 +55,7 @@ def accuracy(runs: Mapping[str, Scores]) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
     said = "; ".join(f"{name}: overall {found.overall}" for name, found in runs.items())
-    return house(figure, f"Accuracy by subject. {said}", height=_EDGES_PX + _ROW_PX * len(rows))
+    return styled(figure, f"Accuracy by subject. {said}", height=_EDGES_PX + _ROW_PX * len(rows))
 
 
 def _rows(found: Scores) -> Iterator[tuple[str, str, Interval]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import catalog
 from vlnb.bench import metrics
 from vlnb.bench.roofline import bound, cost_per_thousand
-from vlnb.charts.house import house
+from vlnb.charts.style import styled
 from vlnb.draw.colours import COLOURS
 from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
@@ -40,27 +40,6 @@ _SERIES: Mapping[str, tuple[str, Callable[[Record], Sequence[float]]]] = {
 }
 
 
-def phases(record: Record) -> list[tuple[str, float, float]]:
-    """Return (phase, start, length) of a request in seconds since its segment's start; what is unknown is left out.
-
-    What lies between two phases belongs to the later one.
-    """
-    begun = record.started_s
-    found = [("queue", begun - record.queue_s, record.queue_s)]
-    if record.ttft_s is None:
-        return [*found, ("server", begun, record.e2e_s)]
-    at = begun
-    if record.connect_s:
-        found.append(("connect", at, record.connect_s))
-        at += record.connect_s
-    if record.server_s is not None:
-        upload = record.ttft_s - record.server_s - (at - begun)
-        found.append(("upload", at, upload))
-        at += upload
-    found.append(("server", at, begun + record.ttft_s - at))
-    return [*found, ("stream", begun + record.ttft_s, record.e2e_s - record.ttft_s)]
-
-
 def timeline(records: Sequence[Record]) -> go.Figure:
     """Return a bar for each request, coloured by its phases; of more than 200 requests 200, evenly chosen."""
     import plotly.graph_objects as go
@@ -68,7 +47,7 @@ def timeline(records: Sequence[Record]) -> go.Figure:
     step = max(1, -(-len(records) // _ROWS))
     rows = records[::step]
     figure = go.Figure()
-    parts = [(record.id, *part) for record in rows for part in phases(record)]
+    parts = [(record.id, *part) for record in rows for part in metrics.phases(record)]
     for phase in _PHASES:
         mine = [(number, start, length) for number, name, start, length in parts if name == phase]
         figure.add_bar(
@@ -85,7 +64,7 @@ def timeline(records: Sequence[Record]) -> go.Figure:
     figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
     sums = {phase: sum(length for _, name, _, length in parts if name == phase) for phase in _PHASES}
     said = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())
-    return house(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
+    return styled(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
 
 
 def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, kind: str = "curve") -> go.Figure:
@@ -122,7 +101,7 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, ki
     else:
         figure.update_traces(fill="tozeroy")
         figure.update_yaxes(title="share in each bin, %", rangemode="tozero")
-    return house(figure, f"Distribution of {name}. " + "; ".join(said))
+    return styled(figure, f"Distribution of {name}. " + "; ".join(said))
 
 
 def _curve(sorted_ms: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numpy is imported where it is used
@@ -159,7 +138,7 @@ def rates(records: Sequence[Record], *, bucket_s: float = 1.0) -> go.Figure:
     figure.update_xaxes(title="seconds since the start")
     figure.update_yaxes(title="chunks of text a second")
     most = f"{counts.max() / bucket_s:.0f}" if len(counts) else "0"
-    return house(figure, f"Chunks of text a second over time; at most {most}")
+    return styled(figure, f"Chunks of text a second over time; at most {most}")
 
 
 def front(probes: Sequence[Probe]) -> go.Figure:
@@ -178,7 +157,7 @@ def front(probes: Sequence[Probe]) -> go.Figure:
     figure.update_xaxes(title="output tokens a second", rangemode="tozero")
     figure.update_yaxes(title="P95 TTFT, ms", rangemode="tozero")
     said = "; ".join(f"{p.load} users {p.output_token_per_s:.0f} tokens/s, {1000 * p.ttft_s:.0f} ms" for p in probes)
-    return house(figure, f"Throughput against time to first token: {said}")
+    return styled(figure, f"Throughput against time to first token: {said}")
 
 
 def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> go.Figure:
@@ -205,7 +184,7 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
     ratios = ", ".join(f"{what} {_short(here / there)}" for what, (here, there) in known.items() if there)
     said = f"{ratios} times the published" if ratios else "nothing measured"
     figure.update_layout(title={"text": said, "font": {"size": 13}, "x": 0, "xref": "paper"})
-    return house(figure, f"Mean times of {name} and of the published {run.name} run: {said}")
+    return styled(figure, f"Mean times of {name} and of the published {run.name} run: {said}")
 
 
 def _short(value: float) -> str:
@@ -235,7 +214,7 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         )  # fmt: skip
     figure.update_xaxes(title="model size")
     figure.update_yaxes(title=f"time per output token on {gpus} GPU(s), ms", rangemode="tozero")
-    return house(figure, "Least time per output token by memory bandwidth; " + "; ".join(said))
+    return styled(figure, "Least time per output token by memory bandwidth; " + "; ".join(said))
 
 
 def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> go.Figure:
@@ -251,4 +230,4 @@ def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> go.Fi
     figure.update_xaxes(title=f"dollars a thousand pictures, at ${dollars_per_hour:g} an hour for the server")
     figure.update_yaxes(autorange="reversed")
     said = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
-    return house(figure, f"Cost of a thousand pictures: {said}")
+    return styled(figure, f"Cost of a thousand pictures: {said}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlnb import bench
-from vlnb.bench import report, running, store
+from vlnb.bench import report, runner, store
 from vlnb.bench.metrics import Objective
 from vlnb.bench.search import largest, search
 from vlnb.bench.workload import Workload
@@ -90,7 +90,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     return _finish(run)
 
 
-def _finish(run: running.Running) -> int:
+def _finish(run: runner.Running) -> int:
     say(f"stored in {run.folder}")
     stored = bench.follow(run, _progress)
     say("")
@@ -106,9 +106,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     runs = _read(arguments.folders)
+    from vlnb import charts
+
     path = Path(arguments.to) if arguments.to else Path(arguments.folders[0]) / "report.html"
     try:
-        path.write_text(report.page(runs), encoding="utf-8")
+        path.write_text(charts.page(runs), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
     show(path)
@@ -142,7 +144,7 @@ def _search(arguments: argparse.Namespace) -> int:
     return 0 if best else 1
 
 
-def _progress(told: running.Progress) -> None:
+def _progress(told: runner.Progress) -> None:
     if "preparing" in told:
         line = f"preparing request {told['preparing']} of {told['of']}"
     else:

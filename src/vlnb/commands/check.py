@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb.commands import say, show
 
 if TYPE_CHECKING:
-    from vlnb.check import Check
+    from vlnb.accuracy.check import Check
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse's own class is private
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's own class is privat
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from vlnb.check import vision_check
+    from vlnb.accuracy.check import vision_check
     from vlnb.endpoint import connect
 
     endpoint = connect(arguments.url, model=arguments.model, announce=say)

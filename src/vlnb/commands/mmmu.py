@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb.commands import progress, say, show
 
 if TYPE_CHECKING:
-    from vlnb.bench.mmmu import Progress, Run
+    from vlnb.accuracy.mmmu import Progress, Run
     from vlnb.endpoint import Endpoint
 
 _RULES = ("official", "strict", "lenient")
@@ -59,7 +59,7 @@ def _servers(arguments: argparse.Namespace) -> list[Endpoint]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from vlnb.bench import mmmu
+    from vlnb.accuracy import mmmu
 
     questions = mmmu.drawn() if arguments.drawn else mmmu.load(arguments.subjects, folder=arguments.folder)
     return _finish(
@@ -76,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from vlnb.bench import mmmu
+    from vlnb.accuracy import mmmu
 
     return _finish(
         mmmu.resume(
@@ -90,7 +90,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _finish(run: Run) -> int:
-    from vlnb.bench import mmmu
+    from vlnb.accuracy import mmmu
 
     say(f"\nstored in {run.folder}")
     show(mmmu.scores(run))
@@ -108,7 +108,7 @@ def _status(*runs: Run) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from vlnb.bench import mmmu
+    from vlnb.accuracy import mmmu
 
     if not os.path.isdir(arguments.out):  # noqa: PTH112 - a text, of which it may be none
         show(mmmu.harness.read(arguments.out)[0])
@@ -127,7 +127,7 @@ def _grade(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from vlnb.bench import mmmu
+    from vlnb.accuracy import mmmu
 
     runs = {folder: mmmu.read(folder) for folder in arguments.out}
     scores = {name: mmmu.scores(run, arguments.rules) for name, run in runs.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlnb.draw import place
+from vlnb.draw import labels
 from vlnb.draw.colours import colours
 from vlnb.regions.result import Regions
 from vlnb.regions.shapes import Box, Point, Polygon, scaled
@@ -130,7 +130,7 @@ def _label(
     inks = [pen.textbbox((0, 0), name_of(shape), font=font) for shape in named]
     pad = max(2, round(points / 5))
     sizes = [(x2 - x1 + 2 * pad, y2 - y1 + 2 * pad) for x1, y1, x2, y2 in inks]
-    spots = place.labels([_anchor(shape, line) for shape in named], sizes, size)
+    spots = labels.labels([_anchor(shape, line) for shape in named], sizes, size)
     for shape, ink, spot in zip(named, inks, spots, strict=True):
         if spot is not None:
             pen.rectangle(spot, fill=colour[shape.label])
@@ -138,7 +138,7 @@ def _label(
     return spots.count(None)
 
 
-def _anchor(shape: Shape, line: int) -> place.Rect:
+def _anchor(shape: Shape, line: int) -> labels.Rect:
     if isinstance(shape, Point):
         size = 4 * line
         return shape.x - size, shape.y - size, shape.x + size, shape.y + size

@@ -6,7 +6,7 @@ says. Usage counts image tokens by Qwen2.5-VL's own rule, and text tokens by an 
 
 from __future__ import annotations
 
-from vlnb.embedded.identity import MODEL
-from vlnb.embedded.server import Running, start
+from vlnb.catalog import EMBEDDED_MODEL as MODEL
+from vlnb.embedded.serve import Running, start
 
 __all__ = ["MODEL", "Running", "start"]

@@ -20,8 +20,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from vlnb import images
+from vlnb.catalog import EMBEDDED_MODEL as MODEL
 from vlnb.embedded.gate import Gate, error, error_body
-from vlnb.embedded.identity import MODEL
 from vlnb.embedded.queue import Full, Queue
 from vlnb.embedded.reader import Reader, Stopped
 from vlnb.embedded.request import Chat, Pictures, Refused, parse, pieces

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vlnb.embedded.identity import WHO
+from vlnb.embedded.words import WHO
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Page

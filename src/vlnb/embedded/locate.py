@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vlnb.embedded.identity import WHO
 from vlnb.embedded.lookup import find
-from vlnb.embedded.words import alike, terms, words
+from vlnb.embedded.words import WHO, alike, terms, words
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Line, Page, Rect, Segment, Word

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from vlnb import images
-from vlnb.embedded.identity import MODEL
+from vlnb.catalog import EMBEDDED_MODEL as MODEL
 from vlnb.embedded.reader import Stopped
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.decode import peek

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vlnb.embedded import compare, locate
-from vlnb.embedded.identity import WHO
 from vlnb.embedded.lookup import Found, find
-from vlnb.embedded.words import terms, words
+from vlnb.embedded.words import WHO, terms, words
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
+WHO = "I am vlnb's embedded engine: I read text on this CPU. I am not Qwen2.5-VL"
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
 _WHO = re.compile(r"\b(who|whose|whom)\b", re.IGNORECASE)
 _STOP = frozenset(

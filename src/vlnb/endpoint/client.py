@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
-from vlnb.embedded import MODEL as EMBEDDED_MODEL
+from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
 from vlnb.endpoint.reply import Reply, Usage
 from vlnb.endpoint.stream import Stream

@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from platformdirs import user_cache_path
-
 from vlnb.errors import LaunchFailed
+from vlnb.local import cache
 
 if TYPE_CHECKING:
     import psutil
@@ -77,11 +76,6 @@ def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
     """Return the record of a server whose first process is `pid`."""
     created, boot = _birth(pid) or (0, "")
     return Record(base_url, pid, created, boot, log, mark or secrets.token_hex(16))
-
-
-def cache() -> Path:
-    """Return the folder of what vlnb keeps: the user's cache, or the folder that VLNB_CACHE names."""
-    return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
 
 
 def folder() -> Path:

@@ -133,7 +133,8 @@ def shown_url(url: str) -> str:
 def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
     import httpx2
 
-    from vlnb import __version__, fetch
+    from vlnb import fetch
+    from vlnb._version import __version__
 
     name = shown_url(url)
     headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}

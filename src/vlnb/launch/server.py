@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 from vlnb import fetch
-from vlnb.embedded.server import listen
 from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
 from vlnb.launch import logs
 from vlnb.launch.diagnose import Diagnosis, diagnose
 from vlnb.launch.progress import Follower, Progress
+from vlnb.local import listen
 
 if TYPE_CHECKING:
     from vlnb.endpoint.record import Record

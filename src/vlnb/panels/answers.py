@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, get_args
 import ipywidgets as widgets
 
 from vlnb import images
-from vlnb.bench import mmmu
+from vlnb.accuracy import mmmu
 from vlnb.endpoint.reply import text_html
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.panels.parts import alert, live
 
 if TYPE_CHECKING:
-    from vlnb.bench.mmmu import Grade, Question, QuestionSet, Run
+    from vlnb.accuracy.mmmu import Grade, Question, QuestionSet, Run
 
 _ALL = "all subjects"
 _SHOWN_PX = 320

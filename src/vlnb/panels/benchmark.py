@@ -33,8 +33,6 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
     def __init__(
         self, endpoint: Endpoint, *, runs: str | Path = "runs/bench", plan: bench.Workload | None = None
     ) -> None:
-        import plotly.graph_objects as go
-
         plan = plan or bench.Workload()
         self._endpoint, self._folder = endpoint, Path(runs)
         self.prompts = _number("Requests", plan.prompts)
@@ -52,9 +50,9 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.compare_button = widgets.Button(description="Compare", tooltip="Set the chosen runs beside each other")
         self.bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="min(100%, 640px)"))
         self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.chart = go.FigureWidget(charts.distribution({}))
+        self.chart = charts.live(charts.distribution({}))
         self.stored: bench.store.Stored | None = None
-        self._running: bench.running.Running | None = None
+        self._running: bench.runner.Running | None = None
         self.start_button.on_click(lambda _: self._aside(self.start))
         self.resume_button.on_click(lambda _: self._aside(self.resume))
         self.stop_button.on_click(lambda _: self.stop())
@@ -124,7 +122,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         except VlnbError as error:
             self.shown.value = alert(error)
 
-    def _follow(self, begin: Callable[[], bench.running.Running]) -> bench.store.Stored | None:
+    def _follow(self, begin: Callable[[], bench.runner.Running]) -> bench.store.Stored | None:
         self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = True, True, False
         self.stored = None
         try:
@@ -148,7 +146,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = False, False, True
         return self.stored
 
-    def _tell(self, told: bench.running.Progress) -> None:
+    def _tell(self, told: bench.runner.Progress) -> None:
         if "preparing" in told:
             self.bar.value = 0.0
             self.status.value = live(f"preparing request {told['preparing']} of {told['of']}")
@@ -165,7 +163,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             f" {told['elapsed_s']:.0f} s{first}. {html.escape(told['stopped'])}"
         )
 
-    def _watch_gpus(self, running: bench.running.Running) -> None:
+    def _watch_gpus(self, running: bench.runner.Running) -> None:
         """Show how busy the GPUs of this machine are while a run lasts; nothing where there are none."""
         while self._running is running and (found := telemetry.loads()):
             self.gpus.value = "On this machine:<br>" + "<br>".join(html.escape(str(load)) for load in found)
@@ -173,11 +171,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.gpus.value = ""
 
     def _draw(self, runs: dict[str, tuple[bench.store.Record, ...]]) -> None:
-        drawn = charts.distribution(runs)
-        with self.chart.batch_update():
-            self.chart.data = ()
-            self.chart.add_traces(drawn.data)
-            self.chart.layout.meta = drawn.layout.meta
+        charts.redraw(self.chart, charts.distribution(runs))
 
     def _list(self, ended: str = "") -> None:
         """List the stored runs, the one that has just ended chosen, else the newest."""

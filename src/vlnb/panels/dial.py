@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from vlnb import charts, dial, draw
+from vlnb import charts, draw
+from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.panels.parts import alert, live
@@ -24,10 +25,8 @@ class Dial(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, endpoint: Endpoint, sample: Sample) -> None:
-        import plotly.graph_objects as go
-
         self._endpoint, self._sample = endpoint, sample
-        options = [(f"{step.tokens:,} tokens", step.max_pixels) for step in dial.steps(sample.picture)]
+        options = [(f"{step.tokens:,} tokens", step.max_pixels) for step in resolution.steps(sample.picture)]
         self.budget = widgets.SelectionSlider(
             description="At most", options=options, value=options[-1][1], continuous_update=False
         )
@@ -35,8 +34,8 @@ class Dial(widgets.VBox):  # type: ignore[misc]
             description="Measure", button_style="primary", tooltip="Have the server read the picture at each size"
         )
         self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
-        self.chart = go.FigureWidget(charts.dial([]))
-        self.measured: list[dial.Measured] = []
+        self.chart = charts.live(charts.dial([]))
+        self.measured: list[resolution.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
         self.measure_button.on_click(
             lambda _: threading.Thread(target=self.measure, name="vlnb-dial", daemon=True).start()
@@ -45,27 +44,20 @@ class Dial(widgets.VBox):  # type: ignore[misc]
         super().__init__([widgets.HBox([self.budget, self.measure_button]), beside, self.status])
         self._show()
 
-    def measure(self) -> list[dial.Measured]:
+    def measure(self) -> list[resolution.Measured]:
         """Measure as a click does; the curves grow with each size. Returns what was measured."""
         self.measure_button.disabled = True
         self.measured = []
         try:
-            for one in dial.measure(self._endpoint, self._sample):
+            for one in resolution.measure(self._endpoint, self._sample):
                 self.measured.append(one)
                 self.status.value = live(f"{one.step}: {one.accuracy:.0%} of the text in {one.seconds:.2f} s")
-                self._draw()
+                charts.redraw(self.chart, charts.dial(self.measured))
         except VlnbError as error:
             self.status.value = alert(error)
         finally:
             self.measure_button.disabled = False
         return self.measured
-
-    def _draw(self) -> None:
-        drawn = charts.dial(self.measured)
-        with self.chart.batch_update():
-            for here, new in zip(self.chart.data, drawn.data, strict=True):
-                here.x, here.y, here.text = new.x, new.y, new.text
-            self.chart.layout.meta = drawn.layout.meta
 
     def _show(self) -> None:
         picture, pixels = self._sample.picture, self.budget.value

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from vlnb import dial, draw, images, prompts
+from vlnb import draw, images, prompts
+from vlnb.accuracy import resolution
 from vlnb.endpoint.reply import text_html
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
@@ -48,7 +49,7 @@ class Prompt(widgets.VBox):  # type: ignore[misc]
         self.skill = widgets.Dropdown(description="Skill", options=list(prompts.SKILLS), value=skill)
         self.what = widgets.Text(description="of what", value=what, placeholder="taxi, the grand total", layout=WIDE)
         self.prompt = widgets.Textarea(description="Prompt", rows=4, layout=WIDE)
-        sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in dial.BUDGETS]
+        sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in resolution.BUDGETS]
         self.resolution = widgets.SelectionSlider(
             description="At most", options=[*sizes, ("all there is", images.MAX_PIXELS)], value=images.MAX_PIXELS
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
-from vlnb.regions import loose, marks
+from vlnb.regions import loose, notations
 from vlnb.regions.meaning import BOX_KEYS, POINT_KEYS, regions, short
 from vlnb.regions.result import Change, Log, Regions, excerpt
 from vlnb.regions.shapes import Box, Point, Polygon, Size, scaled, to_original
@@ -143,13 +143,13 @@ class _Reading:
                 self.log.drop("four numbers that no form explains", hit.start())
 
     def read(self, text: str) -> list[Found]:
-        found = list(marks.tagged(text, self.log))
+        found = list(notations.tagged(text, self.log))
         text = _without(text, [(one.start, one.end) for one in found])
         found += self.json(text)
         text = _without(text, [(one.start, one.end) for one in found])
-        found += marks.plain(text)
+        found += notations.plain(text)
         if not found and not self.log.drops:
-            found = list(marks.lone_points(text))
+            found = list(notations.lone_points(text))
         return sorted(found, key=lambda one: one.start)
 
     def json(self, text: str) -> list[Found]:
@@ -173,7 +173,7 @@ class _Reading:
                 continue
             places = list(regions(node, label=self.label_of(text, node), log=log))
             bare = node.kind == "list" and all(item.kind == "number" for item in node.value)
-            if bare and not places and not _KEY_BEFORE.search(marks.line_before(text, at)):
+            if bare and not places and not _KEY_BEFORE.search(notations.line_before(text, at)):
                 log.drops = []  # "[3]" in a sentence is no box
             if places or log.drops:
                 found += places
@@ -197,14 +197,14 @@ class _Reading:
         """Return the name that stands around a bare list: "cat: [1, 2, 3, 4]", "bbox_2d: [1, 2, 3, 4]", "[…] cat"."""
         if node.kind == "object" or any(item.kind == "object" for item in node.value):
             return ""
-        line, rest = marks.line_before(text, node.start), marks.line_after(text, node.end)
+        line, rest = notations.line_before(text, node.start), notations.line_after(text, node.end)
         key = _KEY_BEFORE.search(line)
         if key and short(key[1]) in BOX_KEYS | POINT_KEYS:
             behind = _NEAR_LABEL.search(re.split(r"bbox|\[", rest, maxsplit=1)[0])
             ahead = _NEAR_LABEL.findall(re.split(r"[\]}]", text[max(0, node.start - 200) : node.start])[-1])
             below = _NEAR_LABEL.search(re.split(r"bbox|\[", text[node.end : node.end + 200], maxsplit=1)[0])
             return (behind[1] if behind else ahead[-1] if ahead else below[1] if below else "").strip()
-        return marks.before(re.sub(r"<[^<>]{0,200}>", " ", line.rpartition("]")[2])) or marks.after(rest)
+        return notations.before(re.sub(r"<[^<>]{0,200}>", " ", line.rpartition("]")[2])) or notations.after(rest)
 
 
 def _mentions_places(node: loose.Node) -> bool:

@@ -1,0 +1,171 @@
+"""Is an answer right? MMMU's own rules, and a strict and a lenient reading, over the same words.
+
+Official: MMMU's `eval_utils.py`, to the letter, its odd turns too, but for the guess where no letter is found. There it
+is drawn in the order in which answers come; here from a seed and the question's id, so that a run can be graded again.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.accuracy.mmmu.question import Question
+
+Rules = Literal["official", "strict", "lenient"]
+
+_ENDS = (",", ".", "!", "?", ";", ":", "'")  # taken off in this order, each once
+_LONG = 5  # words: in a longer answer the option's own text counts
+_SIGNS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
+_GROUPED = re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b")
+_SCIENTIFIC = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+")
+_PLAIN = re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])")
+_ALONE = re.compile(r"(?:the )?(?:(?:correct )?(?:answer|option)(?: is)?:? )?\(?([a-i])\)?", re.IGNORECASE)
+_MARKUP = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}+|[*_`$]")
+_STATED = re.compile(
+    r"""(?: answer | option | choice ) (?: \ must\ be | \ would\ be | \ is | \ are | : )*
+      \s* :? \s* \(? ([A-I]) \b (?!'|’)
+    | \( ([A-I]) \)
+    | (?: ^ | \s ) ([A-I]) (?: [.):] | $ )""",
+    re.MULTILINE | re.VERBOSE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|isn't|neither|nor|rather than|instead of|rules? out|wrong)\b[^.;,\n]{0,16}$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What was read as the answer, whether it is right, and how it was found. `parsed` is empty where nothing was."""
+
+    parsed: str
+    correct: bool
+    how: str
+
+
+def grade(question: Question, answer: str | None, rules: Rules = "official", *, seed: int = 42) -> Grade:
+    """Grade the words of a model; None is a request that failed, which is wrong under all rules.
+
+    Raises `BadInput` for rules that there are not.
+    """
+    if rules not in get_args(Rules):
+        raise BadInput(f"There are no rules {rules!r}: take {', '.join(get_args(Rules))}.")
+    if answer is None:
+        return Grade("", correct=False, how="no answer")
+    if question.is_open:
+        return {"official": _open_official, "strict": _open_strict, "lenient": _open_lenient}[rules](question, answer)
+    if rules == "official":
+        letter, how = _letter_official(question, answer, seed)
+    else:
+        letter, how = (_letter_strict if rules == "strict" else _letter_lenient)(question, answer)
+    return Grade(letter, letter in question.answers, how)
+
+
+def _letter_official(question: Question, answer: str, seed: int) -> tuple[str, str]:
+    text = answer
+    for end in _ENDS:
+        text = text.strip(end)
+    text = f" {text} "
+    for form, how in (("({})", "letter in brackets"), (" {} ", "letter")):
+        found = {text.rfind(form.format(letter)): letter for letter in question.choices if form.format(letter) in text}
+        if found:
+            return found[max(found)], how
+    if len(text.split()) > _LONG:
+        low = text.lower()
+        places = [(low.rfind(option.lower()), letter) for letter, option in question.choices.items()]
+        best = max((place for place, _ in places if place >= 0), default=None)
+        if best is not None:  # of options that end at one place MMMU takes the first
+            return next(letter for place, letter in places if place == best), "the option's text"
+    return random.Random(f"{seed}/{question.id}").choice(list(question.choices)), "guessed"  # noqa: S311
+
+
+def _letter_strict(question: Question, answer: str) -> tuple[str, str]:
+    found = _ALONE.fullmatch(answer.strip().rstrip(".").strip())
+    letter = found[1].upper() if found else ""
+    return (letter, "letter alone") if letter in question.choices else ("", "not a letter alone")
+
+
+def _letter_lenient(question: Question, answer: str) -> tuple[str, str]:
+    text = _MARKUP.sub(lambda match: f" ({match[1]}) " if match[1] else "", answer)
+    alone = _letter_strict(question, text)
+    if alone[0]:
+        return alone
+    stated = [
+        letter
+        for match in _STATED.finditer(text)
+        if (letter := next(filter(None, match.groups()))) in question.choices
+        and not _DENIED.search(text[: match.start(match.lastindex or 0)].rstrip(" ("))
+    ]
+    if stated:
+        return stated[-1], "last letter stated"
+    whole = text.strip().rstrip(".").lower()
+    named = [letter for letter, option in question.choices.items() if option.strip().lower() == whole]
+    return (named[0], "the option's text") if len(named) == 1 else ("", "no letter")
+
+
+def _numbers(text: str) -> Iterator[str]:
+    for pattern in (_GROUPED, _SCIENTIFIC, _PLAIN):
+        yield from pattern.findall(text)
+
+
+def _normal(text: str) -> list[str | float]:
+    """Return a number as a float to two decimals, a text in lower case; one letter with a space at either side."""
+    text = text.strip()
+    try:
+        return [round(float(text.replace(",", "")), 2)]
+    except ValueError:
+        low = text.lower()
+        return [f" {low}", f"{low} "] if len(low) == 1 else [low]
+
+
+def _key_parts(answer: str) -> list[str]:
+    """Return, for each part of an answer, its shortest tail after a word that announces a result."""
+    parts = answer.strip().strip(".").lower().split("\n")  # in lower case no sentence begins with a capital any more
+    keys = []
+    for number, part in enumerate(parts, 1):
+        signs = (*_SIGNS, "=") if number == len(parts) else _SIGNS
+        tails = [part.split(sign)[-1].strip() for sign in signs if sign in part]
+        # the empty tail of an announcement without a result gives way to any later one
+        best = ""
+        for tail in tails:
+            best = tail if not best or len(tail) < len(best) else best
+        if best and best not in _ENDS:
+            keys.append(best)
+    return keys or [answer.strip().strip(".").lower()]
+
+
+def _open_official(question: Question, answer: str) -> Grade:
+    keys = _key_parts(answer)
+    texts = list(dict.fromkeys([*keys, *(number for key in keys for number in _numbers(key))]))
+    right = [one for gold in question.answers for one in _normal(gold)]
+    for text in texts:
+        for one in _normal(text):
+            inside = isinstance(one, str) and any(isinstance(gold, str) and gold in one for gold in right)
+            if inside or (isinstance(one, float) and one in right):
+                return Grade(text, correct=True, how="a right text inside" if inside else "an equal number")
+    return Grade(" | ".join(texts), correct=False, how="no right text or number")
+
+
+def _open_strict(question: Question, answer: str) -> Grade:
+    text = answer.strip().rstrip(".")
+    return Grade(text, any(_normal(text) == _normal(gold) for gold in question.answers), "the whole answer")
+
+
+def _open_lenient(question: Question, answer: str) -> Grade:
+    """Take numbers within 1 % of the right one, and right texts as whole words of the last result announced."""
+    official = _open_official(question, answer)
+    last = _key_parts(_MARKUP.sub(lambda match: match[1] or "", answer))[-1]
+    found = [value for text in _numbers(last) for value in _normal(text) if isinstance(value, float)]
+    for gold in question.answers:
+        value = _normal(gold)[0]
+        if isinstance(value, float):
+            if any(abs(one - value) <= abs(value) / 100 for one in found):
+                return Grade(last, correct=True, how="a number within 1 %")
+        elif re.search(rf"(?<!\w){re.escape(gold.strip().lower())}(?!\w)", last):
+            return Grade(last, correct=True, how="a right text as a whole word")
+    return Grade(last, correct=False, how=official.how)

@@ -1,0 +1,172 @@
+"""What a run is worth: every answer graded, scores by subject, domain and overall, and beside other runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
+
+from vlnb import catalog
+from vlnb.accuracy.mmmu.grading import Grade, Rules, grade
+from vlnb.accuracy.mmmu.statistics import Interval, Paired, mcnemar, wilson
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vlnb.accuracy.mmmu.runs import Run
+
+OVERALL = "Overall"
+PUBLISHED = "published"
+_SURE = 0.05
+_DOMAIN_OF = {subject: domain for domain, subjects in catalog.MMMU_DOMAINS.items() for subject in subjects}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy with its interval: by subject, by domain (none where the subjects are not MMMU's), and overall.
+
+    Every question counts alike, as MMMU weighs; those without an answer are wrong. `unanswered` are their ids. `lost`
+    is a warning where questions of the run cannot be read, so that this is no score of the run.
+    """
+
+    subjects: Mapping[str, Interval]
+    domains: Mapping[str, Interval]
+    overall: Interval
+    unanswered: tuple[str, ...] = ()
+    lost: str = ""
+
+    def __str__(self) -> str:
+        rows = [*self.subjects.items(), *self.domains.items(), (OVERALL, self.overall)]
+        lines = [f"{name.replace('_', ' '):<40}{score}" for name, score in rows]
+        if self.unanswered:
+            shown = ", ".join(self.unanswered[:5]) + (" …" if len(self.unanswered) > 5 else "")  # noqa: PLR2004
+            lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
+        if self.lost:
+            lines = [f"NOT THE SCORE OF THE RUN: only {self.lost}", *lines]
+        return "\n".join(lines)
+
+
+def grades(run: Run, rules: Rules = "official", *, seed: int = 42) -> dict[str, Grade]:
+    """Return the grade of every question of a run, by its id; what was not answered is wrong."""
+    return {
+        question.id: grade(
+            question, answer.text if (answer := run.answers.get(question.id)) else None, rules, seed=seed
+        )
+        for question in run.questions
+    }
+
+
+def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
+    """Return the scores of a run."""
+    graded = grades(run, rules, seed=seed)
+    by_subject: dict[str, list[bool]] = {}
+    for question in run.questions:
+        by_subject.setdefault(question.subject, []).append(graded[question.id].correct)
+    counted = {subject: (sum(found), len(found)) for subject, found in by_subject.items()}
+    return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing), lost=run.lost)
+
+
+def published() -> Scores:
+    """Return the run that the SGLang cookbook publishes: 72B on eight MI300X."""
+    there = catalog.MMMU_RUN.subjects
+    return counted_scores({name: (round(one.accuracy * one.questions), one.questions) for name, one in there.items()})
+
+
+def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
+    """Return scores of subject → (right, questions)."""
+    by_domain: dict[str, list[tuple[int, int]]] = {}
+    for subject, count in counted.items():
+        if domain := _DOMAIN_OF.get(subject):
+            by_domain.setdefault(domain, []).append(count)
+    domains = {name: _together(by_domain[name]) for name in catalog.MMMU_DOMAINS if name in by_domain}
+    subjects = {name: wilson(*count) for name, count in counted.items()}
+    return Scores(subjects, domains, _together(counted.values()))
+
+
+def _together(counts: Iterable[tuple[int, int]]) -> Interval:
+    pairs = list(counts)
+    return wilson(sum(right for right, _ in pairs), sum(of for _, of in pairs))
+
+
+def table(runs: Mapping[str, Scores], against: str | None = None) -> pd.DataFrame:
+    """Return accuracies beside each other, a row a subject, domain and overall, and what differs by more than noise.
+
+    With `against`, the name of one of them, each other run gets a column that says how it differs from that one:
+    "higher" or "lower" where Fisher's exact test says so (p under 0.05 after Holm's correction over the subjects),
+    else "noise". Raises `BadInput` for a name that there is not.
+    """
+    import pandas as pd
+
+    if not runs or (against is not None and against not in runs):
+        raise BadInput(f"There is no run {against!r} among {', '.join(runs) or 'none'}.")
+    rows: dict[str, dict[str, object]] = {}
+    for name, found in runs.items():
+        for row, score in _rows(found):
+            rows.setdefault(row, {})[name] = score.accuracy
+            rows[row].setdefault("questions", score.questions)
+    for name, found in runs.items():
+        if against is not None and name != against:
+            for row, verdict in _verdicts(found, runs[against]).items():
+                rows[row][f"{name} against {against}"] = verdict
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    order = [row for found in runs.values() for row, _ in _rows(found)]
+    ranked = sorted(dict.fromkeys(order), key=lambda row: (row == OVERALL, row in catalog.MMMU_DOMAINS))
+    return frame.loc[ranked]
+
+
+def _rows(found: Scores) -> Iterator[tuple[str, Interval]]:
+    yield from found.subjects.items()
+    yield from found.domains.items()
+    yield OVERALL, found.overall
+
+
+def _verdicts(mine: Scores, other: Scores) -> dict[str, str]:
+    """Return, row by row, whether two independent runs differ by more than noise."""
+    verdicts: dict[str, str] = {}
+    for here, there in ((mine.subjects, other.subjects), (mine.domains, other.domains)):
+        p = {row: _fisher(here[row], there[row]) for row in here if row in there}
+        verdicts |= {row: _verdict(here[row], there[row], sure=row in _holm(p)) for row in p}
+    if mine.subjects.keys() == other.subjects.keys():  # else the wholes are not the same thing
+        sure = _fisher(mine.overall, other.overall) < _SURE
+        verdicts[OVERALL] = _verdict(mine.overall, other.overall, sure=sure)
+    return verdicts
+
+
+def _fisher(one: Interval, other: Interval) -> float:
+    from scipy.stats import fisher_exact
+
+    counts = [(round(i.accuracy * i.questions), i.questions) for i in (one, other)]
+    return float(fisher_exact([[right, of - right] for right, of in counts]).pvalue)
+
+
+def _holm(p: Mapping[str, float]) -> set[str]:
+    """Return the rows that stay significant when so many are looked at (Holm, Scand. J. Statist. 6, 1979)."""
+    sure: set[str] = set()
+    for rank, (row, value) in enumerate(sorted(p.items(), key=lambda one: one[1])):
+        if value >= _SURE / (len(p) - rank):
+            break
+        sure.add(row)
+    return sure
+
+
+def _verdict(one: Interval, other: Interval, *, sure: bool) -> str:
+    if not sure:
+        return "noise"
+    return "higher" if one.accuracy > other.accuracy else "lower"
+
+
+def compare(first: Run, second: Run, rules: Rules = "official", *, seed: int = 42) -> Paired:
+    """Compare two runs question by question (McNemar). Raises `BadInput` where the questions are not the same."""
+    one, other = (grades(run, rules, seed=seed) for run in (first, second))
+    return mcnemar({i: g.correct for i, g in one.items()}, {i: g.correct for i, g in other.items()})
+
+
+def differences(run: Run, *, seed: int = 42) -> dict[str, dict[str, Grade]]:
+    """Return the questions whose grade depends on the rules: id → rules → grade."""
+    by_rules = {rules: grades(run, rules, seed=seed) for rules in get_args(Rules)}
+    return {
+        question.id: {rules: found[question.id] for rules, found in by_rules.items()}
+        for question in run.questions
+        if len({found[question.id].correct for found in by_rules.values()}) > 1
+    }

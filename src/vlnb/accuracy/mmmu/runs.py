@@ -1,0 +1,271 @@
+"""Asking all questions of a set: several at once, of one server or several, each answer on disk as it comes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlnb import records
+from vlnb._version import __version__
+from vlnb.accuracy.mmmu.grading import grade
+from vlnb.accuracy.mmmu.question import Question
+from vlnb.accuracy.mmmu.sets import QuestionSet, reopen
+from vlnb.accuracy.mmmu.statistics import Interval, wilson
+from vlnb.accuracy.mmmu.workers import Answer, Work
+from vlnb.bench.reported import server_info
+from vlnb.errors import BadInput, NoServer
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint
+
+MAX_TOKENS = 1024  # room for a model that reasons before it answers; a letter needs two
+QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The set of questions, as a manifest names it."""
+
+    kind: str
+    name: str
+    questions: int
+    folder: str | None = None
+    subjects: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What the manifest of a run of questions must hold."""
+
+    set: _Asked
+    servers: tuple[records.Server, ...]
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies on disk: its questions, and the answers so far by the question's id.
+
+    `notes` say in sentences what was odd about the files.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    questions: tuple[Question, ...]
+    answers: dict[str, Answer]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[Question]:
+        """The questions without an answer: not asked, or failed."""
+        return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
+
+    @property
+    def lost(self) -> str:
+        """A warning where its questions are not those that were asked; empty where they are."""
+        asked = self.manifest["set"]["questions"]
+        if len(self.questions) == asked:
+            return ""
+        return (
+            f"{len(self.questions)} of the {asked} questions of this run can be read from {self.folder / QUESTIONS}, so"
+            " no score of them is the score of the run. Resume the run: that restores them."
+        )
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or the models."""
+        return ", ".join(dict.fromkeys(server["model"] for server in self.manifest["servers"]))
+
+    def question_set(self) -> QuestionSet:
+        """Open the set with its pictures again."""
+        return reopen(self.manifest["set"])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: the score so far by the official rules, tokens, and seconds gone and left."""
+
+    done: int
+    of: int
+    failed: int
+    score: Interval
+    prompt_tokens: int
+    completion_tokens: int
+    elapsed_s: float
+    left_s: float
+    dollars: float | None
+
+    def __str__(self) -> str:
+        cost = f", ${self.dollars:.2f} so far" if self.dollars is not None else ""
+        return (
+            f"{self.done} of {self.of} ({self.failed} failed), score {self.score.accuracy:.3f}"
+            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s gone, about {self.left_s:.0f} s"
+            f" left, {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
+        )
+
+
+Watch = Callable[[Progress], object]
+
+
+def run(
+    questions: QuestionSet,
+    servers: Endpoint | Sequence[Endpoint],
+    out: str | Path | None = None,
+    *,
+    concurrency: int = 8,
+    max_tokens: int = MAX_TOKENS,
+    dollars_per_hour: float | None = None,
+    watch: Watch = lambda _: None,
+) -> Run:
+    """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
+
+    It is stored in the folder `out` (one in `runs/mmmu/` where None), each answer as it comes: `resume` asks what is
+    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all of them have gone, and
+    `BadInput` where the folder cannot be written; the answers that were stored stay.
+    """
+    endpoints = _listed(servers)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
+    records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
+    with records.held(folder):
+        return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
+
+
+def resume(
+    folder: str | Path,
+    servers: Endpoint | Sequence[Endpoint],
+    *,
+    concurrency: int = 8,
+    dollars_per_hour: float | None = None,
+    watch: Watch = lambda _: None,
+) -> Run:
+    """Ask the questions of a stored run that have no answer, those that failed too. Raises as `run` does.
+
+    Raises `BadInput` too where another process is running it, or where it was answered by another model.
+    """
+    folder, endpoints = Path(folder), _listed(servers)
+    read(folder)  # a folder of anything else gets no lock
+    with records.held(folder):
+        stored, questions = _restored(folder)
+        _check(stored, endpoints)
+        return _complete(stored, questions, endpoints, concurrency, dollars_per_hour, watch)
+
+
+def _restored(folder: Path) -> tuple[Run, QuestionSet]:
+    """Return a stored run with all its questions: damaged ones are written anew, from the set that they are of."""
+    stored = read(folder)
+    questions = stored.question_set()
+    if stored.lost:
+        if len(questions) != stored.manifest["set"]["questions"]:
+            raise BadInput(f"{stored.lost} But the set itself has {len(questions)} questions now: begin a new run.")
+        records.replace(folder / QUESTIONS, _lines(questions))
+        stored = read(folder)
+    return stored, questions
+
+
+def _lines(questions: QuestionSet) -> bytes:
+    return b"".join(records.line(asdict(question)) for question in questions.questions)
+
+
+def _check(stored: Run, endpoints: Sequence[Endpoint]) -> None:
+    """Raise `BadInput` where nothing is left to ask, or where other models would answer."""
+    folder = stored.folder
+    if not stored.missing:
+        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
+    models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
+    if models:
+        raise BadInput(
+            f"{folder} was answered by {stored.model}, and you connected to {', '.join(sorted(models))}: a score of two"
+            " models says nothing. Connect to the same one, or begin a new run."
+        )
+
+
+def read(folder: str | Path) -> Run:
+    """Read a run from disk. Damaged lines count as missing, and a note says which they are.
+
+    Raises `BadInput` where there is no run of questions, its manifest is damaged, or a file cannot be read.
+    """
+    folder = Path(folder)
+    manifest = records.manifest(folder, _Manifest)
+    notes: list[str] = []
+    questions: dict[str, Question] = {}
+    for question in records.lines(Question, folder / QUESTIONS, notes):
+        questions.setdefault(question.id, question)
+    answers: dict[str, Answer] = {}
+    strange = 0
+    for answer in records.lines(Answer, folder / ANSWERS, notes):
+        if answer.id not in questions:
+            strange += 1
+        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure takes nothing away
+            answers[answer.id] = answer
+    if strange:
+        notes.append(f"{strange} answers in {folder / ANSWERS} are to no question of the run; they are left out.")
+    return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
+
+
+def _listed(servers: Endpoint | Sequence[Endpoint]) -> list[Endpoint]:
+    endpoints = list(servers) if isinstance(servers, Sequence) else [servers]
+    if not endpoints:
+        raise BadInput("Name at least one server to ask.")
+    return endpoints
+
+
+def _manifest(questions: QuestionSet, endpoints: Iterable[Endpoint], max_tokens: int) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "set": {**questions.origin, "name": questions.name, "questions": len(questions)},
+        "servers": [
+            {"base_url": one.base_url, "model": one.model, "reported": server_info(one.base_url)} for one in endpoints
+        ],
+        "asked": {"prompt": "MMMU's own, pictures where the text names them", "temperature": 0.0},
+        "max_tokens": max_tokens,
+        "client": {"vlnb": __version__},
+    }
+
+
+def _complete(
+    stored: Run,
+    questions: QuestionSet,
+    endpoints: Sequence[Endpoint],
+    concurrency: int,
+    dollars_per_hour: float | None,
+    watch: Watch,
+) -> Run:
+    """Ask what is missing and write what comes; this thread alone writes and counts."""
+    if concurrency < 1:
+        raise BadInput(f"concurrency={concurrency} must be at least 1 question at once.")
+    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
+    threads = len(endpoints) * min(concurrency, len(stored.missing))
+    graded = {
+        q.id: grade(q, stored.answers[q.id].text).correct
+        for q in stored.questions
+        if q.id in stored.answers and stored.answers[q.id].text is not None
+    }
+    by_id = {question.id: question for question in stored.questions}
+    began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    wilson(0, 1)  # it imports scipy, which takes seconds: in them, answers would wait in memory to be written
+    try:
+        with records.Journal(stored.folder / ANSWERS) as journal:
+            work.begin(endpoints, threads // len(endpoints))
+            while (answer := work.next()) is not None:
+                journal.write(records.line(asdict(answer)))
+                graded[answer.id] = grade(by_id[answer.id], answer.text).correct
+                inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
+                failed, fresh = failed + (answer.text is None), fresh + 1
+                elapsed = time.monotonic() - began
+                left = elapsed / fresh * (len(by_id) - len(graded))
+                cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
+                score = wilson(sum(graded.values()), len(graded))
+                watch(Progress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+    finally:
+        gone = work.gone
+        work.stop()
+    if gone:
+        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume it.")
+    return read(stored.folder)

@@ -1,0 +1,75 @@
+"""The resolution dial: what a picture costs at each size a model may see it, and what it loses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vlnb import images, prompts
+from vlnb.accuracy import reading
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint
+    from vlnb.images import Picture
+    from vlnb.samples import Sample
+
+BUDGETS = (9, 16, 30, 60, 120, 250, 500, 1280)
+"""Picture tokens that one may allow, from far too few to what the Qwen cookbooks allow."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A picture seen at most `max_pixels` large: its `size` (width, height) then, its picture tokens, its bytes."""
+
+    max_pixels: int
+    size: tuple[int, int]
+    tokens: int
+    data_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.size[0]} × {self.size[1]} px, {self.tokens:,} tokens, {self.data_bytes / 1000:,.0f} kB"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a server made of a step: `seconds` for the whole answer, and the share of the text that it read, 0 to 1."""
+
+    step: Step
+    seconds: float
+    accuracy: float
+
+
+def step(picture: Picture, budget: int) -> Step:
+    """Return what `picture` costs where it may have `budget` tokens of 28 x 28 pixels."""
+    if budget * images.UNIT_PX**2 < images.MIN_PIXELS:
+        raise BadInput(f"budget={budget} tokens is less than any picture has: give 4 or more.")
+    max_pixels = budget * images.UNIT_PX**2
+    seen = picture.seen(max_pixels=max_pixels)
+    width, height = seen.size
+    return Step(max_pixels, seen.size, width * height // images.UNIT_PX**2, len(seen.encoded[1]))
+
+
+def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
+    """Return a step for each budget in tokens, without those at which the picture would have the same size again."""
+    found: dict[tuple[int, int], Step] = {}
+    for budget in budgets:
+        one = step(picture, budget)
+        found.setdefault(one.size, one)
+    return tuple(found.values())
+
+
+def measure(endpoint: Endpoint, sample: Sample, budgets: Sequence[int] = BUDGETS) -> Iterator[Measured]:
+    """Have all text of `sample` read at each budget and yield, one by one, time and the share that was right.
+
+    The first question is asked twice, and only the second time counted: a server's first one may load or compile.
+    The share is the mean over the true lines of their similarity to what was read (`reading.lines`).
+    """
+    found = steps(sample.picture, budgets)
+    for one in found[:1]:
+        endpoint.ask(prompts.read(), sample.picture, max_pixels=one.max_pixels)
+    for one in found:
+        reply = endpoint.ask(prompts.read(), sample.picture, max_pixels=one.max_pixels)
+        scores = reading.lines(reply.text, sample.truth.lines)
+        yield Measured(one, reply.latency_s, sum(line.similarity for line in scores) / len(scores))

@@ -1,0 +1,269 @@
+"""The load generator: a process of its own (`python -m vlnb.bench.load FOLDER`), so that nobody's work delays it.
+
+It completes the run in FOLDER: what is not on disk yet is asked for, each record is written as its request ends, and a
+line of JSON on standard output tells how far it is. The key, if any, comes in the environment and is written nowhere.
+Standard input is a pipe whose other end the parent holds: when it closes, or on a signal, the load stops at once, and
+what has ended is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import math
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from vlnb import records
+from vlnb.bench import bodies, store, wire
+from vlnb.bench.workload import Limits, Workload, arrivals
+from vlnb.errors import VlnbError
+
+_TOLD_S = 0.25  # how often progress is told
+_LAG_S = 0.1  # how often the loop's lateness is looked at
+_NEXT_S = 0.005  # in which the next request of a user is sent, two 720p pictures and all
+_REFUSED = 20  # refused connections in a row after which the server is given up
+
+
+class Run:
+    """The requests of one segment on their way."""
+
+    def __init__(self, folder: Path) -> None:
+        stored = store.read(folder)
+        self.folder, self.manifest = folder, stored.manifest
+        self.workload = Workload(**self.manifest["workload"])
+        self.todo = stored.missing
+        begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
+        self.segment = max(begun, default=-1) + 1  # one that was killed has records and no figures of its own
+        self.url = self.manifest["server"]["base_url"].rstrip("/") + "/chat/completions"
+        self.limits = Limits(**self.manifest.get("limits", {}))
+        self.running = self.done = self.failed = self.refused = 0
+        self.ttft_s: list[float] = []
+        self.lags: list[float] = []
+        self.stopped = ""
+        self.figures: store.Segment | None = None
+        self.turns = wire.Turns()
+        self.ended: asyncio.Queue[tuple[int, float, wire.Trace] | None] = asyncio.Queue()
+        self.told = 0.0
+        self.zero = 0.0
+
+    async def go(self) -> None:
+        """Warm up, send everything, and write the segment's own figures.
+
+        Raises `BadInput` where a record cannot be written; then nothing more is asked for.
+        """
+        began = time.perf_counter()
+        warm_up = self.workload.prompts + self.segment  # a body of its own: no prefix of the run is in the cache
+        made = bodies.make(
+            self.workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._preparing
+        )
+        prepared_s = time.perf_counter() - began
+        with contextlib.closing(made), records.Journal(self.folder / store.RECORDS) as journal:
+            async with wire.session(self.workload.concurrency) as http:
+                load = asyncio.create_task(self._load(http, made, warm_up, prepared_s))
+                writing = asyncio.create_task(self._write(journal))
+                writing.add_done_callback(lambda _: load.cancel())  # what cannot be kept is not asked for
+                self._end_with_others(load)
+                await asyncio.wait([load])
+                self.ended.put_nowait(None)
+                await writing
+                if not load.cancelled():
+                    load.result()
+        if self.figures:
+            with records.Journal(self.folder / store.SEGMENTS) as journal:
+                journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
+        self._tell(last=True)
+
+    def _end_with_others(self, load: asyncio.Task[None]) -> None:
+        """Stop the load when the process that began it is gone, or when a signal says so."""
+        loop = asyncio.get_running_loop()
+
+        def stop(why: str) -> None:
+            loop.remove_reader(sys.stdin)
+            self.stopped = self.stopped or f"The load was stopped before its end: {why}."
+            load.cancel()
+
+        loop.add_reader(sys.stdin, stop, "the command that began it ended")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, stop, f"the load generator got {number.name}")
+
+    async def _load(self, http: Any, made: bodies.Bodies, warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get(store.KEY_VARIABLE):
+            headers["Authorization"] = f"Bearer {key}"
+        await wire.send(http, self.url, made.of(warm_up), headers, self.turns, self.limits)
+        gc.collect()
+        gc.freeze()
+        self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
+        lag = asyncio.create_task(self._watch())
+        ask = self._asker(http, made, headers)
+        try:
+            await (self._users(ask) if self.workload.rate is None else self._arrive(ask))
+        finally:
+            wall, cpu = time.perf_counter() - self.zero, time.process_time() - cpu
+            lag.cancel()
+            lags = sorted(self.lags) or [0.0]
+            self.figures = store.Segment(
+                segment=self.segment,
+                started_at=started_at,
+                prepared_s=round(prepared_s, 3),
+                duration_s=round(wall, 6),
+                cpu_share=round(cpu / wall, 4),
+                lag_mean_s=round(sum(lags) / len(lags), 6),
+                lag_p99_s=round(lags[int(0.99 * (len(lags) - 1))], 6),
+                stopped="",
+            )
+
+    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str]) -> Any:  # noqa: ANN401
+        async def ask(request: int, due: float) -> None:
+            self.running += 1
+            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
+            self.running -= 1
+            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
+            if self.refused >= _REFUSED and not self.stopped:
+                self.stopped = f"{_REFUSED} requests in a row had {trace.error}. See to the server, and resume."
+            self.ended.put_nowait((request, due, trace))
+
+        return ask
+
+    async def _write(self, journal: records.Journal) -> None:
+        """Understand and write what has ended, one by one, while nobody has something to send."""
+        while (ended := await self.ended.get()) is not None:
+            trace = ended[-1]  # the user whose request this was sends the next one first
+            await asyncio.sleep(max(0.0, trace.ended + _NEXT_S - time.perf_counter()))
+            await self.turns.take(math.inf)
+            try:
+                record = self._record(*ended)
+                journal.write(record.line())
+                self._count(record)
+            finally:
+                self.turns.give()
+
+    async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
+        """Have each user, in a closed loop, send the next request when the last has ended."""
+        left: Iterator[int] = iter(self.todo)
+        users = min(self.workload.concurrency, len(self.todo))
+
+        async def user(number: int) -> None:
+            if self.workload.ramp_s:
+                await asyncio.sleep(self.workload.ramp_s * number / users)
+            for request in left:
+                await ask(request, time.perf_counter() - self.zero)
+                if self.stopped:
+                    return
+
+        await asyncio.gather(*(user(number) for number in range(users)))
+
+    async def _arrive(self, ask: Any) -> None:  # noqa: ANN401
+        """Open loop: each request at its moment, or as soon after it as the limit of concurrency allows."""
+        due = arrivals(self.workload) or []
+        first = due[self.todo[0]] if self.todo else 0.0  # a resumed run goes on where the schedule was cut
+        free = asyncio.Semaphore(self.workload.concurrency)
+
+        async def one(request: int, at: float) -> None:
+            async with free:
+                if not self.stopped:
+                    await ask(request, at)
+
+        async with asyncio.TaskGroup() as tasks:
+            for request in self.todo:
+                at = due[request] - first
+                await asyncio.sleep(max(0.0, self.zero + at - time.perf_counter()))
+                if self.stopped:
+                    break
+                tasks.create_task(one(request, at))
+
+    def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
+        answer = wire.understand(trace)
+        first = answer.text_at[0] if answer.text_at else None
+        begun = trace.started - self.zero
+        record = store.Record(
+            id=request,
+            scheduled_s=due,
+            started_s=begun,
+            queue_s=max(0.0, begun - due),
+            connect_s=(trace.connected - trace.connecting) if trace.connected and trace.connecting else 0.0,
+            upload_s=(trace.sent - trace.first_byte_sent) if trace.sent and trace.first_byte_sent else None,
+            server_s=(first - trace.sent) if first and trace.sent else None,
+            ttft_s=(first - trace.started) if first else None,
+            e2e_s=trace.ended - trace.started,
+            itl_s=tuple(b - a for a, b in zip(answer.text_at, answer.text_at[1:], strict=False)),
+            output_tokens=answer.output_tokens if answer.output_tokens is not None else len(answer.text_at),
+            finish_reason=answer.finish_reason,
+            error=answer.error,
+            input_tokens=answer.input_tokens,
+            segment=self.segment,
+        )
+        if record.error is None and first is None:
+            return replace(record, error="an answer without text")
+        return record
+
+    def _count(self, record: store.Record) -> None:
+        self.done += 1
+        self.failed += record.error is not None
+        if record.ttft_s is not None and record.error is None:
+            self.ttft_s.append(record.ttft_s)
+        self._tell()
+
+    async def _watch(self) -> None:
+        """Measure how late this loop is, all the time."""
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(_LAG_S)
+            self.lags.append(time.perf_counter() - before - _LAG_S)
+
+    def _preparing(self, count: int) -> None:
+        if time.perf_counter() - self.told > _TOLD_S:
+            self._say({"preparing": count, "of": len(self.todo) + 1})
+            if select.select([sys.stdin], [], [], 0)[0]:  # the command that began it is gone
+                sys.exit(1)
+
+    def _tell(self, *, last: bool = False) -> None:
+        if not last and time.perf_counter() - self.told < _TOLD_S:
+            return
+        recent = sorted(self.ttft_s)
+        half, most = (recent[int(share * (len(recent) - 1))] if recent else None for share in (0.5, 0.99))
+        self._say(
+            {
+                "done": self.done, "of": len(self.todo), "running": self.running, "failed": self.failed,
+                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "ttft_p99_s": most,
+                "stopped": self.stopped,
+            }
+        )  # fmt: skip
+
+    def _say(self, data: dict[str, Any]) -> None:
+        self.told = time.perf_counter()
+        _say(data)
+
+
+def main() -> int:
+    """Run the segment; errors are one line of JSON."""
+    os.set_blocking(sys.stdout.fileno(), False)  # a reader that is slow must not hold up the load
+    folder = Path(sys.argv[1])
+    try:
+        with records.held(folder):
+            run = Run(folder)
+            if run.todo:  # another resume may just have completed it
+                asyncio.run(run.go())
+    except VlnbError as error:
+        _say({"error": str(error)})
+        return 1
+    return 0
+
+
+def _say(data: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it (any more): the run is what counts
+        os.write(sys.stdout.fileno(), json.dumps(data).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

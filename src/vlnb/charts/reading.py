@@ -1,0 +1,63 @@
+"""How good the answers are: what a smaller picture loses, and what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from vlnb.charts.style import styled
+from vlnb.draw.colours import COLOURS
+from vlnb.draw.html import plotly_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from vlnb.accuracy.resolution import Measured
+
+_DOUBLING = "0.30103"  # log10 of 2
+
+
+def dial(measured: Iterable[Measured]) -> go.Figure:
+    """Return two curves over the tokens a picture may cost: how much of the text was read, and how long it took."""
+    from plotly.subplots import make_subplots
+
+    points = list(measured)
+    tokens = [point.step.tokens for point in points]
+    sizes = [f"{point.step.size[0]} × {point.step.size[1]} px" for point in points]
+    figure = make_subplots(cols=2, horizontal_spacing=0.12)
+    accuracy, seconds = [100 * point.accuracy for point in points], [point.seconds for point in points]
+    for column, (values, unit) in enumerate(((accuracy, "%"), (seconds, "s")), 1):
+        hover = "%{text}<br>%{x} tokens: %{y:.3~g} " + unit + "<extra></extra>"
+        figure.add_scatter(
+            x=tokens, y=values, text=sizes, mode="lines+markers", hovertemplate=hover, row=1, col=column,
+            line={"color": COLOURS[column - 1], "width": 3}, marker={"size": 9}, showlegend=False,
+        )  # fmt: skip
+    figure.update_xaxes(title="picture tokens (each step doubles)", type="log", dtick=_DOUBLING)
+    figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
+    figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
+    return styled(figure, _dial_alt(points))
+
+
+def _dial_alt(points: list[Measured]) -> str:
+    said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
+    return f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+
+
+def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Return a dot for each model size on each benchmark; `published` is benchmark → size → percent."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    sizes = list(dict.fromkeys(size for by_size in published.values() for size in by_size))
+    for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):
+        known = {name: by_size[size] for name, by_size in published.items() if size in by_size}
+        figure.add_scatter(
+            x=list(known.values()), y=list(map(plotly_text, known)), mode="markers", name=plotly_text(size),
+            marker={"size": 12, "color": colour}, marker_symbol=symbol,
+            hovertemplate="%{y}: %{x} %<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title="published score, %", range=[0, 100])
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(map(plotly_text, published)))
+    said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
+    figure.update_layout(legend_title="model size")
+    return styled(figure, said)

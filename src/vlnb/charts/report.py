@@ -1,0 +1,47 @@
+"""Runs as one HTML file that opens anywhere without a network."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from vlnb.bench.report import number, sentences, table
+from vlnb.charts.speed import distribution, rates, timeline
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.bench.store import Stored
+
+_SPREADS = {"ttft": "time to first token", "itl": "the gap between chunks", "e2e": "the whole request"}
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>vlnb bench report</title>'
+    "<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}}"
+    "td{{text-align:right;padding:0 1em}}th{{text-align:left}}</style>{}</html>"
+)
+
+
+def page(runs: Mapping[str, Stored]) -> str:
+    """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
+    if not any(run.records for run in runs.values()):
+        raise BadInput("There is no request on disk yet, so there is nothing to report.")
+    records = {name: run.records for name, run in runs.items()}
+    figures = [(f"How {what} is spread", distribution(records, key)) for key, what in _SPREADS.items()]
+    for name, run in runs.items():
+        figures += [(f"Where the time went: {name}", timeline(run.records))]
+        figures += [(f"Text over time: {name}", rates(run.records))]
+    parts = [f"<h1>{html.escape(', '.join(runs))}</h1>"]
+    for name, run in runs.items():
+        server = run.manifest["server"]
+        parts.append(
+            f"<h2>{html.escape(name)}</h2><p>{html.escape(server['model'])} at {html.escape(server['base_url'])},"
+        )
+        parts.append(f" {html.escape(run.manifest['created'])}</p><ul>")
+        parts += [f"<li>{html.escape(sentence)}</li>" for sentence in sentences(run)]
+        parts.append("</ul>")
+    parts.append(table(dict(runs)).map(number).to_html(border=0))
+    for place, (title, figure) in enumerate(figures):
+        alt = html.escape(figure.layout.meta["alt"], quote=True)
+        drawn = figure.to_html(full_html=False, include_plotlyjs=not place)
+        parts.append(f'<h2>{html.escape(title)}</h2><div role="img" aria-label="{alt}">{drawn}</div>')
+    return _PAGE.format("".join(parts))

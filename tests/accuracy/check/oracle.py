@@ -1,0 +1,144 @@
+"""A server that sees the check's pictures: it knows them by their pixels, and answers what is on them. Or has a fault.
+
+It looks at what arrives, and at nothing else: a picture that was dropped, turned or blackened on the way it does not
+know. Coordinates are pixels of the picture at the size at which Qwen2.5-VL sees it, after whatever the
+fault does to it.
+"""
+
+import base64
+import functools
+import http.server
+import io
+import itertools
+import json
+import re
+import threading
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vlnb.accuracy.check.tasks import tasks as draw
+from vlnb.images import smart_resize
+from vlnb.regions.shapes import scaled
+
+FAULTS = (
+    "drop", "swap", "resize", "thousand", "repeat", "schema", "noise", "stale", "restless", "exif", "alpha", "original",
+)  # fmt: skip
+tasks = functools.lru_cache(maxsize=2)(draw)
+_SIDE = 48  # of the small grey copies by which pictures are known
+_ALIKE = 6.0  # mean difference of their grey levels
+
+
+class Oracle(http.server.ThreadingHTTPServer):
+    """Use as a context manager: `with Oracle(seed, fault) as server: connect(server.address)`."""
+
+    daemon_threads = True
+
+    def __init__(self, seed, fault=""):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.fault, self.last = fault, ""
+        self.counter = itertools.count()
+        self.known = [(_small(p.image), task, n) for task in tasks(seed) for n, p in enumerate(task.pictures, 1)]
+        self.address = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def answer(self, request):
+        """Return (text, finish reason, prompt tokens)."""
+        content = request["messages"][-1]["content"]
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        question = " ".join(part["text"] for part in parts if part["type"] == "text")
+        pictures = [self.opened(part["image_url"]["url"]) for part in parts if part["type"] == "image_url"]
+        if self.fault == "drop":
+            pictures = []
+        if self.fault == "swap":
+            pictures.reverse()
+        if self.fault == "resize":
+            pictures = [picture.resize((picture.width // 2, picture.height // 2)) for picture in pictures]
+        sizes = [smart_resize(*picture.size) for picture in pictures]
+        count = 30 + len(question.split()) + sum(w * h // 784 + 2 for w, h in sizes)
+        text = self.said(question, pictures, sizes, schema="response_format" in request)
+        if self.fault == "stale":
+            text, self.last = self.last or text, text
+        if self.fault == "restless" and not text.startswith("{"):
+            text += "." * (1 + next(self.counter) % 7)
+        if self.fault == "repeat":
+            return (f"{text} " * 160)[: 4 * request["max_tokens"]], "length", count
+        return text, "stop", count
+
+    def opened(self, uri):
+        picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        if self.fault != "exif":
+            picture = ImageOps.exif_transpose(picture)
+        if picture.mode == "RGBA" and self.fault != "alpha":
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        return picture.convert("RGB")
+
+    def said(self, question, pictures, sizes, *, schema):
+        if self.fault == "noise":
+            return "elm saw 3 quite"
+        seen = [self.recognised(picture) for picture in pictures]
+        if not seen or seen[0] is None:
+            misread = re.search("edge", question) and self.fault == "exif"
+            return "left" if misread else "I see nothing that I know."
+        task, _ = seen[0]
+        if task.skill == "order":
+            order = [number for _, number in seen]
+            return str(order.index(int(task.truth)) + 1)
+        if task.box:
+            sent, space = task.pictures[0].size, sizes[0]
+            if self.fault == "original":
+                space = sent
+            if self.fault == "thousand":
+                space = (1000, 1000)
+            box = scaled(task.box, space[0] / sent[0], space[1] / sent[1])
+            return json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": task.truth}])
+        if schema and self.fault != "schema":
+            return json.dumps({"code": task.truth, "paper": "light"})
+        return f"It is {task.truth}." if task.skill in ("schema", "twice") else task.truth
+
+    def recognised(self, picture):
+        small = _small(picture)
+        distance, task, number = min(
+            ((np.abs(small - other).mean(), task, number) for other, task, number in self.known),
+            key=lambda one: one[0],
+        )
+        return (task, number) if distance < _ALIKE else None
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.say({"data": [{"id": "oracle"}]})
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text, reason, count = self.server.answer(request)
+        usage = {"prompt_tokens": count, "completion_tokens": len(text.split()), "total_tokens": 0}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "oracle"}
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+        lines = [{**chunk, "choices": [choice]}, {**chunk, "choices": [], "usage": usage}]
+        body = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
+        self.send(body.encode(), "text/event-stream")
+
+    def say(self, data):
+        self.send(json.dumps(data).encode(), "application/json")
+
+    def send(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def _small(image):
+    return np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)

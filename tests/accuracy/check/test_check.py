@@ -1,0 +1,197 @@
+"""The vision check names what is wrong with a server, and finds nothing wrong with a sound one."""
+
+import json
+import threading
+
+import pytest
+
+import vlnb
+from tests.accuracy.check.oracle import Oracle, tasks
+from vlnb.accuracy.check import asking, vision_check
+from vlnb.accuracy.check.findings import findings
+from vlnb.accuracy.check.grading import Answered, place
+from vlnb.accuracy.check.tasks import tasks as draw
+from vlnb.regions import Box
+from vlnb.regions.shapes import scaled
+
+SEED = 4
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch):
+    """The pictures of a seed are always the same: drawing them takes a second each time."""
+    monkeypatch.setattr(asking, "tasks", tasks)
+
+
+def check(fault="", seed=SEED):
+    with Oracle(seed, fault) as server:
+        return vision_check(vlnb.connect(server.address, announce=None), seed=seed)
+
+
+@pytest.mark.parametrize("seed", [SEED, 77])
+def test_a_sound_server_passes(seed):
+    found = check(seed=seed)
+    wrong = [(one.task.id, one.text, one.note) for one in found.answered if not one.right]
+    assert wrong == []
+    assert found.findings == ()
+    assert found.sound
+    assert found.right == found.asked_of == 24
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "wrong"),
+    [
+        ("drop", "pictures dropped", {"seen", "order", "places", "usage"}),
+        ("swap", "pictures swapped", {"order"}),
+        ("resize", "pictures resized again", {"places", "usage"}),
+        ("thousand", "coordinates from 0 to 1000", {"places"}),
+        ("repeat", "answers repeat themselves", set()),
+        ("schema", "schema ignored", {"schema"}),
+        ("noise", "blind", {"seen", "places", "colour"}),
+        ("stale", "answers mixed up", {"seen", "fine print"}),
+    ],
+)
+def test_a_faulty_server_is_named(fault, name, wrong):
+    found = check(fault)
+    assert [one.name for one in found.findings if one.grave] == [name]
+    assert not found.sound
+    assert wrong <= {skill.name for skill, right, of in found.skills() if right < of}
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "skill"),
+    [
+        ("exif", "orientation ignored", "upright"),
+        ("alpha", "transparency ignored", "transparency"),
+        ("original", "coordinates of the file", "places"),
+        ("restless", "answers differ", "twice"),
+    ],
+)
+def test_what_vlnb_itself_avoids_is_told_but_is_not_grave(fault, name, skill):
+    found = check(fault)
+    assert [one.name for one in found.findings] == [name]
+    assert found.sound
+    assert [s.name for s, right, of in found.skills() if right < of] == [skill]
+
+
+def test_the_factor_of_a_second_resizing_is_told():
+    (found,) = check("resize").findings
+    assert "factor 0.50 on the 1288 px wide one" in found.sentence
+    assert "costs 160 tokens where 589 are due" in found.sentence
+
+
+def test_the_embedded_engine_gets_its_honest_score(endpoint):
+    seen = []
+    found = vision_check(endpoint, seed=SEED, watch=seen.append)
+    scores = {skill.name: (right, of) for skill, right, of in found.skills()}
+    assert scores["seen"] == (2, 2)
+    assert scores["usage"] == (1, 1)
+    assert scores["counting"] == (0, 2)
+    assert scores["sides"] == (0, 2)
+    assert scores["schema"] == (0, 1)
+    assert "pictures dropped" not in [one.name for one in found.findings]
+    assert [len(so_far.answered) for so_far in seen] == list(range(1, 25))
+    schema = next(one for one in found.answered if one.task.skill == "schema")
+    assert "cannot do answers by a schema" in schema.error
+
+
+def test_a_server_that_dies_ends_the_check_with_what_it_has():
+    with Oracle(SEED) as server:
+        endpoint = vlnb.connect(server.address, announce=None)
+
+        def stop_after_five(so_far):
+            if len(so_far.answered) == 5:
+                server.shutdown()
+                server.server_close()
+
+        found = vision_check(endpoint, seed=SEED, watch=stop_after_five)
+    assert len(found.answered) == 7
+    assert [one.right for one in found.answered] == [True] * 5 + [False] * 2
+    assert found.stopped.startswith("Stopped after 7 questions: Nothing answers at http://127.0.0.1")
+    assert not found.sound
+    assert "5 of 24 right" in str(found)
+
+
+def test_a_server_that_never_answered_is_no_blind_one():
+    task = tasks(SEED)[0]
+    (only,) = findings([Answered(task, "", right=False, error="Nothing answers there.")])
+    assert (only.name, only.sentence) == ("no answer", "Nothing answers there.")
+
+
+def test_pictures_are_new_with_each_seed_and_the_same_with_one():
+    codes = [[task.truth for task in draw(seed) if task.skill == "seen"] for seed in (1, 1, 2)]
+    assert codes[0] == codes[1] != codes[2]
+    first, again = (draw(1)[0].pictures[0].image.tobytes() for _ in range(2))
+    assert first == again
+
+
+def test_guessing_is_told():
+    expected = sum(task.chance for task in tasks(SEED))
+    assert 2 < expected < 4
+    assert vision_check_text().count(f"guessing: about {expected:.0f}") == 1
+
+
+def vision_check_text():
+    return str(check())
+
+
+@pytest.mark.parametrize(
+    ("skill", "answer", "right"),
+    [
+        ("colour", "It is {truth}.", True),
+        ("colour", "{TRUTH}", True),
+        ("colour", "red, green, blue, yellow, black, orange", False),  # names all, and so none
+        ("order", "Picture {truth}", True),
+        ("order", "1 or 2", False),
+        ("tables", "{truth}", True),
+        ("tables", "{others}", False),  # the whole table
+        ("seen", "The code is {truth}.", True),
+        ("seen", "{truth}X", False),
+        ("seen", "", False),
+        ("schema", "{{{truth}}}", False),
+        ("schema", "[]", False),
+        ("schema", '{{"code": "{truth}", "paper": "light", "more": 1}}', False),
+        ("schema", '{{"code": "{truth}", "paper": "grey"}}', False),
+        ("schema", '{{"code": "{truth}", "paper": "dark"}}', True),
+    ],
+)
+def test_answers_in_words(skill, answer, right):
+    task = next(task for task in tasks(SEED) if task.skill == skill)
+    assert task.right(answer.format(truth=task.truth, TRUTH=task.truth.upper(), others=" ".join(task.choices))) is right
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "space"),
+    [
+        ("small", (1, 1), "seen"),
+        ("small", (1000 / 1288, 1000 / 728), "thousand"),
+        ("small", (0.6, 0.6), "resized"),
+        ("large", (0.5, 0.5), "resized"),
+        ("large", (1000 / 2240, 1000 / 1680), "thousand"),
+        ("small", (2.0, 0.3), ""),
+        ("strip", (1, 56 / 42), "seen"),
+        ("strip", (1, 1), "original"),
+    ],
+)
+def test_in_which_pixels_a_box_is(name, scale, space):
+    task = next(task for task in tasks(SEED) if task.id == f"box on a {name} picture")
+    box = scaled(task.box, *scale)
+    text = json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": "x"}])
+    assert place(task, text).space == space
+
+
+def test_no_box_is_no_place():
+    task = next(task for task in tasks(SEED) if task.box)
+    assert isinstance(task.box, Box)
+    assert place(task, "I do not know.").space == ""
+    assert place(task, "[]").space == ""
+
+
+def test_what_is_shown_runs_nothing_that_a_model_wrote():
+    with Oracle(SEED) as server:
+        server.said = lambda *_, **__: "<script>alert(1)</script>"
+        found = vision_check(vlnb.connect(server.address, announce=None), seed=SEED)
+    assert "<script>" not in found.as_html()
+    assert "&lt;script&gt;" in found.as_html()
+    assert json.loads(json.dumps(found.as_dict()))["of"] == 24
+    assert threading.active_count() < 50

@@ -1,0 +1,54 @@
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vlnb
+from vlnb.accuracy import mmmu
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+@contextlib.contextmanager
+def answering(*options):
+    """A server in a process of its own that answers at once; gives its endpoint, and the process as `.process`."""
+    words = [sys.executable, "-m", "tests.bench.answering", *map(str, options)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            address = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+            yield vlnb.Endpoint(address, "oracle"), process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    with answering() as (endpoint, _):
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    return mmmu.drawn()
+
+
+@pytest.fixture(scope="session")
+def parquet(tmp_path_factory):
+    """MMMU's files as the hub lays them out, with our questions in them: three of each of four subjects."""
+    import datasets
+
+    from vlnb.accuracy.mmmu.drawing import rows
+
+    folder = tmp_path_factory.mktemp("mmmu")
+    images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
+    made = rows()
+    texts = {name: datasets.Value("string") for name in made[0] if name not in images}
+    for number, subject in enumerate(("Art", "Art_Theory", "Math", "Physics")):
+        mine = [{**row, "id": f"validation_{subject}_{n}"} for n, row in enumerate(made[6 * number :][:3], 1)]
+        (folder / subject).mkdir()
+        table = datasets.Dataset.from_list(mine, features=datasets.Features(texts | images))
+        table.to_parquet(folder / subject / "validation-00000-of-00001.parquet")
+        table.to_parquet(folder / subject / "test-00000-of-00001.parquet")  # has no answers on the hub; not to be taken
+    return folder

@@ -1,0 +1,168 @@
+"""What a run is worth: scores, tables beside others, SGLang's own harness, and the chart."""
+
+import json
+
+import pytest
+
+from vlnb import catalog, charts
+from vlnb.accuracy import mmmu
+from vlnb.accuracy.mmmu import Answer, Question, Run
+from vlnb.accuracy.mmmu.results import counted_scores
+from vlnb.errors import BadInput
+
+PRINTED = "Benchmark time: 97.75084622902796\nanswers saved to: ./answer_sglang.json\n" + "{" + ",\n ".join(
+    [f"'{name}': {{'acc': {one.accuracy}, 'num': 30}}" for name, one in catalog.MMMU_RUN.subjects.items()]
+    + ["'Overall': {'acc': 0.62, 'num': 900}", "'Overall-Science': {'acc': 0.553, 'num': 150}"]
+) + "}\neval out saved to ./val_sglang.json\nOverall accuracy: 0.62\n"  # fmt: skip
+
+
+def made(tmp_path, answers, subject="Art"):
+    """A run over questions with the right answer B, given the words of a model."""
+    questions = tuple(
+        Question(f"validation_{subject}_{n}", subject, "Which?", ("ant", "bee", "cat", "dog"), ("B",))
+        for n in range(len(answers))
+    )
+    said = {q.id: Answer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
+    return Run(
+        tmp_path, {"servers": [{"model": "m"}], "set": {"kind": "drawn", "questions": len(questions)}}, questions, said
+    )
+
+
+def test_every_question_counts_and_none_is_left_out(tmp_path):
+    found = mmmu.scores(made(tmp_path, ["B", "(B)", "A", None, "unasked"]))
+    assert found.overall.accuracy == pytest.approx(2 / 5)
+    assert found.overall.questions == 5
+    assert found.unanswered == ("validation_Art_3", "validation_Art_4")
+    assert found.domains["Art and Design"] == found.overall
+
+
+def test_answers_are_graded_as_often_as_one_likes(tmp_path):
+    run = made(tmp_path, ["B", "**B**", "The answer is B, not A", "I think that the bee is on it"])
+    assert [mmmu.scores(run, rules).overall.accuracy for rules in ("strict", "lenient")] == [0.25, 0.75]
+    differ = mmmu.differences(run)
+    assert "validation_Art_0" not in differ
+    assert differ["validation_Art_3"]["official"].correct
+    assert not differ["validation_Art_3"]["lenient"].correct
+    assert mmmu.grades(run) == mmmu.grades(run)  # the guess comes from a seed
+
+
+def test_the_published_run_is_that_of_the_page():
+    found = mmmu.published()
+    assert found.overall.accuracy == pytest.approx(0.62, abs=0.0005)
+    assert found.overall.questions == 900
+    assert (found.overall.low, found.overall.high) == pytest.approx((0.588, 0.651), abs=0.001)
+    for domain, score in catalog.MMMU_RUN.domains.items():
+        assert found.domains[domain].accuracy == pytest.approx(score.accuracy, abs=0.0008)
+        assert found.domains[domain].questions == score.questions
+
+
+def test_only_what_is_more_than_noise_is_called_a_difference():
+    there = mmmu.published()
+    counted = {name: (round(s.accuracy * 30), 30) for name, s in there.subjects.items()}
+    close = counted_scores(counted | {"Art": (20, 30), "Math": (13, 30)})
+    frame = mmmu.table({"here": close, "published": there}, against="published")
+    assert set(frame["here against published"]) == {"noise"}
+    broken = counted_scores(counted | {"Art": (2, 30), "Math": (30, 30)})
+    verdicts = mmmu.table({"here": broken, "published": there}, against="published")["here against published"]
+    assert verdicts["Art"] == "lower"
+    assert verdicts["Math"] == "higher"
+    assert verdicts["Music"] == "noise"
+    assert list(verdicts.index)[-1] == "Overall"
+    card = counted_scores(dict.fromkeys(counted, (21, 30)))  # 70 %: the model card's 70.2
+    assert mmmu.table({"card": card, "page": there}, "page")["card against page"]["Overall"] == "higher"
+
+
+def test_of_thirty_subjects_one_is_low_by_chance_and_is_not_called_so():
+    there = mmmu.published()
+    counted = {name: (round(s.accuracy * 30), 30) for name, s in there.subjects.items()}
+    one_low = counted_scores(counted | {"Art": (14, 30)})  # alone, 14 against 23 of 30 would have p = 0.03
+    assert mmmu.table({"here": one_low, "page": there}, "page")["here against page"]["Art"] == "noise"
+
+
+def test_wholes_of_other_questions_are_not_compared(tmp_path):
+    art = mmmu.scores(made(tmp_path, ["A"] * 30))
+    frame = mmmu.table({"art alone": art, "published": mmmu.published()}, against="published")
+    assert frame["art alone against published"]["Art"] == "lower"
+    assert frame["art alone against published"].isna()["Overall"]
+    with pytest.raises(BadInput, match="no run 'nobody'"):
+        mmmu.table({"art": art}, against="nobody")
+
+
+def test_two_runs_are_compared_question_by_question(tmp_path):
+    one = made(tmp_path, ["B"] * 12 + ["A"] * 2)
+    other = made(tmp_path, ["B"] * 2 + ["A"] * 12)
+    found = mmmu.compare(one, other)
+    assert (found.only_first, found.only_second, found.both, found.neither) == (10, 0, 2, 2)
+    assert "more than noise" in str(found)
+    with pytest.raises(BadInput, match="not over the same questions"):
+        mmmu.compare(one, made(tmp_path, ["B"], subject="Math"))
+
+
+def test_what_sglangs_harness_prints_is_read_into_the_same_scores(tmp_path):
+    scores, seconds = mmmu.harness.read(PRINTED)
+    assert scores == mmmu.published()
+    assert seconds == catalog.MMMU_RUN.seconds
+    (tmp_path / "val_sglang.json").write_text(json.dumps({"Art": {"num": 29, "acc": 0.828}}))
+    small, seconds = mmmu.harness.read(tmp_path / "val_sglang.json")
+    assert (small.overall.questions, seconds) == (29, None)
+    assert small.overall.accuracy == pytest.approx(24 / 29)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("nothing here\n", "No result of SGLang's MMMU harness"),
+        ("{'Art': {'acc': 0.7, 'num': 30}, 'Music\n", "No result of"),
+        ("/no/such/file", "cannot be read"),
+        ("[1]\n{", "No result of"),
+    ],
+)
+def test_what_is_no_result_is_a_sentence(text, match):
+    with pytest.raises(BadInput, match=match):
+        mmmu.harness.read(text)
+
+
+def test_stored_answers_of_the_harness_old_and_new(tmp_path):
+    run = made(tmp_path, ["B"] * 3)
+    path, questions = tmp_path / "answer_sglang.json", {question.id: question for question in run.questions}
+    first, second, third = questions
+    path.write_text(json.dumps({first: "B", second: "A"}))  # a letter each; the third failed, and is left out
+    assert mmmu.harness.read_answers(path, questions).overall.questions == 3
+    assert mmmu.harness.read_answers(path, questions).overall.accuracy == pytest.approx(1 / 3)
+    with pytest.raises(BadInput, match="without verdicts"):
+        mmmu.harness.read_answers(path)
+    new = {"pred_ans": "B", "original_response": "It is B", "ground_truth": "B", "question_type": "multiple-choice"}
+    path.write_text(json.dumps({first: new | {"judge": "Correct"}, third: new | {"judge": "Wrong"}}))
+    assert mmmu.harness.read_answers(path).overall.accuracy == 0.5
+    assert mmmu.harness.read_answers(path, questions).overall.accuracy == pytest.approx(2 / 3)
+    for broken, match in (("[]", "holds no answers"), ("{", "is no JSON")):
+        path.write_text(broken)
+        with pytest.raises(BadInput, match=match):
+            mmmu.harness.read_answers(path)
+
+
+def test_the_harness_is_called_as_the_page_calls_it():
+    assert mmmu.harness.command() == "python3 benchmark/mmmu/bench_sglang.py --port 30000 --concurrency 64"
+    assert mmmu.harness.command(8000, 16, max_tokens=1024).endswith("""--extra-request-body '{"max_tokens": 1024}'""")
+
+
+def test_the_chart_has_a_row_for_every_subject_and_domain():
+    figure = charts.accuracy({"published": mmmu.published(), "again": mmmu.published()})
+    labels = figure.layout.yaxis.ticktext
+    assert len(labels) == 1 + 6 + 30
+    assert labels[:3] == ("<b>Overall</b>", "<b>Art and Design</b>", "Art")
+    points = figure.data[0]
+    assert len(points.x) == len(points.error_x.array) == 37
+    assert points.x[0] == pytest.approx(62, abs=0.05)
+    assert points.x[0] + points.error_x.array[0] == pytest.approx(65.1, abs=0.1)
+    assert "%" in figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text
+    assert "published: overall 0.620" in figure.layout.meta["alt"]
+    with pytest.raises(BadInput, match="5 runs cannot be told apart"):
+        charts.accuracy({str(n): mmmu.published() for n in range(5)})
+
+
+def test_subjects_that_are_not_mmmus_have_rows_too(tmp_path):
+    drawn = counted_scores({"Charts": (3, 6), "Tables": (6, 6)})
+    figure = charts.accuracy({"drawn": drawn})
+    assert figure.layout.yaxis.ticktext == ("<b>Overall</b>", "Charts", "Tables")

@@ -1,0 +1,82 @@
+"""The house of docs/architecture.md: imports point down, from what a person sees to what everything stands on."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "vlnb"
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("commands", "panels"),
+    ("charts", "doctor"),
+    ("accuracy",),
+    ("launch", "bench"),
+    ("endpoint",),
+    ("draw", "samples", "prompts", "regions"),
+    ("images",),
+    ("records", "fetch"),
+    ("local", "catalog"),
+    ("errors",),
+    ("terminal", "_version"),
+)
+HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}
+# Beside the layers: an engine that knows pictures and the ground, and is known by whoever starts it.
+ASIDE = {"embedded": ({"images", "local", "catalog", "errors", "fetch"}, {"endpoint", "cli", "commands"})}
+
+
+def imports():
+    """Yield (file, room, imported room) for every import of vlnb in vlnb, those inside functions too."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vlnb":
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for name in names:
+                first, *rest = name.split(".")
+                if first == "vlnb":
+                    yield path.relative_to(SOURCE), parts[0], rest[0] if rest else ""
+
+
+FOUND = [one for one in imports() if str(one[0]) != "__init__.py"]
+
+
+def test_every_room_has_its_place():
+    rooms = {path.stem if path.suffix else path.name for path in SOURCE.iterdir() if path.name[0] not in "_."}
+    assert rooms - {"py"} == {room for room in HEIGHT if room[0] != "_"} | ASIDE.keys()
+
+
+def test_imports_point_down():
+    wrong = []
+    for path, room, other in FOUND:
+        if other == room:
+            continue
+        if room in ASIDE:
+            fine = other in ASIDE[room][0]
+        elif other in ASIDE:
+            fine = room in ASIDE[other][1]
+        else:
+            fine = HEIGHT.get(other, 99) < HEIGHT[room] or {other, room} <= {"draw", "samples", "prompts", "regions"}
+        if not fine:
+            wrong.append(f"{path} imports {other or 'the package itself'}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [("ipywidgets", {"panels"}), ("plotly", {"charts", "draw"}), ("openai", {"endpoint"}), ("IPython", {"endpoint"})],
+)
+def test_a_library_has_its_room(library, rooms):
+    users = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            if any(module.split(".")[0] == library for module in modules):
+                users.add(path.relative_to(SOURCE).parts[0])
+    assert users <= rooms

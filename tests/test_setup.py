@@ -109,5 +109,5 @@ def test_the_readme_is_one_screen_and_names_every_notebook():
 
 
 def test_modules_stay_small():
-    long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := p.read_text().count("\n")) > 320}
+    long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := p.read_text().count("\n")) > 500}
     assert not long

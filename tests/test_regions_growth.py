@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import vlnb
 from vlnb import regions
 
-MODULES = ("loose", "quotes", "marks", "numbers", "meaning", "parse")
+MODULES = ("loose", "quotes", "notations", "numbers", "meaning", "parse")
 PATTERNS = [
     pytest.param(value, id=f"{name}.{key}")
     for name in MODULES

@@ -7,7 +7,7 @@ import pytest
 
 import vlnb
 from tests.accuracy.check.oracle import Oracle, tasks
-from vlnb.accuracy.check import asking, vision_check
+from vlnb.accuracy.check import questions, vision_check
 from vlnb.accuracy.check.findings import findings
 from vlnb.accuracy.check.grading import Answered, place
 from vlnb.accuracy.check.tasks import tasks as draw
@@ -20,7 +20,7 @@ SEED = 4
 @pytest.fixture(autouse=True)
 def _drawn_once(monkeypatch):
     """The pictures of a seed are always the same: drawing them takes a second each time."""
-    monkeypatch.setattr(asking, "tasks", tasks)
+    monkeypatch.setattr(questions, "tasks", tasks)
 
 
 def check(fault="", seed=SEED):

@@ -17,7 +17,7 @@ from tests.accuracy.mmmu.conftest import ROOT, answering
 from tests.bench.answering import answer
 from vlnb import cli, records
 from vlnb.accuracy import mmmu
-from vlnb.accuracy.mmmu import Answer, asking
+from vlnb.accuracy.mmmu import Answer, workers
 from vlnb.errors import BadInput, NoServer
 
 
@@ -214,7 +214,7 @@ def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
 
 def test_a_server_that_is_always_busy_is_asked_six_times_and_less_and_less_often(drawn, tmp_path, monkeypatch):
     waited = []
-    monkeypatch.setattr(asking.Work, "_pause", lambda _, seconds: waited.append(seconds))
+    monkeypatch.setattr(workers.Work, "_pause", lambda _, seconds: waited.append(seconds))
     one = mmmu.QuestionSet("one", drawn.questions[:1], drawn.origin, lambda _, number: drawn._picture(0, number))
     with answering("--busy", 1, "--again", "") as (endpoint, _):
         run = mmmu.run(one, endpoint, tmp_path / "run")

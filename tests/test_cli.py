@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -58,6 +59,8 @@ FAILURES = [
     (["ask", "{receipt}", "Read", "--url", "two words"], "not the address of a server"),
     (["ask", "{receipt}", "Read", "--page", "2"], "page 2 does not exist"),
     (["serve", "--host", "0.0.0.0"], "VLNB_API_KEY"),
+    (["ask"], "Give a picture and then a question"),
+    (["ask", "a.png"], "Give a picture and then a question"),
 ]
 
 
@@ -74,9 +77,6 @@ def test_a_failure_is_one_sentence_and_status_1(arguments, words, receipt_png, c
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
-        ["ask"],
-        ["ask", "a.png"],
         ["ask", "a", "b", "--max-tokens", "0"],
         ["serve", "--port", "70000"],
         ["sing"],
@@ -84,10 +84,48 @@ def test_a_failure_is_one_sentence_and_status_1(arguments, words, receipt_png, c
     ],
 )
 def test_wrong_use_is_status_2(arguments, capsys):
-    with pytest.raises(SystemExit) as left:
-        cli.main(arguments)
-    assert left.value.code == 2
-    assert "usage: vlnb" in capsys.readouterr().err
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("vlnb: ")
+    assert "vlnb --help" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sing"], 'Unknown command "sing"'),
+        (["bench", "rum"], 'Did you mean "run"?'),
+        (["ask", "a", "b", "--js"], "Did you mean --json?"),
+        (["serve", "--port", "70000"], "--port"),
+        (["plan", "--gpu", "MI300X", "--size", "7B", "--mem-fraction", "x"], "--mem-fraction"),
+        (["plan", "--gpu", "MI300X", "--size", "7B", "--mem-fraction", "2"], "--mem-fraction"),
+    ],
+)
+def test_wrong_use_names_the_option_and_what_was_meant(arguments, words, capsys):
+    assert cli.main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_without_a_command_it_says_what_there_is(capsys):
+    assert cli.main([]) == 0
+    assert "bench" in capsys.readouterr().out
+
+
+def test_the_readme_names_every_command_and_no_other():
+    """`vlnb bench run | resume` stands for two commands."""
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    named = set()
+    for words in re.findall(r"`vlnb ([a-z][^`]*)`", text):
+        first, *rest = words.split()
+        inner = {word for word in rest if word.isalpha()} & set(cli.app[first]) if rest else set()
+        named |= {f"{first} {one}" for one in inner} or {first}
+    groups = {name: cli.app[name] for name in cli.app if not name.startswith("-")}
+    there = set()
+    for name, command in groups.items():
+        inner = {one for one in command if not one.startswith("-")}
+        there |= {f"{name} {one}" for one in inner} or {name}
+    assert named == there
 
 
 def test_a_picture_from_standard_input_through_a_pipe(receipt_png, engine):

@@ -35,7 +35,7 @@ class Objective:
 
 def tpot_s(record: Record) -> float | None:
     """Return time per output token in seconds: (E2E - TTFT) / (output tokens - 1); None for fewer than two tokens."""
-    if record.ttft_s is None or record.output_tokens < 2:  # noqa: PLR2004
+    if record.ttft_s is None or record.output_tokens < 2:
         return None
     return (record.e2e_s - record.ttft_s) / (record.output_tokens - 1)
 
@@ -169,7 +169,7 @@ def client(stored: Stored) -> str:
 def pause(stored: Stored) -> str:
     """Return a sentence on what a pause means for the throughput; empty where there was none."""
     parts = {record.segment for record in stored.records}
-    if len(parts) < 2:  # noqa: PLR2004
+    if len(parts) < 2:
         return ""
     return (
         f"The run was resumed {len(parts) - 1} time(s). Throughput is taken over the {duration_s(stored):.1f} s in"

@@ -30,7 +30,7 @@ def server_info(base_url: str) -> dict[str, Any]:
     """
     try:
         answer = look_up(base_url.rstrip("/").removesuffix("/v1"), "/get_server_info")
-        told = json.loads(answer.body) if answer.status == 200 else {}  # noqa: PLR2004
+        told = json.loads(answer.body) if answer.status == 200 else {}
     except (VlnbError, ValueError, RecursionError):
         return {}
     return {name: value for name, value in told.items() if _is_plain(name, value)} if isinstance(told, dict) else {}

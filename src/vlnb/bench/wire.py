@@ -239,7 +239,7 @@ async def send(
                     trace.error = f"the answer passed {limits.answer_bytes / 1e6:g} MB and was cut off"
                     response.close()
                     break
-            if trace.error is None and response.status != 200:  # noqa: PLR2004
+            if trace.error is None and response.status != 200:
                 said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Commands with commands of their own: `add(commands)` of each module adds them to the parser.
+"""What `vlnb` can do on the command line: a function for each command, its parameters the command's options.
 
 What a command needs is imported when it runs, so that `vlnb --help` is quick. Commands write through `show`, `say` and
 `progress` alone (ruff refuses `print` elsewhere): they keep a server's words from steering the terminal.
@@ -6,14 +6,29 @@ What a command needs is imported when it runs, so that `vlnb --help` is quick. C
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Annotated
+
+from cyclopts import Parameter, validators
 
 from vlnb.terminal import printable
+
+STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
+Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+Seconds = Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1e9))]
+Share = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1))]
 
 
 def show(text: object = "", *, end: str = "\n") -> None:
     """Write a part of the answer to standard output."""
     print(printable(str(text)), end=end, flush=True)
+
+
+def show_json(data: object) -> None:
+    """Write data to standard output as one JSON value."""
+    show(json.dumps(data, ensure_ascii=False, indent=2))
 
 
 def say(text: object = "") -> None:

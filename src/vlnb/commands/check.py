@@ -1,34 +1,37 @@
-"""`vlnb check` on the command line."""
+"""`vlnb check`."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vlnb.commands import say, show
+from vlnb.commands import say, show, show_json
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check import Check
 
 
-def add(commands: Any) -> None:  # noqa: ANN401 - argparse's own class is private
-    """Add `check` to the parser."""
-    check = commands.add_parser("check", help="does the server really see? some twenty questions", allow_abbrev=False)
-    check.add_argument("--url", metavar="URL", help="the server to ask (instead of VLNB_BASE_URL)")
-    check.add_argument("--model", metavar="NAME", help="the model to ask (instead of VLNB_MODEL)")
-    check.add_argument("--seed", type=int, metavar="N", help="draw the same pictures again (new ones each time)")
-    check.add_argument("--json", action="store_true", help="print everything as one JSON object")
-    check.set_defaults(command=_check)
+def check(*, url: str | None = None, model: str | None = None, seed: int | None = None, json: bool = False) -> int:
+    """Find out whether the server really sees, by some twenty questions with known answers.
 
-
-def _check(arguments: argparse.Namespace) -> int:
+    Parameters
+    ----------
+    url
+        The server to ask (instead of VLNB_BASE_URL).
+    model
+        The model to ask (instead of VLNB_MODEL).
+    seed
+        Draw the same pictures again (new ones each time).
+    json
+        Print everything as one JSON object.
+    """
     from vlnb.accuracy.check import vision_check
     from vlnb.endpoint import connect
 
-    endpoint = connect(arguments.url, model=arguments.model, announce=say)
-    found = vision_check(endpoint, seed=arguments.seed, watch=_watch)
-    show(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) if arguments.json else found)
+    found = vision_check(connect(url, model=model, announce=say), seed=seed, watch=_watch)
+    if json:
+        show_json(found.as_dict())
+    else:
+        show(found)
     return 0 if found.sound else 1
 
 

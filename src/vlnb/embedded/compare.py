@@ -40,10 +40,10 @@ def told(sizes: Sequence[tuple[int, int]], colours: Sequence[Sequence[str]], pag
             f" and {says}{only}."
         )
     if common:
-        whose = "Both" if len(pages) == 2 else "All"  # noqa: PLR2004
+        whose = "Both" if len(pages) == 2 else "All"
         parts.append(f"{whose} say {_listed([texts[0][key] for key in texts[0] if key in common])}.")
     elif any(texts):
-        parts.append("No text is on all of them." if len(pages) > 2 else "They have no text in common.")  # noqa: PLR2004
+        parts.append("No text is on all of them." if len(pages) > 2 else "They have no text in common.")
     if len(set(sizes)) == 1:
         parts.append("They are of one size.")
     parts.append(f"({WHO}; I compare text, size and colours, and nothing else.)")

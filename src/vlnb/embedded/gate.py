@@ -39,7 +39,7 @@ def error(message: str, status: int, code: str | None, param: str | None = None,
 
 def error_body(message: str, status: int, code: str | None, param: str | None = None) -> dict[str, Any]:
     """Return what an error says, in an answer or in the midst of a stream."""
-    kind = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
+    kind = "invalid_request_error" if status < 500 else "server_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 

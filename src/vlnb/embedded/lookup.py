@@ -197,8 +197,8 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
 def _is_header(page: Page, row: int) -> bool:
     """Whether a line is a row of labels with their values in the next line, each under its own."""
     line = page.lines[row].segments
-    if len(line) < 3 or any(_NUMBER.search(s.text) or s.text.endswith(":") for s in line):  # noqa: PLR2004
-        return len(line) == 2 and row + 1 < len(page.lines) and _stacked(line, page.lines[row + 1].segments)  # noqa: PLR2004
+    if len(line) < 3 or any(_NUMBER.search(s.text) or s.text.endswith(":") for s in line):
+        return len(line) == 2 and row + 1 < len(page.lines) and _stacked(line, page.lines[row + 1].segments)
     return row + 1 < len(page.lines) and _stacked(line, page.lines[row + 1].segments)
 
 
@@ -207,7 +207,7 @@ def _stacked(labels: tuple[Segment, ...], values: tuple[Segment, ...]) -> bool:
     under = [[v for v in values if _shared(v.box, label.box) > 0] for label in labels]
     if not all(under) or any(_NUMBER.search(label.text) or label.text.endswith(":") for label in labels):
         return False
-    if len(labels) > 2:  # noqa: PLR2004
+    if len(labels) > 2:
         return True
     sizes = [
         v[0].box[3] - v[0].box[1] > 1.15 * (label.box[3] - label.box[1]) for v, label in zip(under, labels, strict=True)
@@ -226,7 +226,7 @@ def _by_row_and_column(page: Page, wanted: dict[str, float], kind: re.Pattern[st
             recall, _ = match(wanted, f"{header.text} {label.text}")
             cells = [s for s in page.lines[row].segments if s is not label and _shared(s.box, header.box) > 0]
             gain = recall - max(match(wanted, header.text)[0], match(wanted, label.text)[0])
-            if cells and gain > 0.1 and not (kind and not kind.search(cells[0].text)):  # noqa: PLR2004
+            if cells and gain > 0.1 and not (kind and not kind.search(cells[0].text)):
                 score = 0.75 * recall + 0.25 * (column_precision + row_precision) / 2
                 name = f"{label.text} / {header.text}"
                 yield Found(cells[0].text, cells[0].box, name, "in the row and column of", score)

@@ -105,7 +105,7 @@ def _stem(word: str) -> str:
     for ending in ("ing", "ed", "es", "s"):
         if len(word) > len(ending) + 2 and word.endswith(ending):
             return word.removesuffix(ending).removesuffix("e")
-    return word.removesuffix("e") if len(word) > 4 else word  # noqa: PLR2004 - "fare" is not "far"
+    return word.removesuffix("e") if len(word) > 4 else word
 
 
 def match(wanted: dict[str, float], label: str) -> tuple[float, float]:

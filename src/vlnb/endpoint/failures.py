@@ -73,18 +73,18 @@ def refused(
     quoted = f' It says: "{said}"' if said else ""
     if status in {401, 403}:
         what = f"{server} refused the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it knows.{quoted}"
-    elif status == 404:  # noqa: PLR2004
+    elif status == 404:
         which = f"does not know the model {model!r}, or " if model else ""
         cure = "check the port, and that the address ends in /v1"
         what = f"{server} {which}is no OpenAI-compatible server (404): {cure}.{quoted}"
-    elif status == 413:  # noqa: PLR2004
+    elif status == 413:
         what = f"{server} found the request too large (413): send smaller or fewer pictures.{quoted}"
-    elif status == 429:  # noqa: PLR2004
+    elif status == 429:
         wait = f"in {retry_after} s" if retry_after else "in a moment"
         what = f"{server} has too much to do (429): try again {wait}, or send fewer requests at once.{quoted}"
     elif status in _BUSY:
         what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
-    elif status < 500:  # noqa: PLR2004
+    elif status < 500:
         what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
     else:
         what = f"{server} failed on this request ({status}). Its log says why; other requests may work.{quoted}"
@@ -148,7 +148,7 @@ def _said(body: object, secret: str) -> str:
             body = body.get("error") or body.get("message") or body.get("detail") or ""
     text = " ".join(str(body or "").split())
     text = re.sub(r"<[^>]+>", " ", text) if text.startswith("<") else text
-    if secret and len(secret) > 5:  # noqa: PLR2004 - "EMPTY" is no secret
+    if secret and len(secret) > 5:
         text = text.replace(secret, "…")
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 

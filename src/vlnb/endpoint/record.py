@@ -63,7 +63,7 @@ class Record:
         return (
             all(isinstance(text, str) for text in (self.base_url, self.boot, self.log, self.mark))
             and _ADDRESS.fullmatch(self.base_url) is not None
-            and int(self.base_url.rpartition(":")[2].removesuffix("/v1")) <= 65535  # noqa: PLR2004
+            and int(self.base_url.rpartition(":")[2].removesuffix("/v1")) <= 65535
             and re.fullmatch(r"[0-9a-f]{32}", self.mark) is not None
             and type(self.pid) is int
             and 0 < self.pid < 2**31

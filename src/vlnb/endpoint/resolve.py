@@ -107,7 +107,7 @@ def models(candidate: Candidate) -> list[str]:
     elif candidate.origin == "argument":
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
     answer = look_up(server, "/models", key=candidate.api_key, hint=hint)
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != 200:
         raise failures.explain_response(server, answer, secret=candidate.api_key)
     try:
         names = [str(entry["id"]) for entry in json.loads(answer.body)["data"]]

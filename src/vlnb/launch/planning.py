@@ -237,7 +237,7 @@ def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, con
         doubts.append(
             f"{model.size} has {model.kv_heads} KV heads: over {tp} GPUs each is kept {copies} times, so cache is lost."
         )
-    if mem is not None and mem > 0.95:  # noqa: PLR2004
+    if mem is not None and mem > 0.95:
         doubts.append(
             f"A memory fraction of {mem:g} leaves little for activations of large pictures; watch for out of memory."
         )

@@ -49,7 +49,7 @@ def render(
     """
     if form not in get_args(Form):
         raise BadInput(f"There is no form {form!r}; there are {', '.join(get_args(Form))}.")
-    if not 1 <= port <= 65535:  # noqa: PLR2004
+    if not 1 <= port <= 65535:
         raise BadInput(f"Port {port} does not exist; ports are 1 to 65535.")
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
         raise BadInput(f"{name!r} cannot name a container: use small letters, digits and dashes, 63 at most.")

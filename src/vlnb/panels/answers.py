@@ -132,4 +132,4 @@ def _failure(answer: mmmu.Answer | None) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + " …"  # noqa: PLR2004 - a cell's width
+    return text if len(text) <= 60 else text[:57] + " …"

@@ -147,7 +147,7 @@ def _notes(reply: Reply) -> Iterator[str]:
     yield f"Places: {found.summary}"
     for word, changes in (("repaired", found.repairs), ("left out", found.dropped)):
         yield from (f"{word}: {change}" for change in changes[:5])
-        if len(changes) > 5:  # noqa: PLR2004 - as many as were shown
+        if len(changes) > 5:
             yield f"{word}: {len(changes) - 5} more, in reply.regions"
 
 

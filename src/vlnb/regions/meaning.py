@@ -67,14 +67,14 @@ def regions(node: Node, *, label: str, log: Log) -> Iterator[Found]:
             yield from _Member(members, label, log).regions()
     elif node.kind == "list":
         yield from _listed(node, label, log)
-    elif node.kind == "text" and len(values.of(node) or ()) == 4:  # noqa: PLR2004
+    elif node.kind == "text" and len(values.of(node) or ()) == 4:
         yield from values.box(node, label, "", {}, log)
 
 
 def _listed(node: Node, label: str, log: Log) -> Iterator[Found]:
     items: list[Node] = node.value
     if items and all(item.kind == "number" for item in items):
-        if len(items) != 2:  # noqa: PLR2004 - two numbers alone may be anything: see `parse`
+        if len(items) != 2:
             yield from values.box(node, label, "", {}, log)
         return
     named = _with_name(items, node.whole)
@@ -173,7 +173,7 @@ class _Member:
     def drop_worthy(self, node: Node) -> bool:
         """Whether a list of numbers under a key of its own can be a place: four of them, or something nested."""
         if node.kind == "list" and node.value and all(item.kind == "number" for item in node.value):
-            return len(node.value) == 4  # noqa: PLR2004
+            return len(node.value) == 4
         return True
 
     def places(self) -> Iterator[Found]:
@@ -236,7 +236,7 @@ class _Member:
 
     def from_sizes(self, node: Node) -> Iterator[Found]:
         sides = values.of(node)
-        if sides is None or len(sides) != 4:  # noqa: PLR2004
+        if sides is None or len(sides) != 4:
             self.log.drop("a box that is not four numbers", node.start)
             return
         x, y, width, height = sides
@@ -248,7 +248,7 @@ class _Member:
         for ends in _CORNER_PAIRS:
             pair = [self.by_name[name] for name in ends if name in self.by_name]
             halves = [half for half in map(values.point, pair) if half is not None]
-            if len(halves) == 2:  # noqa: PLR2004
+            if len(halves) == 2:
                 self.used |= set(ends)
                 yield Found("box", halves[0] + halves[1], pair[0].start, pair[1].end, self.label, self.text)
                 return
@@ -275,7 +275,7 @@ def _with_loose_halves(members: Sequence[tuple[str, Node]], log: Log) -> list[tu
         if not key and joined and node.kind == "list" and joined[-1][1].kind == "list":
             before = joined[-1][1]
             halves = [item for part in (before, node) for item in part.value]
-            if short(joined[-1][0]) in BOX_KEYS and len(halves) == 4 and all(h.kind == "number" for h in halves):  # noqa: PLR2004
+            if short(joined[-1][0]) in BOX_KEYS and len(halves) == 4 and all(h.kind == "number" for h in halves):
                 log.repair("two halves of a box joined", node.start)
                 joined[-1] = (joined[-1][0], Node("list", halves, before.start, node.end, node.whole))
                 continue

@@ -109,7 +109,7 @@ def _point_tag(hit: re.Match[str], log: Log) -> Iterator[Found]:
             continue
         axes.setdefault(axis[2], {})[axis[1].lower()] = float(axis[3])
     for pair in axes.values():
-        if len(pair) == 2:  # noqa: PLR2004
+        if len(pair) == 2:
             yield Found("point", (pair["x"], pair["y"]), hit.start(), hit.end(), html.unescape(label))
         else:
             log.drop("a point with one coordinate", hit.start())
@@ -143,7 +143,7 @@ def _element(hit: re.Match[str], words: str, log: Log) -> Iterator[Found]:
         numbers = tuple(map(float, NUMBER.findall(data[2] or data[4] or "")))
         whole = bool(data[3] or data[5])
         kind = "box" if data[1].lower() == "bbox" else "polygon"
-        fits = len(numbers) == 4 if kind == "box" else len(numbers) > 4 and len(numbers) % 2 == 0  # noqa: PLR2004
+        fits = len(numbers) == 4 if kind == "box" else len(numbers) > 4 and len(numbers) % 2 == 0
         if not (whole and fits):
             log.drop(f"an element whose {data[1]} has {len(numbers)} numbers", hit.start())
         else:
@@ -179,12 +179,12 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
     if cut:
         log.repair("missing end of a box", end)
         numbers = numbers[:-1] if body[-1:].isdigit() else numbers
-    if len(numbers) == 2:  # noqa: PLR2004
+    if len(numbers) == 2:
         yield Found("point", tuple(numbers), start, end, label)
         return
     step = 8 if kind == "quad" else 4
     for i in range(0, len(numbers) - len(numbers) % step, step):
-        yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), start, end, label)  # noqa: PLR2004
+        yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), start, end, label)
     if not numbers or len(numbers) % step:
         why = "a box cut off before its end" if cut else f"a box of {len(numbers) % step} numbers, not {step}"
         log.drop(why, start)
@@ -234,8 +234,8 @@ def _table_rows(lines: Sequence[tuple[int, str]]) -> Iterator[Found]:
     for at, line in lines:
         cells = [cell.strip().strip("`*") for cell in line.strip().strip("|").split("|")]
         numbers = [cell for cell in cells if re.fullmatch(_N, cell)]
-        if len(numbers) >= 4:  # noqa: PLR2004
-            counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None  # noqa: PLR2004
+        if len(numbers) >= 4:
+            counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None
             name = next((cell for cell in cells if cell and not re.fullmatch(_N, cell)), "")
             yield _box(numbers[counts : counts + 4], (at, at + len(line)), name)
 
@@ -259,7 +259,7 @@ def _named_corners(text: str, whole: str, take: Callable[[int, int], None]) -> I
         if {"x0", "y0"} <= named.keys():  # then x1 is the second corner
             named = {name.replace("1", "2"): number for name, number in named.items()}
         corners = {_NAMES[name]: number for name, number in named.items()}
-        if len(corners) == len(run) == 4:  # noqa: PLR2004
+        if len(corners) == len(run) == 4:
             name = before(line_before(whole, run[0].start()))
             yield Found("box", tuple(float(corners[i]) for i in range(4)), run[0].start(), hit.end(), name)
             for one in run:

@@ -57,7 +57,7 @@ def point(node: Node) -> tuple[float, float] | None:
     if node.kind == "object":
         axes = {key.lower(): of(value) for key, value in node.value}
         numbers = [*(axes.get("x") or ()), *(axes.get("y") or ())]
-    return (numbers[0], numbers[1]) if numbers is not None and len(numbers) == 2 and node.whole else None  # noqa: PLR2004
+    return (numbers[0], numbers[1]) if numbers is not None and len(numbers) == 2 and node.whole else None
 
 
 def is_pairs(node: Node) -> bool:
@@ -65,7 +65,7 @@ def is_pairs(node: Node) -> bool:
     return (
         node.kind == "list"
         and len(node.value) > 1
-        and all(item.kind == "list" and len(item.value) == 2 for item in node.value)  # noqa: PLR2004
+        and all(item.kind == "list" and len(item.value) == 2 for item in node.value)
     )
 
 
@@ -87,7 +87,7 @@ def box(node: Node, label: str, text: str, attributes: dict[str, Any], log: Log)
     if count == _SCORED and 0 <= numbers[4] <= 1:
         log.repair("a fifth number taken for the score", node.start)
         attributes, numbers, count = {**attributes, "score": numbers[4]}, numbers[:4], 4
-    if count == 4:  # noqa: PLR2004
+    if count == 4:
         yield Found("box", tuple(numbers), node.start, node.end, label, text, attributes)
         return
     rows = [tuple(numbers[i : i + 4]) for i in range(0, count, 4)]
@@ -105,7 +105,7 @@ def _is_whole(node: Node) -> bool:
     """Whether no number of a place can be missing: it was closed, or has all four and something behind the last."""
     if node.kind != "list":
         return node.whole
-    complete = len(node.value) == 4 and all(item.kind == "number" for item in node.value)  # noqa: PLR2004
+    complete = len(node.value) == 4 and all(item.kind == "number" for item in node.value)
     return (node.whole or complete) and all(_is_whole(item) for item in node.value)
 
 
@@ -121,7 +121,7 @@ def points(node: Node, label: str, log: Log) -> Iterator[Found]:
                 yield Found("point", (item.value[0].value, item.value[1].value), item.start, item.end, label)
     elif len(numbers) % 2 or not numbers:
         log.drop(f"a point of {len(numbers)} numbers, not two", node.start)
-    elif len(numbers) == 4 and not is_pairs(node):  # noqa: PLR2004 - "point_2d": [x1, y1, x2, y2] is a box
+    elif len(numbers) == 4 and not is_pairs(node):
         log.repair("a box under the name of a point", node.start)
         yield from box(node, label, "", {}, log)
     else:

@@ -277,7 +277,7 @@ def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> 
         corners = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         polygon = scaled(Polygon(corners, one.label, one.text, one.attributes), *factor)
         inside = tuple((min(max(x, 0), width), min(max(y, 0), height)) for x, y in polygon.points)
-        if len(set(inside)) < 3:  # noqa: PLR2004
+        if len(set(inside)) < 3:
             log.drop("a polygon outside the picture", one.start)
             return None
         if inside != polygon.points:

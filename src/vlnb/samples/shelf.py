@@ -47,7 +47,7 @@ def shelf() -> Sample:
 
 def _name(canvas: Canvas, x: float, y: float, name: str) -> Box:
     canvas.rect((x - 44, y - 17, x + 44, y + 17), "#fbf8ef", radius=4, edge="#8d8470")
-    return canvas.text(x, y, name, 18 if len(name) < 7 else 16, "#2b2620", anchor="mm")  # noqa: PLR2004
+    return canvas.text(x, y, name, 18 if len(name) < 7 else 16, "#2b2620", anchor="mm")
 
 
 def _jar(canvas: Canvas, x: float, ground: float, colour: str) -> None:

@@ -63,7 +63,7 @@ def _town(canvas: Canvas) -> None:
         canvas.rect((left, roof - 6, right, roof + 4), "#55504c")
         for x in range(left + 16, right - 26, 40):
             for y in range(roof + 24, 300, 46):
-                lit = chance.random() < 0.25  # noqa: PLR2004
+                lit = chance.random() < 0.25
                 canvas.rect((x, y, x + 22, y + 28), "#ffe7a3" if lit else "#43525e", radius=2)
     for left, right, name, board, ink in (
         (335, 515, "NOODLE BAR", "#7a1f1f", "#ffe9b0"),

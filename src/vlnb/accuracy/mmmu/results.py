@@ -40,7 +40,7 @@ class Scores:
         rows = [*self.subjects.items(), *self.domains.items(), (OVERALL, self.overall)]
         lines = [f"{name.replace('_', ' '):<40}{score}" for name, score in rows]
         if self.unanswered:
-            shown = ", ".join(self.unanswered[:5]) + (" …" if len(self.unanswered) > 5 else "")  # noqa: PLR2004
+            shown = ", ".join(self.unanswered[:5]) + (" …" if len(self.unanswered) > 5 else "")
             lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
         if self.lost:
             lines = [f"NOT THE SCORE OF THE RUN: only {self.lost}", *lines]

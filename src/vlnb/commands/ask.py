@@ -1,0 +1,120 @@
+"""`vlnb ask`, `vlnb serve` and `vlnb doctor`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from vlnb.commands import STDIN, Count, Port, Seconds, say, show, show_json
+from vlnb.errors import BadInput
+
+
+def ask(
+    *picture_question: str,
+    json: bool = False,
+    url: str | None = None,
+    model: str | None = None,
+    max_tokens: Count = 2048,
+    page: Count = 1,
+    timeout: Seconds = 600.0,
+) -> int:
+    """Ask a question about pictures.
+
+    For example: vlnb ask receipt.jpg "What is the grand total?"
+
+    Parameters
+    ----------
+    picture_question
+        Paths or addresses of pictures or PDFs (- for standard input), and then the question.
+    json
+        Print the whole reply as one JSON object.
+    url
+        The server to ask (instead of VLNB_BASE_URL).
+    model
+        The model to ask (instead of VLNB_MODEL).
+    max_tokens
+        Longest answer, in tokens.
+    page
+        Page of a PDF.
+    timeout
+        Longest wait for the answer, in seconds.
+    """
+    from vlnb import images
+    from vlnb.endpoint import connect
+
+    *names, question = picture_question or [""]
+    if not names:
+        raise BadInput('Give a picture and then a question: vlnb ask receipt.jpg "What is the grand total?"')
+    # Pictures first: the person should hear of a wrong path at once, not after a server was found.
+    pictures = [images.load(sys.stdin.buffer if name == STDIN else name, page=page) for name in names]
+    for picture in pictures:
+        for note in picture.notes:
+            say(f"{picture.source}: {note}")
+    endpoint = connect(url, model=model, announce=say)
+    stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, first_token_s=timeout, total_s=timeout)
+    if json:
+        show_json(stream.reply.as_dict())
+        return 0
+    try:
+        for piece in stream:
+            show(piece, end="")
+    finally:
+        show()
+    say(stream.reply.summary)
+    return 0
+
+
+def serve(*, port: Port = 30000, host: str = "127.0.0.1") -> int:
+    """Run the embedded engine as a server.
+
+    Parameters
+    ----------
+    port
+        Port to listen on; 0 takes a free one.
+    host
+        Address to listen on; any but this machine's own needs VLNB_API_KEY.
+    """
+    from vlnb.embedded.serve import serve as run
+
+    run(host, port, api_key=os.environ.get("VLNB_API_KEY") or None)
+    return 0
+
+
+def doctor(log: str | None = None, /, *, json: bool = False) -> int:
+    """Say which server would answer and what is missing here, or why a server failed.
+
+    Parameters
+    ----------
+    log
+        A server's log (- for standard input): why did it fail?
+    json
+        Print the findings as JSON.
+    """
+    if log:
+        return _diagnose(log, as_json=json)
+    from vlnb import doctor as room
+
+    findings = room.examine()
+    if json:
+        show_json([finding.as_dict() for finding in findings])
+    else:
+        show("\n".join(map(str, findings)))
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _diagnose(path: str, *, as_json: bool) -> int:
+    from vlnb.launch import diagnose, logs
+
+    try:
+        log, note = logs.read(0 if path == STDIN else Path(path))
+    except OSError as error:
+        raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
+    if note:
+        say(f"vlnb: {note}")
+    found = diagnose(log)
+    if as_json:
+        show_json([diagnosis.as_dict() for diagnosis in found])
+    else:
+        show("\n".join(map(str, found)) or "The server in this log came up; nothing is wrong with it.")
+    return 1 if found else 0

@@ -1,0 +1,150 @@
+"""`vlnb plan`, `vlnb launch` and `vlnb stop`."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from vlnb.commands import Count, Port, Share, say, show
+from vlnb.errors import VlnbError
+
+if TYPE_CHECKING:
+    from vlnb.launch import Plan, Status
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Wanted:
+    """What to serve, and on what.
+
+    Parameters
+    ----------
+    gpu
+        MI300X, MI325X or MI355X.
+    size
+        3B, 7B, 32B or 72B.
+    gpus
+        How many GPUs to use (as the cookbook does).
+    tp
+        Tensor parallel size (the widest that works).
+    context_length
+        Longest request, in tokens (128000).
+    mem_fraction
+        Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
+    goal
+        What several GPUs are for.
+    sglang
+        SGLang's version, which names the image.
+    port
+        Port to serve on.
+    model_path
+        A local folder with the model, in place of the hub.
+    """
+
+    gpu: str
+    size: str
+    gpus: Count | None = None
+    tp: Count | None = None
+    context_length: Count | None = None
+    mem_fraction: Share | None = None
+    goal: Literal["latency", "throughput"] = "latency"
+    sglang: str = "0.5.6"
+    port: Port = 30000
+    model_path: str | None = None
+
+    def plan(self) -> Plan:
+        """Return the plan, after saying what it is made of and whether it fits."""
+        from vlnb.launch import memory, plan
+
+        chosen = plan(
+            self.gpu, self.size, gpus=self.gpus, tp=self.tp, context_length=self.context_length,
+            mem_fraction=self.mem_fraction, goal=self.goal, sglang=self.sglang,
+        )  # fmt: skip
+        say(chosen.mark)
+        for flag in chosen.flags:
+            say(f"  {flag.name} {flag.value}: {flag.reason}")
+        for warning in chosen.warnings:
+            say(f"  note: {warning}")
+        say(memory(chosen))
+        return chosen
+
+
+def plan(
+    *,
+    wanted: Wanted,
+    as_: Annotated[Literal["shell", "docker", "compose", "kubernetes"], Parameter(name="--as")] = "shell",
+) -> int:
+    """Print the command that serves a model size on a GPU, and say whether it fits.
+
+    Parameters
+    ----------
+    as_
+        Form of the command.
+    """
+    from vlnb.launch import render
+
+    show(render(wanted.plan(), as_, port=wanted.port, model_path=wanted.model_path), end="")
+    return 0
+
+
+def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> int:
+    """Start a server here, and wait until it is ready.
+
+    Parameters
+    ----------
+    python
+        The Python that has SGLang.
+    force
+        Start although this machine does not suit the plan.
+    """
+    from vlnb.launch import preflight, render, start
+
+    chosen = wanted.plan()
+    problems = preflight(chosen)
+    for problem in problems:
+        say(f"vlnb: {problem}")
+    if problems and not force:
+        say("vlnb: not started; correct this, or start all the same with --force.")
+        return 1
+    command = shlex.split(render(chosen, port=wanted.port, model_path=wanted.model_path).replace("\\\n", " "))
+    server = start([python, *command[1:]], port=wanted.port)
+    say(f"started; its log is {server.log}")
+    shown = ""
+
+    def watch(status: Status, elapsed_s: float) -> None:
+        nonlocal shown
+        if str(status.progress) != shown:
+            shown = str(status.progress)
+            say(f"{elapsed_s:6.0f} s  {shown}")
+
+    server.wait(watch=watch)
+    show(server.base_url)
+    return 0
+
+
+def stop(*, port: Port | None = None) -> int:
+    """Stop the servers that were launched from here.
+
+    Parameters
+    ----------
+    port
+        Stop the one at this port alone.
+    """
+    from vlnb.launch import servers
+
+    chosen = [server for server in servers() if port in {None, server.port}]
+    if not chosen:
+        say(f"vlnb: no server that was launched from here is running{'' if port is None else f' at port {port}'}.")
+        return 1
+    status = 0
+    for server in chosen:
+        try:
+            server.stop()
+            say(f"stopped {server.base_url}")
+        except VlnbError as error:
+            say(f"vlnb: {error}")
+            status = 1
+    return status

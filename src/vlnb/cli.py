@@ -22,6 +22,7 @@ app = App(
     " engine answers. VLNB_API_KEY is its key, VLNB_MODEL its model.",
     version=__version__,
     help_formatter="plain",
+    help_format="plaintext",  # markdown would take as long to import as all the rest
     default_parameter=Parameter(negative="", consume_multiple=True),
     result_action="return_value",
     suppress_keyboard_interrupt=False,

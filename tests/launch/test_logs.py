@@ -162,4 +162,4 @@ def test_doctor_without_standard_input_is_a_sentence():
     doctor = f"exec {sys.executable} -m vlnb doctor - <&-"
     done = subprocess.run(["/bin/sh", "-c", doctor], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == "vlnb: The log - cannot be read: Bad file descriptor.\n"
+    assert done.stderr == "vlnb: The log /dev/stdin cannot be read: Bad file descriptor.\n"

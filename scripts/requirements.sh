@@ -6,5 +6,5 @@ compile() {
     .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
         --no-emit-index-url --no-emit-find-links "$@"
 }
-compile pyproject.toml -o requirements.txt
-compile pyproject.toml --extra dev --extra mmmu --constraint requirements.txt -o requirements-dev.txt
+compile pyproject.toml --extra all -o requirements.txt
+compile pyproject.toml --extra all --extra dev --constraint requirements.txt -o requirements-dev.txt

@@ -16,7 +16,7 @@ LAYERS = (
     ("endpoint",),
     ("draw", "samples", "prompts", "regions"),
     ("images",),
-    ("records", "fetch"),
+    ("records", "fetch", "extras"),
     ("local", "catalog"),
     ("errors",),
     ("terminal", "_version"),

@@ -23,6 +23,13 @@ _HOME = {
     "connect": "endpoint",
     **dict.fromkeys(("BadAnswer", "BadInput", "LaunchFailed", "NoServer", "ServerRefused", "VlnbError"), "errors"),
 }
+# Rooms that need packages which a light installation leaves out.
+_EXTRAS = {
+    "accuracy": "bench",
+    "bench": "bench",
+    "charts": "notebooks",
+    "panels": "notebooks",
+}
 _MODULES = (
     "accuracy",
     "bench",
@@ -65,6 +72,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
     if name in _MODULES:
+        if name in _EXTRAS:
+            from vlnb import extras
+
+            extras.require(_EXTRAS[name], f"vlnb.{name}")
         return import_module(f"vlnb.{name}")
     if name in _HOME:
         return getattr(import_module(f"vlnb.{_HOME[name]}"), name)

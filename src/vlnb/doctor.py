@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
+from vlnb import extras
 from vlnb._version import __version__
 from vlnb.endpoint.keys import NO_KEY
 from vlnb.endpoint.resolve import Candidate, models, resolve
@@ -15,25 +15,13 @@ from vlnb.errors import VlnbError
 
 _PYTHON = (3, 11)
 _PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
-# What each package is for: said when it is missing.
-_PACKAGES = {
-    "openai": "talking to a server",
-    "httpx2": "fetching pictures by address",
-    "pillow": "reading pictures",
-    "pi-heif": "reading HEIC photos",
-    "pypdfium2": "reading PDF pages",
-    "rapidocr": "the embedded engine",
-    "onnxruntime": "the embedded engine",
-    "opencv-python-headless": "the embedded engine",
-    "starlette": "the embedded engine",
-    "uvicorn": "the embedded engine",
-    "rapidfuzz": "the embedded engine",
-    "psutil": "launching servers",
-    "pyyaml": "manifests",
-    "jupyterlab": "the notebooks",
-    "ipywidgets": "the notebooks",
-    "pandas": "the notebooks",
-    "plotly": "the notebooks",
+_EXTRAS = {
+    "": "vlnb itself",
+    "engine": "the embedded engine",
+    "notebooks": "the notebooks",
+    "bench": "benchmarks and accuracy",
+    "launch": "Compose files and Kubernetes manifests",
+    "mmmu": "MMMU's own questions",
 }
 
 
@@ -100,12 +88,14 @@ def _python() -> Finding:
 
 
 def _packages() -> list[Finding]:
-    found, missing = [], []
-    for name, purpose in _PACKAGES.items():
-        try:
-            found.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            missing.append(
-                Finding(name, False, f"missing; it is needed for {purpose}. Run `make lab`, or `pip install {name}`.")
-            )
-    return [Finding("packages", not missing, ", ".join(found)), *missing]
+    """List the installed packages, and what each extra lacks."""
+    names = {extra: extras.packages(extra) for extra in _EXTRAS}
+    found = {name: extras.version(name) for every in names.values() for name in every}
+    here = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    lacking = [
+        Finding(f"vlnb[{extra}]", False, f"{', '.join(gone)} missing, needed for {_EXTRAS[extra]}: run `make lab`, or"
+                f" pip install 'vlnb[{extra}]'.")
+        for extra, every in names.items()
+        if (gone := [name for name in every if not found[name]])
+    ]  # fmt: skip
+    return [Finding("packages", not lacking, here), *lacking]

@@ -75,6 +75,9 @@ def serve(*, port: Port = 30000, host: str = "127.0.0.1") -> int:
     host
         Address to listen on; any but this machine's own needs VLNB_API_KEY.
     """
+    from vlnb import extras
+
+    extras.require("engine", "The embedded engine")
     from vlnb.embedded.serve import serve as run
 
     run(host, port, api_key=os.environ.get("VLNB_API_KEY") or None)

@@ -45,6 +45,9 @@ def connect(
     """
     candidate = resolve(base_url, api_key)
     if candidate is None:
+        from vlnb import extras
+
+        extras.require("engine", "No server is named, and the embedded engine that answers without one")
         from vlnb import embedded
 
         candidate = Candidate(embedded.start().base_url, NO_KEY, "embedded")

@@ -18,7 +18,7 @@ LAYERS = (
     ("images",),
     ("records", "fetch", "extras"),
     ("local", "catalog"),
-    ("errors",),
+    ("errors", "markup"),
     ("terminal", "_version"),
 )
 HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}

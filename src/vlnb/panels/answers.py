@@ -5,7 +5,6 @@ The panel decides nothing: `mmmu.grades`, `differences` and the run's own questi
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, get_args
 
@@ -13,10 +12,9 @@ import ipywidgets as widgets
 
 from vlnb import images
 from vlnb.accuracy import mmmu
-from vlnb.endpoint.reply import text_html
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
-from vlnb.panels.parts import alert, live
+from vlnb.markup import Html, alert, element, live, row, table, words
 
 if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Grade, Question, QuestionSet, Run
@@ -96,33 +94,40 @@ class Answers(widgets.VBox):  # type: ignore[misc]
             return
         answer = self._run.answers.get(question.id)
         said = answer.text if answer else None
-        words = text_html(said) if said is not None else f"<em>{html.escape(_failure(answer))}</em>"
-        options = "".join(f"<li>{letter}: {html.escape(option)}</li>" for letter, option in question.choices.items())
-        rows = "".join(
-            f"<tr><td>{rules}</td><td>{html.escape(_short(found[question.id].parsed))}</td>"
-            f"<td>{'right' if found[question.id].correct else 'wrong'}</td>"
-            f"<td>{html.escape(found[question.id].how)}</td></tr>"
+        shown = words(said) if said is not None else element("em", _failure(answer))
+        options = (element("li", f"{letter}: {option}") for letter, option in question.choices.items())
+        grades = [
+            (rules, _short(one.parsed), "right" if one.correct else "wrong", one.how)
             for rules, found in self._grades.items()
-        )
-        head = "".join(f"<th>{name}</th>" for name in ("rules", "read as", "", "how"))
-        truth = html.escape(" or ".join(question.answers))
+            for one in [found[question.id]]
+        ]
+        truth = element("strong", " or ".join(question.answers))
         self.shown.value = live(
-            f"<div style='line-height:1.4'>{text_html(question.text)}<ul style='list-style:none'>{options}</ul>"
-            f"{self._pictures(question)}"
-            f"<p>Right is <strong>{truth}</strong>. The model said:</p>{words}"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+            element(
+                "div",
+                words(question.text),
+                element("ul", *options, style="list-style:none"),
+                self._pictures(question),
+                element("p", "Right is ", truth, ". The model said:"),
+                shown,
+                table(("rules", "read as", "", "how"), grades),
+                style="line-height:1.4",
+            )
         )
 
-    def _pictures(self, question: Question) -> str:
+    def _pictures(self, question: Question) -> Html:
         try:
             if self._set is None:
                 self._set = self._run.question_set()
             found = self._set.pictures(question).items()
-            shown = (
-                f"<div><small>picture {n}</small>{to_html(images.load(data), shown_px=_SHOWN_PX)}</div>"
-                for n, data in found
+            return row(
+                *(
+                    element(
+                        "div", element("small", f"picture {n}"), Html(to_html(images.load(data), shown_px=_SHOWN_PX))
+                    )
+                    for n, data in found
+                )
             )
-            return f'<div style="display:flex;gap:12px;flex-wrap:wrap">{"".join(shown)}</div>'
         except VlnbError as error:  # the data set has moved, or a picture is broken: words can be read all the same
             return alert(error)
 

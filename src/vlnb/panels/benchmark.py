@@ -5,7 +5,6 @@ The panel decides nothing: `bench.start`, `resume`, `report` and `charts` do.
 
 from __future__ import annotations
 
-import html
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import ipywidgets as widgets
 from vlnb import bench, charts
 from vlnb.errors import VlnbError
 from vlnb.launch import telemetry
-from vlnb.panels.parts import alert, live
+from vlnb.markup import Html, alert, element, joined, listed, live
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -111,13 +110,9 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             if not runs:
                 self.status.value = live("Choose one or more stored runs first.")
                 return
-            said = "".join(
-                f"<li>{html.escape(name)}: {html.escape(line)}</li>"
-                for name, run in runs.items()
-                for line in bench.report.sentences(run)
-            )
+            said = listed(f"{name}: {line}" for name, run in runs.items() for line in bench.report.sentences(run))
             table = bench.report.table(dict(runs)).to_html(border=0, float_format="{:,.2f}".format, na_rep="–")
-            self.shown.value = f"{table}<ul>{said}</ul>"
+            self.shown.value = joined([Html(table), said])
             self._draw({name: run.records for name, run in runs.items()})
         except VlnbError as error:
             self.shown.value = alert(error)
@@ -136,8 +131,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
                     drawn = time.monotonic()
             self.stored = running.result()
             self._draw({running.folder.name: self.stored.records})
-            lines = "".join(f"<li>{html.escape(line)}</li>" for line in bench.report.sentences(self.stored))
-            self.status.value = live(f"Stored in {html.escape(str(running.folder))}.<ul>{lines}</ul>")
+            self.status.value = live(f"Stored in {running.folder}.", listed(bench.report.sentences(self.stored)))
         except VlnbError as error:
             self.status.value = alert(error)
         finally:
@@ -160,13 +154,13 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         self.bar.value = told["done"] / max(1, told["of"])
         self.status.value = live(
             f"{told['done']} of {told['of']} done, {told['running']} on their way, {told['failed']} failed,"
-            f" {told['elapsed_s']:.0f} s{first}. {html.escape(told['stopped'])}"
+            f" {told['elapsed_s']:.0f} s{first}. {told['stopped']}"
         )
 
     def _watch_gpus(self, running: bench.runner.Running) -> None:
         """Show how busy the GPUs of this machine are while a run lasts; nothing where there are none."""
         while self._running is running and (found := telemetry.loads()):
-            self.gpus.value = "On this machine:<br>" + "<br>".join(html.escape(str(load)) for load in found)
+            self.gpus.value = joined(["On this machine:", *map(str, found)], element("br"))
             time.sleep(_GPUS_S)
         self.gpus.value = ""
 

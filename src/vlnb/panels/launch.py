@@ -5,7 +5,6 @@ The panel decides nothing: `launch.plan`, `memory`, `render`, `start` and `find`
 
 from __future__ import annotations
 
-import html
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,16 +14,15 @@ import ipywidgets as widgets
 from vlnb import catalog, launch
 from vlnb.errors import VlnbError
 from vlnb.launch.memory import bar_html
+from vlnb.markup import Html, alert, element, joined, listed
 
 _AS_COOKBOOK = "as the cookbook"
 _CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
 _VERSIONS = ("0.5.6", "0.5.9", "0.5.18", "0.5.19", "0.5.23")
 _LOOK_S = 0.5
 _NARROW = widgets.Layout(width="260px")
-_BUTTON = (
-    '<button style="float:right" aria-label="Copy the command" data-text="{}"'
-    " onclick=\"navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'\">Copy</button>"
-)
+_COPY = "navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'"
+_PRE = "padding:8px;border:1px solid;overflow-x:auto;line-height:1.4"
 
 
 class Launch(widgets.VBox):  # type: ignore[misc]
@@ -86,7 +84,7 @@ class Launch(widgets.VBox):  # type: ignore[misc]
             self.shown.value = plan_html(self.plan, text)
         except VlnbError as error:
             self.plan = None
-            self.shown.value = f'<div role="alert"><strong>{html.escape(str(error))}</strong></div>'
+            self.shown.value = alert(error)
         return self.plan
 
     def start(self) -> launch.Server | None:
@@ -143,31 +141,28 @@ class Launch(widgets.VBox):  # type: ignore[misc]
 
     def _say(self, text: str, share: float) -> None:
         self.bar.value = share
-        self.status.value = (
-            f'<div role="status" aria-live="polite" style="white-space:pre-wrap">{html.escape(text)}</div>'
-        )
+        self.status.value = element("div", text, role="status", aria_live="polite", style="white-space:pre-wrap")
 
 
-def plan_html(plan: launch.Plan, command: str) -> str:
+def plan_html(plan: launch.Plan, command: str) -> Html:
     """Return a plan for people: its mark, the memory bar, the command with what is ours marked, the reasons."""
-    lines = []
+    lines: list[str] = []
     for line in command.splitlines():
-        shown = html.escape(line)
         flag = next((flag for flag in plan.flags if flag.name in line.split()), None)
-        if flag and any(flag.name in change for change in plan.differs):
-            shown = f'<mark title="{html.escape(flag.reason, quote=True)}">{shown}</mark>'
-        lines.append(shown)
-    reasons = "".join(
-        f"<li><code>{html.escape(' '.join(f.words))}</code>: {html.escape(f.reason)}</li>" for f in plan.flags
+        changed = flag and any(flag.name in change for change in plan.differs)
+        lines.append(element("mark", line, title=flag.reason) if flag and changed else line)
+    copy = element(
+        "button", "Copy", style="float:right", aria_label="Copy the command", data_text=command, onclick=_COPY
     )
-    notes = "".join(f'<li role="note">{html.escape(warning)}</li>' for warning in plan.warnings)
-    sign = "✓ " if plan.verified else ""
-    copy = _BUTTON.format(html.escape(command, quote=True))
-    return (
-        f"<div style='max-width:820px'><p><strong>{sign}{html.escape(plan.mark)}</strong></p>"
-        f"{bar_html(launch.memory(plan))}"
-        f'{copy}<pre style="padding:8px;border:1px solid;overflow-x:auto;line-height:1.4">{chr(10).join(lines)}</pre>'
-        f"<ul>{reasons}{notes}</ul></div>"
+    reasons = (joined([element("code", " ".join(flag.words)), f": {flag.reason}"]) for flag in plan.flags)
+    return element(
+        "div",
+        element("p", element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}")),
+        Html(bar_html(launch.memory(plan))),
+        copy,
+        element("pre", joined(lines, "\n"), style=_PRE),
+        listed([*reasons, *(element("span", warning, role="note") for warning in plan.warnings)]),
+        style="max-width:820px",
     )
 
 

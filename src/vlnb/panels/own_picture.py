@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from vlnb import images
-from vlnb.endpoint.reply import text_html
 from vlnb.errors import VlnbError
-from vlnb.panels.parts import WIDE, alert, live, upload
+from vlnb.markup import Html, alert, element, live, words
+from vlnb.panels.parts import WIDE, upload
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply
@@ -33,15 +33,15 @@ class OwnPicture(widgets.VBox):  # type: ignore[misc]
         self.button.disabled = True
         self.reply = None
         try:
-            self._show("<em>reading …</em>")
+            self._show(element("em", "reading …"))
             source: Any = self.upload.value[0] if self.upload.value else self._sample
             text = ""
             stream = self._endpoint.stream(self.question.value, images.load(source))
             for piece in stream:
                 text += piece
-                self._show(text_html(text))
+                self._show(words(text))
             self.reply = stream.reply
-            self._show(self.reply.as_html())
+            self._show(Html(self.reply.as_html()))
         except VlnbError as error:
             self._show(alert(error))
         finally:

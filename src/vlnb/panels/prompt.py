@@ -5,7 +5,6 @@ The panel decides nothing: `prompts`, `images`, `dial` and `endpoint` do.
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,10 @@ import ipywidgets as widgets
 
 from vlnb import draw, images, prompts
 from vlnb.accuracy import resolution
-from vlnb.endpoint.reply import text_html
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
-from vlnb.panels.parts import WIDE, alert, live, upload
+from vlnb.markup import Html, alert, element, joined, live, row, words
+from vlnb.panels.parts import WIDE, upload
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply, Stream
@@ -85,18 +84,18 @@ class Prompt(widgets.VBox):  # type: ignore[misc]
         text = ""
         try:
             pictures = self.pictures()
-            self.answer.value = live("<em>waiting for the first word …</em>")
+            self.answer.value = live(element("em", "waiting for the first word …"))
             self._stream = self._endpoint.stream(self._prompt(), *pictures, max_pixels=self.resolution.value)
             for piece in self._stream:
                 text += piece
-                self.answer.value = live(text_html(text))
+                self.answer.value = live(words(text))
             if self._stream.closed:
-                self.answer.value = live(text_html(text) + "<small>Stopped: this is what had come.</small>")
+                self.answer.value = live(words(text), element("small", "Stopped: this is what had come."))
                 return None
             self.reply = self._stream.reply
             self.answer.value = live(answer_html(self.reply))
         except VlnbError as error:
-            self.answer.value = live(text_html(text) + alert(error))
+            self.answer.value = live(words(text), alert(error))
         finally:
             self._stream = None
             self.ask_button.disabled, self.stop_button.disabled = False, True
@@ -128,16 +127,16 @@ class Prompt(widgets.VBox):  # type: ignore[misc]
             pictures = self.pictures()
             parts = [_figure(picture, self.resolution.value) for picture in pictures]
             total = sum(images.tokens(*picture.size, max_pixels=self.resolution.value) for picture in pictures)
-            said = f"<small>together {total:,} tokens</small>" if len(pictures) > 1 else ""
-            self.shown.value = f'<div style="display:flex;gap:12px;flex-wrap:wrap">{"".join(parts)}</div>{said}'
+            said = [element("small", f"together {total:,} tokens")] if len(pictures) > 1 else []
+            self.shown.value = joined([row(*parts), *said])
         except VlnbError as error:
             self.shown.value = alert(error)
 
 
-def answer_html(reply: Reply) -> str:
+def answer_html(reply: Reply) -> Html:
     """Return an answer with its picture and places, and in words how the places were read."""
-    notes = "".join(f"<div><small>{html.escape(note)}</small></div>" for note in _notes(reply))
-    return reply.as_html() + notes
+    notes = (element("div", element("small", note)) for note in _notes(reply))
+    return joined([Html(reply.as_html()), *notes])
 
 
 def _notes(reply: Reply) -> Iterator[str]:
@@ -151,7 +150,6 @@ def _notes(reply: Reply) -> Iterator[str]:
             yield f"{word}: {len(changes) - 5} more, in reply.regions"
 
 
-def _figure(picture: images.Picture, max_pixels: int) -> str:
-    shown = to_html(picture)
-    said = html.escape(draw.cost(picture, max_pixels=max_pixels))
-    return f'<div style="flex:0 1 {_SHOWN_PX}px">{shown}<small>{said}</small></div>'
+def _figure(picture: images.Picture, max_pixels: int) -> Html:
+    said = element("small", draw.cost(picture, max_pixels=max_pixels))
+    return element("div", Html(to_html(picture)), said, style=f"flex:0 1 {_SHOWN_PX}px")

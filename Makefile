@@ -16,6 +16,9 @@ test: lint  ## check the code, run all tests, and every notebook
 		build/nbmake/[0-9]*.ipynb
 	@$(PY) scripts/widget_errors.py build/nbmake/[0-9]*.ipynb
 
+check: lint  ## check style, types and the quick tests: under a minute
+	@$(PY) -m pytest -n 2 -q -m "not slow"
+
 lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
 	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS)
@@ -47,4 +50,4 @@ clean:  ## remove the environment and everything that was made
 .venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
 
-.PHONY: help lab test test-engine test-browser lint run bench requirements clean
+.PHONY: help lab check test test-engine test-browser lint run bench requirements clean

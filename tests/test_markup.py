@@ -17,7 +17,7 @@ BUILT = {
     "words": words,
     "row": lambda text: row(text, text),
     "alert": lambda text: alert(BadInput(text)),
-    "live": lambda text: live(text),
+    "live": live,
     "listed": lambda text: listed([text]),
     "table": lambda text: table([text], [[text]]),
 }

@@ -15,7 +15,7 @@ import openai
 import pytest
 from PIL import Image
 
-from vlnb import cli
+from vlnb import cli, extras
 
 VLNB = [sys.executable, "-m", "vlnb"]
 
@@ -191,14 +191,16 @@ def test_doctor_on_a_sound_machine(capsys):
 def test_doctor_names_the_problem(monkeypatch, capsys):
     monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("VLNB_API_KEY", "hunter2-hunter2")
-    monkeypatch.setitem(__import__("vlnb.doctor", fromlist=["x"])._PACKAGES, "no-such-package", "nothing")
+    known = extras.version
+    monkeypatch.setattr(extras, "version", lambda package: None if package == "scipy" else known(package))
     assert cli.main(["doctor", "--json"]) == 1
     text = capsys.readouterr().out
     assert "hunter2" not in text
     findings = {finding["name"]: finding for finding in json.loads(text)}
     assert not findings["server"]["ok"]
     assert "connection was refused" in findings["server"]["found"]
-    assert "make lab" in findings["no-such-package"]["found"]
+    assert "scipy missing" in findings["vlnb[bench]"]["found"]
+    assert "make lab" in findings["vlnb[bench]"]["found"]
 
 
 def test_importing_vlnb_is_light():

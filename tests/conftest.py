@@ -11,6 +11,20 @@ import pytest
 import vlnb
 from vlnb import embedded, samples
 
+# Files that start servers and processes, read pictures, or wait for a clock: `make check` leaves them out.
+SLOW = frozenset(
+    "test_app test_benchmark test_check test_cli test_cli_launch test_extras test_fuzz test_gate test_keys test_limits"
+    " test_locating test_logs test_notebooks test_own_picture test_pdf test_prompt test_reading test_record"
+    " test_regions_growth test_render test_report test_run test_runs test_samples test_search test_server test_sets"
+    " test_setup test_wire".split()
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_record(tmp_path_factory):

@@ -30,20 +30,6 @@ _EXTRAS = {
     "charts": "notebooks",
     "panels": "notebooks",
 }
-_MODULES = (
-    "accuracy",
-    "bench",
-    "catalog",
-    "charts",
-    "draw",
-    "images",
-    "launch",
-    "panels",
-    "prompts",
-    "regions",
-    "samples",
-)
-
 __all__ = [
     "BadAnswer",
     "BadInput",
@@ -68,6 +54,7 @@ __all__ = [
     "regions",
     "samples",
 ]
+_MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above

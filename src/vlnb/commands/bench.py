@@ -144,7 +144,7 @@ def _search(arguments: argparse.Namespace) -> int:
     return 0 if best else 1
 
 
-def _progress(told: runner.Progress) -> None:
+def _progress(told: runner.LoadProgress) -> None:
     if "preparing" in told:
         line = f"preparing request {told['preparing']} of {told['of']}"
     else:

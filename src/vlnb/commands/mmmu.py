@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb.commands import progress, say, show
 
 if TYPE_CHECKING:
-    from vlnb.accuracy.mmmu import Progress, Run
+    from vlnb.accuracy.mmmu import Run, RunProgress
     from vlnb.endpoint import Endpoint
 
 _RULES = ("official", "strict", "lenient")
@@ -143,5 +143,5 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _status(*runs.values())
 
 
-def _progress(told: Progress) -> None:
+def _progress(told: RunProgress) -> None:
     progress(told, width=120)

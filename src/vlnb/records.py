@@ -258,20 +258,15 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
 def appended(kind: type[Kind], path: Path, offset: int) -> tuple[list[Kind], int]:
     """Return the content of the whole lines that follow `offset` (in bytes), and the offset of the next line.
 
-    Damaged lines are skipped. Raises `BadInput` if the file cannot be read.
+    A glance at a run in progress: it skips damaged lines and ignores a file that it cannot read; `lines` reports both.
     """
     found: list[Kind] = []
-    try:
-        with _opened(path) as file:
-            file.seek(offset)
-            while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
-                offset += len(data)
-                with contextlib.suppress(ValueError):
-                    found.append(parsed(kind, data))
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    with contextlib.suppress(OSError), _opened(path) as file:
+        file.seek(offset)
+        while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
+            offset += len(data)
+            with contextlib.suppress(ValueError):
+                found.append(parsed(kind, data))
     return found, offset
 
 

@@ -105,7 +105,16 @@ class Run:
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
         lag = asyncio.create_task(self._watch())
-        ask = self._asker(http, made, headers)
+
+        async def ask(request: int, due: float) -> None:
+            self.running += 1
+            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
+            self.running -= 1
+            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
+            if self.refused >= _REFUSED and not self.stopped:
+                self.stopped = f"{_REFUSED} requests in a row failed: {trace.error}. Check the server, and resume."
+            self.ended.put_nowait((request, due, trace))
+
         try:
             await (self._users(ask) if self.workload.rate is None else self._arrive(ask))
         finally:
@@ -122,18 +131,6 @@ class Run:
                 lag_p99_s=round(lags[int(0.99 * (len(lags) - 1))], 6),
                 stopped="",
             )
-
-    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str]) -> Any:  # noqa: ANN401
-        async def ask(request: int, due: float) -> None:
-            self.running += 1
-            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
-            self.running -= 1
-            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
-            if self.refused >= _REFUSED and not self.stopped:
-                self.stopped = f"{_REFUSED} requests in a row failed: {trace.error}. Check the server, and resume."
-            self.ended.put_nowait((request, due, trace))
-
-        return ask
 
     async def _write(self, journal: records.Journal) -> None:
         """Parse and write what has ended, one by one, while no request is being sent."""

@@ -1,4 +1,4 @@
-"""What the hardware allows: lower bounds on TPOT (memory bandwidth) and on prefill time (arithmetic)."""
+"""What the hardware allows: the lower bound on TPOT by memory bandwidth, and the price of pictures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from vlnb.errors import BadInput
 
 @dataclass(frozen=True)
 class Bound:
-    """The shortest times possible for a model on `gpus` GPUs, in seconds; no real server reaches them.
+    """The shortest TPOT possible, in seconds: every weight is read once per token, at full memory bandwidth."""
 
-    `tpot_s`: every weight is read once per token at the full bandwidth of all GPUs. `prefill_s_per_token`: two
-    operations per weight and token at the full BF16 rate. Source: the peak figures of the data sheets in `catalog`.
-    """
-
-    gpu: str
-    gpus: int
-    model: str
     tpot_s: float
-    prefill_s_per_token: float
 
     def share(self, tpot_s: float) -> float:
         """Return which share of the bound a measured TPOT reaches, 0 to 1. Raises `BadInput` unless it is positive."""
@@ -30,20 +22,16 @@ class Bound:
 
 
 def bound(gpu: str, size: str, gpus: int) -> Bound:
-    """Return the bound for a model whose weights are split over the GPUs. Raises `BadInput` for unknown names."""
+    """Return the bound for a model whose weights are split over the GPUs; no real server reaches it.
+
+    Source: the peak figures of the data sheets in `catalog`. Raises `BadInput` for unknown names.
+    """
     if gpu not in catalog.GPUS or size not in catalog.MODELS or gpus < 1:
         raise BadInput(
             f"{gpus} × {gpu} with {size} is not known. GPUs: {', '.join(catalog.GPUS)}; sizes:"
             f" {', '.join(catalog.MODELS)}; at least one GPU."
         )
-    hardware, model = catalog.GPUS[gpu], catalog.MODELS[size]
-    return Bound(
-        gpu,
-        gpus,
-        size,
-        model.weight_bytes / (gpus * hardware.memory_tb_s * 1e12),
-        2 * model.parameters / (gpus * hardware.bf16_tflops * 1e12),
-    )
+    return Bound(catalog.MODELS[size].weight_bytes / (gpus * catalog.GPUS[gpu].memory_tb_s * 1e12))
 
 
 def cost_per_thousand(dollars_per_hour: float, pictures_per_s: float) -> float:

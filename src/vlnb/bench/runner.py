@@ -79,10 +79,7 @@ class Running:
             )
 
     def new_records(self) -> list[store.Record]:
-        """Return the records written since the last call, without reading the older ones again.
-
-        Raises `BadInput` if the file cannot be read.
-        """
+        """Return the records written since the last call, without reading the older ones again."""
         found, self._read_bytes = records.appended(store.Record, self.folder / store.RECORDS, self._read_bytes)
         return found
 

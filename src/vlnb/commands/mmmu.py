@@ -111,7 +111,7 @@ def _grade(arguments: argparse.Namespace) -> int:
     from vlnb.accuracy import mmmu
 
     if not os.path.isdir(arguments.out):  # noqa: PTH112 - a text, of which it may be none
-        show(mmmu.harness.read(arguments.out)[0])
+        show(mmmu.harness.read(arguments.out))
         return 0
     run = mmmu.read(arguments.out)
     if arguments.json:

@@ -16,7 +16,7 @@ from vlnb.accuracy.mmmu.results import Scores, counted_scores
 from vlnb.errors import BadInput
 
 _DICT = re.compile(r"\{'[A-Z][A-Za-z_]*': \{'acc'.*?\}\}", re.DOTALL)
-_TIME = re.compile(r"Benchmark time: ([0-9.]+)")
+_MOST_BYTES = 4_000_000
 
 
 def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None = None) -> str:
@@ -30,35 +30,30 @@ def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None 
     return shlex.join(words)
 
 
-def read(source: str | Path) -> tuple[Scores, float | None]:
-    """Return (scores, seconds) from what the harness printed, or from its val_sglang.json, which has no seconds.
+def read(path: str | Path) -> Scores:
+    """Return the scores in a file with what the harness printed, or in its val_sglang.json.
 
-    `source` is a path or the text itself. If the harness skipped questions (large pictures, failed requests), its
-    denominators are smaller, and it does not say so. Raises `BadInput` if there is no result.
+    If the harness skipped questions (large pictures, failed requests), its denominators are smaller, and it does not
+    say so. Raises `BadInput` if the file cannot be read or holds no result.
     """
-    text = str(source)
-    if isinstance(source, Path) or not ("\n" in text or "{" in text):
-        try:
-            text = Path(source).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise BadInput(
-                f"{source} cannot be read: {error.strerror}. Give a path, or the printed text itself."
-            ) from error
-    seconds = _TIME.search(text)
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     found = {name: one for name, one in _printed(text).items() if not name.startswith("Overall")}
-    counted = {name: (round(one["acc"] * one["num"]), int(one["num"])) for name, one in found.items()}
-    return counted_scores(counted), float(seconds[1]) if seconds else None
+    return counted_scores({name: (round(one["acc"] * one["num"]), int(one["num"])) for name, one in found.items()})
 
 
 def _printed(text: str) -> dict[str, Any]:
     """Return the dictionary with 'acc' and 'num' in a text: a printed Python dictionary, or JSON."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         hit = _DICT.search(text)
         try:
             found = ast.literal_eval(hit[0]) if hit else None
-        except (ValueError, SyntaxError) as error:
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise BadInput(f"The harness's result is damaged ({error}). Was it cut when it was copied?") from error
     if not isinstance(found, dict) or not all(
         isinstance(one, dict) and {"acc", "num"} <= one.keys() for one in found.values()

@@ -9,6 +9,7 @@ the ratios.
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -71,17 +72,16 @@ def ours(port, workload, folder):
     }
 
 
-def reference(port, workload):
-    command = sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny"), os.devnull).split()[1:]
-    words = [str(ENGINE / "venv/bin/python"), "-c", CLOCKED, *command[2:], "--disable-tqdm"]
+def reference(port, workload, out):
+    command = shlex.split(sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny"), str(out)))
+    words = [str(ENGINE / "venv/bin/python"), "-c", CLOCKED, *command[3:], "--disable-tqdm"]
     environment = {**os.environ, "PYTHONPATH": str(ENGINE / "old"), "SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
     began = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     wall = time.perf_counter() - began
-    table = sglang.read(done.stdout)
-    if not len(table):
-        sys.exit(f"bench_serving printed no result:\n{done.stdout[-800:]}\n{done.stderr[-1500:]}")
-    found, real = table.iloc[0], truth(port)
+    if not out.exists():
+        sys.exit(f"bench_serving gave no result:\n{done.stdout[-800:]}\n{done.stderr[-1500:]}")
+    found, real = json.loads(out.read_text()), truth(port)
     seen = dict(reversed(re.findall(r"(\d+) answers, CPU seconds: (\S+)", done.stdout)))  # the first of each
     warm_up, whole = float(seen["1"]), float(seen[str(workload.prompts)])
     return {
@@ -109,7 +109,9 @@ def main():
                 for turn in range(ROUNDS):
                     rows["vlnb"].append(ours(port, workload, Path(folder) / f"{load}-{turn}"))
                     if both:
-                        rows["bench_serving 0.5.6"].append(reference(port, workload))
+                        rows["bench_serving 0.5.6"].append(
+                            reference(port, workload, Path(folder) / f"{load}-{turn}.jsonl")
+                        )
                 for name, found in rows.items():
                     if found:
                         means = [np.mean([row[head] for row in found]) for head in HEAD]

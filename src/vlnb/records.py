@@ -1,9 +1,9 @@
-"""Records on disk: a folder with a manifest, and one line of JSON for each thing that ended.
+"""Runs on disk: a folder with a manifest, and one line of JSON for each request or question that has ended.
 
-One process at a time writes to a folder: it holds the folder's lock, which the system frees when that process ends.
-A line goes to the system when its request ends, so no signal and no crash of ours takes it back. It goes to the disk
-within a second, so a power cut costs at most the lines of the last second, and perhaps half of one line. All of them
-count as missing when the run is read again, and `resume` asks for them. The manifest appears whole or not at all.
+Only one process at a time writes to a folder: it holds the folder's lock, which the system frees when the process ends.
+A line goes to the system when its request ends, so neither a signal nor a crash can take it back. It is on the disk
+within a second, so a power cut costs at most the lines of the last second and leaves one torn line. Lost lines count as
+missing when the run is read, and `resume` asks for them again. The manifest is written as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,41 +25,42 @@ from vlnb.errors import BadInput, VlnbError
 
 try:
     import fcntl
-except ImportError:  # no POSIX system: two resumes of one folder are not kept apart there
+except ImportError:  # not a POSIX system: nothing keeps two resumes of one folder apart
     fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.json"
 _MANIFEST_BYTES, _LINE_BYTES, _FILE_BYTES = 1_000_000, 64_000_000, 4_000_000_000
 _LOCK = "lock"
 _SYNC_S = 1.0
-_MOST = 1e9  # seconds or tokens: more is damage
-_SHOWN = 5  # line numbers in a note
+_UNABLE = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)  # a file system that cannot lock or sync
+_MOST = 1e9  # seconds or tokens: a larger number is damage
+_SHOWN = 5  # line numbers or ids in a note
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server as a manifest names it."""
+    """The server of a run, as its manifest names it."""
 
     base_url: str
     model: str
 
 
 def plausible(*numbers: float | None) -> None:
-    """Raise `ValueError` where a count or a time is negative, infinite, no number, or impossibly large."""
+    """Raise `ValueError` if a count or a time is negative, not finite, or impossibly large."""
     for number in numbers:
         if number is not None and not 0 <= number <= _MOST:
-            raise ValueError(f"{number} is no time and no count")
+            raise ValueError(f"{number} is not a valid time or count")
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """Return a line of JSON. Half a character, as a broken server may send it, becomes a question mark."""
+    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder. Raises `BadInput` where another process holds it, or it cannot be written."""
+    """Hold the lock of a run's folder. Raises `BadInput` if another process holds it or it cannot be written."""
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context((folder / _LOCK).open("ab"))
@@ -67,7 +68,7 @@ def held(folder: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BadInput(
-                f"Another process is running the run in {folder} now. Wait until it has ended, or stop it; then resume."
+                f"Another process is writing to the run in {folder}. Wait until it ends, or stop it; then resume."
             ) from error
         except OSError as error:
             if error.errno not in _UNABLE:
@@ -75,28 +76,25 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-_UNABLE = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)  # a file system that cannot lock or sync
+def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
+    """Create the folder of a new run with its manifest and other files.
 
-
-def create(folder: Path, told: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
-    """Make the folder of a new run with its manifest, and with other files beside it.
-
-    Raises `BadInput` where a run is there already or none can be made.
+    Raises `BadInput` if the folder already holds a run or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with held(folder):
             if any(folder.glob("*.json*")):
-                raise BadInput(f"{folder} holds a run already: resume it, or name another folder.")
+                raise BadInput(f"{folder} already holds a run. Resume it, or choose another folder.")
             for name, data in (files or {}).items():
                 replace(folder / name, data)
-            replace(folder / MANIFEST, json.dumps(told, indent=1).encode())  # last: with it, the run is there
+            replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())  # last: it makes the run
     except OSError as error:
-        raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Name another folder.") from error
+        raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a whole file: it has its old content or the new one, whatever happens meanwhile. Raises `OSError`."""
+    """Replace a file as a whole: whatever happens, it has either its old content or the new one. Raises `OSError`."""
     new = path.with_name(f".{path.name}.new")
     try:
         with new.open("wb") as file:
@@ -111,7 +109,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Have the names of the files in a folder on disk too, where the system can."""
+    """Sync the folder itself, so that the names of its files are on disk too, if the system can."""
     with contextlib.suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -121,11 +119,10 @@ def _sync_names(folder: Path) -> None:
 
 
 class Journal:
-    """A file of lines to add to. A torn last line is cut off first.
+    """A file to append lines to. A torn last line is cut off first.
 
-    A thread puts what was written on the disk once a second, and looks whether the file is still at its path: a folder
-    that was deleted would take everything with it. Raises `BadInput`, as `write` and `close` do, for a file that cannot
-    be written.
+    A thread syncs the file once a second and checks that it is still at its path, because a deleted folder would take
+    everything with it. Opening, writing and leaving the context raise `BadInput` if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,7 +148,7 @@ class Journal:
             raise BadInput(self._problem)
 
     def write(self, data: bytes) -> None:
-        """Hand a line to the system. After the first that failed, none is taken any more."""
+        """Hand a line to the system. After a failure no further line is accepted. Raises `BadInput`."""
         try:
             while data and not self._problem:
                 data = data[self._file.write(data) :]
@@ -163,7 +160,7 @@ class Journal:
 
     def _fail(self, error: OSError) -> None:
         self._problem = (
-            f"Writing to {self._path} failed: {error.strerror}. What was written before is kept: make room, and resume."
+            f"Writing to {self._path} failed: {error.strerror}. What was written before is kept. Make room, and resume."
         )
 
     def _keep(self) -> None:
@@ -175,11 +172,11 @@ class Journal:
                     self._unsynced = False
                     os.fsync(self._file.fileno())
                 if not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
-                    raise FileNotFoundError  # noqa: TRY301 - another file stands there
+                    raise FileNotFoundError  # noqa: TRY301 - another file has taken its path
             except (FileNotFoundError, NotADirectoryError):
                 self._problem = (
-                    f"{self._path.parent} was deleted, moved or replaced while the run wrote to it, so the run was"
-                    " stopped. If you moved it, resume it there; else begin a new run."
+                    f"{self._path.parent} was deleted, moved or replaced while the run wrote to it, so the run has"
+                    " stopped. If you moved it, resume it there; otherwise start a new run."
                 )
             except OSError as error:
                 if error.errno not in _UNABLE:
@@ -194,9 +191,9 @@ def _cut_torn(path: Path) -> None:
 
 
 def manifest(folder: Path, kind: type) -> dict[str, Any]:
-    """Return the manifest of a run, which holds what `kind` says. Raises `BadInput` where the folder is none of a run.
+    """Return the manifest of a run, checked against the dataclass `kind`.
 
-    Raises `BadInput` too where the manifest is damaged, or of another kind of run.
+    Raises `BadInput` if the folder holds no run, or the manifest is damaged or belongs to another kind of run.
     """
     import pydantic_core
 
@@ -212,40 +209,38 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, VlnbError) as error:
         raise BadInput(
-            f"{path} is damaged, or of another kind of run ({error}). Restore it from a copy; without it the run's"
-            " records cannot be counted."
+            f"{path} is damaged or belongs to another kind of run ({error}). Restore it from a copy; without it the"
+            " records of the run cannot be evaluated."
         ) from error
 
 
 def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict[Any, Any]:  # noqa: ANN401 - a container of ids
-    """Return records by their id: the first of each, and none of what the run did not ask for; notes say so."""
+    """Return records by their id, without repetitions and without ids that are not in `asked`; notes name them."""
     known: dict[Any, Any] = {}
-    twice, strange = [], []
+    repeated, unknown = [], []
     for one in found:
         if one.id not in asked:
-            strange.append(one.id)
-        elif one.id in known:
-            twice.append(one.id)
-        else:
-            known[one.id] = one
-    if twice:
-        notes.append(f"{_some(twice)} stand in {name} twice; the first of each is kept.")
-    if strange:
-        notes.append(f"{_some(strange)} stand in {name}, and the run did not ask for them; they are left out.")
+            unknown.append(one.id)
+        elif known.setdefault(one.id, one) is not one:
+            repeated.append(one.id)
+    if repeated:
+        notes.append(f"{name} has more than one record of {_some(repeated)}; the first of each is used.")
+    if unknown:
+        notes.append(f"{name} has records of {_some(unknown)}, which the run did not ask for; they are ignored.")
     return known
 
 
 def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
-    """Yield what the lines of a file hold. What is damaged is left out, and a note says which lines that were.
+    """Yield the content of each line of a file. Damaged lines are skipped, and a note names them.
 
-    A torn last line, as a kill leaves it, is left out too. Raises `BadInput` where the file cannot be read.
+    A torn last line, as a kill leaves it, is skipped too. Raises `BadInput` if the file cannot be read.
     """
     damaged, why = [], ""
     try:
         with _opened(path) as file:
             for number, data in enumerate(iter(lambda: file.readline(_LINE_BYTES), b""), 1):
                 if not data.endswith(b"\n") and len(data) < _LINE_BYTES:
-                    notes.append(f"The last line of {path} is torn (it was cut while it was written); it is left out.")
+                    notes.append(f"The last line of {path} is torn (writing it was interrupted); it is ignored.")
                     continue
                 try:
                     yield parsed(kind, data)
@@ -260,8 +255,23 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
         notes.append(f"{path}: line {_some(damaged)} is damaged ({why}) and counts as missing.")
 
 
+def appended(kind: type[Kind], path: Path, offset: int) -> tuple[list[Kind], int]:
+    """Return the content of the whole lines that follow `offset` (in bytes), and the offset of the next line.
+
+    A glance at a run in progress: it skips damaged lines and ignores a file that it cannot read; `lines` reports both.
+    """
+    found: list[Kind] = []
+    with contextlib.suppress(OSError), _opened(path) as file:
+        file.seek(offset)
+        while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
+            offset += len(data)
+            with contextlib.suppress(ValueError):
+                found.append(parsed(kind, data))
+    return found, offset
+
+
 def parsed(kind: type[Kind], data: bytes) -> Kind:
-    """Return a `kind` (a dataclass) that JSON holds. Raises `ValueError` with a short reason."""
+    """Return the instance of the dataclass `kind` that JSON holds. Raises `ValueError` with a short reason."""
     from pydantic import ValidationError
 
     try:
@@ -281,10 +291,9 @@ def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter of a cla
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """Open a file to read. Raises `OSError`, and `BadInput` for what is no file (a pipe would be waited for)."""
-    found = path.stat()
-    if not path.is_file() or found.st_size > _FILE_BYTES:
-        raise BadInput(f"{path} is no file of at most {_FILE_BYTES // 10**9} GB, so it is none of a run.")
+    """Open a file to read. Raises `OSError`, and `BadInput` for anything but a regular file: a pipe would block."""
+    if path.stat().st_size > _FILE_BYTES or not path.is_file():
+        raise BadInput(f"{path} is not a regular file of at most {_FILE_BYTES // 10**9} GB, so no run wrote it.")
     return path.open("rb")
 
 

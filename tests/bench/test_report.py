@@ -18,7 +18,6 @@ def test_the_published_tpot_is_44_percent_of_the_bound():
     run = catalog.LATENCY_RUN
     bound = roofline.bound(run.gpu, run.model, run.gpus)
     assert bound.share(run.tpot_ms["mean"] / 1000) == pytest.approx(0.44, abs=0.005)
-    assert bound.prefill_s_per_token * 2396 < run.ttft_ms["mean"] / 1000
 
 
 @pytest.mark.parametrize("wrong", [("MI1", "7B", 8), ("MI300X", "9B", 8), ("MI300X", "7B", 0)])

@@ -74,7 +74,7 @@ def bench_endpoint(endpoint, **changes):
     [
         ("429", "HTTP 429: "),
         ("500", "too much"),
-        ("half", "half a chunk"),
+        ("half", "an incomplete chunk"),
         ("early", "closed before its end"),
         ("die", "connection broke"),
     ],
@@ -118,7 +118,7 @@ def test_a_server_that_encrypts_is_measured_if_its_certificate_is_trusted(tmp_pa
 def test_a_server_that_stalls_is_given_up(tmp_path):
     with serving("--fault", "stall") as endpoint:
         stored = impatient(Workload(prompts=2, concurrency=2, images=0), endpoint, tmp_path / "run", silent_s=0.5)
-    assert ["stalls" in record.error for record in stored.records] == [True, True]
+    assert ["stalled" in record.error for record in stored.records] == [True, True]
 
 
 def test_what_a_flaky_server_did_well_is_measured(tmp_path):
@@ -136,7 +136,7 @@ def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
     told = []
     workload = Workload(prompts=100, concurrency=2, images=0)
     stored = bench.run(workload, endpoint, tmp_path / "run", watch=told.append)
-    assert told[-1]["stopped"].startswith("20 requests in a row had no connection: Connection refused. ")
+    assert told[-1]["stopped"].startswith("20 requests in a row failed: no connection: Connection refused. ")
     assert len(stored.records) < 30
     assert len(stored.missing) > 70
 
@@ -180,12 +180,14 @@ def test_stopping_keeps_what_is_done(tmp_path):
                 running.stop()
                 break
     assert not running.alive
+    assert {record.id for record in running.new_records()} == {record.id for record in running.result().records}
+    assert running.new_records() == []
     assert 3 < len(running.result().records) < 500
 
 
 def test_a_run_is_not_written_over(truth, tmp_path):
     bench.run(SMALL, truth, tmp_path / "run")
-    with pytest.raises(BadInput, match="holds a run already"):
+    with pytest.raises(BadInput, match="already holds a run"):
         bench.run(SMALL, truth, tmp_path / "run")
 
 
@@ -198,7 +200,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
         running = bench.start(workload, truth, tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    with pytest.raises(BadInput, match=r"Writing to .* failed: .*make room, and resume"):
+    with pytest.raises(BadInput, match=r"Writing to .* failed: .*Make room, and resume"):
         bench.follow(running)
     kept = {record.id for record in running.result().records}
     assert len(kept) > 5
@@ -212,7 +214,7 @@ def test_an_odd_answer_costs_its_own_record_only(tmp_path):
     assert stored.missing == []
     wrong = [record.error for record in stored.records if record.error]
     assert 12 <= len(wrong) < 21
-    assert all("no chunk of a chat" in error for error in wrong)
+    assert all("not a chat chunk" in error for error in wrong)
 
 
 def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
@@ -277,12 +279,12 @@ def test_whoever_is_ended_the_load_ends_and_what_had_ended_is_kept(slow, number,
     assert len(stored.records) > 3
     if number != signal.SIGKILL or whom == "command":
         assert stored.notes == ()
-        assert "was stopped before its end" in stored.segments[0].stopped
+        assert "The load stopped early" in stored.segments[0].stopped
 
 
 def test_a_second_resume_is_refused_and_doubles_nothing(slow):
     _, folder, client = slow
-    with pytest.raises(BadInput, match="Another process is running the run in"):
+    with pytest.raises(BadInput, match="Another process is writing to the run in"):
         bench.follow(bench.resume(folder))
     assert client.is_running()
 

@@ -40,6 +40,19 @@ def test_what_is_written_comes_back_as_it_was(folder):
     assert stored.missing == [1, 2]
 
 
+def test_new_lines_are_read_from_where_the_last_reading_ended(folder):
+    path = folder / store.RECORDS
+    assert records.appended(store.Record, path, 0) == ([], 0)
+    path.write_bytes(lines(0, 1) + lines(2)[:40])
+    found, offset = records.appended(store.Record, path, 0)
+    assert [record.id for record in found] == [0, 1]
+    assert offset == len(lines(0, 1)), "the torn line is read once it is whole"
+    path.write_bytes(lines(0, 1, 2) + b"damaged\n" + lines(3))
+    found, offset = records.appended(store.Record, path, offset)
+    assert [record.id for record in found] == [2, 3]
+    assert records.appended(store.Record, path, offset) == ([], path.stat().st_size)
+
+
 def test_a_torn_last_line_is_passed_over_noted_and_cut_before_more_is_written(folder):
     (folder / store.RECORDS).write_bytes(RECORD.line() + RECORD.line()[:40])
     stored = store.read(folder)
@@ -55,7 +68,7 @@ def test_of_two_records_of_one_request_the_first_is_kept(folder):
     (folder / store.RECORDS).write_bytes(lines(0) + lines(0, e2e_s=9.0) + lines(1))
     stored = store.read(folder)
     assert [record.e2e_s for record in stored.records] == [0.2, 0.2]
-    assert "twice; the first of each is kept" in stored.notes[0]
+    assert "requests.jsonl has more than one record of 0; the first of each is used" in stored.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +82,9 @@ def test_of_two_records_of_one_request_the_first_is_kept(folder):
         (b'{"id": 1}', "Field required"),
         (RECORD.line().strip().replace(b'"id":0', b'"id":1.5'), "id: "),
         (RECORD.line().strip().replace(b'"id":0', b'"id":"1"'), "id: "),
-        (RECORD.line().strip().replace(b"0.103", b"NaN"), "no time and no count"),
-        (RECORD.line().strip().replace(b"0.103", b"1e999"), "no time and no count"),
-        (RECORD.line().strip().replace(b"0.103", b"-1"), "no time and no count"),
+        (RECORD.line().strip().replace(b"0.103", b"NaN"), "not a valid time or count"),
+        (RECORD.line().strip().replace(b"0.103", b"1e999"), "not a valid time or count"),
+        (RECORD.line().strip().replace(b"0.103", b"-1"), "not a valid time or count"),
         (RECORD.line().strip().replace(b'"itl_s":[0.01,0.02]', b'"itl_s":[0.01,null]'), "itl_s.1: "),
     ],
 )
@@ -82,7 +95,7 @@ def test_a_damaged_line_counts_as_missing_and_is_told_with_its_number(folder, li
     assert f"{folder / store.RECORDS}: line 2 is damaged (" in stored.notes[0]
     assert words in stored.notes[0]
     assert metrics.table(stored)["missing"] == 1
-    assert any("resume" in sentence for sentence in report.sentences(stored))
+    assert any("Resume the run" in sentence for sentence in report.sentences(stored))
 
 
 @pytest.mark.parametrize("wrong", [-1, 3, 10**9])
@@ -91,20 +104,23 @@ def test_what_the_run_did_not_ask_for_is_left_out(folder, wrong):
     (folder / store.RECORDS).write_bytes(data + lines(0))
     stored = store.read(folder)
     assert [record.id for record in stored.records] == [0]
-    assert f"{wrong} stand in requests.jsonl, and the run did not ask for them" in stored.notes[0]
+    assert f"requests.jsonl has records of {wrong}, which the run did not ask for" in stored.notes[0]
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda f: (f / records.MANIFEST).unlink(), "holds no run"),
-        (lambda f: (f / records.MANIFEST).write_text("{"), "is damaged, or of another kind of run .Invalid JSON"),
+        (
+            lambda f: (f / records.MANIFEST).write_text("{"),
+            "is damaged or belongs to another kind of run .Invalid JSON",
+        ),
         (lambda f: (f / records.MANIFEST).write_text("[]"), "is damaged"),
         (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": "3"}})), "prompts: "),
         (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": 10**9}})), "prompts="),
         (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"server": {"model": 1}})), "server"),
-        (lambda f: (f / store.RECORDS).mkdir(), "is no file"),
-        (lambda f: os.mkfifo(f / store.RECORDS), "is no file"),
+        (lambda f: (f / store.RECORDS).mkdir(), "is not a regular file"),
+        (lambda f: os.mkfifo(f / store.RECORDS), "is not a regular file"),
     ],
 )
 def test_what_cannot_be_counted_is_told(folder, make, words):
@@ -125,14 +141,14 @@ def test_a_folder_that_cannot_be_made_or_is_taken(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be stored"):
         records.create(tmp_path / "file" / "run", TOLD)
-    with pytest.raises(BadInput, match="holds a run already"):
+    with pytest.raises(BadInput, match="already holds a run"):
         records.create(folder, TOLD)
 
 
 def test_one_at_a_time_holds_a_run(folder):
     with (
         records.held(folder),
-        pytest.raises(BadInput, match=r"Another process is running .* then resume"),
+        pytest.raises(BadInput, match=r"Another process is writing .* then resume"),
         records.held(folder),
     ):
         pass

@@ -88,7 +88,7 @@ def test_no_picture_a_blank_one_and_ones_own(tmp_path):
         ({"prompts": 0}, "prompts=0"),
         ({"rate": 0}, "rate=0"),
         ({"range_ratio": 2}, "range_ratio=2"),
-        ({"resolution": "huge"}, "choose 360p"),
+        ({"resolution": "huge"}, "Choose 360p"),
         ({"resolution": "3000x10"}, "200"),
         ({"ramp_s": -1}, "ramp_s"),
     ],
@@ -121,5 +121,5 @@ def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
     made.close()
     assert first == third != second
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match="holds no picture"):
+    with pytest.raises(BadInput, match="contains no picture"):
         bodies.make(Workload(images=1, picture=str(tmp_path / "empty")), "m", [0])

@@ -12,7 +12,7 @@ import pytest
 
 import vlnb
 from vlnb import bench, cli, fetch, records
-from vlnb.bench.reported import server_info
+from vlnb.bench.sglang import server_info
 from vlnb.endpoint import record
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server, withheld
 from vlnb.endpoint.resolve import resolve

@@ -3,7 +3,7 @@
 import pytest
 
 from vlnb.accuracy import mmmu
-from vlnb.accuracy.mmmu import Answer, Run
+from vlnb.accuracy.mmmu import Run, StoredAnswer
 from vlnb.panels.answers import Answers
 
 
@@ -11,10 +11,10 @@ from vlnb.panels.answers import Answers
 def run(tmp_path_factory):
     """The drawn set with the first right, the second refused, the third in words, and the others wrong."""
     questions = mmmu.drawn().questions
-    said = {q.id: Answer(q.id, "Z & <b>bold</b>") for q in questions}
-    said[questions[0].id] = Answer(questions[0].id, questions[0].answers[0])
-    said[questions[1].id] = Answer(questions[1].id, None, error="the server failed <on> this")
-    said[questions[2].id] = Answer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
+    said = {q.id: StoredAnswer(q.id, "Z & <b>bold</b>") for q in questions}
+    said[questions[0].id] = StoredAnswer(questions[0].id, questions[0].answers[0])
+    said[questions[1].id] = StoredAnswer(questions[1].id, None, error="the server failed <on> this")
+    said[questions[2].id] = StoredAnswer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
     manifest = {"servers": [{"model": "m"}], "set": {"kind": "drawn", "questions": 24}}
     return Run(tmp_path_factory.mktemp("run"), manifest, questions, said)
 
@@ -24,7 +24,7 @@ def test_it_opens_on_the_first_wrong_answer(run):
     assert panel.known.value == panel.chosen[0].id == "drawn_Charts_2"
     assert "the server failed &lt;on&gt; this" in panel.shown.value
     assert "<img" in panel.shown.value
-    assert "Right is <strong>20</strong>" in panel.shown.value
+    assert f"Right is <strong>{run.questions[1].answers[0]}</strong>" in panel.shown.value
 
 
 def test_filters_leave_what_they_say(run):
@@ -67,7 +67,7 @@ def test_what_a_model_wrote_runs_nothing(run):
 def test_a_data_set_that_has_moved_leaves_the_words(run):
     moved = Run(run.folder, run.manifest | {"set": {"kind": "mmmu", "folder": "/no/such/folder"}}, *_rest(run))
     panel = Answers(moved)
-    assert "holds no Parquet file" in panel.shown.value
+    assert "contains no Parquet file" in panel.shown.value
     assert "Right is" in panel.shown.value
 
 

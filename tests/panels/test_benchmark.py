@@ -53,7 +53,7 @@ def test_it_is_stopped_and_resumed(panel):
     panel.stop()
     worker.join(20)
     assert 0 < len(panel.stored.records) < 60
-    assert "resume the run" in panel.status.value
+    assert "Resume the run" in panel.status.value
     assert panel.resume().missing == []
 
 
@@ -83,7 +83,7 @@ def test_gpus_are_shown_while_a_run_lasts(panel, monkeypatch):
 def test_what_is_wrong_is_said(panel, tmp_path):
     panel.resolution.value = "huge"
     assert panel.start() is None
-    assert "choose 360p" in panel.status.value
+    assert "Choose 360p" in panel.status.value
     empty = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
     empty.compare()
     assert "Choose one" in empty.status.value

@@ -1,6 +1,6 @@
-"""Measuring how fast a server is: `Workload`, `run`, and what to read from it.
+"""Measure how fast a server is: `run` or `resume` a `Workload`, then read the result.
 
-`run` and `resume` load, `store` keeps, `metrics` counts, `sglang` reads the results of SGLang's own tool.
+`store` keeps the records, `metrics` and `report` evaluate them, and `sglang` has the command of SGLang's own tool.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Request bodies as bytes, made before the clock starts, and kept in a file so that memory does not grow with them."""
+"""Request bodies as bytes: made before the clock starts, and kept in a file so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,16 @@ from vlnb.errors import BadInput
 
 JPEG_QUALITY = 85  # as sglang.bench_serving
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
-_HELD = 32  # own pictures kept in memory, ready to be sent
+_CACHED = 32  # pictures of the user, kept in memory ready to be sent
 _MARK = "@picture@"
 
 
 class Bodies:
-    """The bodies of requests, by their id: `parts(id)` are views into a file that is gone when this is closed."""
+    """The bodies of requests by their id, as views into a temporary file that `close` deletes."""
 
     def __init__(self, file: Any, places: dict[int, tuple[int, int]]) -> None:  # noqa: ANN401 - a temporary file
         self._file = file
-        # Mapped with its pages, where the system can: faults while sending would count as time to first token.
+        # Populated at once where the system can: page faults while sending would count as time to first token.
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
         self._map = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ)
         self._view = memoryview(self._map)
@@ -41,7 +41,7 @@ class Bodies:
         return self._view[start:end]
 
     def close(self) -> None:
-        """Free the file, and the memory as soon as nothing looks into it any more."""
+        """Delete the file, and free the memory once no view into it is left."""
         self._file.close()
         with contextlib.suppress(BufferError):  # a broken request's traceback may still hold a slice
             self._view.release()
@@ -51,9 +51,9 @@ class Bodies:
 def make(
     workload: Workload, model: str, wanted: Sequence[int], *, progress: Callable[[int], None] = lambda _: None
 ) -> Bodies:
-    """Make the bodies of the requests `wanted` (a request has the same body in every run of the workload).
+    """Make the bodies of the requests `wanted`. A request has the same body in every run of the workload.
 
-    `progress` is told how many are made. Raises `BadInput` where the disk is full or the own picture cannot be read.
+    `progress` gets the number of bodies made so far. Raises `BadInput` if the disk is full or a picture cannot be read.
     """
     inputs, outputs = lengths(workload)
     words = texts(workload, inputs)
@@ -61,47 +61,34 @@ def make(
     file = tempfile.TemporaryFile(prefix="vlnb-bench-")  # noqa: SIM115 - lives as long as the bodies
     places: dict[int, tuple[int, int]] = {}
 
-    def body(request: int) -> list[bytes]:
-        which = request % workload.prompts  # the warm-up is one more, with pictures of its own
-        pieces = _frame(workload, model, words[which], outputs[which])
-        return [*_woven(pieces, [picture(request, i) for i in range(workload.images)])]
+    def body(request: int) -> bytes:
+        which = request % workload.prompts  # the warm-up is an extra request, with pictures of its own
+        text, *rest = _frame(workload, model, words[which], outputs[which])
+        return b"".join([text, *(part for i, more in enumerate(rest) for part in (picture(request, i), more))])
 
     try:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for done, (request, pieces) in enumerate(zip(wanted, _ahead(pool, body, wanted), strict=True), 1):
-                start = file.tell()
-                file.writelines(pieces)
-                places[request] = (start, file.tell())
-                progress(done)
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as pool:
+            for start in range(0, len(wanted), 4 * cores):  # a few at a time: memory must not hold them all
+                some = wanted[start : start + 4 * cores]
+                for request, data in zip(some, pool.map(body, some), strict=True):
+                    places[request] = (file.tell(), file.tell() + len(data))
+                    file.write(data)
+                    progress(len(places))
         file.flush()
-    except BaseException as error:  # an own picture that cannot be read, Ctrl-C, a full disk
+    except BaseException as error:  # a picture that cannot be read, Ctrl-C, a full disk
         file.close()
         if not isinstance(error, OSError):
             raise
         raise BadInput(
-            f"The pictures of the benchmark do not fit into {tempfile.gettempdir()} ({error.strerror}): make room,"
-            " set TMPDIR to a larger disk, or take fewer or smaller pictures."
+            f"The pictures of the benchmark do not fit into {tempfile.gettempdir()} ({error.strerror}). Make room, set"
+            " TMPDIR to a larger disk, or use fewer or smaller pictures."
         ) from error
     return Bodies(file, places)
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, body: Callable[[int], list[bytes]], wanted: Sequence[int]
-) -> Iterator[list[bytes]]:
-    """Yield bodies in order, a few being made ahead, so that they are never all in memory."""
-    from collections import deque
-
-    running: Any = deque()
-    for request in wanted:
-        running.append(pool.submit(body, request))
-        if len(running) > 2 * (os.cpu_count() or 1):
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
-
-
 def _frame(workload: Workload, model: str, text: str, output_len: int) -> list[bytes]:
-    """Return the body without its pictures, cut where they belong."""
+    """Return the body split at the places where its pictures belong."""
     content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": _MARK}}] * workload.images
     request = {
         "model": model,
@@ -115,15 +102,8 @@ def _frame(workload: Workload, model: str, text: str, output_len: int) -> list[b
     return json.dumps(request).encode().split(_MARK.encode())
 
 
-def _woven(frame: list[bytes], pictures: list[bytes]) -> Iterator[bytes]:
-    for piece, picture in zip(frame, pictures, strict=False):
-        yield piece
-        yield picture
-    yield frame[-1]
-
-
 def _pictures(workload: Workload) -> Callable[[int, int], bytes]:
-    """Return the maker of the data URI of picture `i` of a request."""
+    """Return a function (request, i) that makes the data URI of picture `i` of a request."""
     if workload.picture == "noise":
         return _noise(workload)
     if workload.picture == "blank":
@@ -131,22 +111,22 @@ def _pictures(workload: Workload) -> Callable[[int, int], bytes]:
 
         only = _uri(Image.new("RGB", workload.size, "white"))
         return lambda request, i: only  # noqa: ARG005
-    return _own(workload)
+    return _files(workload)
 
 
-def _own(workload: Workload) -> Callable[[int, int], bytes]:
-    """Return a maker that takes one's own picture, or those of a folder in turn. Raises `BadInput` for none."""
+def _files(workload: Workload) -> Callable[[int, int], bytes]:
+    """Use the user's picture, or those of a folder in turn. Raises `BadInput` if there is none."""
     folder = Path(workload.picture)
-    sources: list[str | Path] = [workload.picture]  # as it was given: an address is no path
+    sources: list[str | Path] = [workload.picture]  # as given: a URL is not a path
     if folder.is_dir():
         try:
             sources = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
         except OSError as error:
             raise BadInput(f"The folder {folder} cannot be read: {error.strerror}.") from error
     if not sources:
-        raise BadInput(f"The folder {folder} holds no picture ({', '.join(_SUFFIXES)}).")
+        raise BadInput(f"The folder {folder} contains no picture ({', '.join(_SUFFIXES)}).")
 
-    @functools.lru_cache(maxsize=_HELD)
+    @functools.lru_cache(maxsize=_CACHED)
     def uri(which: int) -> bytes:
         return images.data_uri(images.load(sources[which], seen_pixels=images.MAX_PIXELS).seen()).encode()
 
@@ -154,7 +134,7 @@ def _own(workload: Workload) -> Callable[[int, int], bytes]:
 
 
 def _noise(workload: Workload) -> Callable[[int, int], bytes]:
-    """Return a maker of noise, another for each request and picture: cut-outs of one field, each at its own place."""
+    """Make noise, different for each request and picture: crops of one large field, each at its own place."""
     import numpy as np
     from PIL import Image
 
@@ -170,12 +150,12 @@ def _noise(workload: Workload) -> Callable[[int, int], bytes]:
     return one
 
 
-_SPREAD = 256  # pixels by which cut-outs are moved against each other, across and down: 65,536 places
-_STRIDE = 40_503  # odd, so that every place is taken once before any comes twice
+_SPREAD = 256  # pixels by which the crops are shifted, across and down: 65,536 places
+_STRIDE = 40_503  # odd, so that every place is used once before any is used twice
 
 
 def _uri(image: Any) -> bytes:  # noqa: ANN401 - a Pillow image
-    # Into a file, where Pillow lets other threads run while it encodes; into memory it does not.
+    # Into a file, because only then does Pillow let other threads run while it encodes.
     with tempfile.TemporaryFile(prefix="vlnb-bench-") as file:
         image.save(file, "JPEG", quality=JPEG_QUALITY)
         file.seek(0)

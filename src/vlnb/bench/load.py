@@ -1,9 +1,9 @@
-"""The load generator: a process of its own (`python -m vlnb.bench.load FOLDER`), so that nobody's work delays it.
+"""The load generator: a separate process (`python -m vlnb.bench.load FOLDER`), so that no other work delays it.
 
-It completes the run in FOLDER: what is not on disk yet is asked for, each record is written as its request ends, and a
-line of JSON on standard output tells how far it is. The key, if any, comes in the environment and is written nowhere.
-Standard input is a pipe whose other end the parent holds: when it closes, or on a signal, the load stops at once, and
-what has ended is written.
+It completes the run in FOLDER: it sends the requests that are not on disk, writes each record as its request ends, and
+reports progress as lines of JSON on standard output. The key, if any, comes in the environment and is never written.
+Standard input is a pipe whose other end the parent holds. When it closes, or on a signal, the load stops at once, and
+everything that has ended is written.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from vlnb.bench import bodies, store, wire
 from vlnb.bench.workload import Limits, Workload, arrivals
 from vlnb.errors import VlnbError
 
-_TOLD_S = 0.25  # how often progress is told
-_LAG_S = 0.1  # how often the loop's lateness is looked at
-_NEXT_S = 0.005  # in which the next request of a user is sent, two 720p pictures and all
-_REFUSED = 20  # refused connections in a row after which the server is given up
+_REPORT_S = 0.25  # between two progress reports
+_LAG_S = 0.1  # between two measurements of the event loop's lateness
+_NEXT_S = 0.005  # enough to send the next request of a user, with two 720p pictures
+_REFUSED = 20  # refused connections in a row after which the run stops
 
 
 class Run:
-    """The requests of one segment on their way."""
+    """One segment of a run while it is in progress."""
 
     def __init__(self, folder: Path) -> None:
         stored = store.read(folder)
@@ -43,7 +43,7 @@ class Run:
         self.workload = Workload(**self.manifest["workload"])
         self.todo = stored.missing
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
-        self.segment = max(begun, default=-1) + 1  # one that was killed has records and no figures of its own
+        self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
         self.url = self.manifest["server"]["base_url"].rstrip("/") + "/chat/completions"
         self.limits = Limits(**self.manifest.get("limits", {}))
         self.running = self.done = self.failed = self.refused = 0
@@ -53,16 +53,16 @@ class Run:
         self.figures: store.Segment | None = None
         self.turns = wire.Turns()
         self.ended: asyncio.Queue[tuple[int, float, wire.Trace] | None] = asyncio.Queue()
-        self.told = 0.0
+        self.reported = 0.0
         self.zero = 0.0
 
     async def go(self) -> None:
-        """Warm up, send everything, and write the segment's own figures.
+        """Warm up, send everything, and write the figures of the segment.
 
-        Raises `BadInput` where a record cannot be written; then nothing more is asked for.
+        Raises `BadInput` if a record cannot be written; then no further request is sent.
         """
         began = time.perf_counter()
-        warm_up = self.workload.prompts + self.segment  # a body of its own: no prefix of the run is in the cache
+        warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         made = bodies.make(
             self.workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._preparing
         )
@@ -71,7 +71,7 @@ class Run:
             async with wire.session(self.workload.concurrency) as http:
                 load = asyncio.create_task(self._load(http, made, warm_up, prepared_s))
                 writing = asyncio.create_task(self._write(journal))
-                writing.add_done_callback(lambda _: load.cancel())  # what cannot be kept is not asked for
+                writing.add_done_callback(lambda _: load.cancel())  # without a journal, no requests
                 self._end_with_others(load)
                 await asyncio.wait([load])
                 self.ended.put_nowait(None)
@@ -81,20 +81,20 @@ class Run:
         if self.figures:
             with records.Journal(self.folder / store.SEGMENTS) as journal:
                 journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
-        self._tell(last=True)
+        self._report()
 
     def _end_with_others(self, load: asyncio.Task[None]) -> None:
-        """Stop the load when the process that began it is gone, or when a signal says so."""
+        """Stop the load when the process that started it has gone, or on a signal."""
         loop = asyncio.get_running_loop()
 
         def stop(why: str) -> None:
             loop.remove_reader(sys.stdin)
-            self.stopped = self.stopped or f"The load was stopped before its end: {why}."
+            self.stopped = self.stopped or f"The load stopped early: {why}."
             load.cancel()
 
-        loop.add_reader(sys.stdin, stop, "the command that began it ended")
+        loop.add_reader(sys.stdin, stop, "the command that started it has ended")
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, stop, f"the load generator got {number.name}")
+            loop.add_signal_handler(number, stop, f"the load generator received {number.name}")
 
     async def _load(self, http: Any, made: bodies.Bodies, warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
         headers = {"Content-Type": "application/json"}
@@ -105,7 +105,16 @@ class Run:
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
         lag = asyncio.create_task(self._watch())
-        ask = self._asker(http, made, headers)
+
+        async def ask(request: int, due: float) -> None:
+            self.running += 1
+            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
+            self.running -= 1
+            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
+            if self.refused >= _REFUSED and not self.stopped:
+                self.stopped = f"{_REFUSED} requests in a row failed: {trace.error}. Check the server, and resume."
+            self.ended.put_nowait((request, due, trace))
+
         try:
             await (self._users(ask) if self.workload.rate is None else self._arrive(ask))
         finally:
@@ -123,22 +132,10 @@ class Run:
                 stopped="",
             )
 
-    def _asker(self, http: Any, made: bodies.Bodies, headers: dict[str, str]) -> Any:  # noqa: ANN401
-        async def ask(request: int, due: float) -> None:
-            self.running += 1
-            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
-            self.running -= 1
-            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
-            if self.refused >= _REFUSED and not self.stopped:
-                self.stopped = f"{_REFUSED} requests in a row had {trace.error}. See to the server, and resume."
-            self.ended.put_nowait((request, due, trace))
-
-        return ask
-
     async def _write(self, journal: records.Journal) -> None:
-        """Understand and write what has ended, one by one, while nobody has something to send."""
+        """Parse and write what has ended, one by one, while no request is being sent."""
         while (ended := await self.ended.get()) is not None:
-            trace = ended[-1]  # the user whose request this was sends the next one first
+            trace = ended[-1]  # its user sends the next request first
             await asyncio.sleep(max(0.0, trace.ended + _NEXT_S - time.perf_counter()))
             await self.turns.take(math.inf)
             try:
@@ -149,7 +146,7 @@ class Run:
                 self.turns.give()
 
     async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
-        """Have each user, in a closed loop, send the next request when the last has ended."""
+        """Run a closed loop: each user sends the next request when the last one has ended."""
         left: Iterator[int] = iter(self.todo)
         users = min(self.workload.concurrency, len(self.todo))
 
@@ -164,9 +161,9 @@ class Run:
         await asyncio.gather(*(user(number) for number in range(users)))
 
     async def _arrive(self, ask: Any) -> None:  # noqa: ANN401
-        """Open loop: each request at its moment, or as soon after it as the limit of concurrency allows."""
+        """Run an open loop: each request starts when it is due, or as soon afterwards as `concurrency` allows."""
         due = arrivals(self.workload) or []
-        first = due[self.todo[0]] if self.todo else 0.0  # a resumed run goes on where the schedule was cut
+        first = due[self.todo[0]] if self.todo else 0.0  # a resumed run continues where the schedule was cut
         free = asyncio.Semaphore(self.workload.concurrency)
 
         async def one(request: int, at: float) -> None:
@@ -183,7 +180,7 @@ class Run:
                 tasks.create_task(one(request, at))
 
     def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
-        answer = wire.understand(trace)
+        answer = wire.parse(trace)
         first = answer.text_at[0] if answer.text_at else None
         begun = trace.started - self.zero
         record = store.Record(
@@ -204,7 +201,7 @@ class Run:
             segment=self.segment,
         )
         if record.error is None and first is None:
-            return replace(record, error="an answer without text")
+            return replace(record, error="the answer has no text")
         return record
 
     def _count(self, record: store.Record) -> None:
@@ -212,27 +209,28 @@ class Run:
         self.failed += record.error is not None
         if record.ttft_s is not None and record.error is None:
             self.ttft_s.append(record.ttft_s)
-        self._tell()
+        if time.perf_counter() - self.reported > _REPORT_S:
+            self._report()
 
     async def _watch(self) -> None:
-        """Measure how late this loop is, all the time."""
+        """Measure how late the event loop is, until cancelled."""
         while True:
             before = time.perf_counter()
             await asyncio.sleep(_LAG_S)
             self.lags.append(time.perf_counter() - before - _LAG_S)
 
     def _preparing(self, count: int) -> None:
-        if time.perf_counter() - self.told > _TOLD_S:
-            self._say({"preparing": count, "of": len(self.todo) + 1})
-            if select.select([sys.stdin], [], [], 0)[0]:  # the command that began it is gone
+        if time.perf_counter() - self.reported > _REPORT_S:
+            self.reported = time.perf_counter()
+            _say({"preparing": count, "of": len(self.todo) + 1})
+            if select.select([sys.stdin], [], [], 0)[0]:  # the command that started it has gone
                 sys.exit(1)
 
-    def _tell(self, *, last: bool = False) -> None:
-        if not last and time.perf_counter() - self.told < _TOLD_S:
-            return
+    def _report(self) -> None:
+        self.reported = time.perf_counter()
         recent = sorted(self.ttft_s)
         half, most = (recent[int(share * (len(recent) - 1))] if recent else None for share in (0.5, 0.99))
-        self._say(
+        _say(
             {
                 "done": self.done, "of": len(self.todo), "running": self.running, "failed": self.failed,
                 "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "ttft_p99_s": most,
@@ -240,19 +238,15 @@ class Run:
             }
         )  # fmt: skip
 
-    def _say(self, data: dict[str, Any]) -> None:
-        self.told = time.perf_counter()
-        _say(data)
-
 
 def main() -> int:
-    """Run the segment; errors are one line of JSON."""
-    os.set_blocking(sys.stdout.fileno(), False)  # a reader that is slow must not hold up the load
+    """Run the segment. Errors are reported as one line of JSON."""
+    os.set_blocking(sys.stdout.fileno(), False)  # a slow reader must not hold up the load
     folder = Path(sys.argv[1])
     try:
         with records.held(folder):
             run = Run(folder)
-            if run.todo:  # another resume may just have completed it
+            if run.todo:  # unless another resume has just completed it
                 asyncio.run(run.go())
     except VlnbError as error:
         _say({"error": str(error)})
@@ -261,7 +255,7 @@ def main() -> int:
 
 
 def _say(data: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it (any more): the run is what counts
+    with contextlib.suppress(OSError):  # without a reader the run still counts
         os.write(sys.stdout.fileno(), json.dumps(data).encode() + b"\n")
 
 

@@ -1,49 +1,42 @@
-"""Metrics of a run: SGLang's, by its own names, and beside each what SGLang leaves out.
+"""Metrics of a run: SGLang's, under its own names, and next to them what SGLang leaves out.
 
-Definitions are those of `sglang/bench_serving.py` 0.5.6, `calculate_metrics`, unless the docstring says otherwise.
+The definitions are those of `calculate_metrics` in `sglang/bench_serving.py` 0.5.6 unless a docstring says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from vlnb.bench.store import Record, Stored
 
 _PERCENTILES = (90, 95, 99)
-_BUSY = 0.8  # of a core: above it a single-threaded client is its own bottleneck
-_LATE = 0.05  # of the median TTFT: lateness of the client above this share colours the result
+_LIMITING_CPU = 0.8  # of a core: above this share a single-threaded client is its own bottleneck
+_LIMITING_LAG = 0.05  # of the median TTFT: a client that is later than this distorts the result
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a good answer keeps: its first token within `ttft_s`, each further one within `tpot_s`, in seconds."""
+    """Upper limits of a good service: P95 of TTFT and of TPOT, in seconds."""
 
     ttft_s: float = 2.0
     tpot_s: float = 0.05
 
-    def kept(self, record: Record) -> bool:
-        """Whether a request kept it. A failed one never does."""
-        if record.error is not None or record.ttft_s is None:
-            return False
-        return record.ttft_s <= self.ttft_s and (tpot_s(record) or 0.0) <= self.tpot_s
-
 
 def tpot_s(record: Record) -> float | None:
-    """Return time per output token in seconds: (E2E - TTFT) / (output tokens - 1); None for fewer than two tokens."""
+    """Return TPOT in seconds: (E2E - TTFT) / (output tokens - 1), or None for fewer than two tokens."""
     if record.ttft_s is None or record.output_tokens < 2:
         return None
     return (record.e2e_s - record.ttft_s) / (record.output_tokens - 1)
 
 
 def phases(record: Record) -> list[tuple[str, float, float]]:
-    """Return (phase, start, length) of a request in seconds since its segment's start; what is unknown is left out.
+    """Return (phase, start, length) of a request, in seconds since the start of its segment.
 
-    What lies between two phases belongs to the later one.
+    Unknown phases are left out. A gap between two phases belongs to the later one.
     """
     begun = record.started_s
     found = [("queue", begun - record.queue_s, record.queue_s)]
@@ -62,7 +55,7 @@ def phases(record: Record) -> list[tuple[str, float, float]]:
 
 
 def duration_s(stored: Stored) -> float:
-    """Return the seconds in which requests were on their way: each segment to its last end, pauses left out."""
+    """Return how long the run took, without pauses: for each segment, from its start to the end of its last request."""
     ends: dict[int, float] = {}
     for record in stored.records:
         ends[record.segment] = max(ends.get(record.segment, 0.0), record.started_s + record.e2e_s)
@@ -70,12 +63,12 @@ def duration_s(stored: Stored) -> float:
 
 
 def table(stored: Stored) -> dict[str, Any]:
-    """Return the metrics of a run by the keys of SGLang's JSONL, times in ms, rates a second.
+    """Return the metrics of a run under the keys of SGLang's JSONL: times in ms, rates per second.
 
-    SGLang's TTFT, E2E and ITL count from the start of a request. The keys that are ours: `failed`; `*_server_ms` (last
-    byte sent to first token), `*_queue_ms` and `*_upload_ms`; `*_due_ttft_ms`, which counts from the moment when the
-    request was due, the client's own queue included. Output tokens are those of the server's usage. A metric of which
-    nothing was measured is missing.
+    TTFT, E2E and ITL count from the start of a request, as in SGLang. These keys are ours: `failed` and `missing`;
+    `*_server_ms` (last byte sent to first token), `*_queue_ms` and `*_upload_ms`; `*_due_ttft_ms`, which counts from
+    the moment the request was due, so it includes the client's own queue. Output tokens are those of the server's
+    usage. A metric without any measurement is left out.
     """
     good = [record for record in stored.records if record.error is None]
     seconds = duration_s(stored)
@@ -124,61 +117,42 @@ def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:
     return found | {f"p{p}_{name}_ms": float(np.percentile(ms, p)) for p in _PERCENTILES}
 
 
-def interval(
-    values: Sequence[float], statistic: Callable[[Any], float] | None = None, *, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Return the bootstrap confidence interval of a statistic (the mean, where None) of `values`, in their unit."""
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % bootstrap confidence interval of the mean of one or more values, in their unit."""
     import numpy as np
 
-    if not values:
-        raise BadInput("There is nothing to give an interval of: no request succeeded.")
-    if not 0 < level < 1:
-        raise BadInput(f"level={level} must lie between 0 and 1; 0.95 is usual.")
-    chance, data = np.random.default_rng(seed), np.asarray(values)
-    measure = statistic or np.mean
-    draws = [float(measure(chance.choice(data, len(data)))) for _ in range(1000)]
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    chance, data = np.random.default_rng(0), np.asarray(values)
+    means = [chance.choice(data, len(data)).mean() for _ in range(1000)]
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
-def goodput(stored: Stored, objective: Objective) -> tuple[float, float]:
-    """Return (share of all requests that kept the objective, how many of them a second). Failures count against it."""
-    kept = sum(objective.kept(record) for record in stored.records)
-    seconds = duration_s(stored)
-    return (kept / len(stored.records) if stored.records else 0.0), (kept / seconds if seconds else 0.0)
-
-
 def client(stored: Stored) -> str:
-    """Return a sentence: what this client added to the server's times, and whether it was the limit."""
+    """Return a sentence on the client's own error, and on whether the client was the bottleneck."""
     if not stored.segments:
-        return "The client was killed before it could say how late it was itself; resume the run for that."
+        return "The client was killed before it could report its own lateness. Resume the run to get it."
     late = max(segment.lag_mean_s for segment in stored.segments)
     worst = max(segment.lag_p99_s for segment in stored.segments)
     share = max(segment.cpu_share for segment in stored.segments)
     first = sorted(r.ttft_s for r in stored.records if r.ttft_s is not None)
     median = first[len(first) // 2] if first else 0.0
-    said = (
-        f"its event loop was {1000 * late:.1f} ms late on average ({1000 * worst:.1f} ms in P99),"
-        f" and it took {share:.0%} of a core"
-    )
-    if share > _BUSY or (median and late > _LATE * median):
-        return f"This client was the limit at times: {said}. Take fewer users."
-    return f"This client was never the limit: {said}."
+    lateness = f"the event loop was {1000 * late:.1f} ms late on average ({1000 * worst:.1f} ms at P99)"
+    if share > _LIMITING_CPU or (median and late > _LIMITING_LAG * median):
+        return f"This client was the bottleneck at times: {lateness}, CPU at {share:.0%} of a core. Use fewer users."
+    return f"This client was never the bottleneck: {lateness}, CPU at {share:.0%} of a core."
 
 
 def pause(stored: Stored) -> str:
-    """Return a sentence on what a pause means for the throughput; empty where there was none."""
-    parts = {record.segment for record in stored.records}
-    if len(parts) < 2:
+    """Return a sentence on how pauses affect the throughput, or "" if the run was never resumed."""
+    resumed = len({record.segment for record in stored.records}) - 1
+    if resumed < 1:
         return ""
     return (
-        f"The run was resumed {len(parts) - 1} time(s). Throughput is taken over the {duration_s(stored):.1f} s in"
-        " which it ran; each part filled up and ran empty anew, so it is a little low."
+        f"The run was resumed {resumed} time(s). Throughput covers the {duration_s(stored):.1f} s in which it ran; the"
+        " load built up and ran down again each time, so the figure is slightly low."
     )
 
 
 def failures(stored: Stored) -> dict[str, int]:
-    """Return each error and how often it came, the commonest first."""
-    from collections import Counter
-
+    """Return each error and how often it occurred, the most frequent first."""
     return dict(Counter(r.error for r in stored.records if r.error is not None).most_common())

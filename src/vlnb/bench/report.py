@@ -1,4 +1,4 @@
-"""A run in words and as a table."""
+"""A run as a table and in sentences."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ROWS: Mapping[str, str] = {
     "duration": "duration, s",
     "total_input_tokens": "input tokens",
     "total_output_tokens": "output tokens",
-    "request_throughput": "requests a second",
-    "output_throughput": "output tokens a second",
+    "request_throughput": "requests per second",
+    "output_throughput": "output tokens per second",
     "concurrency": "mean concurrency",
     "mean_ttft_ms": "TTFT mean, ms",
     "median_ttft_ms": "TTFT median, ms",
@@ -34,7 +34,7 @@ _ROWS: Mapping[str, str] = {
 
 
 def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the metrics of runs beside each other, a column each; a run is stored, or a table by SGLang's keys."""
+    """Return the metrics of several runs, one column per run: a stored run, or a mapping with SGLang's keys."""
     import pandas as pd
 
     columns = {name: metrics.table(run) if isinstance(run, Stored) else run for name, run in runs.items()}
@@ -43,35 +43,28 @@ def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def sentences(stored: Stored) -> Iterator[str]:
-    """Yield what is to be said of a run beside its numbers: failures, the client, pauses, and what was odd on disk."""
-    total = len(stored.records)
-    failed = metrics.failures(stored)
-    for why, count in failed.items():
-        yield f"{count} of {total} requests failed: {why}."
+    """Yield what the numbers do not say: failures, the client's own error, pauses, and damaged files."""
+    for why, count in metrics.failures(stored).items():
+        yield f"{count} of {len(stored.records)} requests failed: {why}."
     if stored.missing:
-        yield f"{len(stored.missing)} requests were not sent or not finished: resume the run to complete it."
+        yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
     good = [record.ttft_s for record in stored.records if record.ttft_s is not None and record.error is None]
     if len(good) > 1:
-        low, high = metrics.interval(good)
-        yield f"Mean TTFT lies between {1000 * low:.1f} and {1000 * high:.1f} ms (95 %, bootstrap over requests)."
-    yield metrics.client(stored)
-    if said := metrics.pause(stored):
-        yield said
-    yield from stored.notes
-    for segment in stored.segments:
-        if segment.stopped:
-            yield segment.stopped
+        low, high = metrics.mean_interval(good)
+        yield f"The mean TTFT lies between {1000 * low:.1f} and {1000 * high:.1f} ms (95 %, bootstrap over requests)."
+    stops = (segment.stopped for segment in stored.segments)
+    yield from filter(None, (metrics.client(stored), metrics.pause(stored), *stored.notes, *stops))
 
 
 def text(stored: Stored) -> str:
-    """Return a run for a terminal."""
+    """Return a run as text for a terminal."""
     rows = table({"": stored})[""]
     lines = [f"{title:<42}{number(value):>14}" for title, value in rows.items()]
     return "\n".join([*lines, "", *sentences(stored)])
 
 
-def number(value: Any) -> str:  # noqa: ANN401 - a number, or nothing
-    """Return a number as the tables show it."""
+def number(value: Any) -> str:  # noqa: ANN401 - a number or None
+    """Return a number as the tables show it; a missing one is a dash."""
     if value is None or value != value:  # noqa: PLR0124 - not a number
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

@@ -1,4 +1,4 @@
-"""Start, follow, stop and resume a run: the load comes from a process of its own (`vlnb.bench.load`)."""
+"""Start, follow, stop and resume a run. The load comes from a separate process (`vlnb.bench.load`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import records
 from vlnb._version import __version__
 from vlnb.bench import store
-from vlnb.bench.reported import server_info
+from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
 from vlnb.errors import BadInput
@@ -26,59 +26,65 @@ if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
     from vlnb.endpoint import Endpoint
 
-Progress = dict[str, Any]
-"""What the client tells: `preparing`, or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s`, `ttft_p99_s`."""
+LoadProgress = dict[str, Any]
+"""A report of the client: `preparing` and `of`; or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s` …"""
 
 
 class Running:
-    """A run on its way; `progress()` follows it, `stop()` ends it, and `result()` is what is on disk so far."""
+    """A run in progress: `progress()` follows it, `stop()` ends it, and `result()` reads what is on disk so far."""
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
+        self._read_bytes = 0
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the one key that it may use, or none
+        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the client gets the key of its server, and no other
             environment.pop(name, None)
         if api_key != NO_KEY:
             environment[store.KEY_VARIABLE] = api_key
-        self._process = subprocess.Popen(  # noqa: S603 - this Python, our own module
+        self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
             [sys.executable, "-m", "vlnb.bench.load", str(folder)],
-            stdin=subprocess.PIPE,  # nothing is written to it: its end tells the client that this process is gone
+            stdin=subprocess.PIPE,  # stays empty: when it closes, the client knows that this process has gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
             text=True,
-            start_new_session=True,  # Ctrl-C in a notebook is for the notebook; we stop the client ourselves
+            start_new_session=True,  # Ctrl-C is for the notebook, which then stops the client
         )
 
-    def progress(self) -> Iterator[Progress]:
-        """Yield what the client tells, some four times a second, until it ends. Raises `BadInput` where it failed."""
-        process, failed, words = self._process, "", ""
+    def progress(self) -> Iterator[LoadProgress]:
+        """Yield the client's reports, about four per second, until it ends. Raises `BadInput` if it fails."""
+        failed = last_words = ""
         try:
             for line in self._lines():
                 try:
-                    told = json.loads(line)
-                except ValueError:  # not of our making: the last words of a client that broke
-                    words = line.strip()
+                    report = json.loads(line)
+                except ValueError:  # a traceback of a client that crashed
+                    last_words = line.strip()
                     continue
-                if "error" in told:
-                    failed = str(told["error"])
+                if "error" in report:
+                    failed = str(report["error"])
                 else:
-                    yield told
-        except BaseException:  # Ctrl-C, or the loop was left: nothing may go on behind the person's back
+                    yield report
+        except BaseException:  # Ctrl-C, or the caller left the loop: the load must not go on unseen
             self.stop()
             raise
-        code = process.wait()
+        code = self._process.wait()
         self._close()
         if failed:
             raise BadInput(failed)
         if code > 0:
             raise BadInput(
-                f"The load generator ended by itself (code {code}): {words[-300:] or 'no words'}."
-                f" What was measured is in {self.folder}; resume it."
+                f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
+                f" What was measured is in {self.folder}; resume the run."
             )
 
+    def new_records(self) -> list[store.Record]:
+        """Return the records written since the last call, without reading the older ones again."""
+        found, self._read_bytes = records.appended(store.Record, self.folder / store.RECORDS, self._read_bytes)
+        return found
+
     def stop(self) -> None:
-        """End the client. Requests in flight are lost, what has ended is on disk."""
+        """End the client. Requests in flight are lost; everything that has ended is on disk."""
         self._process.terminate()
         try:
             self._process.wait(5)
@@ -88,7 +94,7 @@ class Running:
         self._close()
 
     def _lines(self) -> Iterator[str]:
-        """Yield what the client prints; `stop` in another thread closes the pipe, and ends it."""
+        """Yield what the client prints, until it ends or `stop` in another thread closes the pipe."""
         try:
             yield from self._process.stdout or ()
         except ValueError:
@@ -101,16 +107,19 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """Whether the client still works."""
+        """Whether the client is still running."""
         return self._process.poll() is None
 
     def result(self) -> store.Stored:
-        """Return what is on disk."""
+        """Return the run as it is on disk. Raises `BadInput` if it cannot be read."""
         return store.read(self.folder)
 
 
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:
-    """Begin a run in the folder `out` (one in `runs/bench/` where None) and return at once."""
+    """Start a run in the folder `out` (default: a new one in `runs/bench/`) and return at once.
+
+    Raises `BadInput` if the folder holds a run already or cannot be written.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = Path(out) if out else Path("runs") / "bench" / f"{stamp}-{os.urandom(2).hex()}"
     records.create(folder, manifest(workload, endpoint))
@@ -118,10 +127,11 @@ def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None)
 
 
 def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
-    """Complete a run: exactly the requests that are not on disk are sent, to the server that its manifest names.
+    """Complete a run: send exactly the requests that are not on disk, to the server that the manifest names.
 
-    That address was read from a file, so it gets a key only if the key is known to belong there: that of `endpoint`
-    when it is the same server, or the key in the environment when `VLNB_BASE_URL` names this server.
+    That address comes from a file, so it gets a key only if the key is known to belong there: the key of `endpoint` if
+    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server. Raises `BadInput` if
+    the folder holds no run or a complete one.
     """
     stored = store.read(folder)
     if not stored.missing:
@@ -136,21 +146,24 @@ def run(
     endpoint: Endpoint,
     out: str | Path | None = None,
     *,
-    watch: Callable[[Progress], None] = lambda _: None,
+    watch: Callable[[LoadProgress], None] = lambda _: None,
 ) -> store.Stored:
-    """Run a workload to its end and return it; `watch` is told how far it is. Ctrl-C stops it; what is done is kept."""
+    """Run a workload to its end and return it; `watch` gets every report. Ctrl-C stops it and keeps what is done.
+
+    Raises `BadInput` as `start` does, and if the load generator fails.
+    """
     return follow(start(workload, endpoint, out), watch)
 
 
-def follow(running: Running, watch: Callable[[Progress], None] = lambda _: None) -> store.Stored:
-    """Wait for a run to end and return it."""
-    for told in running.progress():
-        watch(told)
+def follow(running: Running, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
+    """Wait for a run to end and return it. Raises `BadInput` if the load generator fails."""
+    for report in running.progress():
+        watch(report)
     return running.result()
 
 
 def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
-    """Return what is to be known of a run beside its records; nothing secret is in it."""
+    """Return what describes a run, apart from its records. It holds no key."""
     import aiohttp
 
     return {

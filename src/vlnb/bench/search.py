@@ -1,4 +1,4 @@
-"""The largest load that keeps an objective: doubling, then bisection; every probe is a stored run."""
+"""Find the largest load that keeps an objective, by doubling and then bisection. Every probe is a stored run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
     from vlnb.endpoint import Endpoint
 
-_NEAR = 0.1  # of the limit: a result as near as this is measured once more
-_GAIN = 1.03  # throughput that doubling the load must bring, or the server is full
-_REQUESTS_EACH = 4  # of each user in a probe, at least
+_NEAR = 0.1  # of the limit: a result this close is measured again
+_GAIN = 1.03  # the least growth in throughput when the load doubles; below it the server is saturated
+_REQUESTS_EACH = 4  # per user in a probe, at least
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One load that was tried: `ttft_s` and `tpot_s` at P95 in seconds, and whether both kept the objective."""
+    """One load that was tried: P95 of TTFT and TPOT in seconds, and whether both kept the objective."""
 
     load: int
     ttft_s: float
@@ -34,7 +34,7 @@ class Probe:
 
 
 def probe(stored: Stored, objective: metrics.Objective) -> Probe:
-    """Return what a stored run says of its load. A failed request, or one not sent, breaks the objective."""
+    """Judge a stored run by an objective. A failed or missing request breaks it."""
     found = metrics.table(stored)
     ttft = found.get("p95_ttft_ms", float("inf")) / 1000
     tpot = found.get("p95_tpot_ms", 0.0) / 1000
@@ -52,11 +52,11 @@ def search(
     objective: metrics.Objective,
     most: int = 512,
 ) -> Iterator[Probe]:
-    """Yield every load that is tried, each stored in `out`; `largest` picks the answer from them.
+    """Yield a probe for every load that is tried, each stored in `out`; `largest` picks the answer from them.
 
-    The load is the number of users that wait for their last answer. It doubles until the objective is missed, or until
-    twice the users bring no more tokens a second; then the gap is halved. A result near a limit is measured again, and
-    then the later one counts.
+    The load is the number of concurrent users. It doubles until the objective is missed, or until twice the users bring
+    no more tokens per second; then the gap is halved. A result near a limit is measured again, and the second one
+    counts. Raises `BadInput` if `most` is less than 1, and as `runner.run` does.
     """
 
     def measure(load: int, again: int = 0) -> Probe:
@@ -69,7 +69,7 @@ def search(
 
 
 def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *, most: int) -> Iterator[Probe]:
-    """Yield the probes of a search; `measure(load, again)` makes one."""
+    """Yield the probes of a search; `measure(load, again)` takes one. Raises `BadInput` if `most` is less than 1."""
     if most < 1:
         raise BadInput(f"most={most} must be at least 1 user.")
 
@@ -89,7 +89,7 @@ def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *,
             break
         good = load
         if last.output_token_per_s < before * _GAIN:
-            return  # full: more users only wait longer
+            return  # saturated: more users only wait longer
         before, load = last.output_token_per_s, load * 2
     while bad - good > max(1, good // 8):
         middle = (good + bad) // 2
@@ -99,7 +99,7 @@ def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *,
 
 
 def largest(probes: list[Probe]) -> Probe | None:
-    """Return the probe with the most users that kept the objective, by the last measurement of each; else None."""
+    """Return the probe with the most users whose last measurement kept the objective, or None."""
     last = {one.load: one for one in probes}
     kept = [one for one in last.values() if one.kept]
     return max(kept, key=lambda one: one.load, default=None)

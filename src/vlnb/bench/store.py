@@ -1,4 +1,4 @@
-"""A speed run on disk: one line for each request, and one for each time that the run was begun or resumed."""
+"""A speed run on disk: one line for each request, and one for each time the run was started or resumed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Server, keyed, line, lines, manifest, plausible
 
-KEY_VARIABLE = "VLNB_BENCH_KEY"  # in which the load generator gets the key, which is stored nowhere
+KEY_VARIABLE = "VLNB_BENCH_KEY"  # passes the key to the load generator; the key is never stored
 RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One request; times in seconds, `scheduled_s` and `started_s` since the start of its segment.
+    """One request. Times are in seconds; `scheduled_s` and `started_s` count from the start of the segment.
 
-    A request passes through `queue_s` (due, and waiting in this client), `connect_s`, `upload_s` (first byte sent to
-    last), `server_s` (last byte sent to first token), and the stream. `ttft_s` and `e2e_s` count from its start, so
-    they hold everything but the queue. `itl_s` are the gaps between chunks with text. `error` is a sentence, or None.
-    `segment` counts the times a run was begun or resumed, from 0.
+    A request passes through `queue_s` (due, but waiting in this client), `connect_s`, `upload_s` (first byte sent to
+    last byte sent), `server_s` (last byte sent to first token), and the stream. `ttft_s` and `e2e_s` count from its
+    start, so they include everything but the queue. `itl_s` holds the gaps between chunks with text. `error` is a
+    sentence or None. `segment` counts how often the run was started or resumed, from 0.
     """
 
     id: int
@@ -47,7 +47,7 @@ class Record:
         )  # fmt: skip
 
     def line(self) -> bytes:
-        """Return it as a line of JSON, times to the microsecond."""
+        """Return the record as a line of JSON, with times to the microsecond."""
         data = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
         data["itl_s"] = [round(gap, 6) for gap in self.itl_s]
         return line(data)
@@ -55,10 +55,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a run: how long it took, how late and how busy the client was.
-
-    `stopped` says why it stopped before its end; it is empty where it did not.
-    """
+    """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "")."""
 
     segment: int
     started_at: float  # seconds since 1970
@@ -77,7 +74,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the manifest of a speed run must hold."""
+    """The fields that the manifest of a speed run must have."""
 
     created: str
     server: Server
@@ -87,7 +84,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Stored:
-    """A run as it lies on disk. `notes` say in sentences what was odd about the files."""
+    """A run as it is on disk. `notes` describe damaged files, in sentences."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -97,20 +94,20 @@ class Stored:
 
     @property
     def missing(self) -> list[int]:
-        """The ids of requests that are not on disk."""
+        """The ids of the requests that are not on disk."""
         done = {record.id for record in self.records}
         return [i for i in range(self.manifest["workload"]["prompts"]) if i not in done]
 
 
 def read(folder: str | Path) -> Stored:
-    """Read a run. Damaged lines count as missing, and a note says which they are.
+    """Read a run. Damaged lines count as missing, and a note names them.
 
-    Raises `BadInput` where the folder is none of a run, its manifest is damaged, or a file cannot be read.
+    Raises `BadInput` if the folder holds no speed run, its manifest is damaged, or a file cannot be read.
     """
     folder = Path(folder)
-    told = manifest(folder, Manifest)
+    stored = manifest(folder, Manifest)
     notes: list[str] = []
-    asked = range(told["workload"]["prompts"])
+    asked = range(stored["workload"]["prompts"])
     records = keyed(lines(Record, folder / RECORDS, notes), asked, RECORDS, notes)
     segments = tuple(lines(Segment, folder / SEGMENTS, notes))
-    return Stored(folder, told, tuple(records[i] for i in sorted(records)), segments, tuple(notes))
+    return Stored(folder, stored, tuple(records[i] for i in sorted(records)), segments, tuple(notes))

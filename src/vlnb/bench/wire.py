@@ -1,8 +1,8 @@
-"""One request on the wire, with a stamp at each of its turns; what was read is understood only after its end.
+"""One request on the wire, with a timestamp at each step. The answer is parsed only after its end.
 
-How it comes near the truth: the body is bytes beforehand; the system is handed as much of it as it takes, which is what
-has left and little more (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; between two such slices, of whichever
-requests, the loop reads what has arrived, which is stamped and put aside.
+What makes the times accurate: the body is ready as bytes; the system takes only as much of it as has left, and little
+more (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; and between two slices, of whichever requests, the event loop
+reads what has arrived, stamps it, and puts it aside.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
     from vlnb.bench.workload import Limits
 
-_WAIT_BYTES = 64 * 1024  # given to the transport where the system takes nothing: it waits until that has left
+_WAIT_BYTES = 64 * 1024  # handed to the transport when the system takes nothing; it then waits until they have left
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
-_MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk says beside its text
+_MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk may hold besides text
 _MESSAGE_CHARS = 200
 _MOST_TOKENS = 10**9
 _CONNECT_S = 30.0
-_PIECE_BYTES = 128  # of memory that a piece takes beside its own bytes
+_PIECE_BYTES = 128  # of memory that a piece takes besides its data
 
 
 @dataclass
 class Trace:
-    """The stamps of one request, in seconds of `time.perf_counter`, and what came back."""
+    """The timestamps of one request, in seconds of `time.perf_counter`, and the pieces of its answer."""
 
     started: float = 0.0
     connecting: float | None = None
@@ -53,8 +53,8 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a stream of server-sent events said: when each text came, and how it ended."""
+class Parsed:
+    """A parsed stream of server-sent events: when each text arrived, and how the stream ended."""
 
     text_at: tuple[float, ...]
     output_tokens: int | None
@@ -64,7 +64,7 @@ class Answer:
 
 
 def session(concurrency: int) -> aiohttp.ClientSession:
-    """Return a session that keeps connections, stamps their making, and has room for all users at once."""
+    """Return a session that keeps connections alive, times how they are made, and has no connection limit."""
     stamps = aiohttp.TraceConfig()
 
     async def begun(_: Any, context: Any, __: Any) -> None:  # noqa: ANN401 - aiohttp's signal
@@ -80,13 +80,13 @@ def session(concurrency: int) -> aiohttp.ClientSession:
         connector=connector,
         trace_configs=[stamps],
         read_bufsize=2**20 // max(1, concurrency),
-        # A kilobyte that unpacks to a gigabyte would pass every limit.
+        # A kilobyte that unpacks to a gigabyte would evade every limit.
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
     )
 
 
-def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo gives
+def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - a row of getaddrinfo
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -97,10 +97,10 @@ def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo g
 
 
 class Turns:
-    """Whose slice is next: the request that began first, of those whose connection takes more.
+    """Decides which request sends its next slice: the one that started first, of those whose connection is ready.
 
-    A hundred uploads at once would keep the loop for tens of milliseconds from reading what arrives meanwhile.
-    Work that is not timed takes a turn as well: it `began` at infinity.
+    A hundred uploads at once would keep the event loop from reading what arrives for tens of milliseconds.
+    Work that is not timed takes turns too, with a start at infinity.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Turns:
         self._count = 0
 
     async def take(self, began: float) -> None:
-        """Wait for the turn of a request that began then."""
+        """Wait for the turn of a request that started at `began`."""
         if self._taken:
             self._count += 1
             turn = asyncio.get_running_loop().create_future()
@@ -117,27 +117,27 @@ class Turns:
             try:
                 await turn
             except asyncio.CancelledError:
-                if not turn.cancelled():  # it was given in the same moment
+                if not turn.cancelled():  # the turn was given at the same moment
                     self.give()
                 raise
         self._taken = True
 
     def give(self) -> None:
-        """Let the next one write, once what has arrived was read."""
+        """Let the next one write, after the event loop has read what has arrived."""
         asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
         self._taken = False
         while self._waiting:
             turn = heapq.heappop(self._waiting)[2]
-            if not turn.done():  # not cancelled meanwhile
+            if not turn.done():  # not cancelled in the meantime
                 self._taken = True
                 turn.set_result(None)
                 return
 
 
 class _Stamped(Payload):
-    """A body that leaves in slices and knows when the first began and the last was gone."""
+    """A body that is sent in slices and records when the first one started and the last one had left."""
 
     def __init__(self, body: memoryview, trace: Trace, turns: Turns) -> None:
         super().__init__(body, content_type="application/json")
@@ -152,14 +152,14 @@ class _Stamped(Payload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
         self._trace.first_byte_sent = time.perf_counter()
-        writer.send_headers()  # raises where the connection is gone
+        writer.send_headers()  # raises if the connection has gone
         transport: Any = writer.transport
-        transport.set_write_buffer_limits(high=1)  # at 0 an encrypting one would wait for ever
+        transport.set_write_buffer_limits(high=1)  # with 0, a TLS transport would wait forever
         await writer.drain()
         try:
             await self._upload(writer, transport)
         except asyncio.CancelledError:
-            transport.abort()  # closing would wait until the server has read what it does not read
+            transport.abort()  # closing would wait for a server that does not read
             raise
         self._trace.sent = self._trace.moved
 
@@ -170,12 +170,12 @@ class _Stamped(Payload):
         while rest:
             await self._turns.take(self._trace.started)
             try:
-                if transport.is_closing():  # its number may be another connection's by now
-                    raise aiohttp.ClientConnectionResetError("the server closed it while the request was sent")
+                if transport.is_closing():  # its descriptor may belong to another connection by now
+                    raise aiohttp.ClientConnectionResetError("the server closed it while the request was being sent")
                 taken = _hand_over(connection, rest) if bare else 0
                 if not taken:
                     taken = _WAIT_BYTES
-                    await writer.write(rest[:taken], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
+                    await writer.write(rest[:taken], drain=False)  # type: ignore[call-arg] # aiohttp's own writer has it
                 rest = rest[taken:]
             finally:
                 self._turns.give()
@@ -184,7 +184,7 @@ class _Stamped(Payload):
 
 
 def _hand_over(connection: int, rest: memoryview) -> int:
-    """Return how many bytes the system takes at once. The transport, which would copy the others, has none waiting."""
+    """Write to the socket itself; return how many bytes the system took. The transport would copy all the others."""
     try:
         return os.write(connection, rest)
     except BlockingIOError:
@@ -193,9 +193,9 @@ def _hand_over(connection: int, rest: memoryview) -> int:
 
 @contextlib.asynccontextmanager
 async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
-    """Raise `TimeoutError` when nothing has left or come for too long, or the whole takes too long.
+    """Raise `TimeoutError` if no data moves for too long, or the whole request takes too long.
 
-    It is looked at when the time may be up: a timer that is put off at each piece costs as much as reading the piece.
+    The timer checks only when the time may be up: restarting it for each piece would cost as much as reading the piece.
     """
     loop = asyncio.get_running_loop()
     limit = asyncio.timeout(None)
@@ -221,13 +221,13 @@ async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
 async def send(
     http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, limits: Limits
 ) -> Trace:
-    """Send one request and collect all that comes, within `limits`. What goes wrong is the trace's error."""
+    """Send one request and collect the answer, within `limits`. A failure becomes the error of the trace."""
     now = time.perf_counter()
     trace = Trace(started=now, moved=now)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
     request = http.post(
         url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace,
-        allow_redirects=False,  # neither key nor pictures go to another server
+        allow_redirects=False,  # no other server gets the key or the pictures
     )  # fmt: skip
     try:
         async with _patience(trace, limits), request as response:
@@ -236,7 +236,7 @@ async def send(
                 trace.pieces.append((time.perf_counter(), piece))
                 left -= len(piece) + _PIECE_BYTES
                 if left < 0:
-                    trace.error = f"the answer passed {limits.answer_bytes / 1e6:g} MB and was cut off"
+                    trace.error = f"the answer exceeded {limits.answer_bytes / 1e6:g} MB and was cut off"
                     response.close()
                     break
             if trace.error is None and response.status != 200:
@@ -244,39 +244,39 @@ async def send(
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
     except TimeoutError:
         if trace.connecting and not trace.connected:
-            trace.error = f"no connection: no answer for {min(_CONNECT_S, limits.silent_s):g} s"
+            trace.error = f"no connection within {min(_CONNECT_S, limits.silent_s):g} s"
         elif time.perf_counter() - trace.started >= limits.total_s:
-            trace.error = f"the answer was not whole after {limits.total_s:g} s and was given up"
+            trace.error = f"the answer was not complete after {limits.total_s:g} s"
         else:
-            trace.error = f"nothing came for {limits.silent_s:g} s: the server stalls"
+            trace.error = f"the server stalled: no data for {limits.silent_s:g} s"
     except aiohttp.ClientConnectorCertificateError as error:
         why = getattr(error.certificate_error, "verify_message", "") or error
-        trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name who signed it"
+        trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name the CA"
     except aiohttp.ClientConnectorError as error:
         trace.error = f"no connection: {_why(error.os_error) or error}"
-    except Exception as error:  # noqa: BLE001 - whatever a server makes of HTTP: the others go on
+    except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
         trace.error = f"the connection broke: {error or type(error).__name__}"
     trace.ended = time.perf_counter()
     return trace
 
 
 def _why(failed: OSError) -> str | None:
-    """Return the system's words for its own errors: asyncio's name the address, and not the reason."""
+    """Return the system's message for its own errors: asyncio's names the address but not the reason."""
     if isinstance(failed, ConnectionError) and failed.errno:
         return os.strerror(failed.errno)
     return failed.strerror
 
 
-def understand(trace: Trace) -> Answer:
-    """Return what the pieces of a trace say. Whatever they are, it is an answer: its `error` says what was odd."""
+def parse(trace: Trace) -> Parsed:
+    """Parse the pieces of a trace. Never raises: whatever is wrong with them becomes the `error` of the result."""
     try:
-        return _understood(trace)
+        return _parsed(trace)
     except Exception as error:  # noqa: BLE001 - JSON of any shape and depth
-        why = f"an event is no chunk of a chat ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS]})"
-        return Answer((), None, None, None, trace.error or why)
+        why = f"an event is not a chat chunk ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS]})"
+        return Parsed((), None, None, None, trace.error or why)
 
 
-def _understood(trace: Trace) -> Answer:
+def _parsed(trace: Trace) -> Parsed:
     text_at: list[float] = []
     output = inputs = None
     reason = error = None
@@ -291,20 +291,20 @@ def _understood(trace: Trace) -> Answer:
             try:
                 said = json.loads(line)
             except ValueError:
-                error = error or f"half a chunk: {line[:60].decode(errors='replace')!r}"
+                error = error or f"an incomplete chunk: {line[:60].decode(errors='replace')!r}"
                 continue
             usage = said.get("usage") or {}
             output, inputs = _tokens(usage, "completion_tokens", output), _tokens(usage, "prompt_tokens", inputs)
             ends = (c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason"))
             reason = next(map(str, ends), reason)
             if said.get("error"):
-                error = f"the server broke off: {str(said['error'])[:_MESSAGE_CHARS]}"
+                error = f"the server reported: {str(said['error'])[:_MESSAGE_CHARS]}"
     if trace.error is None and error is None and not done and reason is None:
-        error = "the stream was closed before its end" if trace.pieces else "an empty answer"
-    return Answer(tuple(text_at), output, inputs, reason, trace.error or error)
+        error = "the stream closed before its end" if trace.pieces else "an empty answer"
+    return Parsed(tuple(text_at), output, inputs, reason, trace.error or error)
 
 
-def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: ANN401 - as the server says it
+def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: ANN401 - whatever the server sent
     found = usage.get(name, before)
     if found is not None and (type(found) is not int or not 0 <= found <= _MOST_TOKENS):
         raise ValueError(f"{name} is {str(found)[:20]}")
@@ -312,8 +312,8 @@ def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: A
 
 
 def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Yield each event's data, with the stamp of the piece in which it became whole; at the end what is left over."""
-    begun: list[bytes] = []  # pieces of a line that has no end yet
+    """Yield the data of each event with the time of the piece that completed it; at the end, whatever is left."""
+    begun: list[bytes] = []  # pieces of an incomplete line
     at = 0.0
     for at, piece in pieces:
         if b"\n" not in piece:

@@ -1,4 +1,4 @@
-"""What a benchmark asks for: how many requests, how large, and when each is due."""
+"""What a benchmark sends: how many requests, how large, and when each is due."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = (
     " part place case week company system program question work government number night point home water room mother"
     " area money story fact month lot right study book eye job word business issue side kind head house service friend"
     " father power hour game line end member law car city community name president team minute idea body information"
-).split()  # each is one token of Qwen's vocabulary when a space stands before it
+).split()  # each is one token of Qwen's vocabulary if a space precedes it
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class Workload:
     """The requests of one run. The defaults are the published latency run.
 
     Lengths are in tokens, uniform between `range_ratio` times the length and the length itself, as
-    `sglang.bench_serving` draws them (`random_range_ratio`; 1.0 fixes them). With `rate` (requests a second) they
-    arrive at random, independent moments, at most `concurrency` at once; without it each of `concurrency` users sends
-    the next when the last has ended, the users starting evenly within `ramp_s` seconds. `picture` is "noise", a new one
-    each time, "blank", or the path of one's own, or of a folder of them, taken in turn by name.
+    `sglang.bench_serving` draws them (`random_range_ratio`; 1.0 fixes them). With a `rate` (requests per second),
+    requests arrive at random, independent moments, at most `concurrency` at once. Without it, each of `concurrency`
+    users sends the next request when the last one has ended; the users start evenly within `ramp_s` seconds. `picture`
+    is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures are used in turn.
+    Raises `BadInput` for a value out of its range.
     """
 
     prompts: int = 10
@@ -39,7 +40,7 @@ class Workload:
     ramp_s: float = 0.0
     images: int = 2
     resolution: str = "720p"
-    picture: Literal["noise", "blank"] | str = "noise"  # noqa: PYI051 - the two that are no path
+    picture: Literal["noise", "blank"] | str = "noise"  # noqa: PYI051 - the two that are not paths
     input_len: int = 128
     output_len: int = 1024
     range_ratio: float = 0.0
@@ -48,37 +49,36 @@ class Workload:
     def __post_init__(self) -> None:
         for name, least in (("prompts", 1), ("concurrency", 1), ("images", 0), ("input_len", 1), ("output_len", 1)):
             if not least <= getattr(self, name) <= _MOST:
-                raise BadInput(f"{name}={getattr(self, name)} must lie from {least} to {_MOST:,}.")
+                raise BadInput(f"{name}={getattr(self, name)} must be between {least} and {_MOST:,}.")
         if self.rate is not None and not (self.rate > 0 and math.isfinite(self.rate)):
-            raise BadInput(f"rate={self.rate} must be over 0 requests a second; leave it out for users that wait.")
+            raise BadInput(f"rate={self.rate} must be greater than 0 (requests per second), or left out.")
         if not 0 <= self.range_ratio <= 1:
-            raise BadInput(f"range_ratio={self.range_ratio} must lie from 0 (any length) to 1 (all of one length).")
+            raise BadInput(f"range_ratio={self.range_ratio} must be between 0 (any length) and 1 (one length).")
         if not 0 <= self.ramp_s <= _MOST:
-            raise BadInput(f"ramp_s={self.ramp_s} must lie from 0 to {_MOST:,} seconds.")
+            raise BadInput(f"ramp_s={self.ramp_s} must be between 0 and {_MOST:,} seconds.")
         images.smart_resize(*self.size)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of each picture in pixels. Raises `BadInput` for what is neither a name nor "800x600"."""
+        """(width, height) of each picture in pixels. Raises `BadInput` unless it is a known name or like "800x600"."""
         if self.resolution in RESOLUTIONS:
             return RESOLUTIONS[self.resolution]
         width, _, height = self.resolution.lower().partition("x")
         if not (width.isdigit() and height.isdigit()):
-            raise BadInput(f"resolution={self.resolution!r} is none: choose {', '.join(RESOLUTIONS)}, or say 800x600.")
+            raise BadInput(
+                f"Unknown resolution {self.resolution!r}. Choose {', '.join(RESOLUTIONS)}, or a size such as 800x600."
+            )
         return int(width), int(height)
 
     @property
     def vision_tokens(self) -> int:
-        """Picture tokens of the whole run with their two markers, as `sglang.bench_serving` counts them."""
+        """Picture tokens of the whole run, their two delimiters included, as `sglang.bench_serving` counts them."""
         return self.prompts * self.images * (images.tokens(*self.size) + images.DELIMITER_TOKENS)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When one request is given up.
-
-    Nothing came for `silent_s` seconds, it took `total_s` seconds, or its answer passed `answer_bytes`.
-    """
+    """When to give up a request: after `silent_s` seconds without data, after `total_s`, or beyond `answer_bytes`."""
 
     silent_s: float = 600.0
     total_s: float = 7200.0
@@ -86,7 +86,7 @@ class Limits:
 
 
 def limits(workload: Workload) -> Limits:
-    """Return the limits of a workload's requests: a token takes some 300 bytes on its way, so 4,096 is room enough."""
+    """Return the limits for a workload. A streamed token takes about 300 bytes, so 4,096 leave room enough."""
     return Limits(answer_bytes=min(Limits.answer_bytes, 1_000_000 + 4_096 * workload.output_len))
 
 
@@ -95,7 +95,7 @@ PUBLISHED = {"latency": Workload(), "throughput": Workload(prompts=1000, concurr
 
 
 def lengths(workload: Workload) -> tuple[list[int], list[int]]:
-    """Return the text tokens and the output tokens of each request, drawn as SGLang 0.5.6 draws them.
+    """Return the text and the output tokens of each request, drawn as SGLang 0.5.6 draws them.
 
     Source: `sglang/bench_serving.py`, `sample_image_requests`: numpy's global generator, inputs before outputs.
     """
@@ -112,9 +112,9 @@ def lengths(workload: Workload) -> tuple[list[int], list[int]]:
 
 
 def arrivals(workload: Workload) -> list[float] | None:
-    """Return when each request is due, in seconds from the start; None where users wait for their last answer.
+    """Return when each request is due, in seconds from the start, or None for users that wait for their last answer.
 
-    Drawn as a whole beforehand, so that lateness never adds up.
+    All moments are drawn in advance, so that lateness never adds up.
     """
     if workload.rate is None:
         return None
@@ -125,7 +125,7 @@ def arrivals(workload: Workload) -> list[float] | None:
 
 
 def texts(workload: Workload, lengths_: Sequence[int]) -> list[str]:
-    """Return a text of about so many tokens for each request, no two alike where they are long enough."""
+    """Return a text of about the given number of tokens for each request; long texts all differ."""
     import random
 
     chance = random.Random(workload.seed)  # noqa: S311 - the same texts each time

@@ -13,7 +13,7 @@ from vlnb.commands import Count, Seconds, progress, say, show
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
-    from vlnb.bench.runner import Progress, Running
+    from vlnb.bench.runner import LoadProgress, Running
     from vlnb.bench.store import Stored
 
 app = App(name="bench", help="Measure how fast a server is.")
@@ -172,7 +172,7 @@ def _status(runs: Mapping[str, Stored]) -> int:
     return 1 if any(one.missing for one in runs.values()) else 0
 
 
-def _progress(told: Progress) -> None:
+def _progress(told: LoadProgress) -> None:
     if "preparing" in told:
         progress(f"preparing request {told['preparing']} of {told['of']}")
         return

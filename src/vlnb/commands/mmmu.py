@@ -120,7 +120,7 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
     from vlnb.accuracy import mmmu
 
     if not Path(out).is_dir():
-        show(mmmu.harness.read(out)[0])
+        show(mmmu.harness.read(out))
         return 0
     found = mmmu.read(out)
     if json:

@@ -132,7 +132,7 @@ class Answers(widgets.VBox):  # type: ignore[misc]
             return alert(error)
 
 
-def _failure(answer: mmmu.Answer | None) -> str:
+def _failure(answer: mmmu.StoredAnswer | None) -> str:
     return (answer.error if answer else None) or "It was not asked yet: resume the run."
 
 

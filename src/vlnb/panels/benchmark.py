@@ -123,11 +123,12 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
         try:
             self._running = running = begin()
             self._aside(lambda: self._watch_gpus(running))
-            drawn = 0.0
+            drawn, known = 0.0, list[bench.store.Record]()
             for told in running.progress():
                 self._tell(told)
                 if told.get("done") and time.monotonic() - drawn > _DRAWN_S:
-                    self._draw({"so far": running.result().records})
+                    known += running.new_records()
+                    self._draw({"so far": tuple(known)})
                     drawn = time.monotonic()
             self.stored = running.result()
             self._draw({running.folder.name: self.stored.records})
@@ -140,7 +141,7 @@ class Benchmark(widgets.VBox):  # type: ignore[misc]
             self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = False, False, True
         return self.stored
 
-    def _tell(self, told: bench.runner.Progress) -> None:
+    def _tell(self, told: bench.runner.LoadProgress) -> None:
         if "preparing" in told:
             self.bar.value = 0.0
             self.status.value = live(f"preparing request {told['preparing']} of {told['of']}")

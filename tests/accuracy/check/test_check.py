@@ -7,9 +7,9 @@ import pytest
 
 import vlnb
 from tests.accuracy.check.oracle import Oracle, tasks
-from vlnb.accuracy.check import questions, vision_check
-from vlnb.accuracy.check.findings import findings
-from vlnb.accuracy.check.grading import Answered, place
+from vlnb.accuracy.check import asking, vision_check
+from vlnb.accuracy.check.asking import Answered, place
+from vlnb.accuracy.check.faults import faults
 from vlnb.accuracy.check.tasks import tasks as draw
 from vlnb.regions import Box
 from vlnb.regions.shapes import scaled
@@ -20,7 +20,7 @@ SEED = 4
 @pytest.fixture(autouse=True)
 def _drawn_once(monkeypatch):
     """The pictures of a seed are always the same: drawing them takes a second each time."""
-    monkeypatch.setattr(questions, "tasks", tasks)
+    monkeypatch.setattr(asking, "tasks", tasks)
 
 
 def check(fault="", seed=SEED):
@@ -77,7 +77,7 @@ def test_what_vlnb_itself_avoids_is_told_but_is_not_grave(fault, name, skill):
 def test_the_factor_of_a_second_resizing_is_told():
     (found,) = check("resize").findings
     assert "factor 0.50 on the 1288 px wide one" in found.sentence
-    assert "costs 160 tokens where 589 are due" in found.sentence
+    assert "costs 160 tokens; 589 are expected" in found.sentence
 
 
 def test_the_embedded_engine_gets_its_honest_score(endpoint):
@@ -114,7 +114,7 @@ def test_a_server_that_dies_ends_the_check_with_what_it_has():
 
 def test_a_server_that_never_answered_is_no_blind_one():
     task = tasks(SEED)[0]
-    (only,) = findings([Answered(task, "", right=False, error="Nothing answers there.")])
+    (only,) = faults([Answered(task, "", right=False, error="Nothing answers there.")])
     assert (only.name, only.sentence) == ("no answer", "Nothing answers there.")
 
 
@@ -177,14 +177,14 @@ def test_in_which_pixels_a_box_is(name, scale, space):
     task = next(task for task in tasks(SEED) if task.id == f"box on a {name} picture")
     box = scaled(task.box, *scale)
     text = json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": "x"}])
-    assert place(task, text).space == space
+    assert place(task, text)[0] == space
 
 
 def test_no_box_is_no_place():
     task = next(task for task in tasks(SEED) if task.box)
     assert isinstance(task.box, Box)
-    assert place(task, "I do not know.").space == ""
-    assert place(task, "[]").space == ""
+    assert place(task, "I do not know.")[0] == ""
+    assert place(task, "[]")[0] == ""
 
 
 def test_what_is_shown_runs_nothing_that_a_model_wrote():

@@ -39,11 +39,11 @@ def parquet(tmp_path_factory):
     """MMMU's files as the hub lays them out, with our questions in them: three of each of four subjects."""
     import datasets
 
-    from vlnb.accuracy.mmmu.drawing import rows
+    from vlnb.accuracy.mmmu.sets import drawn_rows
 
     folder = tmp_path_factory.mktemp("mmmu")
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
-    made = rows()
+    made = drawn_rows()
     texts = {name: datasets.Value("string") for name in made[0] if name not in images}
     for number, subject in enumerate(("Art", "Art_Theory", "Math", "Physics")):
         mine = [{**row, "id": f"validation_{subject}_{n}"} for n, row in enumerate(made[6 * number :][:3], 1)]

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlnb.accuracy.mmmu import Question, from_row, grade, mcnemar, wilson
+from vlnb.accuracy.mmmu import Question, grade, wilson
+from vlnb.accuracy.mmmu.question import from_row
+from vlnb.accuracy.mmmu.results import mcnemar
 from vlnb.errors import BadInput
 
 FRUIT = Question("q1", "Art", "Which?", ("apple", "banana", "a pear tree", "cherry"), ("B",))
@@ -223,5 +225,5 @@ def test_mcnemar_by_hand():
     assert found.p == pytest.approx(2 / 2**8)
     assert "more than noise" in str(found)
     assert mcnemar(second, second).p == 1
-    with pytest.raises(BadInput, match="1 are in one"):
+    with pytest.raises(BadInput, match="1 are in only one"):
         mcnemar(first, {**second, "more": True})

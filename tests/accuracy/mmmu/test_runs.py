@@ -17,7 +17,7 @@ from tests.accuracy.mmmu.conftest import ROOT, answering
 from tests.bench.answering import answer
 from vlnb import cli, records
 from vlnb.accuracy import mmmu
-from vlnb.accuracy.mmmu import Answer, workers
+from vlnb.accuracy.mmmu import StoredAnswer, workers
 from vlnb.errors import BadInput, NoServer
 
 
@@ -111,7 +111,7 @@ def test_no_server_left_ends_the_run_with_what_it_has(drawn, oracle, tmp_path):
                 process.kill()
                 process.wait()
 
-        with pytest.raises(NoServer, match=r"Nothing answers at .* of 24 answers are in .*; resume it"):
+        with pytest.raises(NoServer, match=r"Nothing answers at .* of 24 answers are in .*; resume the run"):
             mmmu.run(drawn, endpoint, tmp_path / "run", concurrency=2, watch=kill)
     cut = mmmu.read(tmp_path / "run")
     assert 6 <= len(cut.answers) < 24
@@ -121,7 +121,7 @@ def test_no_server_left_ends_the_run_with_what_it_has(drawn, oracle, tmp_path):
 def test_a_score_of_two_models_is_refused(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run")
     (run.folder / "answers.jsonl").unlink()
-    with pytest.raises(BadInput, match=r"answered by oracle, and you connected to other"):
+    with pytest.raises(BadInput, match=r"answered by oracle, but you are connected to other"):
         mmmu.resume(run.folder, vlnb.Endpoint(oracle.base_url, "other"))
 
 
@@ -130,12 +130,12 @@ def test_a_full_disk_is_a_sentence_and_costs_no_answer(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "whole", concurrency=1)
     largest = (run.folder / "questions.jsonl").stat().st_size
     records.create(tmp_path / "run", run.manifest, {"questions.jsonl": (run.folder / "questions.jsonl").read_bytes()})
-    long = records.line(asdict(Answer(drawn.questions[0].id, "x" * largest)))
+    long = records.line(asdict(StoredAnswer(drawn.questions[0].id, "x" * largest)))
     (tmp_path / "run" / "answers.jsonl").write_bytes(long)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(long) + 500, before[1]))
     try:
-        with pytest.raises(BadInput, match=r"Writing to .* failed: File too large.*make room, and resume"):
+        with pytest.raises(BadInput, match=r"Writing to .* failed: File too large.*Make room, and resume"):
             mmmu.resume(tmp_path / "run", oracle)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -173,7 +173,7 @@ def test_what_is_no_run_is_a_sentence(drawn, oracle, tmp_path):
     (tmp_path / "run" / "answers.jsonl").write_text('{"words": 1}\n')
     assert "line 1 is damaged (id: Field required)" in mmmu.read(tmp_path / "run").notes[0]
     records.create(tmp_path / "speed", {"workload": asdict(vlnb.bench.Workload())})
-    with pytest.raises(BadInput, match="of another kind of run"):
+    with pytest.raises(BadInput, match="belongs to another kind of run"):
         mmmu.read(tmp_path / "speed")
 
 
@@ -188,7 +188,8 @@ def test_a_score_of_fewer_questions_says_so_and_a_resume_restores_them(drawn, or
     said = capsys.readouterr()
     assert said.out.startswith("NOT THE SCORE OF THE RUN: only ")
     assert "of the 24 questions of this run can be read" in said.err
-    (run.folder / "answers.jsonl").write_bytes(b"".join((run.folder / "answers.jsonl").open("rb").readlines()[:-1]))
+    answers = (run.folder / "answers.jsonl").read_bytes().splitlines(keepends=True)
+    (run.folder / "answers.jsonl").write_bytes(b"".join(answers[:-1]))
     assert mmmu.scores(mmmu.resume(run.folder, oracle)) == mmmu.scores(run)
     assert (run.folder / "questions.jsonl").read_bytes() == whole
 
@@ -198,8 +199,8 @@ def test_of_two_answers_the_first_is_kept_and_a_failure_never_replaces_one(drawn
     name = drawn.questions[0].id
     with records.Journal(run.folder / "answers.jsonl") as journal:
         for said in ("another", None):
-            journal.write(records.line(asdict(Answer(name, said))))
-        journal.write(records.line(asdict(Answer("strange", "A"))))
+            journal.write(records.line(asdict(StoredAnswer(name, said))))
+        journal.write(records.line(asdict(StoredAnswer("strange", "A"))))
     again = mmmu.read(run.folder)
     assert again.answers == run.answers
     assert "1 answers in" in again.notes[0]
@@ -208,7 +209,7 @@ def test_of_two_answers_the_first_is_kept_and_a_failure_never_replaces_one(drawn
 def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run")
     (run.folder / "answers.jsonl").unlink()
-    with records.held(run.folder), pytest.raises(BadInput, match="Another process is running"):
+    with records.held(run.folder), pytest.raises(BadInput, match="Another process is writing"):
         mmmu.resume(run.folder, oracle)
 
 

@@ -8,8 +8,7 @@ from PIL import Image
 
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.mmmu import grade
-from vlnb.accuracy.mmmu.drawing import rows
-from vlnb.accuracy.mmmu.sets import reopen
+from vlnb.accuracy.mmmu.sets import drawn_rows, reopen
 from vlnb.errors import BadInput
 
 COLUMNS = (
@@ -19,7 +18,7 @@ COLUMNS = (
 
 
 def test_drawn_rows_have_mmmus_exact_form():
-    for row in rows():
+    for row in drawn_rows():
         assert sorted(row) == sorted(COLUMNS)
         assert isinstance(ast.literal_eval(row["options"]), list)
         assert row["question_type"] in ("multiple-choice", "open")
@@ -28,6 +27,7 @@ def test_drawn_rows_have_mmmus_exact_form():
 
 
 def test_the_drawn_set_has_every_kind_of_question(drawn):
+    assert len({question.text for question in drawn.questions}) == 24
     assert len(drawn) == len({question.id for question in drawn.questions}) == 24
     assert {q.subject for q in drawn.questions} == {"Charts", "Tables", "Diagrams", "Pictures"}
     assert sum(q.is_open for q in drawn.questions) >= 8
@@ -52,9 +52,6 @@ def test_pictures_stand_where_the_text_names_them(drawn):
     pictures = {1: b"one", 2: b"two", 3: b"three"}
     two = by_id["drawn_Charts_5"].said({1: b"one", 2: b"two"})
     assert two[:2] == [b"one", b"two"]
-    behind = by_id["drawn_Charts_2"].said({1: b"one"})
-    assert behind[0].endswith("chart? ")
-    assert behind[1] == b"one"
     options = by_id["drawn_Pictures_1"].said(pictures)
     assert [part for part in options if isinstance(part, bytes)] == [b"one", b"two", b"three"]
     assert options[0].endswith("(A) ")
@@ -82,7 +79,7 @@ def test_a_folder_of_parquet_files(parquet):
     assert len(found) == 12
     assert {question.subject for question in found.questions} == {"Art", "Art_Theory", "Math", "Physics"}
     assert found.name == "MMMU validation"
-    made = {row["question"]: row for row in rows()}
+    made = {row["question"]: row for row in drawn_rows()}
     for question in found.questions:
         data = found.pictures(question)
         assert tuple(data) == question.pictures
@@ -100,9 +97,9 @@ def test_some_subjects_only_and_opened_again(parquet):
 
 
 def test_what_cannot_be_loaded_is_a_sentence(tmp_path, monkeypatch):
-    with pytest.raises(BadInput, match="'Alchemy' is no subject of MMMU"):
+    with pytest.raises(BadInput, match="Unknown subject 'Alchemy'"):
         mmmu.load(["Alchemy"])
-    with pytest.raises(BadInput, match="holds no Parquet file"):
+    with pytest.raises(BadInput, match="contains no Parquet file"):
         mmmu.load(folder=tmp_path)
     (tmp_path / "validation.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(BadInput, match="cannot be read"):

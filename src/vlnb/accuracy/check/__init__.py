@@ -1,12 +1,10 @@
-"""Does this server really see? `vision_check(endpoint)` asks some twenty questions whose answers are known."""
+"""Does this server really see? `vision_check(endpoint)` asks 24 questions whose answers are known."""
 
 from __future__ import annotations
 
-from vlnb.accuracy.check.findings import Finding
-from vlnb.accuracy.check.grading import Answered
-from vlnb.accuracy.check.questions import vision_check
+from vlnb.accuracy.check.asking import Answered, vision_check
+from vlnb.accuracy.check.faults import Fault
 from vlnb.accuracy.check.result import Check
-from vlnb.accuracy.check.skills import SKILLS, Skill
-from vlnb.accuracy.check.tasks import Task, tasks
+from vlnb.accuracy.check.tasks import SKILLS, Skill, Task, tasks
 
-__all__ = ["SKILLS", "Answered", "Check", "Finding", "Skill", "Task", "tasks", "vision_check"]
+__all__ = ["SKILLS", "Answered", "Check", "Fault", "Skill", "Task", "tasks", "vision_check"]

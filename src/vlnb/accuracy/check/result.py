@@ -1,28 +1,29 @@
-"""What a vision check found: every answer, a score by skill, and what is wrong by name."""
+"""The result of a vision check: every answer, a score for each skill, and the faults by name."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vlnb.accuracy.check.findings import Finding, findings
-from vlnb.accuracy.check.skills import SKILLS, Skill
+from vlnb.accuracy.check.faults import Fault, faults
+from vlnb.accuracy.check.tasks import SKILLS, Skill
 from vlnb.images.picture import to_html
 
 if TYPE_CHECKING:
-    from vlnb.accuracy.check.grading import Answered
+    from vlnb.accuracy.check.asking import Answered
 
-_GOOD, _POOR = "#009E73", "#D55E00"
 _SHOWN_CHARS = 160
 _SHOWN_PX = 140
+_ALERT = ' role="alert"'
+_CELL = "text-align:left;white-space:normal;max-width:320px"
 
 
 @dataclass(frozen=True)
 class Check:
-    """The answers of one server to the questions of one `seed`; `stopped` says why some were not asked."""
+    """The answers of one server to the questions of one `seed`. `stopped` says why some were not asked."""
 
     model: str
     server: str
@@ -39,21 +40,21 @@ class Check:
 
     @property
     def guessed(self) -> float:
-        """How many a server that sees nothing would have right on average."""
+        """How many answers a server that sees nothing would guess right on average."""
         return sum(one.task.chance for one in self.answered)
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is wrong, by name; empty for a sound server."""
-        return findings(self.answered)
+    def findings(self) -> tuple[Fault, ...]:
+        """The faults of the server; empty if it is sound."""
+        return faults(self.answered)
 
     @property
     def sound(self) -> bool:
-        """Whether nothing grave was found."""
+        """Whether the check was complete and found nothing grave."""
         return not self.stopped and not any(found.grave for found in self.findings)
 
     def skills(self) -> Iterator[tuple[Skill, int, int]]:
-        """Yield each skill with the answers that are right, and all of them."""
+        """Yield (skill, right answers, answers) for each skill that was tested."""
         for skill in SKILLS.values():
             mine = [one for one in self.answered if one.task.skill == skill.name]
             if mine:
@@ -61,22 +62,17 @@ class Check:
 
     @property
     def summary(self) -> str:
-        """One or two sentences: the score, what guessing would give, and how it ended."""
-        whole = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
-        known = " No fault that the check knows was found." if not self.findings and not self.stopped else ""
-        return f"{self.model}: {whole}{known}{' ' + self.stopped if self.stopped else ''}"
+        """The score, what guessing would give, and how the check ended."""
+        score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
+        end = self.stopped or ("" if self.findings else "The check found no fault.")
+        return f"{self.model}: {score} {end}".rstrip()
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the pictures, ready for JSON."""
         return {
-            "model": self.model,
-            "server": self.server,
-            "seed": self.seed,
-            "right": self.right,
+            **{name: getattr(self, name) for name in ("model", "server", "seed", "right", "sound", "stopped")},
             "of": self.asked_of,
-            "sound": self.sound,
-            "stopped": self.stopped,
-            "findings": [found.as_dict() for found in self.findings],
+            "findings": [asdict(found) for found in self.findings],
             "skills": {skill.name: {"right": right, "of": of} for skill, right, of in self.skills()},
             "answers": [one.as_dict() for one in self.answered],
         }
@@ -94,52 +90,39 @@ class Check:
         return {"text/plain": str(self), "text/html": self.as_html()}
 
     def as_html(self) -> str:
-        """Return the findings, a row for each skill, and every question with its picture, to be opened."""
-        wrong = "".join(map(_finding, self.findings))
-        rows = "".join(_row(skill, right, of) for skill, right, of in self.skills())
-        head = "".join(
-            f'<th style="text-align:left">{name}</th>'
-            for name in ("skill", "right", "what a low part means", "what to try")
+        """Return the faults, a row for each skill, and every question with its picture in a section to open."""
+        wrong = "".join(
+            f"<p{_ALERT * found.grave}><strong>{html.escape(found.name)}</strong>:"
+            f" {html.escape(found.sentence)} <em>Try:</em> {html.escape(found.cure)}</p>"
+            for found in self.findings
         )
-        asked = "".join(map(_question, self.answered))
         return (
-            f"<p>{html.escape(self.summary)}</p>{wrong}"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<details><summary>All questions, pictures and answers</summary>{asked}</details>"
+            f"<p>{html.escape(self.summary)}</p>{wrong}<table><thead>"
+            f"{_cells('th', 'skill', 'right', 'what a low score means', 'what to try')}</thead><tbody>"
+            f"{''.join(_row(*row) for row in self.skills())}</tbody></table>"
+            f"<details><summary>All questions, pictures and answers</summary>"
+            f"{''.join(map(_question, self.answered))}</details>"
         )
-
-
-def _finding(found: Finding) -> str:
-    role = ' role="alert"' if found.grave else ""
-    return (
-        f"<p{role}><strong>{html.escape(found.name)}</strong>: {html.escape(found.sentence)}"
-        f" <em>Try:</em> {html.escape(found.cure)}</p>"
-    )
 
 
 def _row(skill: Skill, right: int, of: int) -> str:
-    bar = (
-        f'<div style="width:90px;height:8px;background:#8884"><div style="width:{90 * right / of:.0f}px;height:8px;'
-        f'background:{_GOOD if right == of else _POOR}"></div></div>'
-    )
+    bar = f'{right} of {of}<br><meter min="0" max="{of}" low="{of}" optimum="{of}" value="{right}"></meter>'
     low = (skill.low, skill.cure) if right < of else ("", "")
-    cells = "".join(
-        f'<td style="text-align:left;white-space:normal;max-width:320px">{html.escape(text)}</td>' for text in low
-    )
-    return (
-        f'<tr><td style="text-align:left">{html.escape(skill.title)}</td>'
-        f'<td style="text-align:left">{right} of {of}{bar}</td>{cells}</tr>'
-    )
+    return _cells("td", html.escape(skill.title), bar, *map(html.escape, low))
+
+
+def _cells(kind: str, *cells: str) -> str:
+    return "<tr>" + "".join(f'<{kind} style="{_CELL}">{cell}</{kind}>' for cell in cells) + "</tr>"
 
 
 def _question(one: Answered) -> str:
     shown = "".join(to_html(picture, shown_px=_SHOWN_PX) for picture in one.task.pictures)
-    said = one.error or one.text or "(nothing)"
-    said = said if len(said) <= _SHOWN_CHARS else said[:_SHOWN_CHARS] + " …"
-    mark = "right" if one.right else f"wrong: it is {one.task.truth}"
+    answer = one.error or one.text or "(nothing)"
+    answer = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + " …"
+    verdict = "right" if one.right else f"wrong: it is {one.task.truth}"
     return (
         f'<div style="display:flex;gap:12px;flex-wrap:wrap;margin:8px 0;align-items:flex-start">{shown}'
         f'<div style="flex:1 1 260px"><small>{html.escape(one.task.question)}</small><br>'
-        f"{html.escape(said)}<br><strong>{html.escape(mark)}</strong>"
+        f"{html.escape(answer)}<br><strong>{html.escape(verdict)}</strong>"
         f"{' · ' + html.escape(one.note) if one.note else ''}</div></div>"
     )

@@ -1,7 +1,8 @@
-"""Is an answer right? MMMU's own rules, and a strict and a lenient reading, over the same words.
+"""Grade answers by MMMU's official rules, or more strictly or leniently.
 
-Official: MMMU's `eval_utils.py`, to the letter, its odd turns too, but for the guess where no letter is found. There it
-is drawn in the order in which answers come; here from a seed and the question's id, so that a run can be graded again.
+The official rules are those of MMMU's `eval_utils.py`, quirks included, except for the guess when no letter is found.
+MMMU draws it in the order in which answers arrive. Here it depends on a seed and the question's id, so that grading a
+run again gives the same result.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 Rules = Literal["official", "strict", "lenient"]
 
-_ENDS = (",", ".", "!", "?", ";", ":", "'")  # taken off in this order, each once
-_LONG = 5  # words: in a longer answer the option's own text counts
+_ENDS = (",", ".", "!", "?", ";", ":", "'")  # stripped in this order, each once
+_LONG = 5  # words: in a longer answer the text of an option counts too
 _SIGNS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
 _GROUPED = re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b")
 _SCIENTIFIC = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+")
@@ -41,7 +42,7 @@ _DENIED = re.compile(
 
 @dataclass(frozen=True)
 class Grade:
-    """What was read as the answer, whether it is right, and how it was found. `parsed` is empty where nothing was."""
+    """What was read as the answer (or ""), whether it is right, and how it was found."""
 
     parsed: str
     correct: bool
@@ -49,12 +50,12 @@ class Grade:
 
 
 def grade(question: Question, answer: str | None, rules: Rules = "official", *, seed: int = 42) -> Grade:
-    """Grade the words of a model; None is a request that failed, which is wrong under all rules.
+    """Grade the answer of a model. None stands for a request that failed; it is wrong under all rules.
 
-    Raises `BadInput` for rules that there are not.
+    Raises `BadInput` for unknown rules.
     """
     if rules not in get_args(Rules):
-        raise BadInput(f"There are no rules {rules!r}: take {', '.join(get_args(Rules))}.")
+        raise BadInput(f"Unknown rules {rules!r}. Choose {', '.join(get_args(Rules))}.")
     if answer is None:
         return Grade("", correct=False, how="no answer")
     if question.is_open:
@@ -79,7 +80,7 @@ def _letter_official(question: Question, answer: str, seed: int) -> tuple[str, s
         low = text.lower()
         places = [(low.rfind(option.lower()), letter) for letter, option in question.choices.items()]
         best = max((place for place, _ in places if place >= 0), default=None)
-        if best is not None:  # of options that end at one place MMMU takes the first
+        if best is not None:  # of options found at one place, MMMU takes the first
             return next(letter for place, letter in places if place == best), "the option's text"
     return random.Random(f"{seed}/{question.id}").choice(list(question.choices)), "guessed"  # noqa: S311
 
@@ -114,7 +115,7 @@ def _numbers(text: str) -> Iterator[str]:
 
 
 def _normal(text: str) -> list[str | float]:
-    """Return a number as a float to two decimals, a text in lower case; one letter with a space at either side."""
+    """Return a number as a float with two decimals, or a text in lower case (a letter gets a space on either side)."""
     text = text.strip()
     try:
         return [round(float(text.replace(",", "")), 2)]
@@ -124,13 +125,15 @@ def _normal(text: str) -> list[str | float]:
 
 
 def _key_parts(answer: str) -> list[str]:
-    """Return, for each part of an answer, its shortest tail after a word that announces a result."""
-    parts = answer.strip().strip(".").lower().split("\n")  # in lower case no sentence begins with a capital any more
+    """Return, for each line of an answer, the shortest tail after a word that announces a result."""
+    parts = (
+        answer.strip().strip(".").lower().split("\n")
+    )  # as in MMMU: after lower(), no sentence starts with a capital
     keys = []
     for number, part in enumerate(parts, 1):
         signs = (*_SIGNS, "=") if number == len(parts) else _SIGNS
         tails = [part.split(sign)[-1].strip() for sign in signs if sign in part]
-        # the empty tail of an announcement without a result gives way to any later one
+        # as in MMMU: any later tail replaces an empty one
         best = ""
         for tail in tails:
             best = tail if not best or len(tail) < len(best) else best
@@ -157,7 +160,7 @@ def _open_strict(question: Question, answer: str) -> Grade:
 
 
 def _open_lenient(question: Question, answer: str) -> Grade:
-    """Take numbers within 1 % of the right one, and right texts as whole words of the last result announced."""
+    """Accept numbers within 1 % of the right one, and right texts as whole words of the last result announced."""
     official = _open_official(question, answer)
     last = _key_parts(_MARKUP.sub(lambda match: match[1] or "", answer))[-1]
     found = [value for text in _numbers(last) for value in _normal(text) if isinstance(value, float)]

@@ -1,4 +1,4 @@
-"""A question in MMMU's form."""
+"""One question in MMMU's form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAG = re.compile(r"<image\s*(\d+)>")
 class Question:
     """One question.
 
-    `answers` holds every text or letter that counts as right; `options` is empty where it is open. `pictures` are the
+    `answers` holds every text or letter that counts as right. An open question has no `options`. `pictures` are the
     numbers of its pictures, which its text calls <image 1>, <image 2> …
     """
 
@@ -32,45 +32,45 @@ class Question:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is answered in words, not by a letter."""
+        """Whether the answer is words, not a letter."""
         return not self.options
 
     @property
     def choices(self) -> dict[str, str]:
-        """Option letter → its text."""
+        """The text of each option by its letter."""
         return dict(zip(LETTERS, self.options, strict=False))
 
     @property
     def prompt(self) -> str:
-        """The prompt as MMMU's own harness puts it (its configuration for LLaVA, which SGLang's takes too)."""
+        """The prompt of MMMU's own harness (its configuration for LLaVA, which SGLang's harness uses too)."""
         if self.is_open:
             return f"{self.text}\n\nAnswer the question using a single word or phrase."
         options = "".join(f"({letter}) {option}\n" for letter, option in self.choices.items())
         return f"{self.text}\n\n{options}\n\nAnswer with the option's letter from the given choices directly."
 
     def said(self, pictures: Mapping[int, Any]) -> list[Any]:
-        """Return the prompt as texts and pictures in order: each picture where it is first named, the others in front.
+        """Return the prompt as texts and pictures in order: each picture where it is first named, the rest in front.
 
-        `pictures` holds them by their number.
+        `pictures` maps a number to its picture.
         """
         pieces = _TAG.split(self.prompt)  # text, number, text, number, … text
         left = dict(pictures)
         parts: list[Any] = [pieces[0]]
         for number, text in zip(map(int, pieces[1::2]), pieces[2::2], strict=True):
-            # Named once more, it is not sent once more.
+            # A picture that is named again is not sent again.
             parts += [left.pop(number), text] if number in left else [f"<image {number}>", text]
         return [part for part in (*left.values(), *parts) if not (isinstance(part, str) and not part.strip())]
 
 
 def subject_of(name: str) -> str:
-    """Return the subject in a question's id: "validation_Art_Theory_12" is of Art_Theory."""
+    """Return the subject from a question's id: "validation_Art_Theory_12" belongs to Art_Theory."""
     return "_".join(name.split("_")[1:-1])
 
 
 def from_row(row: Mapping[str, Any], subject: str, pictures: tuple[int, ...] = ()) -> Question:
-    """Make a question of a row of the data set, whose `options` is a text that holds a Python list.
+    """Make a question from a row of the data set, whose `options` is the text of a Python list.
 
-    Raises `BadInput` for a row that is none of MMMU.
+    Raises `BadInput` for a row that is not in MMMU's form.
     """
     try:
         name, text, answer = str(row["id"]), str(row["question"]), str(row["answer"])
@@ -86,8 +86,8 @@ def from_row(row: Mapping[str, Any], subject: str, pictures: tuple[int, ...] = (
     return Question(name, subject, text, () if is_open else tuple(options), answers, pictures)
 
 
-def _listed(value: Any) -> list[str]:  # noqa: ANN401 - a text, or what a Parquet reader makes of a list
+def _listed(value: Any) -> list[str]:  # noqa: ANN401 - a text, or a list from a Parquet reader
     found = ast.literal_eval(value) if isinstance(value, str) else list(value)
     if not isinstance(found, list):
-        raise ValueError(f"{value!r} holds no list")  # noqa: TRY004 - from_row makes a sentence of it
+        raise ValueError(f"{value!r} is not a list")  # noqa: TRY004 - from_row explains it
     return [str(one) for one in found]

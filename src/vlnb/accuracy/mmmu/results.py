@@ -1,4 +1,4 @@
-"""What a run is worth: every answer graded, scores by subject, domain and overall, and beside other runs."""
+"""What a run is worth: scores by subject, domain and overall with their intervals, and comparisons of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, get_args
 
 from vlnb import catalog
 from vlnb.accuracy.mmmu.grading import Grade, Rules, grade
-from vlnb.accuracy.mmmu.statistics import Interval, Paired, mcnemar, wilson
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -17,17 +16,80 @@ if TYPE_CHECKING:
     from vlnb.accuracy.mmmu.runs import Run
 
 OVERALL = "Overall"
-PUBLISHED = "published"
-_SURE = 0.05
+_SURE = 0.05  # p below which a difference is more than noise
+_SHOWN = 5  # ids
 _DOMAIN_OF = {subject: domain for domain, subjects in catalog.MMMU_DOMAINS.items() for subject in subjects}
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Accuracy with its interval: by subject, by domain (none where the subjects are not MMMU's), and overall.
+class Interval:
+    """A share (0 to 1) of `questions` with its 95 % Wilson interval (JASA 22, 1927)."""
 
-    Every question counts alike, as MMMU weighs; those without an answer are wrong. `unanswered` are their ids. `lost`
-    is a warning where questions of the run cannot be read, so that this is no score of the run.
+    accuracy: float
+    low: float
+    high: float
+    questions: int
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.3f} (95 %: {self.low:.3f} to {self.high:.3f}, {self.questions} questions)"
+
+
+def wilson(correct: int, questions: int) -> Interval:
+    """Return the share of right answers with its interval; without questions the interval is 0 to 1.
+
+    Raises `BadInput` for more right answers than questions.
+    """
+    if not questions:
+        return Interval(float("nan"), 0.0, 1.0, 0)
+    from scipy.stats import binomtest
+
+    if not 0 <= correct <= questions:
+        raise BadInput(f"{correct} right answers to {questions} questions are impossible.")
+    found = binomtest(correct, questions).proportion_ci(0.95, method="wilson")
+    return Interval(correct / questions, float(found.low), float(found.high), questions)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two runs over the same questions, and the probability `p` of so uneven a split by chance."""
+
+    only_first: int
+    only_second: int
+    both: int
+    neither: int
+    p: float
+
+    def __str__(self) -> str:
+        questions = self.only_first + self.only_second + self.both + self.neither
+        verdict = "more than noise" if self.p < _SURE else "no more than noise"
+        return (
+            f"Of {questions} questions, only the first run has {self.only_first} right and only the second"
+            f" {self.only_second}: {verdict} (McNemar's exact test, p = {self.p:.3g})."
+        )
+
+
+def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> Paired:
+    """Compare two runs, given as question id → right, by McNemar's exact test (Psychometrika 12, 1947).
+
+    Raises `BadInput` if they do not have the same questions.
+    """
+    if first.keys() != second.keys():
+        odd = len(first.keys() ^ second.keys())
+        raise BadInput(f"The runs do not have the same questions: {odd} are in only one of them.")
+    from scipy.stats import binomtest
+
+    both = sum(first[name] and second[name] for name in first)
+    one, other = sum(first.values()) - both, sum(second.values()) - both
+    p = float(binomtest(one, one + other).pvalue) if one + other else 1.0
+    return Paired(one, other, both, len(first) - one - other - both, p)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy with its interval: by subject, by domain (only for MMMU's subjects), and overall.
+
+    Every question has the same weight, as in MMMU. Those without an answer (`unanswered`) are wrong. `lost` is a
+    warning that questions of the run cannot be read, so that this is not the score of the run.
     """
 
     subjects: Mapping[str, Interval]
@@ -40,7 +102,7 @@ class Scores:
         rows = [*self.subjects.items(), *self.domains.items(), (OVERALL, self.overall)]
         lines = [f"{name.replace('_', ' '):<40}{score}" for name, score in rows]
         if self.unanswered:
-            shown = ", ".join(self.unanswered[:5]) + (" …" if len(self.unanswered) > 5 else "")
+            shown = ", ".join(self.unanswered[:_SHOWN]) + (" …" if len(self.unanswered) > _SHOWN else "")
             lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
         if self.lost:
             lines = [f"NOT THE SCORE OF THE RUN: only {self.lost}", *lines]
@@ -48,7 +110,7 @@ class Scores:
 
 
 def grades(run: Run, rules: Rules = "official", *, seed: int = 42) -> dict[str, Grade]:
-    """Return the grade of every question of a run, by its id; what was not answered is wrong."""
+    """Return the grade of every question of a run by its id. A question without an answer is wrong."""
     return {
         question.id: grade(
             question, answer.text if (answer := run.answers.get(question.id)) else None, rules, seed=seed
@@ -68,13 +130,13 @@ def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
 
 
 def published() -> Scores:
-    """Return the run that the SGLang cookbook publishes: 72B on eight MI300X."""
+    """Return the scores that the SGLang cookbook publishes: 72B on eight MI300X."""
     there = catalog.MMMU_RUN.subjects
     return counted_scores({name: (round(one.accuracy * one.questions), one.questions) for name, one in there.items()})
 
 
 def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
-    """Return scores of subject → (right, questions)."""
+    """Return the scores for counts by subject: (right answers, questions)."""
     by_domain: dict[str, list[tuple[int, int]]] = {}
     for subject, count in counted.items():
         if domain := _DOMAIN_OF.get(subject):
@@ -90,16 +152,16 @@ def _together(counts: Iterable[tuple[int, int]]) -> Interval:
 
 
 def table(runs: Mapping[str, Scores], against: str | None = None) -> pd.DataFrame:
-    """Return accuracies beside each other, a row a subject, domain and overall, and what differs by more than noise.
+    """Return accuracies side by side: a row for each subject, each domain, and overall.
 
-    With `against`, the name of one of them, each other run gets a column that says how it differs from that one:
-    "higher" or "lower" where Fisher's exact test says so (p under 0.05 after Holm's correction over the subjects),
-    else "noise". Raises `BadInput` for a name that there is not.
+    With `against`, the name of one run, each other run gets a column with its difference from that run: "higher" or
+    "lower" if Fisher's exact test says so (p below 0.05 after Holm's correction over the subjects), otherwise "noise".
+    Raises `BadInput` for an unknown name.
     """
     import pandas as pd
 
-    if not runs or (against is not None and against not in runs):
-        raise BadInput(f"There is no run {against!r} among {', '.join(runs) or 'none'}.")
+    if against is not None and against not in runs:
+        raise BadInput(f"Unknown run {against!r}. Choose one of: {', '.join(runs)}.")
     rows: dict[str, dict[str, object]] = {}
     for name, found in runs.items():
         for row, score in _rows(found):
@@ -122,12 +184,12 @@ def _rows(found: Scores) -> Iterator[tuple[str, Interval]]:
 
 
 def _verdicts(mine: Scores, other: Scores) -> dict[str, str]:
-    """Return, row by row, whether two independent runs differ by more than noise."""
+    """Return for each row whether two independent runs differ by more than noise."""
     verdicts: dict[str, str] = {}
     for here, there in ((mine.subjects, other.subjects), (mine.domains, other.domains)):
         p = {row: _fisher(here[row], there[row]) for row in here if row in there}
         verdicts |= {row: _verdict(here[row], there[row], sure=row in _holm(p)) for row in p}
-    if mine.subjects.keys() == other.subjects.keys():  # else the wholes are not the same thing
+    if mine.subjects.keys() == other.subjects.keys():  # otherwise the totals are not comparable
         sure = _fisher(mine.overall, other.overall) < _SURE
         verdicts[OVERALL] = _verdict(mine.overall, other.overall, sure=sure)
     return verdicts
@@ -141,7 +203,7 @@ def _fisher(one: Interval, other: Interval) -> float:
 
 
 def _holm(p: Mapping[str, float]) -> set[str]:
-    """Return the rows that stay significant when so many are looked at (Holm, Scand. J. Statist. 6, 1979)."""
+    """Return the rows that stay significant after Holm's correction (Scand. J. Statist. 6, 1979)."""
     sure: set[str] = set()
     for rank, (row, value) in enumerate(sorted(p.items(), key=lambda one: one[1])):
         if value >= _SURE / (len(p) - rank):
@@ -157,9 +219,9 @@ def _verdict(one: Interval, other: Interval, *, sure: bool) -> str:
 
 
 def compare(first: Run, second: Run, rules: Rules = "official", *, seed: int = 42) -> Paired:
-    """Compare two runs question by question (McNemar). Raises `BadInput` where the questions are not the same."""
-    one, other = (grades(run, rules, seed=seed) for run in (first, second))
-    return mcnemar({i: g.correct for i, g in one.items()}, {i: g.correct for i, g in other.items()})
+    """Compare two runs question by question (McNemar). Raises `BadInput` if the questions differ."""
+    one, other = ({i: g.correct for i, g in grades(run, rules, seed=seed).items()} for run in (first, second))
+    return mcnemar(one, other)
 
 
 def differences(run: Run, *, seed: int = 42) -> dict[str, dict[str, Grade]]:

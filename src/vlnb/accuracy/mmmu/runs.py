@@ -1,10 +1,10 @@
-"""Asking all questions of a set: several at once, of one server or several, each answer on disk as it comes."""
+"""Ask all questions of a set, several at once and of one or more servers, with each answer on disk as it arrives."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,10 @@ from vlnb import records
 from vlnb._version import __version__
 from vlnb.accuracy.mmmu.grading import grade
 from vlnb.accuracy.mmmu.question import Question
+from vlnb.accuracy.mmmu.results import Interval, wilson
 from vlnb.accuracy.mmmu.sets import QuestionSet, reopen
-from vlnb.accuracy.mmmu.statistics import Interval, wilson
-from vlnb.accuracy.mmmu.workers import Answer, Work
-from vlnb.bench.reported import server_info
+from vlnb.accuracy.mmmu.workers import StoredAnswer, Work
+from vlnb.bench.sglang import server_info
 from vlnb.errors import BadInput, NoServer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What the manifest of a run of questions must hold."""
+    """The fields that the manifest of a run must have."""
 
     set: _Asked
     servers: tuple[records.Server, ...]
@@ -49,46 +49,46 @@ class _Manifest:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk: its questions, and the answers so far by the question's id.
+    """A run as it is on disk: its questions, and the answers so far by question id.
 
-    `notes` say in sentences what was odd about the files.
+    `notes` describe damaged files, in sentences.
     """
 
     folder: Path
     manifest: dict[str, Any]
     questions: tuple[Question, ...]
-    answers: dict[str, Answer]
+    answers: dict[str, StoredAnswer]
     notes: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[Question]:
-        """The questions without an answer: not asked, or failed."""
+        """The questions without an answer: not asked yet, or failed."""
         return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
 
     @property
     def lost(self) -> str:
-        """A warning where its questions are not those that were asked; empty where they are."""
+        """A warning if questions of the run cannot be read; otherwise ""."""
         asked = self.manifest["set"]["questions"]
         if len(self.questions) == asked:
             return ""
         return (
             f"{len(self.questions)} of the {asked} questions of this run can be read from {self.folder / QUESTIONS}, so"
-            " no score of them is the score of the run. Resume the run: that restores them."
+            " their score is not the score of the run. Resume the run to restore them."
         )
 
     @property
     def model(self) -> str:
-        """The model that answered, or the models."""
+        """The model that answered, or several."""
         return ", ".join(dict.fromkeys(server["model"] for server in self.manifest["servers"]))
 
     def question_set(self) -> QuestionSet:
-        """Open the set with its pictures again."""
+        """Open the set with its pictures again. Raises `BadInput` if it has moved."""
         return reopen(self.manifest["set"])
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is: the score so far by the official rules, tokens, and seconds gone and left."""
+class RunProgress:
+    """The progress of a run: the score so far by the official rules, tokens, seconds elapsed and left, and the cost."""
 
     done: int
     of: int
@@ -104,12 +104,12 @@ class Progress:
         cost = f", ${self.dollars:.2f} so far" if self.dollars is not None else ""
         return (
             f"{self.done} of {self.of} ({self.failed} failed), score {self.score.accuracy:.3f}"
-            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s gone, about {self.left_s:.0f} s"
-            f" left, {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
+            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s, about {self.left_s:.0f} s left,"
+            f" {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
         )
 
 
-Watch = Callable[[Progress], object]
+Watch = Callable[[RunProgress], object]
 
 
 def run(
@@ -124,9 +124,9 @@ def run(
 ) -> Run:
     """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
 
-    It is stored in the folder `out` (one in `runs/mmmu/` where None), each answer as it comes: `resume` asks what is
-    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all of them have gone, and
-    `BadInput` where the folder cannot be written; the answers that were stored stay.
+    Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks what is
+    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all servers have gone, and
+    `BadInput` if the folder cannot be written. Stored answers are kept.
     """
     endpoints = _listed(servers)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -144,12 +144,12 @@ def resume(
     dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask the questions of a stored run that have no answer, those that failed too. Raises as `run` does.
+    """Ask the questions of a stored run that have no answer or failed. Raises as `run` does.
 
-    Raises `BadInput` too where another process is running it, or where it was answered by another model.
+    Also raises `BadInput` if another process is writing to the run, the run is complete, or another model answered it.
     """
     folder, endpoints = Path(folder), _listed(servers)
-    read(folder)  # a folder of anything else gets no lock
+    read(folder)  # before the lock file: only a run gets one
     with records.held(folder):
         stored, questions = _restored(folder)
         _check(stored, endpoints)
@@ -157,12 +157,12 @@ def resume(
 
 
 def _restored(folder: Path) -> tuple[Run, QuestionSet]:
-    """Return a stored run with all its questions: damaged ones are written anew, from the set that they are of."""
+    """Return a stored run with all its questions; damaged ones are restored from their set."""
     stored = read(folder)
     questions = stored.question_set()
     if stored.lost:
         if len(questions) != stored.manifest["set"]["questions"]:
-            raise BadInput(f"{stored.lost} But the set itself has {len(questions)} questions now: begin a new run.")
+            raise BadInput(f"{stored.lost} But the set has {len(questions)} questions now: start a new run.")
         records.replace(folder / QUESTIONS, _lines(questions))
         stored = read(folder)
     return stored, questions
@@ -173,49 +173,47 @@ def _lines(questions: QuestionSet) -> bytes:
 
 
 def _check(stored: Run, endpoints: Sequence[Endpoint]) -> None:
-    """Raise `BadInput` where nothing is left to ask, or where other models would answer."""
+    """Raise `BadInput` if nothing is left to ask, or another model would answer."""
     folder = stored.folder
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
     models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
     if models:
         raise BadInput(
-            f"{folder} was answered by {stored.model}, and you connected to {', '.join(sorted(models))}: a score of two"
-            " models says nothing. Connect to the same one, or begin a new run."
+            f"{folder} was answered by {stored.model}, but you are connected to {', '.join(sorted(models))}. A score of"
+            " two models means nothing: connect to the same model, or start a new run."
         )
 
 
 def read(folder: str | Path) -> Run:
-    """Read a run from disk. Damaged lines count as missing, and a note says which they are.
+    """Read a run from disk. Damaged lines count as missing, and a note names them.
 
-    Raises `BadInput` where there is no run of questions, its manifest is damaged, or a file cannot be read.
+    Raises `BadInput` if the folder holds no run of questions, its manifest is damaged, or a file cannot be read.
     """
     folder = Path(folder)
     manifest = records.manifest(folder, _Manifest)
     notes: list[str] = []
-    questions: dict[str, Question] = {}
-    for question in records.lines(Question, folder / QUESTIONS, notes):
-        questions.setdefault(question.id, question)
-    answers: dict[str, Answer] = {}
-    strange = 0
-    for answer in records.lines(Answer, folder / ANSWERS, notes):
+    questions = {question.id: question for question in records.lines(Question, folder / QUESTIONS, notes)}
+    answers: dict[str, StoredAnswer] = {}
+    unknown = 0
+    for answer in records.lines(StoredAnswer, folder / ANSWERS, notes):
         if answer.id not in questions:
-            strange += 1
-        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure takes nothing away
+            unknown += 1
+        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure replaces no answer
             answers[answer.id] = answer
-    if strange:
-        notes.append(f"{strange} answers in {folder / ANSWERS} are to no question of the run; they are left out.")
+    if unknown:
+        notes.append(f"{unknown} answers in {folder / ANSWERS} belong to no question of the run; they are ignored.")
     return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
 
 
 def _listed(servers: Endpoint | Sequence[Endpoint]) -> list[Endpoint]:
     endpoints = list(servers) if isinstance(servers, Sequence) else [servers]
     if not endpoints:
-        raise BadInput("Name at least one server to ask.")
+        raise BadInput("Give at least one server.")
     return endpoints
 
 
-def _manifest(questions: QuestionSet, endpoints: Iterable[Endpoint], max_tokens: int) -> dict[str, Any]:
+def _manifest(questions: QuestionSet, endpoints: Sequence[Endpoint], max_tokens: int) -> dict[str, Any]:
     return {
         "format": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -223,7 +221,7 @@ def _manifest(questions: QuestionSet, endpoints: Iterable[Endpoint], max_tokens:
         "servers": [
             {"base_url": one.base_url, "model": one.model, "reported": server_info(one.base_url)} for one in endpoints
         ],
-        "asked": {"prompt": "MMMU's own, pictures where the text names them", "temperature": 0.0},
+        "asked": {"prompt": "MMMU's own, with pictures where the text names them", "temperature": 0.0},
         "max_tokens": max_tokens,
         "client": {"vlnb": __version__},
     }
@@ -237,22 +235,18 @@ def _complete(
     dollars_per_hour: float | None,
     watch: Watch,
 ) -> Run:
-    """Ask what is missing and write what comes; this thread alone writes and counts."""
+    """Ask what is missing, and write the answers. Only this thread writes and counts."""
     if concurrency < 1:
-        raise BadInput(f"concurrency={concurrency} must be at least 1 question at once.")
+        raise BadInput(f"concurrency={concurrency} must be at least 1.")
+    missing = {question.id for question in stored.missing}
     work = Work(questions, stored.missing, stored.manifest["max_tokens"])
-    threads = len(endpoints) * min(concurrency, len(stored.missing))
-    graded = {
-        q.id: grade(q, stored.answers[q.id].text).correct
-        for q in stored.questions
-        if q.id in stored.answers and stored.answers[q.id].text is not None
-    }
     by_id = {question.id: question for question in stored.questions}
+    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if i not in missing}
     began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
-    wilson(0, 1)  # it imports scipy, which takes seconds: in them, answers would wait in memory to be written
+    wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
     try:
         with records.Journal(stored.folder / ANSWERS) as journal:
-            work.begin(endpoints, threads // len(endpoints))
+            work.begin(endpoints, min(concurrency, len(missing)))
             while (answer := work.next()) is not None:
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
@@ -262,10 +256,10 @@ def _complete(
                 left = elapsed / fresh * (len(by_id) - len(graded))
                 cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
                 score = wilson(sum(graded.values()), len(graded))
-                watch(Progress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+                watch(RunProgress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
     finally:
         gone = work.gone
         work.stop()
     if gone:
-        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume it.")
+        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run.")
     return read(stored.folder)

@@ -1,22 +1,26 @@
-"""Sets of questions: MMMU from the hub or from a folder of Parquet files, and a small set drawn by code.
+"""Sets of questions: MMMU from the hub or from a folder of Parquet files, and 24 questions drawn by code.
 
-The texts are in memory, the pictures stay where they are until they are asked for.
+The texts are in memory. Pictures stay where they are until they are needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import io
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlnb import catalog
-from vlnb.accuracy.mmmu.question import PICTURES, Question, from_row, subject_of
+from vlnb.accuracy.mmmu.question import LETTERS, PICTURES, Question, from_row, subject_of
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from vlnb.accuracy.drawn import Drawn
 
 HUB = "MMMU/MMMU"
 SUBJECTS = tuple(sorted(subject for subjects in catalog.MMMU_DOMAINS.values() for subject in subjects))
@@ -36,7 +40,7 @@ class QuestionSet:
         return len(self.questions)
 
     def pictures(self, question: Question) -> dict[int, bytes]:
-        """Return the pictures of a question by their number, as the files that they are."""
+        """Return the pictures of a question by their number, as the original files."""
         place = self._places[question.id]
         return {number: self._picture(place, number) for number in question.pictures}
 
@@ -46,57 +50,107 @@ class QuestionSet:
 
 
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
-    """Return MMMU's validation questions, of all subjects or of some: from the hub, or from `folder`.
+    """Return MMMU's validation questions, of all subjects or of some, from the hub or from `folder`.
 
-    The folder holds Parquet files as the hub has them, at any depth. Needs `datasets` (pip install datasets).
-    Raises `BadInput` where it is missing, where a subject is none of MMMU's, or where the questions cannot be had.
+    The folder contains Parquet files as on the hub, at any depth. Needs `datasets` (pip install datasets).
+    Raises `BadInput` if that is missing, a subject is unknown, or the questions cannot be loaded.
     """
     for subject in subjects or ():
         if subject not in SUBJECTS:
-            raise BadInput(f"{subject!r} is no subject of MMMU. There are: {', '.join(SUBJECTS)}.")
+            raise BadInput(f"Unknown subject {subject!r}. MMMU has {', '.join(SUBJECTS)}.")
     try:
         import datasets
     except ImportError as error:
         raise BadInput(
-            "MMMU is read with the package datasets: pip install datasets. The set drawn by code"
-            " (mmmu.drawn()) needs nothing."
+            "MMMU needs the package datasets: pip install datasets. The questions drawn by code (mmmu.drawn()) do not."
         ) from error
     rows = _from_folder(Path(folder)) if folder else _from_hub(subjects or SUBJECTS)
     if subjects:
         ids = rows["id"]
         rows = rows.select([i for i in range(len(rows)) if subject_of(ids[i]) in subjects]).flatten_indices()
     if not len(rows):
-        raise BadInput(f"No question of {', '.join(subjects or SUBJECTS)} was found in {folder or HUB}.")
+        raise BadInput(f"{folder or HUB} has no question of {', '.join(subjects or SUBJECTS)}.")
     for column in _COLUMNS:
         rows = rows.cast_column(column, datasets.Image(decode=False))
+    there = [rows.data.column(column).is_valid().to_pylist() for column in _COLUMNS]
+    questions = tuple(
+        from_row(row, subject_of(row["id"]), tuple(n for n, valid in enumerate(there, 1) if valid[place]))
+        for place, row in enumerate(rows.remove_columns(_COLUMNS))
+    )
     origin = {"kind": "mmmu", "folder": str(Path(folder).resolve()) if folder else None, "subjects": subjects}
-    name = "MMMU validation" if not subjects else f"MMMU validation: {', '.join(subjects)}"
-    return QuestionSet(name, _questions(rows), origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
+    name = ": ".join(["MMMU validation", *([", ".join(subjects)] if subjects else [])])
+    return QuestionSet(name, questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
 
 
 def drawn() -> QuestionSet:
     """Return 24 questions in MMMU's form, made by code: charts, tables, diagrams and pictures. They are not MMMU's."""
-    from vlnb.accuracy.mmmu.drawing import rows
-
-    made = rows()
-    questions = tuple(from_row(row, subject_of(row["id"]), _numbers(row)) for row in made)
-    origin = {"kind": "drawn"}
+    rows = drawn_rows()
+    questions = tuple(
+        from_row(row, subject_of(row["id"]), tuple(n for n, column in enumerate(_COLUMNS, 1) if row[column]))
+        for row in rows
+    )
     return QuestionSet(
-        "questions drawn by code, in MMMU's form", questions, origin,
-        lambda place, number: made[place][f"image_{number}"]["bytes"],
+        "questions drawn by code, in MMMU's form", questions, {"kind": "drawn"},
+        lambda place, number: rows[place][f"image_{number}"]["bytes"],
     )  # fmt: skip
 
 
+def drawn_rows() -> list[dict[str, Any]]:
+    """Return the drawn questions as rows with MMMU's columns, the same ones each time."""
+    from vlnb.accuracy import drawn as d
+
+    chance = random.Random(3)  # noqa: S311 - the same questions again; with this seed, no two have the same text
+    made = {
+        "Charts": (
+            d.pick_bar(chance, "highest", max), d.read_bar(chance), d.count_bars(chance), d.read_bar(chance),
+            d.compare_bars(chance), d.pick_bar(chance, "lowest", min),
+        ),
+        "Tables": tuple(make(chance) for make in (d.read_cell, d.pick_row, d.sum_row) * 2),
+        "Diagrams": (
+            d.next_step(chance), d.count_steps(chance), d.measure(chance, "area"),
+            d.name_side(chance, "left"), d.next_step(chance), d.measure(chance, "perimeter"),
+        ),
+        "Pictures": (
+            d.most_discs(chance), d.name_colour(chance, "green"), d.which_code(chance, 4, 3, (448, 280), 56),
+            d.count_discs(chance, 6), d.sum_discs(chance), d.read_code(chance),
+        ),
+    }  # fmt: skip
+    return [_row(f"drawn_{subject}_{n}", one) for subject, some in made.items() for n, one in enumerate(some, 1)]
+
+
+def _row(name: str, made: Drawn) -> dict[str, Any]:
+    options = made.choices if len(made.choices) <= len(LETTERS) else ()  # a question with more choices is open
+    tags = [f"<image {number}>" for number, _ in enumerate(made.pictures, 1)]
+    answers = made.answers[0] if len(made.answers) == 1 else str(list(made.answers))
+    row: dict[str, Any] = {
+        "id": name,
+        "question": " ".join([*(tag for tag in tags if tag not in options), made.text]),
+        "options": str(list(options)),
+        "explanation": "",
+        **dict.fromkeys(_COLUMNS),
+        "img_type": f"['{subject_of(name)}']",
+        "answer": LETTERS[options.index(made.answers[0])] if options else answers,
+        "topic_difficulty": "Easy",
+        "question_type": "multiple-choice" if options else "open",
+        "subfield": subject_of(name),
+    }
+    for number, picture in enumerate(made.pictures, 1):
+        buffer = io.BytesIO()
+        picture.image.save(buffer, "PNG")
+        row[f"image_{number}"] = {"bytes": buffer.getvalue(), "path": f"{name}_{number}.png"}
+    return row
+
+
 def reopen(origin: Mapping[str, Any]) -> QuestionSet:
-    """Open a set again by its `origin`, as a run's manifest keeps it."""
+    """Open a set again by its `origin`, as the manifest of a run keeps it. Raises `BadInput` as `load` does."""
     if origin.get("kind") == "drawn":
         return drawn()
     if origin.get("kind") == "mmmu":
         return load(origin.get("subjects"), folder=origin.get("folder"))
-    raise BadInput(f"The run's questions are of a kind that this version does not know: {origin.get('kind')!r}.")
+    raise BadInput(f"The run has questions of a kind that this version does not know: {origin.get('kind')!r}.")
 
 
-def _from_hub(subjects: Iterable[str]) -> Dataset:
+def _from_hub(subjects: Sequence[str]) -> Dataset:
     import datasets
 
     try:
@@ -104,16 +158,16 @@ def _from_hub(subjects: Iterable[str]) -> Dataset:
             [datasets.load_dataset(HUB, subject, split="validation") for subject in subjects]
         )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        said = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise BadInput(
-            f"{HUB} could not be loaded from the hub ({said}). Without a network: on a machine that has one, run"
+            f"{HUB} could not be loaded from the hub ({reason}). Without a network, run this on a machine that has one:"
             f" hf download {HUB} --repo-type dataset --include '*/validation-*' --local-dir mmmu"
             " and copy the folder here; then load(folder='mmmu')."
         ) from error
 
 
 def _from_folder(folder: Path) -> Dataset:
-    """Read Parquet files through a copy that is mapped into memory, in vlnb's cache."""
+    """Read Parquet files through a memory-mapped copy in vlnb's cache."""
     import datasets
 
     from vlnb.local import cache
@@ -122,7 +176,7 @@ def _from_folder(folder: Path) -> Dataset:
     files = [path for path in every if path.name.startswith("validation")] or every
     if not files:
         raise BadInput(
-            f"{folder.resolve()} holds no Parquet file. It should hold those of {HUB}, such as"
+            f"{folder.resolve()} contains no Parquet file. Put those of {HUB} there, such as"
             " Accounting/validation-00000-of-00001.parquet."
         )
     try:
@@ -130,19 +184,5 @@ def _from_folder(folder: Path) -> Dataset:
             "parquet", data_files=[str(path) for path in files], split="train", cache_dir=str(cache() / "datasets")
         )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        said = " ".join(str(error.__cause__ or error).split())[:200]
-        raise BadInput(f"The Parquet files in {folder} cannot be read ({said}). Download them anew.") from error
-
-
-def _questions(rows: Dataset) -> tuple[Question, ...]:
-    """Read all texts; of the pictures only whether they are there."""
-    there = [rows.data.column(column).is_valid().to_pylist() for column in _COLUMNS]
-    texts = rows.remove_columns(_COLUMNS)
-    return tuple(
-        from_row(row, subject_of(row["id"]), tuple(n for n, valid in enumerate(there, 1) if valid[place]))
-        for place, row in enumerate(texts)
-    )
-
-
-def _numbers(row: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(number for number, column in enumerate(_COLUMNS, 1) if row[column])
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise BadInput(f"The Parquet files in {folder} cannot be read ({reason}). Download them again.") from error

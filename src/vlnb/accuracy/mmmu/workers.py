@@ -1,4 +1,4 @@
-"""Asking questions from several threads, of one server or several: who takes the next, and what a failure means."""
+"""Ask questions from several threads, of one or more servers: which thread takes which, and what a failure means."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from vlnb.accuracy.mmmu.sets import QuestionSet
     from vlnb.endpoint import Endpoint
 
-_TRIES, _WAIT_S, _LONGEST_S = 6, 1.0, 30.0  # of a server that has too much to do
-_PATIENCE_S = 600.0  # for a first token: with many questions at once they wait for each other
-_LOOK_S = 0.05
-_GONE = 3  # questions in a row that no server answered
-_BUSY = {429, 502, 503, 504}
+_TRIES, _WAIT_S, _LONGEST_S = 6, 1.0, 30.0  # for an overloaded server
+_RETRIED = {429, 502, 503, 504}  # HTTP status of an overloaded server
+_FIRST_TOKEN_S = 600.0  # many concurrent questions wait for each other
+_POLL_S = 0.05
+_GONE = 3  # questions in a row without a connection
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model said to one question: `text` is None where it failed, and then `error` says why in a sentence."""
+class StoredAnswer:
+    """The answer of a model to one question. If it failed, `text` is None and `error` says why in a sentence."""
 
     id: str
     text: str | None
@@ -44,15 +44,15 @@ class Answer:
 
 
 class Work:
-    """The questions to ask, the threads that ask them, and what they bring."""
+    """The questions to ask, the threads that ask them, and their answers."""
 
     def __init__(self, questions: QuestionSet, missing: Iterable[Question], max_tokens: int) -> None:
         self._questions, self._max_tokens = questions, max_tokens
         self._todo = deque(missing)
-        self._left = len(self._todo)  # questions without an answer, those on their way too
-        self._came: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._left = len(self._todo)  # questions without an answer, including those in flight
+        self._came: queue.SimpleQueue[StoredAnswer | None] = queue.SimpleQueue()
         self._stopped, self._lock = threading.Event(), threading.Lock()
-        # Pictures are decoded by few threads: each thread that ever did so keeps the memory that one takes.
+        # Few threads decode pictures, because each thread that has done so keeps the memory of one.
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
         self._silent: dict[str, int] = {}
         self._asking = 0
@@ -60,18 +60,18 @@ class Work:
 
     @property
     def gone(self) -> str:
-        """Why questions are left although nobody stopped: no server answers any more."""
+        """Why questions are left although nobody stopped the run: no server answers. Otherwise ""."""
         return self._silence if self._left and not self._stopped.is_set() else ""
 
     def begin(self, endpoints: Sequence[Endpoint], each: int) -> None:
-        """Start `each` threads a server."""
+        """Start `each` threads for each server."""
         self._asking = each * len(endpoints)
         for endpoint in endpoints:
             for _ in range(each):
                 threading.Thread(target=self._ask_all, args=(endpoint,), name="vlnb-mmmu", daemon=True).start()
 
-    def next(self) -> Answer | None:
-        """Return the next answer, waiting for it; None when all threads have ended."""
+    def next(self) -> StoredAnswer | None:
+        """Wait for the next answer and return it, or None when all threads have ended."""
         while self._asking:
             answer = self._came.get()
             if answer is not None:
@@ -80,7 +80,7 @@ class Work:
         return None
 
     def stop(self) -> None:
-        """Have the threads end after the question that they are at."""
+        """Let each thread end after its current question."""
         self._stopped.set()
         self._preparing.shutdown(wait=False, cancel_futures=True)
 
@@ -89,15 +89,15 @@ class Work:
             while self._left and not self._stopped.is_set() and self._silent.get(endpoint.base_url, 0) < _GONE:
                 try:
                     question = self._todo.popleft()
-                except IndexError:  # another server may go, and give its question back
-                    self._stopped.wait(_LOOK_S)
+                except IndexError:  # another server may fail and hand its question back
+                    self._stopped.wait(_POLL_S)
                     continue
                 try:
                     answer = self._ask(endpoint, question)
-                except Exception as error:  # noqa: BLE001 - a disk that fails under the pictures, say: others go on
-                    why = f"The question could not be asked: {error!r}. Look at where its pictures are read from."
-                    answer = Answer(question.id, None, why, server=endpoint.base_url)
-                if answer is None:  # for another server, or for a later run
+                except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
+                    why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
+                    answer = StoredAnswer(question.id, None, why, server=endpoint.base_url)
+                if answer is None:  # left to another server, or to a resumed run
                     self._todo.appendleft(question)
                 else:
                     with self._lock:
@@ -110,7 +110,7 @@ class Work:
         self._stopped.wait(seconds)
 
     def _messages(self, question: Question) -> list[dict[str, Any]]:
-        """Return what is said of a question. Of its pictures nothing but their text is kept while it waits."""
+        """Return the messages of a question. Of its pictures only the encoded text stays in memory."""
         content: list[dict[str, Any]] = []
         for part in question.said(self._questions.pictures(question)):
             if isinstance(part, str):
@@ -120,25 +120,25 @@ class Work:
                 content.append({"type": "image_url", "image_url": {"url": images.data_uri(seen)}})
         return [{"role": "user", "content": content}]
 
-    def _ask(self, endpoint: Endpoint, question: Question) -> Answer | None:
-        """Ask one question; a failure is an answer too. None where the server is not there any more."""
-        failed = Answer(question.id, None, server=endpoint.base_url)
+    def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | None:
+        """Ask one question. A failure is an answer too; None means that the server has gone."""
+        failed = StoredAnswer(question.id, None, server=endpoint.base_url)
         wait = _WAIT_S
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
                 messages = self._preparing.submit(self._messages, question).result()
                 reply = endpoint.ask(
                     "", messages=messages, max_tokens=self._max_tokens,
-                    first_token_s=_PATIENCE_S, total_s=2 * _PATIENCE_S,
+                    first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S,
                 )  # fmt: skip
             except NoServer as error:
                 self._silent[endpoint.base_url] = self._silent.get(endpoint.base_url, 0) + 1
                 self._silence = str(error)
                 return None
             except ServerRefused as error:
-                if last or error.status not in _BUSY or self._stopped.is_set():
+                if last or error.status not in _RETRIED or self._stopped.is_set():
                     return replace(failed, error=str(error))
-                # Busy: wait as long as it asks for, else a little longer each time.
+                # Overloaded: wait as long as the server asks for, or a little longer each time.
                 self._pause(min(_LONGEST_S, error.retry_after_s or wait))
                 wait *= 2
             except VlnbError as error:
@@ -147,7 +147,7 @@ class Work:
                 break
         self._silent[endpoint.base_url] = 0
         usage = reply.usage
-        return Answer(
+        return StoredAnswer(
             id=question.id,
             text=reply.text,
             finish_reason=reply.finish_reason,

@@ -1,0 +1,145 @@
+"""Ask the questions of the vision check one after the other, and judge the answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from vlnb import images
+from vlnb.accuracy.check.result import Check
+from vlnb.accuracy.check.tasks import Task, obeys, tasks
+from vlnb.errors import BadAnswer, NoServer, VlnbError
+from vlnb.regions import iou, parse
+from vlnb.regions.shapes import scaled
+
+if TYPE_CHECKING:
+    from vlnb.endpoint import Endpoint, Reply
+
+_LIMITS: dict[str, Any] = {"first_token_s": 60.0, "total_s": 120.0}
+_MAX_TOKENS = 160
+_GONE = 2  # questions in a row without a server
+_SAME = 0.5  # IoU from which two boxes are the same place
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to one task, and whether it is right. `note` explains the verdict where that is not obvious.
+
+    `space` says in which pixels a box was answered: "seen", "thousand", "original", "resized" (then `factor` is the
+    size relative to the picture sent), or "" if it fits none. `picture_tokens` is what the picture adds to the prompt
+    by the server's count, without its delimiters.
+    """
+
+    task: Task
+    text: str
+    right: bool
+    note: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    cut: bool = False
+    space: str = ""
+    factor: float = 1.0
+    picture_tokens: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer ready for JSON."""
+        task = {name: getattr(self.task, name) for name in ("id", "skill", "question", "truth")}
+        mine = {name: getattr(self, name) for name in ("text", "right", "note", "error")}
+        return {**task, **mine, "seconds": round(self.seconds, 3)}
+
+
+def vision_check(
+    endpoint: Endpoint, *, seed: int | None = None, watch: Callable[[Check], object] = lambda _: None
+) -> Check:
+    """Ask 24 questions about pictures drawn for this check, and return how they were answered.
+
+    Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
+    wrong, with its error; when the server has gone, the check ends with what it has. `watch` gets the check so far
+    after every question.
+    """
+    seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
+    asked = tasks(seed)
+    so_far = Check(endpoint.model, endpoint.base_url, seed, (), len(asked), 0.0)
+    began, gone = time.perf_counter(), 0
+    for task in asked:
+        try:
+            answer = _answer(endpoint, task)
+            gone = 0
+        except VlnbError as error:
+            answer = Answered(task, "", right=False, error=str(error))
+            gone = gone + 1 if isinstance(error, NoServer) else 0
+        answered = (*so_far.answered, answer)
+        so_far = replace(so_far, answered=answered, seconds=time.perf_counter() - began)
+        watch(so_far)
+        if gone == _GONE:
+            return replace(so_far, stopped=f"Stopped after {len(answered)} questions: {answer.error}")
+    return so_far
+
+
+def _answer(endpoint: Endpoint, task: Task) -> Answered:
+    began = time.perf_counter()
+    reply = _ask(endpoint, task)
+    found = Answered(task, reply.text, task.right(reply.text), cut=reply.finish_reason == "length")
+    if task.box:
+        space, overlap, factor = place(task, reply.text)
+        note = f"IoU {overlap:.2f}, in pixels: {space or 'of no size that fits'}"
+        found = replace(found, right=space == "seen", space=space, factor=factor, note=note)
+    elif task.skill == "schema" and not obeys(reply.text):
+        found = replace(found, note="does not match the schema")
+    elif task.skill == "twice":
+        again = _ask(endpoint, task)
+        same = again.text == reply.text
+        note = "" if same else f"first {reply.text[:60]!r}, then {again.text[:60]!r}"
+        found = replace(found, right=same and bool(reply.text), note=note)
+    elif task.skill == "usage":
+        found = _counted(endpoint, task, found, reply)
+    return replace(found, seconds=time.perf_counter() - began)
+
+
+def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> Answered:
+    """Judge how many tokens a picture adds to the prompt, by asking the same question without it."""
+    alone = endpoint.ask(task.question, max_tokens=1, **_LIMITS).usage
+    if reply.usage is None or alone is None:
+        return replace(found, right=False, note="this server counts no tokens")
+    added = max(0, reply.usage.prompt_tokens - alone.prompt_tokens - images.DELIMITER_TOKENS)
+    expected = images.tokens(*task.pictures[0].size)
+    right = abs(added - expected) <= images.DELIMITER_TOKENS
+    return replace(found, right=right, picture_tokens=added, note=f"{added} tokens counted, {expected} expected")
+
+
+def _ask(endpoint: Endpoint, task: Task) -> Reply:
+    options = {**task.options, **_LIMITS, "max_tokens": _MAX_TOKENS}
+    if not task.raw:
+        return endpoint.ask(task.question, *task.pictures, **options)
+    # The file goes out unchanged: vlnb would turn it upright, put it on white, and resize it to what the model sees.
+    picture = {"type": "image_url", "image_url": {"url": task.raw}}
+    content = [picture, {"type": "text", "text": task.question}]
+    return endpoint.ask(task.question, messages=[{"role": "user", "content": content}], **options)
+
+
+def place(task: Task, text: str) -> tuple[str, float, float]:
+    """Return (space, IoU, factor): in which space the first box of an answer fits the true one best.
+
+    The space is "" if the box fits in none of them.
+    """
+    assert task.box is not None  # noqa: S101 - for the type checker
+    sent, seen = task.pictures[0].size, task.seen
+    try:
+        boxes = parse(text, seen=(10**6, 10**6), original=(10**6, 10**6), space="pixels").boxes  # as written
+    except BadAnswer:
+        boxes = ()
+    if not boxes:
+        return "", 0.0, 1.0
+    answer, truth = boxes[0], scaled(task.box, seen[0] / sent[0], seen[1] / sent[1])
+    factor = sum(answer.corners) / sum(truth.corners)
+    # Of two spaces that fit equally well the earlier one counts: a factor near 1 is no resizing.
+    spaces = [("seen", iou(answer, truth), 1.0)]
+    if sent != seen:
+        spaces.append(("original", iou(answer, task.box), 1.0))
+    spaces.append(("thousand", iou(answer, scaled(truth, 1000 / seen[0], 1000 / seen[1])), 1.0))
+    spaces.append(("resized", iou(answer, scaled(truth, factor, factor)), factor))
+    best = max(spaces, key=lambda one: round(one[1], 1))
+    return best if best[1] >= _SAME else ("", *best[1:])

@@ -1,0 +1,283 @@
+"""Questions about pictures that code draws, each with a truth that cannot be known without seeing.
+
+The vision check and the set of questions in MMMU's form both take theirs from here.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from vlnb import samples
+from vlnb.samples.canvas import Canvas
+
+if TYPE_CHECKING:
+    from vlnb.images import Picture
+    from vlnb.regions import Box
+
+COLOURS = {
+    "red": "#c8202a", "green": "#1f8a3b", "blue": "#1f57c3", "yellow": "#f2c91d", "black": "#151515",
+    "orange": "#ef7d1a",
+}  # fmt: skip
+IMAGES = tuple(f"<image {number}>" for number in range(1, 5))
+_PAPERS = ("#fbf8ef", "#eef4f8", "#f3eef8", "#eef8f0", "#fdf1ec")
+_INKS = ("#1d2733", "#402018", "#14361f", "#2b1b45", "#111111")
+_CODE_LETTERS = "ACDEFHJKLMNPRTUVWXY34679"  # no two that look alike
+_CODE_CHARS = 6
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
+_CITIES = ("Lagos", "Lima", "Oslo", "Pune", "Quito", "Sofia", "Tunis", "Turin", "Vigo")
+_QUARTERS = ("Q1", "Q2", "Q3", "Q4")
+_STEPS = ("wash", "peel", "cut", "boil", "serve")
+_WORDS = "zero one two three four five six seven eight nine ten".split()
+_TENS = tuple(str(number) for number in range(10, 101, 10))
+_COUNTS = tuple(str(number) for number in range(1, 11))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A question. Any of `answers` is right; if there are `choices`, the first answer is one of them.
+
+    Choices that name pictures (`IMAGES`) stand for the pictures themselves.
+    """
+
+    text: str
+    pictures: tuple[Picture, ...] = field(repr=False)
+    answers: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+
+
+def code(chance: Random) -> str:
+    """Return a code that is not a word and cannot be guessed."""
+    return "".join(chance.choice(_CODE_LETTERS) for _ in range(_CODE_CHARS))
+
+
+def card(chance: Random, text: str, size: tuple[int, int] = (896, 560), letters: float = 90) -> Picture:
+    """Return a card with a text somewhere on it, in letters of the given height in pixels."""
+    width, height = size
+    canvas = Canvas(width, height, chance.choice(_PAPERS))
+    canvas.rect((12, 12, width - 12, height - 12), (0, 0, 0, 0), radius=10, edge="#c3c8ce")
+    half = 0.36 * letters * len(text)
+    x = chance.uniform(half + 24, width - half - 24)
+    y = chance.uniform(letters + 20, height - letters - 20)
+    canvas.text(x, y, text, letters, chance.choice(_INKS), anchor="mm")
+    return _finished(canvas, f"A card with the code {text}")
+
+
+def two_codes(chance: Random, here: str, *, size: tuple[int, int], letters: float) -> tuple[Picture, Box]:
+    """Return a picture with one code at the lower right and another at the upper left, and the box of the first."""
+    other, (width, height) = code(chance), size
+    canvas = Canvas(width, height, chance.choice(_PAPERS))
+    ink = chance.choice(_INKS)
+    half = 0.36 * letters * len(here)
+    x, y = chance.uniform(0.6, 0.7) * width, chance.uniform(0.6, 0.8) * height
+    left, top = 0.25 * width, 0.25 * height
+    if height < 3 * letters:  # a strip has room for one line only
+        y = top = height / 2
+        left = half + 20
+    canvas.text(left, top, other, letters, ink, anchor="mm")
+    box = canvas.text(min(x, width - half - 20), y, here, letters, ink, anchor="mm")
+    return _finished(canvas, f"The codes {other} (on the left) and {here} (on the right)"), box
+
+
+def lying(chance: Random) -> tuple[Picture, bytes]:
+    """Return a picture with a red bar along its top, and a JPEG of it that lies on its side but for its EXIF."""
+    from PIL import Image
+
+    canvas = Canvas(896, 672, chance.choice(_PAPERS))
+    canvas.rect((0, 0, 896, 110), COLOURS["red"])
+    canvas.oval((380, 320, 560, 500), COLOURS["blue"])
+    picture = _finished(canvas, "A red bar along the top, and a blue disc")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn clockwise by 90 degrees to see it upright
+    buffer = io.BytesIO()
+    picture.image.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", quality=92, exif=exif)
+    return picture, buffer.getvalue()
+
+
+def transparent(chance: Random, text: str) -> tuple[Picture, bytes]:
+    """Return a code on white, and a PNG of it with a transparent background whose hidden colour is black."""
+    from PIL import Image, ImageOps
+
+    canvas = Canvas(896, 560)
+    canvas.text(chance.uniform(260, 620), chance.uniform(120, 440), text, 90, "black", anchor="mm")
+    picture = _finished(canvas, f"The code {text}")
+    image = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    image.putalpha(ImageOps.invert(picture.image.convert("L")))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return picture, buffer.getvalue()
+
+
+def read_code(chance: Random, size: tuple[int, int] = (896, 560), letters: float = 90) -> Drawn:
+    """Ask for the code on a card."""
+    text = code(chance)
+    return Drawn("Read the code on the picture.", (card(chance, text, size, letters),), (text,))
+
+
+def which_code(chance: Random, count: int, place: int, size: tuple[int, int], letters: float) -> Drawn:
+    """Ask which of several cards shows a code; the right one is number `place`, counted from 1."""
+    codes = [code(chance) for _ in range(count)]
+    cards = tuple(card(chance, text, size, letters) for text in codes)
+    text = f"Which of these {count} pictures shows the code {codes[place - 1]}? Count from 1."
+    return Drawn(text, cards, (str(place),), _COUNTS[:count])
+
+
+def count_discs(chance: Random, count: int) -> Drawn:
+    """Ask how many discs there are."""
+    return Drawn("How many discs are on the picture?", (_discs(chance, count),), (str(count),), _COUNTS)
+
+
+def sum_discs(chance: Random) -> Drawn:
+    """Ask how many discs there are on two pictures together; the number is right in digits and as a word."""
+    one, other = chance.randint(1, 4), chance.randint(5, 6)
+    pictures = (_discs(chance, one), _discs(chance, other))
+    return Drawn("How many discs are on both pictures together?", pictures, (str(one + other), _WORDS[one + other]))
+
+
+def most_discs(chance: Random) -> Drawn:
+    """Ask for the picture with the most discs; the choices are the pictures."""
+    counts = chance.sample((2, 4, 7), 3)
+    pictures = tuple(_discs(chance, count) for count in counts)
+    return Drawn("Which picture shows the most discs?", pictures, (IMAGES[counts.index(7)],), IMAGES[:3])
+
+
+def name_colour(chance: Random, colour: str) -> Drawn:
+    """Ask for the colour of one large disc."""
+    canvas = Canvas(560, 560, "#e9e9e6")
+    x, y = chance.uniform(200, 360), chance.uniform(200, 360)
+    canvas.oval((x - 150, y - 150, x + 150, y + 150), COLOURS[colour])
+    picture = _finished(canvas, f"A {colour} disc")
+    return Drawn("What colour is the disc?", (picture,), (colour,), tuple(COLOURS))
+
+
+def name_side(chance: Random, side: str) -> Drawn:
+    """Ask on which side ("left" or "right") of a disc a square is."""
+    canvas = Canvas(896, 448, chance.choice(_PAPERS))
+    near, far = chance.uniform(180, 280), chance.uniform(620, 720)
+    square, ball = (near, far) if side == "left" else (far, near)
+    y, z = chance.uniform(150, 300), chance.uniform(150, 300)
+    canvas.rect((square - 80, y - 80, square + 80, y + 80), COLOURS["blue"])
+    canvas.oval((ball - 85, z - 85, ball + 85, z + 85), COLOURS["orange"])
+    picture = _finished(canvas, f"A blue square on the {side} of an orange disc")
+    return Drawn("Is the square left or right of the disc?", (picture,), (side,), ("left", "right"))
+
+
+def read_bar(chance: Random) -> Drawn:
+    """Ask for the value of one bar of a chart."""
+    values, picture = _bars(chance)
+    day = chance.choice(_DAYS)
+    return Drawn(f"Which value does the bar {day} have?", (picture,), (str(values[day]),), _TENS)
+
+
+def pick_bar(chance: Random, which: str, best: Callable[..., str]) -> Drawn:
+    """Ask for the highest or the lowest bar of a chart (`best` is max or min)."""
+    values, picture = _bars(chance)
+    return Drawn(f"On which day is the bar {which}?", (picture,), (best(_DAYS, key=values.__getitem__),), _DAYS)
+
+
+def count_bars(chance: Random) -> Drawn:
+    """Ask how many bars of a chart are higher than 50."""
+    values, picture = _bars(chance)
+    over = str(sum(value > 50 for value in values.values()))
+    return Drawn("How many bars are higher than 50?", (picture,), (over,), ("0", *_COUNTS[:5]))
+
+
+def compare_bars(chance: Random) -> Drawn:
+    """Ask in which of two charts a bar is higher."""
+    (one, first), (other, second) = _bars(chance), _bars(chance)
+    choices = ("the first", "the second", "they are equal")
+    higher = choices[0 if one["Wed"] > other["Wed"] else 1 if one["Wed"] < other["Wed"] else 2]
+    return Drawn("In which of the two charts is the bar Wed higher?", (first, second), (higher,), choices)
+
+
+def read_cell(chance: Random) -> Drawn:
+    """Ask for one cell of a table; the choices are all its numbers, because an answer that lists them found none."""
+    cells, picture = _table(chance, 4)
+    row, column = chance.randrange(4), chance.randrange(4)
+    text = f"Which number stands in the row {_CITIES[row]} and the column {_QUARTERS[column]}?"
+    return Drawn(text, (picture,), (str(cells[row][column]),), tuple(str(cell) for line in cells for cell in line))
+
+
+def pick_row(chance: Random) -> Drawn:
+    """Ask for the row of a table with the largest number in a column."""
+    cells, picture = _table(chance, len(_CITIES))
+    column = chance.randrange(4)
+    best = max(range(len(_CITIES)), key=lambda row: cells[row][column])
+    text = f"Which city has the largest number in {_QUARTERS[column]}?"
+    return Drawn(text, (picture,), (_CITIES[best],), _CITIES)
+
+
+def sum_row(chance: Random) -> Drawn:
+    """Ask for the sum of a row of a table."""
+    cells, picture = _table(chance, 4)
+    row = chance.randrange(4)
+    return Drawn(f"What is the sum of the row {_CITIES[row]}?", (picture,), (str(sum(cells[row])),))
+
+
+def next_step(chance: Random) -> Drawn:
+    """Ask which step follows another in a process."""
+    steps = chance.sample(_STEPS, len(_STEPS))
+    place = chance.randrange(1, len(steps))
+    return Drawn(f"Which step follows {steps[place - 1]}?", (_flow(steps),), (steps[place],), _STEPS)
+
+
+def count_steps(chance: Random) -> Drawn:
+    """Ask how many steps a process has."""
+    count = chance.randint(2, 5)
+    text = "How many steps does the process have?"
+    return Drawn(text, (_flow(chance.sample(_STEPS, count)),), (str(count), _WORDS[count]))
+
+
+def measure(chance: Random, what: str) -> Drawn:
+    """Ask for the "area" or the "perimeter" of a rectangle; the number is right with and without a decimal point."""
+    width, height = chance.randint(4, 9), 5
+    canvas = Canvas(560, 360)
+    canvas.rect((120, 60, 500, 260), "#f3eef8", edge="#222222")
+    canvas.text(310, 296, f"{width} cm", 26, "#222222", anchor="mm")
+    canvas.text(108, 160, f"{height} cm", 26, "#222222", anchor="rm")
+    picture = _finished(canvas, f"A rectangle of {width} by {height} cm")
+    size, unit = (width * height, "square cm") if what == "area" else (2 * (width + height), "cm")
+    return Drawn(f"What is the {what} of the rectangle, in {unit}?", (picture,), (str(size), f"{size}.0"))
+
+
+def _discs(chance: Random, count: int) -> Picture:
+    canvas = Canvas(896, 560, chance.choice(_PAPERS))
+    cells = chance.sample([(column, row) for column in range(5) for row in range(3)], count)
+    colour = chance.choice(list(COLOURS.values()))
+    for column, row in cells:
+        x = 100 + 174 * column + chance.uniform(-16, 16)
+        y = 100 + 180 * row + chance.uniform(-12, 12)
+        radius = chance.uniform(42, 62)
+        canvas.oval((x - radius, y - radius, x + radius, y + radius), colour)
+    return _finished(canvas, f"{count} discs of one colour")
+
+
+def _bars(chance: Random) -> tuple[dict[str, int], Picture]:
+    values = chance.sample(range(10, 100, 10), len(_DAYS))
+    return dict(zip(_DAYS, values, strict=True)), samples.bars(_DAYS, values)
+
+
+def _table(chance: Random, rows: int) -> tuple[list[list[int]], Picture]:
+    columns = len(_QUARTERS)
+    numbers = chance.sample(range(100, 1000), rows * columns)
+    cells = [numbers[columns * row :][:columns] for row in range(rows)]
+    return cells, samples.table(_CITIES[:rows], _QUARTERS, cells)
+
+
+def _flow(steps: list[str]) -> Picture:
+    canvas = Canvas(180 * len(steps) + 20, 160)
+    for i, step in enumerate(steps):
+        left = 20 + 180 * i
+        canvas.rect((left, 50, left + 130, 110), "#eef4f8", radius=10, edge=COLOURS["blue"])
+        canvas.text(left + 65, 80, step, 26, "#222222", anchor="mm")
+        if i + 1 < len(steps):
+            canvas.line([(left + 132, 80), (left + 168, 80)], "#222222", 2)
+            canvas.shape([(left + 178, 80), (left + 164, 73), (left + 164, 87)], "#222222")
+    return _finished(canvas, f"A process: {', then '.join(steps)}")
+
+
+def _finished(canvas: Canvas, alt: str) -> Picture:
+    return canvas.finish("vlnb.accuracy.drawn", alt).picture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.draw import labels
 from vlnb.draw.colours import colours
-from vlnb.regions.result import Regions
+from vlnb.regions.shapes import Regions
 from vlnb.regions.shapes import Box, Point, Polygon, scaled
 
 if TYPE_CHECKING:

@@ -109,6 +109,35 @@ def test_an_empty_list_is_an_answer(text):
     assert len(read(text)) == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "boxes"),
+    [
+        ("x1: 10, y1: 20, x2: 30, y2: 40", [(10, 20, 30, 40, "")]),
+        ("The box is bbox_2d: 1, 2, 30, 40 and more", [(1, 2, 30, 40, "and more")]),
+        ("cat 1,2,30,40\ndog 5,6,70,80", [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
+        ("- label: cat\n  bbox_2d: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        ("cup (10, 20, 30, 40) and mug (50, 60, 70, 80)", [(10, 20, 30, 40, "cup"), (50, 60, 70, 80, "mug")]),
+        ('{"top_left": {"x": 1, "y": 2}, "bottom_right": {"x": 30, "y": 40}}', [(1, 2, 30, 40, "")]),
+        ('{"bbox_2d": [1, 2, 30, 40], "la[bel": "a"}', [(1, 2, 30, 40, "a")]),
+    ],
+)
+def test_further_forms(text, boxes):
+    assert [(*box.corners, box.label) for box in read(text).boxes] == boxes
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ('{"points": [[1, 2], [3, 4]]}', [(1, 2, ""), (3, 4, "")]),
+        ('{"points": [[1, 2], [3, 4', [(1, 2, "")]),
+        ('{"keypoints": {"nose": [1, 2], "ear": [3, 4]}}', [(1, 2, "nose"), (3, 4, "ear")]),
+        ('{"center": {"x": 1, "y": 2}, "label": "a"}', [(1, 2, "a")]),
+    ],
+)
+def test_points(text, points):
+    assert [(point.x, point.y, point.label) for point in read(text).points] == points
+
+
 def test_words_around_the_place_are_kept():
     (box,) = read('[{"bbox_2d": [1, 2, 30, 40], "label": "mug", "text_content": "Joe", "colour": "red"}]').boxes
     assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})

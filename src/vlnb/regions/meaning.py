@@ -119,7 +119,7 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
     for item in items:
         (names if item.kind == "text" and numbers_of(item) is None else rest).append(item)
     if rest and len(names) <= 1 and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4]
-        if len(rest) != 2:  # noqa: PLR2004 - two numbers alone may be anything: see `parse`
+        if len(rest) != 2:  # two numbers alone may be anything: see `parse`
             name = str(names[0].value) if names else label
             yield from _placed(replace(node, value=rest), "box", log, name, text)
         return
@@ -196,12 +196,15 @@ class _Object:
             if not kind or wraps or words:
                 continue
             self.used.add(short(key))
-            if node.kind == "object" and numbers_of(node) is None:
+            if node.kind == "object" and kind == "point" and all(numbers_of(value) for _, value in node.value):
+                for name, value in [("", node)] if numbers_of(node) else node.value:  # {"nose": [1, 2], "ear": …}
+                    yield from _placed(value, kind, self.log, name or self.label, self.text)
+            elif node.kind == "object" and numbers_of(node) is None:
                 yield from regions(node, self.log, label=self.label, text=self.text)
             else:
                 yield from _placed(node, kind, self.log, self.label, self.text, names)
         known = {name: node for name, node in self.by_name.items() if name in _SIDES and node.whole}
-        named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}  # noqa: PLR2004
+        named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):
             self.used |= named.keys()
             start, end = min(known[name].start for name in named), max(known[name].end for name in named)
@@ -225,7 +228,7 @@ class _Object:
 
 def _is_pairs(node: Node) -> bool:
     """Whether a list is [[x, y], [x, y]]."""
-    return len(node.value) > 1 and all(item.kind == "list" and len(item.value) == 2 for item in node.value)  # noqa: PLR2004
+    return len(node.value) > 1 and all(item.kind == "list" and len(item.value) == 2 for item in node.value)
 
 
 def _is_whole(node: Node) -> bool:
@@ -254,8 +257,9 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         return
     if not _is_whole(node):
         log.drop(f"a {what} cut off before its end", node.start)
-        if kind == "point" and several and _is_pairs(Node("list", node.value[:-1], node.start, node.end)):
-            yield from _placed(replace(node, value=node.value[:-1], whole=True), kind, log, label, text)
+        pairs = [item for item in node.value if _is_whole(item) and len(item.value) == 2] if several else []
+        if kind == "point" and pairs:
+            yield from _placed(replace(node, value=pairs, whole=True), kind, log, label, text)
         return
     if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
         log.repair("coordinates in quotes", node.start)
@@ -271,7 +275,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         numbers[2:] = [numbers[0] + numbers[2], numbers[1] + numbers[3]]
     step = {"box": _ROW, "point": 2}.get(what, count)
     rows = [tuple(numbers[i : i + step]) for i in range(0, count, step)]
-    boxes = count % _ROW == 0 and all(row[0] < row[2] and row[1] < row[3] for row in rows)
+    boxes = step == _ROW and count % _ROW == 0 and all(row[0] < row[2] and row[1] < row[3] for row in rows)
     if what == "box" and count >= _HEXAGON and count % 2 == 0 and not boxes:
         what, rows = "polygon", [tuple(numbers)]
     if what == "polygon" and (count < _HEXAGON or count % 2):

@@ -14,14 +14,14 @@ from vlnb.regions.meaning import Found, corners
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
 
-# Every repetition has a bound (the tests look), so that an answer takes a time that grows with its length alone.
+# Every repetition has a bound (a test checks it), so that the time grows linearly with the length of the answer.
 _N = r"[-+]?\d{1,12}(?:\.\d{1,17})?"
 _S = r"\s{0,24}"
 _C = rf"{_S}[,，]{_S}"
 _N4 = _C.join([f"({_N})"] * 4)
 _N4S = r"[\s,，]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
-# A mark of a place, or of the name before it: what stands between two marks belongs to the first.
+# A mark of a place, or of the name before it: the text between two marks belongs to the first.
 _MARK = re.compile(
     r"<\|(?P<token>box|quad|point|object_ref)_(?P<edge>start|end)\|>"
     r"|<(?P<close>/?)(?P<tag>box|bbox|quad|point|det|ref|p)>|<\|(?P<slash>/?)(?P<deep>det|ref)\|>"
@@ -44,13 +44,14 @@ _DATA = re.compile(
 _CLASS = re.compile(rf"\bclass{_S}={_S}[\"']([^\"']{{0,300}})[\"']", re.IGNORECASE)
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
-    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
+    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]"
+    rf"|\b(?:bbox(?:_2d)?|bounding box|box(?:_2d)?|coordinates)[\"'*`]{{0,4}}{_S}[:：=]{_S}{_N4S}",
     re.IGNORECASE,
 )
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
     rf"[ \t>*•\-]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}(?![\d,.]{{0,12}}\d)"
-    r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s].{0,400})?"
+    r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _NAMED = re.compile(
@@ -75,7 +76,7 @@ _TAGS = re.compile(r"<[^<>]{0,300}>?")
 
 
 def tagged(text: str, log: Log) -> Iterator[Found]:
-    """Yield what stands in tags and tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
+    """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
     for hit in _POINTS.finditer(text):
         if _AXIS.search(hit["head"]):
             yield from _point_tag(hit, log)
@@ -92,7 +93,7 @@ def _point_tag(hit: re.Match[str], log: Log) -> Iterator[Found]:
             continue
         axes.setdefault(axis[2], {})[axis[1].lower()] = float(axis[3])
     for pair in axes.values():
-        if len(pair) == 2:  # noqa: PLR2004
+        if len(pair) == 2:
             yield Found("point", (pair["x"], pair["y"]), hit.start(), hit.end(), html.unescape(label))
         else:
             log.drop("a point with one coordinate", hit.start())
@@ -126,7 +127,7 @@ def _element(hit: re.Match[str], words: str, log: Log) -> Iterator[Found]:
         numbers = tuple(map(float, NUMBER.findall(data[2] or data[4] or "")))
         whole = bool(data[3] or data[5])
         kind = "box" if data[1].lower() == "bbox" else "polygon"
-        fits = len(numbers) == 4 if kind == "box" else len(numbers) > 4 and len(numbers) % 2 == 0  # noqa: PLR2004
+        fits = len(numbers) == 4 if kind == "box" else len(numbers) > 4 and len(numbers) % 2 == 0
         if not (whole and fits):
             log.drop(f"an element whose {data[1]} has {len(numbers)} numbers", hit.start())
         else:
@@ -145,7 +146,7 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
         if kind in _REFS:
             name = html.unescape(text[hit.end() : min(end, hit.end() + _REF_CHARS)]).strip() if after else name
         elif not re.search(r"[\"']\s{0,24}:\s{0,24}[\"']$", text[max(0, hit.start() - 8) : hit.start()]):
-            # Not the value of a key: that one's object is read as JSON.
+            # The value of a key is read as JSON, with its object.
             closed = after is not None
             last = after.end() if after and (after["edge"] == "end" or after["close"] or after["slash"]) else end
             label = before(_TAGS.sub(" ", line_before(text, hit.start()))) if name is None else name
@@ -162,12 +163,12 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
     if cut:
         log.repair("missing end of a box", end)
         numbers = numbers[:-1] if body[-1:].isdigit() else numbers
-    if len(numbers) == 2:  # noqa: PLR2004
+    if len(numbers) == 2:
         yield Found("point", tuple(numbers), start, end, label)
         return
     step = 8 if kind == "quad" else 4
     for i in range(0, len(numbers) - len(numbers) % step, step):
-        yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), start, end, label)  # noqa: PLR2004
+        yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), start, end, label)
     if not numbers or len(numbers) % step:
         why = "a box cut off before its end" if cut else f"a box of {len(numbers) % step} numbers, not {step}"
         log.drop(why, start)
@@ -187,7 +188,7 @@ def _named_sides(blank: str, text: str) -> Iterator[Found]:
     for hit in _NAMED.finditer(blank):
         names = [name.lower().replace("_", "") for name in hit.groups()[::2]]
         sides = corners({name: [float(number)] for name, number in zip(names, hit.groups()[1::2], strict=True)})
-        if sides and len(sides) == 4:  # noqa: PLR2004
+        if sides and len(sides) == 4:
             yield Found("box", sides, *hit.span(), before(line_before(text, hit.start())))
 
 
@@ -220,8 +221,8 @@ def _table_rows(_blank: str, text: str) -> Iterator[Found]:
     for at, line in lines:
         cells = [cell.strip().strip("`*") for cell in line.strip().strip("|").split("|")]
         numbers = [cell for cell in cells if re.fullmatch(_N, cell)]
-        if len(numbers) >= 4:  # noqa: PLR2004
-            counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None  # noqa: PLR2004
+        if len(numbers) >= 4:
+            counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None
             name = next((cell for cell in cells if cell and not re.fullmatch(_N, cell)), "")
             yield _box(numbers[counts : counts + 4], (at, at + len(line)), name)
 
@@ -244,7 +245,7 @@ def lone_points(text: str) -> Iterator[Found]:
 
 
 def before(text: str) -> str:
-    """Return the name in the words before a place: bullets, quotes and "is located at" are none."""
+    """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
     text = re.sub(
         rf"^\W{{0,24}}(?:and|or|then)\s{{1,24}}|^Action:{_S}|\({_S}(?:start_box|end_box|box|point){_S}=.{{0,{NEAR_CHARS}}}$",
         "",
@@ -254,12 +255,12 @@ def before(text: str) -> str:
 
 
 def after(text: str) -> str:
-    """Return the name in the words behind a place."""
+    """Return the name in the words after a place."""
     return _bare(re.split(r"[\[({<]", text, maxsplit=1)[0])[:_LABEL_CHARS]
 
 
 def _bare(text: str) -> str:
-    """Return a name without marks around it; quotes go in pairs, so that: right of "TOTAL" keeps its own."""
+    """Strip punctuation around a name, and quotes in pairs: `right of "TOTAL"` keeps its own."""
     text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|")
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
@@ -267,13 +268,13 @@ def _bare(text: str) -> str:
 
 
 def line_before(text: str, at: int) -> str:
-    """Return what stands on the line before `at`, at most `NEAR_CHARS` of it."""
+    """Return the part of the line before `at`, at most `NEAR_CHARS` of it."""
     begin = max(0, at - NEAR_CHARS)
     return text[text.rfind("\n", begin, at) + 1 or begin : at]
 
 
 def line_after(text: str, at: int) -> str:
-    """Return what stands on the line from `at` on, at most `NEAR_CHARS` of it."""
+    """Return the part of the line from `at` on, at most `NEAR_CHARS` of it."""
     return text[at : at + NEAR_CHARS].partition("\n")[0]
 
 

@@ -230,7 +230,7 @@ def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> 
     if one.kind == "point":
         lost = max(abs(a - b) for a, b in zip(points[0], inside[0], strict=True)) > _PATCH_PX
     elif one.kind == "polygon":
-        lost = len(set(inside)) < 3  # noqa: PLR2004
+        lost = len(set(inside)) < 3
     else:
         lost = any(low >= high for low, high in zip(*inside, strict=True))
         if any(low == high for low, high in zip(*points, strict=True)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -193,7 +192,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _launch(arguments: argparse.Namespace) -> int:
-    from vlnb.launch import preflight, render, start
+    from vlnb.launch import preflight, start
 
     chosen = _chosen(arguments)
     problems = preflight(chosen)
@@ -202,8 +201,8 @@ def _launch(arguments: argparse.Namespace) -> int:
     if problems and not arguments.force:
         say("vlnb: not started; correct this, or start all the same with --force.")
         return 1
-    command = shlex.split(render(chosen, port=arguments.port, model_path=arguments.model_path).replace("\\\n", " "))
-    server = start([arguments.python, *command[1:]], port=arguments.port)
+    command = chosen.argv(python=arguments.python, port=arguments.port, model_path=arguments.model_path)
+    server = start(command, port=arguments.port)
     say(f"started; its log is {server.log}")
     shown = ""
 

@@ -127,4 +127,4 @@ def test_the_good_one_of_the_table_is_good():
 
 def test_a_log_of_another_world_is_an_empty_one():
     for log in ("", "/no/such.log", "/", "a\0b", "\ud800"):
-        assert launch.Server(record.of(ADDRESS, os.getpid(), log=log)).tail() == ""
+        assert launch.Server(record.of(ADDRESS, os.getpid(), log=log)).read_log() == ""

@@ -235,7 +235,7 @@ def test_a_failed_start_is_explained(started, script, words):
 
 def test_a_slow_start_is_not_ended(started):
     server = started("import time; time.sleep(60)")
-    with pytest.raises(vlnb.LaunchFailed, match="goes on starting"):
+    with pytest.raises(vlnb.LaunchFailed, match="is still starting"):
         server.wait(0.2)
     assert server.status().state == "starting"
 

@@ -143,8 +143,8 @@ def _check_tp(model: Model, tp: int) -> None:
     if tp not in model.tensor_parallel:
         works = ", ".join(map(str, model.tensor_parallel))
         raise BadInput(
-            f"{model.size} cannot be split over {tp} GPUs: its {model.heads} text heads and {_VISION_HEADS} vision heads"
-            f" must both be divisible by the tensor parallel size. It works with {works}."
+            f"{model.size} cannot be split over {tp} GPUs: its {model.heads} text heads and {_VISION_HEADS} vision"
+            f" heads must both be divisible by the tensor parallel size. It works with {works}."
         )
 
 
@@ -224,8 +224,8 @@ def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, con
         doubts.append(short)
     if idle := gpus - tp * replicas:
         doubts.append(
-            f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs, and each replica"
-            f" takes {tp} {gpu.name} here."
+            f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs,"
+            f" and each replica takes {tp} {gpu.name} here."
         )
     if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
         doubts.append(

@@ -79,8 +79,8 @@ def image_for(plan: Plan) -> str:
     if version > _LAST_UNDATED:
         known = ", ".join(f"{v} ({t})" for v, t in _DATED)
         raise BadInput(
-            f"No public image of SGLang {plan.sglang} for {plan.gpu.name} ({tag}) is known. Names follow a pattern up to"
-            f" 0.5.15.post1; of the later, dated ones these are known: {known}. Pass image=…, or sglang='0.5.6'."
+            f"No public image of SGLang {plan.sglang} for {plan.gpu.name} ({tag}) is known. Names follow a pattern up"
+            f" to 0.5.15.post1; of the later, dated ones these are known: {known}. Pass image=…, or sglang='0.5.6'."
         )
     rocm = "rocm720" if version >= _ROCM720_FROM else "rocm700"
     return f"lmsysorg/sglang:v{plan.sglang}-{rocm}-{tag}"

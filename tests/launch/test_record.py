@@ -122,7 +122,9 @@ def test_a_file_that_is_no_record_is_passed_over(content):
 
 
 def test_the_good_one_of_the_table_is_good():
-    assert record.Record(**GOOD).is_valid()
+    record.folder().mkdir(parents=True)
+    (record.folder() / f"{MARK}.json").write_text(json.dumps(GOOD))
+    assert record.launched() == [record.Record(**GOOD)]
 
 
 def test_a_log_of_another_world_is_an_empty_one():

@@ -11,15 +11,16 @@ import contextlib
 import json
 import os
 import platform
-import re
 import secrets
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from vlnb.errors import LaunchFailed
 from vlnb.local import cache
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
 _RECORD_BYTES = 65_536
-_ADDRESS = re.compile(r"http://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]+):\d{1,5}/v1")
 _LOCK_S = 10.0
 _POLL_S = 0.02
 # A process that is just starting another program, or whose parent has just ended, can be missing from one list of
@@ -45,30 +45,23 @@ class Record:
     boot that `boot` identifies, elsewhere in seconds since 1970. `mark` is the value of MARK. Make one with `of`.
     """
 
-    base_url: str
-    pid: int
-    created: float
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    base_url: Annotated[str, Field(pattern=r"^http://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]+):\d{1,5}/v1$")]
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
+    created: Annotated[int | float, Field(ge=0, lt=2**63)]
     boot: str
     log: str
-    mark: str
+    mark: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
     @property
     def port(self) -> int:
         """The port that the server listens on."""
         return urlsplit(self.base_url).port or 0
 
-    def is_valid(self) -> bool:
-        """Return whether `of` could have written every value: a file can contain anything."""
-        return (
-            all(isinstance(text, str) for text in (self.base_url, self.boot, self.log, self.mark))
-            and _ADDRESS.fullmatch(self.base_url) is not None
-            and int(self.base_url.rpartition(":")[2].removesuffix("/v1")) <= 65535
-            and re.fullmatch(r"[0-9a-f]{32}", self.mark) is not None
-            and type(self.pid) is int
-            and 0 < self.pid < 2**31
-            and type(self.created) in {int, float}
-            and 0 <= self.created < 2**63
-        )
+
+# A file can contain anything: only what `of` could have written is a record.
+_RECORD = TypeAdapter(Record)
 
 
 def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
@@ -208,10 +201,11 @@ def _read(path: Path) -> Record | None:
     """Return the record in a file, None if it is not one."""
     try:
         with path.open("rb") as file:
-            record = Record(**json.loads(file.read(_RECORD_BYTES)))
-        return record if record.is_valid() and record.mark == path.stem else None
-    except (OSError, ValueError, TypeError, RecursionError):
+            record = _RECORD.validate_json(file.read(_RECORD_BYTES))
+        is_record = record.port > 0 and record.mark == path.stem
+    except (OSError, ValueError):
         return None
+    return record if is_record else None
 
 
 def _is_first(record: Record) -> bool:

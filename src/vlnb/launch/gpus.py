@@ -12,6 +12,11 @@ from vlnb.launch.telemetry import Runner, mib, rows, run_tool
 _NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
 _PERMISSION = re.compile(r"missing the following required groups|permission denied|not.{0,20}permitted", re.IGNORECASE)
 
+_ADD_GROUPS = (
+    "add them to the groups render and video (sudo usermod -aG render,video $USER) and log in again;"
+    " in a container, pass --group-add with the host's group ids."
+)
+
 
 @dataclass(frozen=True)
 class FoundGpu:
@@ -114,22 +119,13 @@ def _name(market: str, arch: str, memory_mib: int) -> str:
 
 
 def _groups(said: str) -> str:
-    if _PERMISSION.search(said):
-        return (
-            "This user may not use the GPUs: add them to the groups (sudo usermod -aG render,video $USER),"
-            " log in again; in a container pass --group-add with the host's group ids."
-        )
-    return ""
+    return f"This user may not use the GPUs: {_ADD_GROUPS}" if _PERMISSION.search(said) else ""
 
 
 def _access(root: Path) -> str:
     kfd = root / "dev/kfd"
-    if kfd.exists() and not os.access(kfd, os.R_OK | os.W_OK):
-        return (
-            "This user may not open /dev/kfd: add them to the groups render and video"
-            " (sudo usermod -aG render,video $USER) and log in again."
-        )
-    return ""
+    forbidden = kfd.exists() and not os.access(kfd, os.R_OK | os.W_OK)
+    return f"This user may not open /dev/kfd: {_ADD_GROUPS}" if forbidden else ""
 
 
 def _nothing(root: Path) -> str:

@@ -33,7 +33,7 @@ def test_mmmu_has_30_subjects_that_add_up_to_their_domains():
 )
 def test_a_model_weighs_what_its_shape_says(size, kv_bytes, gib):
     model = catalog.MODELS[size]
-    assert model.kv_bytes_per_token == kv_bytes
+    assert catalog.kv_token_bytes(model.kv_heads, model.layers) == kv_bytes
     assert model.weight_bytes / 2**30 == pytest.approx(gib, abs=0.01)
 
 

@@ -1,11 +1,16 @@
 """`vlnb plan`, `launch`, `stop` and `doctor LOGFILE`."""
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from vlnb import cli
+from tests.launch.test_render import arguments_of
+from vlnb import cli, launch
+from vlnb.panels import Launch
 
 LOGS = Path(__file__).parent / "data" / "logs"
 
@@ -50,6 +55,59 @@ def test_launch_refuses_a_machine_without_a_gpu(capsys):
     err = capsys.readouterr().err
     assert "No AMD GPU was found" in err
     assert "--force" in err
+
+
+SGLANG = """
+import http.server, json, os, sys
+json.dump(sys.orig_argv, open(os.environ["SEEN"], "w"))
+print("The server is fired up and ready to roll!", flush=True)
+class Health(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self): self.send_response(200); self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Health).serve_forever()
+"""
+
+
+@pytest.fixture
+def fake_sglang(tmp_path, monkeypatch):
+    """A module that takes SGLang's place and writes down the words it was started with."""
+    (tmp_path / "sglang").mkdir()
+    (tmp_path / "sglang" / "launch_server.py").write_text(SGLANG)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen.json"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path / "seen.json"
+    for server in launch.servers():
+        server.stop(timeout_s=1)
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("model", ['/data/it\'s a \\ "model"; $HOME', "/data/a\\\nb"])
+def test_what_plan_shows_is_what_launch_starts(fake_sglang, port, model, capsys):
+    chosen = ["--gpu", "MI300X", "--size", "72B", "--port", str(port), "--model-path", model]
+    assert cli.main(["plan", *chosen]) == 0
+    shown = arguments_of(capsys.readouterr().out)
+    launched = [sys.executable, "-m", "vlnb", "launch", *chosen, "--force", "--python", sys.executable]
+    assert subprocess.run(launched, capture_output=True, check=False, timeout=60).returncode == 0
+    started = json.loads(fake_sglang.read_text())
+    assert started == [sys.executable, *shown[1:]]
+    assert started[-2:] == ["--port", str(port)]
+    assert model in started
+
+
+def test_what_the_panel_shows_is_what_it_starts(fake_sglang, port, monkeypatch):
+    monkeypatch.setattr(launch, "preflight", lambda _: [])  # as if this machine had the GPUs
+    panel = Launch(size="32B", port=port)
+    shown = arguments_of(launch.render(panel.plan, port=port))
+    assert f"--port {port}" in panel.shown.value
+    server = panel.start()
+    assert server.wait(20).state == "ready"
+    server.stop(timeout_s=1)
+    assert json.loads(fake_sglang.read_text()) == [sys.executable, *shown[1:]]
 
 
 def test_doctor_reads_a_log(capsys):

@@ -58,7 +58,7 @@ def test_wherever_an_answer_is_cut_no_whole_box_is_lost(answer):
         ('[{"bbox_2d": [30, 2, 1, 40], "label": "a"}]', ["corners swapped"]),
         ('[{"bbox_2d": [1, 2, 30, 479], "label": "a"}]', ["a box beyond the edge cut to the picture"]),
         ('[{"bbox_2d": "1, 2, 30, 40", "label": "a"}]', ["coordinates in quotes"]),
-        ('[{"bbox_2d": [1, 2], [30, 40], "label": "a"}]', ["two halves of a box joined"]),
+        ('[{"bbox_2d": [1, 2], [30, 40], "label": "a"}]', ["missing brackets"]),
         ('{"x": 1, "y": 2, "width": 29, "height": 38}', ["width and height turned into corners"]),
         ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}]', []),
     ],
@@ -75,11 +75,11 @@ def test_every_repair_is_told_with_its_place(text, repaired):
     ("text", "lost"),
     [
         ('[{"bbox_2d": [1, 2, 3], "label": "a"}]', "a box of 3 numbers, not four"),
-        ('[{"bbox_2d": null, "label": "a"}]', "a box without coordinates"),
+        ('[{"bbox_2d": null, "label": "a"}]', "a box with no numbers in it"),
         ('[{"bbox_2d": [NaN, 2, 3, 4]}]', "a box with something else than numbers in it"),
         ('[{"bbox_2d": [5, 5, 5, 5]}]', "a box without area"),
         ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
-        ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "the same again"),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "a duplicate"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [50, 6', "a box cut off before its end"),
         ('[{"point_2d": [4000, 2], "label": "b"}]', "a point outside the picture"),
@@ -109,6 +109,35 @@ def test_an_empty_list_is_an_answer(text):
     assert len(read(text)) == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "boxes"),
+    [
+        ("x1: 10, y1: 20, x2: 30, y2: 40", [(10, 20, 30, 40, "")]),
+        ("The box is bbox_2d: 1, 2, 30, 40 and more", [(1, 2, 30, 40, "and more")]),
+        ("cat 1,2,30,40\ndog 5,6,70,80", [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
+        ("- label: cat\n  bbox_2d: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        ("cup (10, 20, 30, 40) and mug (50, 60, 70, 80)", [(10, 20, 30, 40, "cup"), (50, 60, 70, 80, "mug")]),
+        ('{"top_left": {"x": 1, "y": 2}, "bottom_right": {"x": 30, "y": 40}}', [(1, 2, 30, 40, "")]),
+        ('{"bbox_2d": [1, 2, 30, 40], "la[bel": "a"}', [(1, 2, 30, 40, "a")]),
+    ],
+)
+def test_further_forms(text, boxes):
+    assert [(*box.corners, box.label) for box in read(text).boxes] == boxes
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ('{"points": [[1, 2], [3, 4]]}', [(1, 2, ""), (3, 4, "")]),
+        ('{"points": [[1, 2], [3, 4', [(1, 2, "")]),
+        ('{"keypoints": {"nose": [1, 2], "ear": [3, 4]}}', [(1, 2, "nose"), (3, 4, "ear")]),
+        ('{"center": {"x": 1, "y": 2}, "label": "a"}', [(1, 2, "a")]),
+    ],
+)
+def test_points(text, points):
+    assert [(point.x, point.y, point.label) for point in read(text).points] == points
+
+
 def test_words_around_the_place_are_kept():
     (box,) = read('[{"bbox_2d": [1, 2, 30, 40], "label": "mug", "text_content": "Joe", "colour": "red"}]').boxes
     assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})
@@ -123,7 +152,7 @@ def test_a_column_of_numbers_in_a_document_is_no_list_of_boxes():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"space": "percent"}, "choose 'auto'"),
+        ({"space": "percent"}, "Choose .auto."),
         ({"seen": (0, 10)}, "at least 1 pixel"),
     ],
 )
@@ -274,5 +303,5 @@ def test_comparing_with_nothing(found, truth, numbers):
 
 
 def test_a_threshold_out_of_range_is_a_sentence():
-    with pytest.raises(BadInput, match="over 0 and at most 1"):
+    with pytest.raises(BadInput, match="above 0 and at most 1"):
         match([], [], threshold=0)

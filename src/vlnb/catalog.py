@@ -1,10 +1,11 @@
 """The facts: GPUs, models, and the results published for them, each with its source.
 
-Nothing here is computed; a test holds the numbers against each other (parts that add up, ratios that agree).
+Nothing here is computed; a test checks the numbers against each other (parts that add up, ratios that agree).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EMBEDDED_MODEL = "vlnb-embedded-ocr"  # what the embedded engine calls itself: nobody takes it for Qwen2.5-VL
+EMBEDDED_MODEL = "vlnb-embedded-ocr"  # the embedded engine's name: nobody takes it for Qwen2.5-VL
 COOKBOOK = "SGLang cookbook, Qwen2.5-VL"
 _CARDS = "Qwen2.5-VL model cards and arXiv 2502.13923"
 
@@ -39,12 +40,10 @@ class Model:
     """
 
     size: str
-    hidden: int
     layers: int
     heads: int
     kv_heads: int
     parameters: int
-    tied_embeddings: bool
     tensor_parallel: tuple[int, ...]
     licence: str
     scores: Mapping[str, float]
@@ -60,16 +59,11 @@ class Model:
         """Bytes of the weights in BF16."""
         return 2 * self.parameters
 
-    @property
-    def kv_bytes_per_token(self) -> int:
-        """Bytes of KV cache a token, on one GPU."""
-        return kv_token_bytes(self.kv_heads, self.layers)
-
 
 def kv_token_bytes(kv_heads: int, layers: int, *, head_dim: int = 128, tp: int = 1) -> int:
-    """Return the bytes of KV cache that a token takes on each of `tp` GPUs: keys and values of every layer, in BF16.
+    """Return the bytes of KV cache for a token on each of `tp` GPUs: keys and values of every layer, in BF16.
 
-    A head is never split: above their number the KV heads are kept several times.
+    A head is never split: with more GPUs than KV heads, each GPU keeps a copy of one.
     """
     return 2 * 2 * head_dim * max(1, kv_heads // tp) * layers
 
@@ -153,22 +147,14 @@ MODELS: Mapping[str, Model] = MappingProxyType(
     {
         model.size: model
         for model in (
-            Model(
-                "3B", 2048, 36, 16, 2, 3_754_622_976, True, (1, 2, 4, 8), "Qwen Research",
-                _scores(MMMU=53.1, DocVQA=93.9, ChartQA=84.0, OCRBench=797, ScreenSpot=55.5), _CARDS,
-            ),
-            Model(
-                "7B", 3584, 28, 28, 4, 8_292_166_656, False, (1, 2, 4), "Apache-2.0",
-                _scores(MMMU=58.6, DocVQA=95.7, ChartQA=87.3, OCRBench=864, ScreenSpot=84.7), _CARDS,
-            ),
-            Model(
-                "32B", 5120, 64, 40, 8, 33_452_718_336, False, (1, 2, 4, 8), "Apache-2.0",
-                _scores(DocVQA=94.8), _CARDS,
-            ),
-            Model(
-                "72B", 8192, 80, 64, 8, 73_410_777_344, False, (1, 2, 4, 8), "Qwen",
-                _scores(MMMU=70.2, DocVQA=96.4, ChartQA=89.5, OCRBench=885, ScreenSpot=87.1), _CARDS,
-            ),
+            Model("3B", 36, 16, 2, 3_754_622_976, (1, 2, 4, 8), "Qwen Research",
+                  _scores(MMMU=53.1, DocVQA=93.9, ChartQA=84.0, OCRBench=797, ScreenSpot=55.5), _CARDS),
+            Model("7B", 28, 28, 4, 8_292_166_656, (1, 2, 4), "Apache-2.0",
+                  _scores(MMMU=58.6, DocVQA=95.7, ChartQA=87.3, OCRBench=864, ScreenSpot=84.7), _CARDS),
+            Model("32B", 64, 40, 8, 33_452_718_336, (1, 2, 4, 8), "Apache-2.0",
+                  _scores(DocVQA=94.8), _CARDS),
+            Model("72B", 80, 64, 8, 73_410_777_344, (1, 2, 4, 8), "Qwen",
+                  _scores(MMMU=70.2, DocVQA=96.4, ChartQA=89.5, OCRBench=885, ScreenSpot=87.1), _CARDS),
         )
     }
 )  # fmt: skip
@@ -207,7 +193,7 @@ GROUNDING_SCORES: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "ScreenSpot Pro": {"3B": 23.9, "7B": 29.0, "72B": 43.6},
     }
 )
-"""Published scores in percent, by benchmark and model size. Source: arXiv 2502.13923; hard to reproduce, by reports."""
+"""Published scores in percent by benchmark and model size. Source: arXiv 2502.13923; reportedly hard to reproduce."""
 
 LATENCY_RUN = SpeedRun(
     name="latency", gpu="MI300X", gpus=8, model="72B", sglang="0.5.6", prompts=10, concurrency=1,
@@ -234,40 +220,20 @@ THROUGHPUT_RUN = SpeedRun(
     source=COOKBOOK + ", 5.1.2",
 )  # fmt: skip
 
-# MMMU's six domains and their subjects, with the accuracy that the page prints for each (30 questions a subject).
+# MMMU's six domains with their subjects, and the accuracy that the page prints for each (30 questions a subject).
+_MMMU_TEXT = """
+Art and Design: 0.717; Art 0.767, Art_Theory 0.9, Design 0.833, Music 0.367
+Business: 0.66; Accounting 0.633, Economics 0.767, Finance 0.533, Manage 0.633, Marketing 0.733
+Science: 0.553; Biology 0.467, Chemistry 0.433, Geography 0.633, Math 0.533, Physics 0.7
+Health and Medicine: 0.693; Basic_Medical_Science 0.7, Clinical_Medicine 0.733,\
+ Diagnostics_and_Laboratory_Medicine 0.467, Pharmacy 0.833, Public_Health 0.733
+Humanities and Social Science: 0.775; History 0.7, Literature 0.867, Psychology 0.767, Sociology 0.767
+Tech and Engineering: 0.443; Agriculture 0.5, Architecture_and_Engineering 0.367, Computer_Science 0.567,\
+ Electronics 0.433, Energy_and_Power 0.467, Materials 0.333, Mechanical_Engineering 0.433
+"""
 _MMMU = {
-    "Art and Design": (0.717, {"Art": 0.767, "Art_Theory": 0.9, "Design": 0.833, "Music": 0.367}),
-    "Business": (
-        0.66,
-        {"Accounting": 0.633, "Economics": 0.767, "Finance": 0.533, "Manage": 0.633, "Marketing": 0.733},
-    ),
-    "Science": (0.553, {"Biology": 0.467, "Chemistry": 0.433, "Geography": 0.633, "Math": 0.533, "Physics": 0.7}),
-    "Health and Medicine": (
-        0.693,
-        {
-            "Basic_Medical_Science": 0.7,
-            "Clinical_Medicine": 0.733,
-            "Diagnostics_and_Laboratory_Medicine": 0.467,
-            "Pharmacy": 0.833,
-            "Public_Health": 0.733,
-        },
-    ),
-    "Humanities and Social Science": (
-        0.775,
-        {"History": 0.7, "Literature": 0.867, "Psychology": 0.767, "Sociology": 0.767},
-    ),
-    "Tech and Engineering": (
-        0.443,
-        {
-            "Agriculture": 0.5,
-            "Architecture_and_Engineering": 0.367,
-            "Computer_Science": 0.567,
-            "Electronics": 0.433,
-            "Energy_and_Power": 0.467,
-            "Materials": 0.333,
-            "Mechanical_Engineering": 0.433,
-        },
-    ),
+    domain: (float(mean), {name: float(score) for name, score in map(str.split, subjects.split(","))})
+    for domain, mean, subjects in (re.split("[:;]", line) for line in _MMMU_TEXT.strip().splitlines())
 }
 MMMU_DOMAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {domain: tuple(subjects) for domain, (_, subjects) in _MMMU.items()}

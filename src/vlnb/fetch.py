@@ -1,7 +1,7 @@
-"""The one bounded GET: every look-up of vlnb has a limit in bytes and one deadline for all of it.
+"""The one bounded GET: every look-up of vlnb has a limit in bytes and a single deadline.
 
-A time-out for each read does not bound a server that drips one byte a second, and a limit on the bytes received does
-not bound gzip, which unpacks a thousandfold. `get` bounds both, from the name's resolution to the last redirect.
+A time-out for each read does not stop a server that drips one byte a second, and a limit on the bytes received does not
+stop gzip, which unpacks a thousandfold. `get` bounds both, from name resolution to the last redirect.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     import httpx2
 
 LOOKUP_BYTES = 1_000_000  # more than any list of models or flags needs
-_LAST_PORT = 65535
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-LOOKUP_S = 5.0  # a server that lists its models is quick; a dead address must not hold a person up
+LOOKUP_S = 5.0  # a server lists its models quickly, and nobody wants to wait for a dead address
 
 
 class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows what was fetched
@@ -36,7 +35,7 @@ class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows w
 
 
 class BadRedirect(Exception):  # noqa: N818
-    """A redirect that must not be followed; the message says why."""
+    """A redirect that must not be followed, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ def get(
     total_s: float = LOOKUP_S,
     redirects: int = 0,
 ) -> Fetched:
-    """Return the answer to a GET. Blocks; Ctrl-C hangs up.
+    """Return the answer to a GET. Blocks until it is complete; Ctrl-C hangs up.
 
     Follows at most `redirects` redirects; a key in `headers` never follows one to another server. Raises
-    `TimeoutError` when everything together takes longer than `total_s` seconds, `TooLarge` when the body, packed or
-    unpacked, passes `max_bytes`, `BadRedirect` for a redirect from a public address to a private one or for too many,
-    and `httpx2.HTTPError` or `httpx2.InvalidURL` when no connection or no valid answer comes.
+    `TimeoutError` if it all takes longer than `total_s` seconds, `TooLarge` if the body, packed or unpacked, exceeds
+    `max_bytes`, `BadRedirect` for a redirect from a public address to a private one or for too many, and
+    `httpx2.HTTPError` or `httpx2.InvalidURL` if there is no connection or no valid answer.
     """
     work = asyncio.run_coroutine_threadsafe(_get(url, dict(headers or {}), max_bytes, total_s, redirects), background())
     try:
@@ -73,7 +72,7 @@ def get(
 
 
 def shown_url(address: str) -> str:
-    """Return an address, valid or not, without user, password, query and fragment: these may hold secrets."""
+    """Return an address, valid or not, without user, password, query and fragment, which may hold secrets."""
     scheme, mark, rest = re.split("[?#]", address.strip(), maxsplit=1)[0].rpartition("://")
     host, slash, path = rest.partition("/")
     if "@" in host or not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host):
@@ -83,7 +82,7 @@ def shown_url(address: str) -> str:
 
 @cache
 def background() -> asyncio.AbstractEventLoop:
-    """Return the event loop, in a thread of its own, on which all requests of this process run."""
+    """Return the event loop for all requests of this process; it runs in its own thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="vlnb-requests", daemon=True).start()
     return loop
@@ -96,8 +95,8 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
         here = httpx2.URL(url)
         from_public = redirects > 0 and await _is_public(here.host)
         for _ in range(redirects + 1):
-            if (here.port or 0) > _LAST_PORT:
-                raise httpx2.InvalidURL(f"there is no port {here.port}")
+            if (here.port or 0) > 65535:
+                raise httpx2.InvalidURL(f"port {here.port} does not exist")
             async with (
                 httpx2.AsyncClient(timeout=None, trust_env=not is_loopback(here.host)) as client,
                 client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
@@ -115,7 +114,7 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
 
 
 async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
-    """Return the body, unpacked. The server was asked not to pack it; gzip that comes all the same is unpacked here."""
+    """Return the body, unpacked. The server was asked not to pack it; if it still does, the body is unpacked here."""
     import httpx2
 
     packed = response.headers.get("content-encoding", "identity").lower()
@@ -134,17 +133,17 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
 
 
 async def _is_public(host: str) -> bool:
-    """Return whether every address of `host` is on the public internet; a name that is not known counts as public."""
+    """Return whether every address of `host` is on the public internet; an unknown name counts as public."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except OSError:  # behind a proxy names are often known to the proxy alone
+    except OSError:  # behind a proxy, often only the proxy knows names
         return not is_loopback(host)
     return all(_is_public_address(str(address[0])) for *_, address in found)
 
 
 def _is_public_address(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):  # what is wrapped in it is where it leads
+    if isinstance(address, ipaddress.IPv6Address):  # it leads to the address wrapped in it
         wrapped = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
             wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

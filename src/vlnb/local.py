@@ -23,12 +23,12 @@ def is_loopback(host: str) -> bool:
 
 
 def cache() -> Path:
-    """Return the folder of what vlnb keeps: the user's cache, or the folder that VLNB_CACHE names."""
+    """Return the folder for vlnb's files: the one that VLNB_CACHE names, or the user's cache."""
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket listening at the address, before anything slow is loaded. Raises `LaunchFailed`."""
+    """Return a socket that listens on the address. Raises `LaunchFailed` if it cannot."""
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -42,6 +42,6 @@ def listen(host: str, port: int) -> socket.socket:
             listener.close()
         raise LaunchFailed(
             f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
-            " Something else may listen there: choose another with --port, or 0 for any free one."
+            " Another program may be listening on it: choose another with --port, or 0 for any free one."
         ) from error
     return listener

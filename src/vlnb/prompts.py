@@ -1,6 +1,6 @@
-"""Prompts for what Qwen2.5-VL was trained to do with places and documents, each with the form of its answer.
+"""Prompts for the grounding and document skills of Qwen2.5-VL, each with the form of its answer.
 
-The wording is ours; the form of each answer, and what must be said word for word to get it, are from the source named.
+The wording is ours; the form of each answer, and any words that must be exact, come from the source named.
 `endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message.
 """
 
@@ -16,22 +16,17 @@ from vlnb.errors import BadInput
 _SPATIAL = "Qwen2.5-VL cookbook, spatial understanding"
 _OCR = "Qwen2.5-VL cookbook, OCR"
 _DOCUMENT = "Qwen2.5-VL cookbook, document parsing"
-LEVELS = ("line", "word", "text")
-_GRAIN = {"line": "line of text", "word": "word", "text": "text"}
+_LEVELS = {"line": "line of text", "word": "word", "text": "text"}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to ask, the `form` of the answer to expect, and the `source` of that form.
-
-    `regions` says whether the answer names places, for `regions.parse`.
-    """
+    """What to ask, the `form` of the answer to expect, and the `source` of that form."""
 
     text: str
     form: str
     source: str
     system: str | None = None
-    regions: bool = True
 
     def __str__(self) -> str:
         return self.text
@@ -48,7 +43,7 @@ def detect(what: str) -> Prompt:
 
 
 def points(what: str) -> Prompt:
-    """Point to every thing of a kind; in XML, the form that Qwen2.5-VL writes points in most steadily."""
+    """Point to every thing of a kind, in XML: the form in which Qwen2.5-VL writes points most reliably."""
     return Prompt(
         f"Point to every {_named(what)} in the picture, one by one. Answer in XML:"
         ' <points x1="..." y1="..." alt="...">...</points>',
@@ -58,7 +53,7 @@ def points(what: str) -> Prompt:
 
 
 def count(what: str) -> Prompt:
-    """Count things of a kind ("taxis") by boxing each first, which is steadier than counting at a glance."""
+    """Count things of a kind ("taxis") by boxing each first, which is more reliable than counting at a glance."""
     return Prompt(
         f"How many {_named(what)} are in the picture? First list each with its place as JSON,"
         ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}; then say the number in one sentence.',
@@ -68,11 +63,14 @@ def count(what: str) -> Prompt:
 
 
 def spot_text(level: str = "line") -> Prompt:
-    """Read all text with its places; `level` is "line", "word" or "text" (runs without a wide gap)."""
-    if level not in LEVELS:
-        raise BadInput(f"level={level!r} is none: choose one of {', '.join(LEVELS)}.")
+    """Read all text with its places; `level` is "line", "word" or "text" (runs without a wide gap).
+
+    Raises `BadInput` for another level.
+    """
+    if level not in _LEVELS:
+        raise BadInput(f"Unknown level {level!r}. Choose {', '.join(_LEVELS)}.")
     return Prompt(
-        f"Spot every {_GRAIN[level]} in the picture. Answer with a JSON list, one entry each:"
+        f"Spot every {_LEVELS[level]} in the picture. Answer with a JSON list, one entry each:"
         ' {"bbox_2d": [x1, y1, x2, y2], "text_content": "..."}',
         'fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "text_content"}, without labels',
         _OCR,
@@ -80,7 +78,7 @@ def spot_text(level: str = "line") -> Prompt:
 
 
 def locate(what: str) -> Prompt:
-    """Find one thing, or the value that belongs to a name: "the grand total"."""
+    """Find one thing, or the value of a name: "the grand total"."""
     return Prompt(
         f'Locate {_named(what)} in the picture. Answer in JSON: [{{"bbox_2d": [x1, y1, x2, y2], "label": "..."}}]',
         'fenced JSON list with one {"bbox_2d": [x1, y1, x2, y2], "label"}',
@@ -89,21 +87,20 @@ def locate(what: str) -> Prompt:
 
 
 def extract(fields: Iterable[str]) -> Prompt:
-    """Key information: the values of named fields, as one JSON object."""
+    """Extract the values of named fields as one JSON object. Raises `BadInput` without fields."""
     names = list(fields)
     if not names:
-        raise BadInput("extract wants the names of the fields to fill in, such as ['company', 'date', 'total'].")
+        raise BadInput("extract needs the names of the fields to fill in, such as ['company', 'date', 'total'].")
     empty = json.dumps(dict.fromkeys(names, ""), ensure_ascii=False)
     return Prompt(
         f"Fill in this form from the picture, and answer with the filled form as JSON and nothing else: {empty}",
         "fenced JSON object with the keys of the form; prose may stand before it",
         _OCR,
-        regions=False,
     )
 
 
 def document() -> Prompt:
-    """Turn a page into HTML with a place for every element. The two words must be just these."""
+    """Turn a page into HTML with a place for every element. The prompt's two words must be exact."""
     return Prompt(
         "QwenVL HTML",
         'fenced HTML; h2, p, div class="image" … carry data-bbox="x1 y1 x2 y2", some data-polygon',
@@ -113,29 +110,17 @@ def document() -> Prompt:
     )
 
 
-def where(one: str, other: str) -> Prompt:
-    """Ask how one thing lies to another."""
-    return Prompt(
-        f"Where is {_named(one)} as seen from {_named(other)}? Answer in one sentence: left, right, above,"
-        " below, in front or behind.",
-        "one sentence",
-        _SPATIAL,
-        regions=False,
-    )
-
-
 def read() -> Prompt:
-    """Read all text, without places: the prompt of the SGLang cookbook's OCR example."""
-    return Prompt("Read all the text in the image.", "plain text", "SGLang cookbook, Qwen2.5-VL", regions=False)
+    """Read all text, without places: the prompt of the OCR example in the SGLang cookbook."""
+    return Prompt("Read all the text in the image.", "plain text", "SGLang cookbook, Qwen2.5-VL")
 
 
 def compare() -> Prompt:
-    """Compare the pictures that are sent, in their order."""
+    """Compare the pictures of the request, in their order."""
     return Prompt(
         "Compare these pictures. Name them first, second and so on, and say in at most 100 words how they differ.",
         "a paragraph",
         "SGLang cookbook, Qwen2.5-VL, multi-image",
-        regions=False,
     )
 
 
@@ -152,10 +137,10 @@ SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
         "compare pictures": lambda _: compare(),
     }
 )
-"""Each skill by its name, made from the words that say what is meant (some need none)."""
+"""Each skill by name: a function of what to look for (which some skills do not need)."""
 
 
 def _named(what: str) -> str:
     if not what.strip():
-        raise BadInput("Say what is meant: detect('taxi'), locate('the grand total').")
+        raise BadInput("Say what to look for, such as detect('taxi') or locate('the grand total').")
     return " ".join(what.split())

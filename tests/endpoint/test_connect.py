@@ -134,16 +134,16 @@ def test_a_dead_server_is_told_and_not_replaced(monkeypatch):
     monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:1")
     with pytest.raises(vlnb.NoServer, match=r"Nothing answers at http://127.0.0.1:1/v1.*unset it"):
         vlnb.connect()
-    with pytest.raises(vlnb.NoServer, match=r"host of http://no.such.host.invalid:1/v1 is not known"):
+    with pytest.raises(vlnb.NoServer, match=r"host of http://no.such.host.invalid:1/v1 is unknown"):
         vlnb.connect("no.such.host.invalid:1")
 
 
 SERVERS = [
     (b"SSH-2.0-OpenSSH_9.6\r\n", vlnb.NoServer, "may not speak HTTP"),
     (b"", vlnb.NoServer, "closed the connection without an answer"),
-    (answers("200 OK", b"<html>Hello</html>", "text/html"), vlnb.BadAnswer, "no OpenAI-compatible server"),
-    (answers("200 OK", b'{"data": [{"name": 1}]}'), vlnb.BadAnswer, "no OpenAI-compatible server"),
-    (answers("200 OK", b'{"data": [{"i'), vlnb.BadAnswer, "no OpenAI-compatible server"),
+    (answers("200 OK", b"<html>Hello</html>", "text/html"), vlnb.BadAnswer, "not an OpenAI-compatible server"),
+    (answers("200 OK", b'{"data": [{"name": 1}]}'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
+    (answers("200 OK", b'{"data": [{"i'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (lists(), vlnb.BadAnswer, "serves no model"),
     (answers("404 Not Found", b"nope", "text/plain"), vlnb.ServerRefused, "ends in /v1"),
     (answers("401 Unauthorized", b'{"error": "no key"}'), vlnb.ServerRefused, "Set VLNB_API_KEY"),

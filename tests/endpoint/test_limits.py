@@ -28,7 +28,7 @@ LOOK_UPS = [
     ("bomb", lambda c: c.sendall(OK + b"content-encoding: gzip\r\n\r\n" + BOMB), vlnb.BadAnswer, "more than 1,000,000"),
     ("drip", lambda c: endless(c, b" ", pause_s=0.2), vlnb.NoServer, "did not answer within 1 s"),
     ("head", lambda c: endless(c, b"x", head=OK, pause_s=0.2), vlnb.NoServer, "did not answer within 1 s"),
-    ("deep", lambda c: c.sendall(OK + b"\r\n" + b"[" * 100_000), vlnb.BadAnswer, "no OpenAI-compatible server"),
+    ("deep", lambda c: c.sendall(OK + b"\r\n" + b"[" * 100_000), vlnb.BadAnswer, "not an OpenAI-compatible server"),
 ]
 
 

@@ -102,7 +102,7 @@ def test_every_command_is_read_by_sglangs_own_parser(parse, old):
     plans = [
         launch.plan(gpu, size, **more) for gpu, size, more in itertools.product(catalog.GPUS, catalog.MODELS, options)
     ]
-    commands = [list(plan.command[3:]) for plan in plans]
+    commands = [plan.argv()[3:] for plan in plans]
     commands += [arguments_of(launch.render(plan, host="0.0.0.0", port=8000))[3:] for plan in plans[:4]]
     done = parse(commands, old=old)
     assert done.returncode == 0, done.stderr[-500:]

@@ -52,7 +52,8 @@ def test_shellcheck_has_nothing_to_say(form, tmp_path):
 
 def test_the_shell_runs_the_plans_command():
     for chosen in PLANS:
-        assert arguments_of(render(chosen)) == list(chosen.command)
+        assert arguments_of(render(chosen)) == chosen.argv()
+        assert arguments_of(render(chosen, host="::1", port=8000)) == chosen.argv(host="::1", port=8000)
 
 
 @settings(max_examples=25, deadline=None)
@@ -136,7 +137,7 @@ def test_a_72b_may_take_an_hour_to_start():
 REFUSED = [
     ({"form": "cloud"}, "shell, docker, compose, kubernetes"),
     ({"port": 0}, "Port 0"),
-    ({"name": "My Server"}, "small letters"),
+    ({"name": "My Server"}, "lower-case letters"),
     ({"form": "docker", "model_path": "a:b"}, "without a colon"),
 ]
 
@@ -147,7 +148,7 @@ def test_what_cannot_be_rendered(options, words):
         render(PLANS[0], **options)
 
 
-@pytest.mark.parametrize(("version", "words"), [("0.5.23", "Pass image="), ("newest", "no version of SGLang")])
+@pytest.mark.parametrize(("version", "words"), [("0.5.23", "Pass image="), ("newest", "not a version of SGLang")])
 def test_an_image_that_is_not_known_is_not_guessed(version, words):
     with pytest.raises(BadInput, match=words):
         render(plan("MI300X", "7B", sglang=version), "docker")

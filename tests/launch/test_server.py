@@ -180,7 +180,7 @@ def test_a_start_that_never_ends_holds_the_next_one_for_a_while(port, tmp_path, 
 
 def test_a_server_that_cannot_be_recorded_is_not_left_running(port, tmp_path, monkeypatch):
     monkeypatch.setenv("VLNB_CACHE", "/proc/none")
-    with pytest.raises(vlnb.LaunchFailed, match="Set VLNB_CACHE to a folder that can"):
+    with pytest.raises(vlnb.LaunchFailed, match="Set VLNB_CACHE to a folder that is"):
         launch.start([sys.executable, "-c", "import time; time.sleep(600)", str(tmp_path)], port=port, runs=tmp_path)
     assert running(tmp_path) == []
 
@@ -235,7 +235,7 @@ def test_a_failed_start_is_explained(started, script, words):
 
 def test_a_slow_start_is_not_ended(started):
     server = started("import time; time.sleep(60)")
-    with pytest.raises(vlnb.LaunchFailed, match="goes on starting"):
+    with pytest.raises(vlnb.LaunchFailed, match="is still starting"):
         server.wait(0.2)
     assert server.status().state == "starting"
 

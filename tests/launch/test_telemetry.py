@@ -32,4 +32,4 @@ def test_what_amd_smi_says(printed, found):
 
 def test_a_load_is_a_line():
     assert str(FULL) == "GPU 0: 97 % busy, 640 W, 96 of 192 GiB, 71 °C"
-    assert str(Load(1, None, None, None, None, None)) == "GPU 1: nothing told"
+    assert str(Load(1, None, None, None, None, None)) == "GPU 1: nothing reported"

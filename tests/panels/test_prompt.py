@@ -35,7 +35,7 @@ def test_the_prompt_follows_skill_and_words_and_can_be_changed(panel):
 def test_a_skill_without_its_words_says_what_is_missing(panel):
     panel.skill.value, panel.what.value = "detect", " "
     assert panel.prompt.value == ""
-    assert "Say what is meant" in panel.prompt.placeholder
+    assert "Say what to look for" in panel.prompt.placeholder
 
 
 def test_a_skill_brings_its_system_message(panel):

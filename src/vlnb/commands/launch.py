@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -100,7 +99,7 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     force
         Start although this machine does not suit the plan.
     """
-    from vlnb.launch import preflight, render, start
+    from vlnb.launch import preflight, start
 
     chosen = wanted.plan()
     problems = preflight(chosen)
@@ -109,8 +108,8 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     if problems and not force:
         say("vlnb: not started; correct this, or start all the same with --force.")
         return 1
-    command = shlex.split(render(chosen, port=wanted.port, model_path=wanted.model_path).replace("\\\n", " "))
-    server = start([python, *command[1:]], port=wanted.port)
+    command = chosen.argv(python=python, port=wanted.port, model_path=wanted.model_path)
+    server = start(command, port=wanted.port)
     say(f"started; its log is {server.log}")
     shown = ""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from vlnb.images import Picture
-    from vlnb.regions.result import Regions
+    from vlnb.regions.shapes import Regions
 
 _SHOWN_PX = 1600  # longest side of the picture in the figure: sharp when zoomed, light to send
 _HEIGHT_PX = 640

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.draw import labels
 from vlnb.draw.colours import colours
-from vlnb.regions.result import Regions
-from vlnb.regions.shapes import Box, Point, Polygon, scaled
+from vlnb.regions.shapes import Box, Point, Polygon, Regions, scaled
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont

@@ -1,4 +1,4 @@
-"""Asking a model: the one way in which vlnb talks to a server."""
+"""Asking a model: the only way in which vlnb talks to a server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 2048
 
 Said = str | Prompt | Sequence[str | images.Source]
-"""A text, a prompt of `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
+"""A text, a prompt from `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
 
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
 
@@ -38,8 +38,8 @@ _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-I
 class Endpoint:
     """A model on a server.
 
-    `first_token_s` and `total_s` bound, in seconds, the wait for the first text and for the whole answer.
-    `origin` says how the server was found.
+    `first_token_s` and `total_s` limit the wait, in seconds, for the first text and for the whole answer. `origin` says
+    how the server was found.
     """
 
     base_url: str
@@ -56,11 +56,11 @@ class Endpoint:
 
     @property
     def is_qwen25vl(self) -> bool:
-        """Whether the model says by its name that it is Qwen2.5-VL."""
+        """Whether the model is Qwen2.5-VL by its name."""
         return _QWEN25VL.search(self.model) is not None
 
     def describe(self) -> str:
-        """Return one line: which server, which model, and whether it is really Qwen2.5-VL."""
+        """Return one line: which server, which model, and whether it is Qwen2.5-VL."""
         if self.origin == "embedded":
             return (
                 "No GPU server found. Using the embedded engine (reads text on this CPU; it is not Qwen2.5-VL)."
@@ -75,7 +75,7 @@ class Endpoint:
         return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
     def ask(self, prompt: Said, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
-        """Ask about pictures and return the whole answer. Takes what `stream` takes."""
+        """Ask about pictures and return the whole answer. Takes what `stream` takes, and raises what it raises."""
         return self.stream(prompt, *pictures, **options).reply
 
     def stream(
@@ -92,12 +92,13 @@ class Endpoint:
     ) -> Stream:
         """Ask about pictures (anything that `images.load` takes) and return the answer as it comes.
 
-        `prompt` is a text, or one of `vlnb.prompts`, which may bring a system message of its own. Or it is a list of
-        texts and pictures, which are sent in that order: in it a `str` is a text, and anything else a picture.
+        `prompt` is a text, or one of `vlnb.prompts`, which may have its own system message, or a list of texts (`str`)
+        and pictures (anything else), which are sent in that order.
 
-        Each picture is sent at the size the model sees, at most `max_pixels`. The two time-outs, in seconds, are the
-        endpoint's where they are None. `options` go to the server as they are (`seed`, `response_format`, …).
-        Raises `BadInput` at once for a bad picture; what the server does wrong is raised when the answer is read.
+        Each picture is sent at the size that the model sees, at most `max_pixels`. The two time-outs, in seconds,
+        default to the endpoint's. `options` are passed on to the server (`seed`, `response_format`, …). Raises
+        `BadInput` at once for a bad picture or prompt; `NoServer`, `ServerRefused` and `BadAnswer` are raised when the
+        answer is read.
         """
         if isinstance(prompt, Prompt):
             system = system or prompt.system
@@ -105,8 +106,8 @@ class Endpoint:
         said = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(said, list | tuple):
             raise BadInput(
-                f"The prompt must be a text, and it is a {type(prompt).__name__}: ask(prompt, picture, …)."
-                " Or give a list of texts and pictures in their order."
+                f"The prompt must be a text, not a {type(prompt).__name__}: ask(prompt, picture, …)."
+                " Or pass a list of texts and pictures in their order."
             )
         load = partial(images.load, seen_pixels=max_pixels)
         parts = [*map(load, pictures), *(part if isinstance(part, str) else load(part) for part in said)]
@@ -136,12 +137,12 @@ class Endpoint:
 
         from vlnb.endpoint import transport
 
-        # openai would retry by itself; here the person decides.
+        # openai would retry by itself; here the user decides.
         http = transport.client(self.base_url, self.api_key)
         client = AsyncOpenAI(
             base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=None, http_client=http
         )
-        weakref.finalize(self, _close, client).atexit = False  # then the system closes everything anyway
+        weakref.finalize(self, _close, client).atexit = False  # at exit the system closes everything anyway
         return client
 
     async def _talk(
@@ -154,7 +155,7 @@ class Endpoint:
         total_s: float,
     ) -> Reply:
         answer = _Answer(pieces)
-        chat = self._client.chat.completions  # first: these imports take a second that is not the server's
+        chat = self._client.chat.completions  # first: this imports openai, whose second must not count as the server's
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
@@ -173,7 +174,7 @@ class Endpoint:
                 error, self.base_url, partial=answer.text, model=self.model, secret=self.api_key
             ) from error
         if answer.finish_reason is None:
-            raise failures.cut(self.base_url, answer.text, "the stream ended without saying that it was finished")
+            raise failures.cut(self.base_url, answer.text, "the stream ended without a finish_reason")
         ended = time.perf_counter()
         return Reply(
             text=answer.text,
@@ -195,12 +196,12 @@ def _part(part: str | images.Picture) -> dict[str, Any]:
 
 
 def _close(client: AsyncOpenAI) -> None:
-    """Close the connections that were kept for a next question. Does not wait: this may run on the loop itself."""
+    """Close the connections kept for the next question, without waiting: this may run on the loop itself."""
     asyncio.run_coroutine_threadsafe(client.close(), background())
 
 
 class _Answer:
-    """What has come of an answer so far."""
+    """The part of an answer received so far."""
 
     def __init__(self, pieces: queue.SimpleQueue[str | None]) -> None:
         self.text = ""
@@ -212,7 +213,7 @@ class _Answer:
         self._pieces = pieces
 
     def add(self, chunk: ChatCompletionChunk) -> bool:
-        """Take in one chunk; return whether it brought the first text."""
+        """Add one chunk; return whether it brought the first text."""
         self.model = chunk.model or self.model
         if chunk.usage:
             details = chunk.usage.prompt_tokens_details

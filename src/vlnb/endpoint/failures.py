@@ -1,4 +1,4 @@
-"""What went wrong between us and a server, as a sentence that names the server and the next step."""
+"""What went wrong with a server, as a sentence that names the server and the next step."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ if TYPE_CHECKING:
 
     from vlnb.fetch import Fetched
 
-# A server that is starting, full or being restarted says one of these; the others are faults.
-_BUSY = {502, 503, 504}
+_NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or being restarted
 _MESSAGE_CHARS = 400
 
 
 def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServer:
-    """Return the sentence for a connection that did not come about, or broke before any answer."""
-    cause = _root(error)
-    reason = str(cause) or type(cause).__name__
+    """Return the error for a connection that failed, or broke before any answer."""
+    cause, reason = _root(error), _why(error)
     if isinstance(error, TimeoutError):
         what = f"{server} did not answer within {fetch.LOOKUP_S:g} s. It may be starting, full, or stopped."
     elif isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
         what = f"Nothing answers at {server}: the connection was refused. Is the server running, and is the port right?"
     elif re.search(r"name or service|nodename|getaddrinfo|name resolution|no address", reason, re.IGNORECASE):
-        what = f"The host of {server} is not known. Check the address for a typo."
+        what = f"The host of {server} is unknown. Check the address for a typo."
     elif "ssl" in reason.lower() or "certificate" in reason.lower():
         what = f"No secure connection to {server} ({reason}). Does it speak http rather than https?"
     elif "disconnected" in reason.lower() or "reset" in reason.lower() or "protocol" in type(cause).__name__.lower():
@@ -39,28 +37,28 @@ def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServe
 
 
 def too_slow(server: str, *, partial: str, first_token_s: float, total_s: float) -> VlnbError:
-    """Return the sentence for an answer that did not begin, or did not end, in its time."""
+    """Return the error for an answer that did not begin, or did not end, in time."""
     if partial:
         return BadAnswer(
-            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters that came are"
-            " kept in this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
+            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters received are in"
+            " this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
             partial=partial,
         )
     return NoServer(
-        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading, or full, or the"
-        " pictures large: look at its log, or pass a larger first_token_s."
+        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading or full, or the pictures"
+        " may be large. Check its log, or pass a larger first_token_s."
     )
 
 
 def cut(server: str, partial: str, why: str) -> VlnbError:
-    """Return the sentence for a stream that broke off."""
+    """Return the error for a stream that broke off."""
     if not partial:
         return BadAnswer(
-            f"{server} answered, but sent no text ({why}). Is it an OpenAI-compatible server? Look at its log."
+            f"{server} answered, but sent no text ({why}). Is it an OpenAI-compatible server? Check its log."
         )
     return BadAnswer(
-        f"{server} broke off in the middle of its answer ({why}); the {len(partial)} characters that came are kept in"
-        " this error's .partial. Look at its log, then ask again.",
+        f"{server} broke off in the middle of its answer ({why}); the {len(partial)} characters received are in this"
+        " error's .partial. Check its log, then ask again.",
         partial=partial,
     )
 
@@ -68,21 +66,21 @@ def cut(server: str, partial: str, why: str) -> VlnbError:
 def refused(
     server: str, status: int, body: object, *, model: str, secret: str = "", retry_after: str | None = None
 ) -> ServerRefused:
-    """Return the sentence for an HTTP error; `secret` is taken out of what the server said."""
+    """Return the error for an HTTP status; `secret` is removed from the server's own message."""
     said = _said(body, secret)
     quoted = f' It says: "{said}"' if said else ""
     if status in {401, 403}:
         what = f"{server} refused the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it knows.{quoted}"
     elif status == 404:
         which = f"does not know the model {model!r}, or " if model else ""
-        cure = "check the port, and that the address ends in /v1"
-        what = f"{server} {which}is no OpenAI-compatible server (404): {cure}.{quoted}"
+        fix = "check the port, and that the address ends in /v1"
+        what = f"{server} {which}is not an OpenAI-compatible server (404): {fix}.{quoted}"
     elif status == 413:
         what = f"{server} found the request too large (413): send smaller or fewer pictures.{quoted}"
     elif status == 429:
         wait = f"in {retry_after} s" if retry_after else "in a moment"
-        what = f"{server} has too much to do (429): try again {wait}, or send fewer requests at once.{quoted}"
-    elif status in _BUSY:
+        what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"
+    elif status in _NOT_READY:
         what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
     elif status < 500:
         what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
@@ -92,17 +90,16 @@ def refused(
 
 
 def explain_response(server: str, answer: Fetched, *, secret: str = "") -> ServerRefused:
-    """Return the sentence for the answer to a look-up that is no success."""
-    body: object
+    """Return the error for a look-up that was answered without success."""
     try:
-        body = json.loads(answer.body)
+        body: object = json.loads(answer.body)
     except (ValueError, RecursionError):
         body = answer.body.decode(errors="replace")
     return refused(server, answer.status, body, model="", secret=secret, retry_after=answer.headers.get("retry-after"))
 
 
 def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
-    """Return the sentence for anything that openai or its transport raises while an answer is asked for or read."""
+    """Return the error for anything that openai or its transport raises during a request."""
     import httpx2
     import openai
 
@@ -122,7 +119,7 @@ def explain(error: Exception, server: str, *, partial: str, model: str, secret: 
 
 
 def _refused_in_stream(error: APIError, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
-    """SGLang refuses a streamed request with an event, under a status of 200; midway such an event is a failure."""
+    """SGLang refuses a streamed request with an event, under status 200; midway, such an event is a failure."""
     if partial:
         return cut(server, partial, _said(error.body or error.message, secret))
     code = error.body.get("code") if isinstance(error.body, dict) else None
@@ -142,13 +139,13 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _said(body: object, secret: str) -> str:
-    """Return the server's own words, from any shape that such servers use, on one line and without key."""
+    """Return the server's own message, in any form that such servers use, on one line and without the key."""
     for _ in range(3):
         if isinstance(body, dict):
             body = body.get("error") or body.get("message") or body.get("detail") or ""
     text = " ".join(str(body or "").split())
     text = re.sub(r"<[^>]+>", " ", text) if text.startswith("<") else text
-    if secret and len(secret) > 5:
+    if secret and len(secret) > 5:  # "EMPTY" is no secret
         text = text.replace(secret, "…")
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 

@@ -1,9 +1,9 @@
-"""Which key goes to which server: the one rule, which every request of vlnb follows.
+"""Which key goes to which server: the one rule that every request of vlnb follows.
 
 1. A key that is passed for an address goes to that address.
-2. `VLNB_API_KEY` goes to the server that `VLNB_BASE_URL` names. When that is not set, it goes to the address that the
-   person typed for this call, or to a server that was launched from here and still lives.
-3. No key goes anywhere else: not to an address that was read from a file, nor along a redirect to another server.
+2. `VLNB_API_KEY` goes to the server that `VLNB_BASE_URL` names. If that is not set, it goes to the address typed for
+   this call, or to a server that was launched from here and is still alive.
+3. No key goes anywhere else: not to an address read from a file, and not along a redirect to another server.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-NO_KEY = "EMPTY"  # what a server without keys is sent: openai insists on one
+NO_KEY = "EMPTY"  # sent to a server without keys: openai requires one
 _PORTS = {"http": 80, "https": 443}
 
 
 def key_for(base_url: str, *, typed: bool = False) -> str:
     """Return the key in the environment if it belongs to `base_url`, else `NO_KEY`.
 
-    `typed` says that the person gave the address for this very call, or that it is the one launched from here.
+    `typed` says that the user gave the address for this very call, or that the server was launched from here.
     """
     named = os.environ.get("VLNB_BASE_URL", "").strip()
     belongs = same_server(named, base_url) if named else typed
@@ -26,7 +26,7 @@ def key_for(base_url: str, *, typed: bool = False) -> str:
 
 
 def withheld(base_url: str) -> str:
-    """Return a sentence when `VLNB_API_KEY` is set and does not go to `base_url`, else ""."""
+    """Return a sentence if `VLNB_API_KEY` is set but does not go to `base_url`, else ""."""
     if not os.environ.get("VLNB_API_KEY") or key_for(base_url) != NO_KEY:
         return ""
     return f"VLNB_API_KEY is not sent to {base_url}: set VLNB_BASE_URL to this address if the key belongs there."
@@ -38,7 +38,7 @@ def same_server(one: str, other: str) -> bool:
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Return the header that carries `key`; none where there is no key."""
+    """Return the header that carries `key`, empty without a key."""
     return {} if key in {"", NO_KEY} else {"authorization": f"Bearer {key}"}
 
 
@@ -47,5 +47,5 @@ def _origin(address: str) -> tuple[str, str, int | None] | None:
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         return (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         return None

@@ -1,8 +1,8 @@
 """The records of launched servers: one file each, so that every notebook and shell of this user finds them.
 
-A record counts only while a process of its server lives. `processes` is the one rule for that: whoever carries the
-server's mark in its environment, whoever is of its session, and the children of these. A stranger that takes the
-number of a process, or the port, after the server has died is none of them.
+A record counts only while a process of its server is alive. `processes` is the one rule for that: processes with the
+server's mark in their environment, those of its session, and the children of these. A stranger that takes over a
+process id or the port after the server has died does not count.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import contextlib
 import json
 import os
 import platform
-import re
 import secrets
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from vlnb.errors import LaunchFailed
 from vlnb.local import cache
@@ -29,47 +30,38 @@ if TYPE_CHECKING:
 
 MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
 _RECORD_BYTES = 65_536
-_ADDRESS = re.compile(r"http://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]+):\d{1,5}/v1")
 _LOCK_S = 10.0
 _POLL_S = 0.02
-# A process that is just starting another program, or a parent that has just left its child behind, can escape one
-# look at the list of processes. It does not escape two.
+# A process that is just starting another program, or whose parent has just ended, can be missing from one list of
+# processes, but not from two.
 _LOOK_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True)
 class Record:
-    """A launched server: where it answers, its first process, and where it writes its log. Never its key.
+    """A launched server: its address, its first process and its log. Never its key.
 
-    `pid` is the first process, and the number of its session. `created` is when it began: on Linux in clock ticks
-    since the start of the system that `boot` names, elsewhere in seconds since 1970. `mark` is the value of MARK.
-    Make one by `of`.
+    `pid` is the first process, and the id of its session. `created` is when it began: on Linux in clock ticks since the
+    boot that `boot` identifies, elsewhere in seconds since 1970. `mark` is the value of MARK. Make one with `of`.
     """
 
-    base_url: str
-    pid: int
-    created: float
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    base_url: Annotated[str, Field(pattern=r"^http://(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]+):\d{1,5}/v1$")]
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
+    created: Annotated[int | float, Field(ge=0, lt=2**63)]
     boot: str
     log: str
-    mark: str
+    mark: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
     @property
     def port(self) -> int:
-        """The port that the server answers at."""
+        """The port that the server listens on."""
         return urlsplit(self.base_url).port or 0
 
-    def is_valid(self) -> bool:
-        """Return whether every value is one that `of` could have written: a file can hold anything."""
-        return (
-            all(isinstance(text, str) for text in (self.base_url, self.boot, self.log, self.mark))
-            and _ADDRESS.fullmatch(self.base_url) is not None
-            and int(self.base_url.rpartition(":")[2].removesuffix("/v1")) <= 65535
-            and re.fullmatch(r"[0-9a-f]{32}", self.mark) is not None
-            and type(self.pid) is int
-            and 0 < self.pid < 2**31
-            and type(self.created) in {int, float}
-            and 0 <= self.created < 2**63
-        )
+
+# A file can contain anything: only what `of` could have written is a record.
+_RECORD = TypeAdapter(Record)
 
 
 def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
@@ -79,12 +71,12 @@ def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
 
 
 def folder() -> Path:
-    """Return the folder of the records of this machine: several machines may share a home directory."""
+    """Return the folder of the records of this machine: machines may share a home directory."""
     return cache() / "servers" / platform.node()
 
 
 def write(record: Record) -> None:
-    """Keep the record for others to find. Raises `OSError`."""
+    """Store the record for others to find. Raises `OSError`."""
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder() / f"{record.mark}.json"
     path.with_suffix(".new").write_text(json.dumps(asdict(record)), "utf-8")
@@ -100,13 +92,13 @@ def remove(record: Record) -> None:
 def live() -> list[Record]:
     """Return the servers that may be sent a request, the newest first.
 
-    A server of which something lives, but whose port a stranger holds by now, is not among them.
+    A server that is alive, but whose port another program has taken, is not among them.
     """
     return [record for record in launched() if not is_usurped(record)]
 
 
 def launched() -> list[Record]:
-    """Return the launched servers of which a process still lives, the newest first; forget those that died."""
+    """Return the launched servers that still have a living process, the newest first; forget the others."""
     found = []
     for path in folder().glob("*.json"):
         record = _read(path)
@@ -120,10 +112,10 @@ def launched() -> list[Record]:
 
 
 def is_alive(record: Record) -> bool:
-    """Return whether any process of the server lives."""
+    """Return whether any process of the server is alive."""
     import psutil
 
-    with contextlib.suppress(psutil.Error):  # the first process is asked first: that spares the list of all
+    with contextlib.suppress(psutil.Error):  # asking the first process is cheaper than listing all
         if _is_first(record) and psutil.Process(record.pid).status() != psutil.STATUS_ZOMBIE:
             return True
     if processes(record):
@@ -135,8 +127,8 @@ def is_alive(record: Record) -> bool:
 def processes(record: Record) -> list[psutil.Process]:
     """Return the living processes of a server: those with its mark, those of its session, and their children.
 
-    The number of a session is not given to another process while one of its processes lives. So the session is the
-    server's as long as its first process is there, be it dead and not yet collected, or one with the mark is in it.
+    The system does not reuse the id of a session while one of its processes is alive. So the session is the server's as
+    long as its first process exists, even as a zombie, or a process with the mark is in it.
     """
     import psutil
 
@@ -152,12 +144,12 @@ def processes(record: Record) -> list[psutil.Process]:
 
 
 def is_usurped(record: Record) -> bool:
-    """Return whether a process that is not the server's listens at its port, as far as this user may see."""
+    """Return whether a process of someone else listens on the server's port, as far as this user may see."""
     import psutil
 
     try:
         sockets = psutil.net_connections("tcp")
-    except (psutil.Error, OSError, RuntimeError):  # not shown here: macOS shows them to root alone
+    except (psutil.Error, OSError, RuntimeError):  # macOS shows them only to root
         return False
     listening = (socket for socket in sockets if socket.status == psutil.CONN_LISTEN and socket.pid)
     owners = {socket.pid for socket in listening if getattr(socket.laddr, "port", None) == record.port}
@@ -166,17 +158,17 @@ def is_usurped(record: Record) -> bool:
 
 @contextlib.contextmanager
 def lock() -> Iterator[None]:
-    """Let one start at a time choose its port and write its record.
+    """Let only one start at a time choose its port and write its record.
 
-    Raises `LaunchFailed` when another start takes longer than 10 s, and when the folder cannot be written.
+    Raises `LaunchFailed` if another start takes longer than 10 s, or if the folder cannot be written.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (folder() / "lock").open("wb")
     except OSError as error:
         raise LaunchFailed(
-            f"Servers are recorded in {folder()}, which cannot be written ({error.strerror or error})."
-            " Set VLNB_CACHE to a folder that can."
+            f"Servers are recorded in {folder()}, which is not writable ({error.strerror or error})."
+            " Set VLNB_CACHE to a folder that is."
         ) from error
     with file:
         _hold(file.fileno())
@@ -184,7 +176,7 @@ def lock() -> Iterator[None]:
 
 
 def _hold(descriptor: int) -> None:
-    """Lock a file until it is closed. A system or a file system without locks goes without."""
+    """Lock a file until it is closed; without effect on systems that have no locks."""
     try:
         import fcntl
     except ImportError:
@@ -206,13 +198,14 @@ def _hold(descriptor: int) -> None:
 
 
 def _read(path: Path) -> Record | None:
-    """Return the record in a file, None for a file that cannot be one."""
+    """Return the record in a file, None if it is not one."""
     try:
         with path.open("rb") as file:
-            record = Record(**json.loads(file.read(_RECORD_BYTES)))
-        return record if record.is_valid() and record.mark == path.stem else None
-    except (OSError, ValueError, TypeError, RecursionError):
+            record = _RECORD.validate_json(file.read(_RECORD_BYTES))
+        is_record = record.port > 0 and record.mark == path.stem
+    except (OSError, ValueError):
         return None
+    return record if is_record else None
 
 
 def _is_first(record: Record) -> bool:
@@ -220,15 +213,15 @@ def _is_first(record: Record) -> bool:
 
 
 def _birth(pid: int) -> tuple[float, str] | None:
-    """Return when a process began, and in which run of the system, as exactly as the system counts; None without one.
+    """Return when a process began, and the id of the boot, or None if there is no such process.
 
-    On Linux these are clock ticks since the start of the system, which no change of the clock moves.
+    On Linux the time is in clock ticks since boot, which no change of the clock affects.
     """
     if sys.platform == "linux":
         try:
             boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
             stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-            return int(stat.rpartition(")")[2].split()[19]), boot  # the name before it can hold anything
+            return int(stat.rpartition(")")[2].split()[19]), boot  # the name before it can contain anything
         except (OSError, ValueError, IndexError):
             return None
     import psutil

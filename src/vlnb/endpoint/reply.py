@@ -1,4 +1,4 @@
-"""An answer, with what it cost and how long it took; it shows itself in a notebook and in a terminal."""
+"""An answer with its cost in tokens and its latency; it displays itself in a notebook and in a terminal."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from vlnb.terminal import printable
 if TYPE_CHECKING:
     from vlnb.images import Picture
     from vlnb.regions import Box, Regions
-    from vlnb.regions.parse import Space
 
-# Models whose coordinates run from 0 to 1000, whatever the picture's size: Qwen2-VL, and Qwen3-VL and all that follow.
-# Qwen2.5-VL between them answers in pixels of the picture as it saw it.
+# Models whose coordinates run from 0 to 1000 whatever the picture's size: Qwen2-VL, Qwen3-VL and later ones.
+# Qwen2.5-VL, between them, answers in pixels of the picture as it saw it.
 _THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the server counted them; `image_tokens` where it tells the pictures' share of the prompt."""
+    """Tokens as the server counted them; `image_tokens` is the pictures' share of the prompt, if it reports one."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -46,8 +45,8 @@ class Usage:
 class Reply:
     """One answer.
 
-    `ttft_s` is the time from sending to the first text, `latency_s` to the last, both in seconds. `finish_reason` is
-    "stop" when the model ended by itself, "length" when `max_tokens` cut it. `usage` is None where none is counted.
+    `ttft_s` is the time in seconds from sending the request to the first text, `latency_s` to the last. `finish_reason`
+    is "stop" if the model ended by itself, "length" if `max_tokens` cut it. `usage` is None if the server counts none.
     """
 
     text: str
@@ -62,21 +61,20 @@ class Reply:
 
     @cached_property
     def regions(self) -> Regions | None:
-        """The places that the answer names, in pixels of the original picture; None where it names none.
+        """The places that the answer names, in pixels of the original picture; None if it names none.
 
-        Of several pictures no model says which one it means: then this is None too (see `regions.parse`).
+        It is None for several pictures too, because no model says which one it means (see `regions.parse`).
         """
         if len(self.pictures) != 1:
             return None
         from vlnb.regions import parse
 
-        space: Space = "thousand" if _THOUSAND.search(self.model) else "auto"
         try:
             return parse(
                 self.text,
                 seen=self.seen_sizes[0],
                 original=self.pictures[0].original_size,
-                space=space,
+                space="thousand" if _THOUSAND.search(self.model) else "auto",
                 finish_reason=self.finish_reason,
             )
         except BadAnswer:
@@ -89,13 +87,13 @@ class Reply:
 
     @property
     def summary(self) -> str:
-        """One line: model, tokens, first token, total; and a word where the answer was cut."""
+        """One line: model, tokens, first token, total, and whether the answer was cut."""
         tokens = str(self.usage) if self.usage else "not counted by this server"
         cut = " · cut at max_tokens: raise it for the rest" if self.finish_reason == "length" else ""
         return f"{self.model} · tokens: {tokens} · first token {self.ttft_s:.2f} s · total {self.latency_s:.2f} s{cut}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures, ready for JSON."""
+        """Return everything but the pictures, for JSON."""
         usage = asdict(self.usage) | {"total_tokens": self.usage.total_tokens} if self.usage else None
         return {
             "text": self.text,
@@ -115,7 +113,7 @@ class Reply:
         return {"text/plain": printable(f"{self.text}\n\n{self.summary}"), "text/html": self.as_html()}
 
     def as_html(self) -> str:
-        """Return the answer at the left, the picture with the boxes it names at the right, the summary below."""
+        """Return the answer on the left, the picture with the boxes it names on the right, and the summary below."""
         answer = text_html(self.text)
         if self.regions and len(self.regions):
             from vlnb.draw import overlay
@@ -131,5 +129,5 @@ class Reply:
 
 
 def text_html(text: str) -> str:
-    """Return a model's words as HTML that shows them and runs nothing: line breaks and spaces kept, markup escaped."""
+    """Return a model's text as HTML that cannot run anything: markup is escaped, line breaks and spaces are kept."""
     return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{html.escape(text)}</div>'

@@ -1,4 +1,4 @@
-"""Finding the server that answers: an argument, the environment, a launched server, or the embedded engine."""
+"""Finding the server to use: an argument, the environment, a launched server, or the embedded engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from vlnb import fetch
 from vlnb.endpoint import failures, record
@@ -20,7 +20,7 @@ _LAUNCHED = "the server launched from here"
 
 @dataclass(frozen=True)
 class Candidate:
-    """An address that may answer, and where it came from."""
+    """An address that may answer, with its key and its origin."""
 
     base_url: str
     api_key: str
@@ -39,9 +39,9 @@ def connect(
     """Return the `Endpoint` to use, after it has answered, and announce it in one line.
 
     In this order: `base_url`; the variables VLNB_BASE_URL, VLNB_API_KEY and VLNB_MODEL; a server launched from here
-    that still answers; else the embedded engine, started in this process. The model's name is asked of the server.
-    Raises `NoServer`, `ServerRefused`, `BadAnswer` or `BadInput` where the server that was named does not answer well:
-    another is not taken in its place.
+    that still answers; else the embedded engine, started in this process. The server supplies the model's name.
+    Raises `NoServer`, `ServerRefused`, `BadAnswer` or `BadInput` if the named server does not answer well; no other
+    takes its place.
     """
     candidate = resolve(base_url, api_key)
     if candidate is None:
@@ -57,7 +57,7 @@ def connect(
     if model and model not in names:
         raise ServerRefused(
             f"{candidate.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
-            " Name one of these (VLNB_MODEL), or none to take the first.",
+            " Pass one of these (VLNB_MODEL), or none for the first.",
             status=404,
         )
     endpoint = Endpoint(
@@ -69,7 +69,7 @@ def connect(
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidate | None:
-    """Return the server to use, or None for the embedded engine. Asks only a launched server whether it answers."""
+    """Return the server to use, or None for the embedded engine. Only a launched server is asked whether it answers."""
     named = os.environ.get("VLNB_BASE_URL", "").strip()
     if base_url or named:
         address = normalise(base_url or named)
@@ -86,23 +86,24 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidat
 
 
 def normalise(address: str) -> str:
-    """Return `address` as a base URL: with a scheme, ending in /v1 where no path was given. Raises `BadInput`."""
+    """Return `address` as a base URL with a scheme, ending in /v1 if it has no path. Raises `BadInput`."""
     text = address.strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
-    except ValueError:  # brackets that do not close
-        parts = SplitResult("", "", "", "", "")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text or not _port_is_valid(parts):
+        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and " " not in text
+    except ValueError:  # brackets that do not close, a port that is not a number or over 65535
+        valid = False
+    if not valid:
         shown = fetch.shown_url(text)
         raise BadInput(f"{shown!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
     if parts.username is not None or parts.password is not None:
-        raise BadInput("The server's address holds a user or password; pass a key as VLNB_API_KEY instead.")
+        raise BadInput("The server's address contains a user or password. Pass a key as VLNB_API_KEY instead.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
 
 
 def models(candidate: Candidate) -> list[str]:
-    """Return the names of the models a server has, the first its default. Raises a `VlnbError` with a sentence."""
+    """Return the names of a server's models, its default first. Raises `NoServer`, `ServerRefused` or `BadAnswer`."""
     server = candidate.base_url
     hint = ""
     if candidate.origin == _ENVIRONMENT:
@@ -116,16 +117,16 @@ def models(candidate: Candidate) -> list[str]:
         names = [str(entry["id"]) for entry in json.loads(answer.body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(
-            f"Something answers at {server}, but it is no OpenAI-compatible server (its /models lists no models)."
+            f"Something answers at {server}, but it is not an OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"
         ) from error
     if not names:
-        raise BadAnswer(f"{server} answers, but serves no model. Load one on it first.")
+        raise BadAnswer(f"{server} answers, but serves no model. Load one first.")
     return names
 
 
 def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fetch.Fetched:
-    """Return the answer of `server` to a small GET, within 1 MB and 5 s. Raises a `VlnbError` with a sentence."""
+    """Return the answer of `server` to a GET of at most 1 MB and 5 s. Raises `NoServer`, `BadAnswer` or `BadInput`."""
     import httpx2
 
     try:
@@ -134,16 +135,9 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
         raise failures.unreachable(server, error, hint=hint) from error
     except fetch.TooLarge as error:
         raise BadAnswer(
-            f"{server} sends {error} in answer to {path}: that is no OpenAI-compatible server. Is the port right?"
+            f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
         ) from error
     except UnicodeEncodeError as error:
-        raise BadInput("The API key holds characters that cannot be sent; copy it again.") from error
+        raise BadInput("The API key contains characters that cannot be sent. Copy it again.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise failures.unreachable(server, error, hint=hint) from error
-
-
-def _port_is_valid(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:  # no number, or over 65535
-        return False

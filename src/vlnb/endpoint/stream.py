@@ -1,4 +1,4 @@
-"""An answer on its way: text as it comes, and the whole `Reply` at the end."""
+"""A streamed answer: the text as it comes, and the whole `Reply` at the end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vlnb.fetch import background
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_REFRESH_S = 0.1  # how often text is redrawn in a notebook while it comes
+_REFRESH_S = 0.1  # between two redraws of the text in a notebook
 
 
 class Stream(Iterator[str]):
     """Iterate over it for the pieces of text; `.reply` waits for the end and returns the `Reply`.
 
-    Shown at the end of a notebook cell, the text appears as it comes. The reply's own fields (`text`, `usage`,
-    `ttft_s` …) can be asked of the stream too. Leaving the loop early, or Ctrl-C, tells the server to stop.
+    As the last value of a notebook cell it shows the text as it comes. `text` is the reply's, for short. `close`, or
+    Ctrl-C in the loop, tells the server to stop.
     """
 
     def __init__(self, talk: Coroutine[Any, Any, Reply], pieces: queue.SimpleQueue[str | None]) -> None:
@@ -36,11 +36,11 @@ class Stream(Iterator[str]):
             raise StopIteration
         try:
             piece = self._pieces.get()
-        except BaseException:  # Ctrl-C while waiting: hang up, so that the server does not work for nobody
+        except BaseException:  # Ctrl-C while waiting: hang up, so that the server stops working on it
             self.close()
             raise
         if piece is None:
-            if self._ended:  # it was hung up on
+            if self._ended:  # by `close`
                 raise StopIteration
             self._ended = True
             self._future.result()  # raises what went wrong
@@ -50,18 +50,23 @@ class Stream(Iterator[str]):
 
     @property
     def reply(self) -> Reply:
-        """The whole answer; waits until it is there. Raises a `VlnbError` where it did not come whole."""
+        """The whole answer, once it is complete. Raises a `VlnbError` if it did not arrive whole."""
         for _ in self:
             pass
         return self._future.result()
 
     @property
+    def text(self) -> str:
+        """The text of the whole answer, once it is complete. Raises what `reply` raises."""
+        return self.reply.text
+
+    @property
     def closed(self) -> bool:
-        """Whether it was hung up on before its end."""
+        """Whether `close` ended it early."""
         return self._future.cancelled()
 
     def close(self) -> None:
-        """Hang up: the server stops working on the answer. A loop over it in another thread ends."""
+        """Hang up: the server stops working on the answer, and a loop over it in another thread ends."""
         self._ended = True
         self._future.cancel()
 
@@ -70,21 +75,16 @@ class Stream(Iterator[str]):
         if future is not None and not future.done():
             future.cancel()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a field of the reply
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.reply, name)
-
     def __repr__(self) -> str:
-        """Return the text so far: asking for it does not wait."""
+        """Return the text so far, without waiting."""
         state = "" if self._ended else " …"
         return f"<Stream: {''.join(self._text)!r}{state}>"
 
     def __str__(self) -> str:
-        return self.reply.text
+        return self.text
 
     def _ipython_display_(self) -> None:
-        """Show the text in the notebook as it comes, and at the end the reply."""
+        """Show the text in the notebook as it comes, and the reply at the end."""
         from IPython.display import DisplayHandle
 
         handle = DisplayHandle()  # type: ignore[no-untyped-call]

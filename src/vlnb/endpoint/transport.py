@@ -1,7 +1,7 @@
-"""What may leave with a request, where it may go, and how much may come back: the client under `openai`.
+"""The HTTP client under `openai`: what may leave with a request, where it may go, and how much may come back.
 
 `openai` adds headers from the environment (`OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`, `OPENAI_CUSTOM_HEADERS`) to every
-request, follows redirects, and reads an answer of any length. They are meant for OpenAI, not for the server asked here.
+request, follows redirects, and reads an answer of any length. Those headers are meant for OpenAI, not for this server.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
         if not same_server(str(request.url), base_url):
             raise ServerRefused(
                 f"{base_url} redirects to {request.url.scheme}://{request.url.netloc.decode()}: not followed, so that"
-                " neither key nor picture goes to another server. Name that one as the address if you trust it.",
+                " neither key nor picture goes to another server. Use that one as the address if you trust it.",
                 status=307,
             )
         for name in [name for name in request.headers if name.lower() not in _HEADERS]:
@@ -38,7 +38,7 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _Bounded(response.stream, base_url)
 
-    # The deadlines of `Endpoint` are exact and tell the first text from the whole; httpx2's would only add to them.
+    # The deadlines of `Endpoint` are exact and separate the first text from the whole; httpx2's would only add to them.
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         follow_redirects=True,
@@ -48,7 +48,7 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """An answer that ends in `BadAnswer` where it, or one line of it, passes its bound."""
+    """An answer that ends in `BadAnswer` once it, or one line of it, exceeds its limit."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, server: str) -> None:
         self._stream, self._server = stream, server
@@ -61,8 +61,8 @@ class _Bounded(httpx2.AsyncByteStream):
             line = line + len(chunk) if newline < 0 else len(chunk) - newline - 1
             if total > MAX_ANSWER_BYTES or line > _MAX_LINE_BYTES:
                 raise BadAnswer(
-                    f"{self._server} sent an answer of over {total / 1e6:.0f} MB without an end: reading was stopped."
-                    " Look at its log, and ask with a smaller max_tokens."
+                    f"{self._server} sent over {total / 1e6:.0f} MB without an end, so reading was stopped."
+                    " Check its log, and ask with a smaller max_tokens."
                 )
             yield chunk
 

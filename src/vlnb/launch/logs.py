@@ -1,7 +1,6 @@
-"""Reading logs of any length: files that grow for weeks, pipes that never end, and what is no text at all.
+"""Reading logs of any length: files that grow for weeks, pipes that never end, and binary data.
 
-No more than `PART_BYTES` are read of a log's beginning and of its end: a start is told at the one, a failure at the
-other.
+At most `PART_BYTES` are read of the beginning of a log, which shows the start, and of its end, which shows the failure.
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ import select
 import time
 from pathlib import Path
 
-PART_BYTES = 2 * 2**20  # reading for causes takes a second of CPU for each MiB
-STREAM_BYTES = 64 * 2**20  # what is read of a pipe at most
-STREAM_S = 60.0  # how long a pipe is waited for, all in all
+PART_BYTES = 2 * 2**20  # `diagnose` takes a second of CPU for each MiB
+STREAM_BYTES = 64 * 2**20  # read of a pipe at most
+STREAM_S = 60.0  # total wait for a pipe
 _CHUNK_BYTES = 65_536
 
 
 def read(source: Path | int) -> tuple[str, str]:
-    """Return the text of a log, a file or an open descriptor, and a sentence on what was left out ("" for nothing).
+    """Return the text of a log (a file or an open descriptor) and a sentence on what was left out ("" if nothing was).
 
-    Of a long log these are its first and its last 2 MiB. A pipe is read until it ends, for 60 s or 64 MiB at most.
-    Raises `OSError` for what cannot be read.
+    The text of a long log is its first and its last 2 MiB. A pipe is read until it ends, for at most 60 s or 64 MiB.
+    Raises `OSError` if it cannot be read.
     """
     if isinstance(source, int):
         return _read(io.FileIO(source, closefd=False))
     try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would hold us here without a limit.
+        # Without O_NONBLOCK, a named pipe that nobody writes to would block here for ever.
         with io.FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK)) as file:
             return _read(file)
     except ValueError as error:  # a path that no file can have
@@ -37,8 +36,8 @@ def read(source: Path | int) -> tuple[str, str]:
 def since(path: Path, offset: int) -> tuple[str, int]:
     """Return what was written to a file after `offset`, in bytes, and the offset to go on from.
 
-    Where more than 4 MiB are new, the middle of it is skipped. A file that became shorter is read anew, and one that
-    cannot be read has nothing new.
+    The middle of more than 4 MiB is skipped. A file that became shorter is read from its beginning, and one that cannot
+    be read has nothing new.
     """
     try:
         with path.open("rb", buffering=0) as file:

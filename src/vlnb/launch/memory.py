@@ -1,7 +1,7 @@
-"""Does it fit, and what remains: the memory of each GPU under a plan.
+"""The memory of each GPU under a plan: whether it fits, and what remains.
 
-All figures are computed from the model's shape and SGLang's rules; none was measured on a GPU by us. The published
-table of KV tokens they are held against is itself derived from SGLang's source.
+All figures are computed from the model's shape and SGLang's rules; we measured none of them on a GPU. The published
+table of KV tokens that the tests compare with is itself derived from SGLang's source.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
 from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, shortage, static_fraction
 
 GIB = 2**30
-_MILLION = 1_000_000
-# A usual request, to say what a cache holds: two 720p pictures, 128 tokens of text, an answer of 1,024.
+# A typical request, the unit for the size of a cache: two 720p pictures, 128 tokens of text, an answer of 1,024.
 REQUEST_TOKENS = 2 * (tokens(1280, 720) + DELIMITER_TOKENS) + 128 + 1024
-_PATCH_PX = 14
-_VISION_HIDDEN = 1280
-_VISION_MLP = 3456
 _FEATURE_CACHE_BYTES = 100 * 2**20  # SGLANG_VLM_CACHE_SIZE_MB
 
 
@@ -37,7 +33,7 @@ class Part:
 class Memory:
     """The memory of one GPU under a plan. `parts` add up to the GPU, unless the weights do not fit.
 
-    `kv_tokens` is the cache of one replica in tokens, 0 where the server does not start; `requests` is how many usual
+    `kv_tokens` is the cache of one replica in tokens, 0 if the server does not start; `requests` is how many typical
     requests (two 720p pictures, 3,548 tokens) all replicas hold at once; `longest_context` is in tokens.
     """
 
@@ -51,12 +47,12 @@ class Memory:
 
     @property
     def sentence(self) -> str:
-        """Whether it fits, and what that means, in one or two sentences."""
+        """Whether it fits, and for how many requests, in one or two sentences."""
         plan, model = self.plan, self.plan.model
         if not self.fits:
             return shortage(plan.gpu, model, plan.tensor_parallel, plan.mem_fraction, plan.context_length)
-        millions = self.kv_tokens >= _MILLION
-        cache = f"{self.kv_tokens / 1e6:.2f} M" if millions else f"{self.kv_tokens / 1e3:.0f} k"
+        count = self.kv_tokens
+        cache = f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
         each = f" in each of {plan.replicas} replicas" if plan.replicas > 1 else ""
         tight = ""
         if self.longest_context < plan.context_length:
@@ -75,7 +71,7 @@ class Memory:
 
 
 def memory(plan: Plan) -> Memory:
-    """Return what each GPU's memory is used for under `plan`, with the formula of each part."""
+    """Return how a plan uses the memory of each GPU, with the formula of each part."""
     model, tp = plan.model, plan.tensor_parallel
     total = plan.gpu.memory_mib * 2**20
     fraction = static_fraction(plan.gpu, tp, mem_fraction=plan.mem_fraction, context_length=plan.context_length)
@@ -85,7 +81,7 @@ def memory(plan: Plan) -> Memory:
     fits = cache > 0
     kv_tokens = int(cache / token_bytes) if fits else 0
     workspace = _workspace(plan, kv_tokens)
-    vision = _vision_activations()
+    vision = MAX_PIXELS / 14**2 * (5 * 1280 + 2 * 3456) * 2
     parts = [
         Part("weights", weights, f"2 bytes x {model.parameters:,} parameters / {tp} GPUs"),
         Part("KV cache", max(0.0, cache), f"{kv_tokens:,} tokens x {token_bytes:,} bytes on each GPU"),
@@ -115,11 +111,6 @@ def _workspace(plan: Plan, kv_tokens: int) -> float:
     return requests * heads * math.ceil(plan.context_length / 256) * 520
 
 
-def _vision_activations() -> float:
-    patches = MAX_PIXELS / _PATCH_PX**2
-    return patches * (5 * _VISION_HIDDEN + 2 * _VISION_MLP) * 2
-
-
 _OVERFLOW = "repeating-linear-gradient(45deg,#D55E00,#D55E00 6px,#a84a00 6px,#a84a00 12px)"
 _COLOURS = {
     "weights": "#0072B2", "KV cache": "#009E73", "attention workspace": "#E69F00", "vision activations": "#CC79A7",
@@ -128,7 +119,7 @@ _COLOURS = {
 
 
 def bar_html(memory: Memory) -> str:
-    """Return one GPU as a stacked bar with its legend; what overflows is hatched in red beyond the GPU's edge."""
+    """Return one GPU as a stacked bar with a legend; weights that do not fit are hatched in red."""
     total = memory.plan.gpu.memory_mib * 2**20
     scale = 100 / max(total, sum(part.bytes for part in memory.parts))
     cells, legend = [], []

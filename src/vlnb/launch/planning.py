@@ -12,13 +12,10 @@ from vlnb.errors import BadInput
 T = TypeVar("T")
 Goal = Literal["latency", "throughput"]
 
-VISION_HEADS = 16
-CHUNK_TOKENS = 16_384
-GRAPH_BATCH = 512
-VISION_TOWER_FACTOR = 0.8966
-AITER_FACTOR = 0.85
+HOST, PORT = "127.0.0.1", 30000  # SGLang's own defaults
 AITER_FROM_CONTEXT = 8_192
-_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test holds
+_VISION_HEADS = 16
+_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test checks
 NODE_GPUS = 8
 MODEL_CONTEXT = 128_000  # max_position_embeddings of every size
 # The cookbook's generator: GPUs by size, the same on MI300X, MI325X and MI355X.
@@ -44,9 +41,9 @@ class Flag:
 class Plan:
     """How one size of Qwen2.5-VL runs on `gpus` GPUs of one kind.
 
-    `tensor_parallel` GPUs hold one replica together; `replicas` of them share the requests. `context_length` is in
-    tokens. `mem_fraction` is what was asked of --mem-fraction-static, None for SGLang's own choice. `verified` says
-    that this is the cookbook's command, word for word; `differs` is how it is not; `warnings` are doubts, as sentences.
+    `tensor_parallel` GPUs hold one replica together; `replicas` replicas share the requests. `context_length` is in
+    tokens. `mem_fraction` is the value for --mem-fraction-static, None for SGLang's own choice. `verified` says that
+    this is the cookbook's command, word for word; `differs` lists the differences; `warnings` are sentences.
     """
 
     gpu: Gpu
@@ -63,18 +60,21 @@ class Plan:
     differs: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    @property
-    def command(self) -> tuple[str, ...]:
-        """The server's command, one word an item."""
-        start = ("python", "-m", "sglang.launch_server", "--model", self.model.repo)
-        return start + tuple(word for flag in self.flags for word in flag.words)
+    def argv(
+        self, *, python: str = "python", host: str = HOST, port: int = PORT, model_path: str | None = None
+    ) -> list[str]:
+        """Return the words of the server's command: the one list that every form shows and that a start runs.
+
+        `host` and `port` are left to SGLang if they are its defaults. `model_path` replaces the name on the hub.
+        """
+        words = [python, "-m", "sglang.launch_server", "--model", model_path or self.model.repo]
+        words += [word for flag in self.flags for word in flag.words]
+        return words if (host, port) == (HOST, PORT) else [*words, "--host", host, "--port", str(port)]
 
     @property
     def mark(self) -> str:
-        """Who stands behind this plan, in a few words."""
-        if self.verified:
-            return "verified by the cookbook"
-        return "ours, not verified: " + "; ".join(self.differs)
+        """Whether the cookbook verified this plan, and if not, how it differs."""
+        return "verified by the cookbook" if self.verified else "ours, not verified: " + "; ".join(self.differs)
 
 
 def plan(
@@ -122,7 +122,7 @@ def plan(
 def _choose(what: str, name: str, known: Mapping[str, T]) -> T:
     found = {key.upper(): value for key, value in known.items()}.get(str(name).strip().upper())
     if found is None:
-        raise BadInput(f"There is no {what} {name!r} in the catalog; it has {', '.join(known)}.")
+        raise BadInput(f"Unknown {what} {name!r}. Choose {', '.join(known)}.")
     return found
 
 
@@ -136,15 +136,15 @@ def _check(gpus: int | None, context_length: int | None, mem_fraction: float | N
             f"A memory fraction of {mem_fraction:g}: it is a share of the GPU, between 0 and 1, such as 0.85."
         )
     if goal not in get_args(Goal):
-        raise BadInput(f"The goal {goal!r} is not known; it is one of {', '.join(get_args(Goal))}.")
+        raise BadInput(f"Unknown goal {goal!r}. Choose {', '.join(get_args(Goal))}.")
 
 
 def _check_tp(model: Model, tp: int) -> None:
     if tp not in model.tensor_parallel:
         works = ", ".join(map(str, model.tensor_parallel))
         raise BadInput(
-            f"{model.size} cannot be split over {tp} GPUs: its {model.heads} text heads and {VISION_HEADS} vision heads"
-            f" must both be divisible by the tensor parallel size. It works with {works}."
+            f"{model.size} cannot be split over {tp} GPUs: its {model.heads} text heads and {_VISION_HEADS} vision"
+            f" heads must both be divisible by the tensor parallel size. It works with {works}."
         )
 
 
@@ -165,9 +165,9 @@ def _split(
 def _holds(
     gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int, *, need: float = 1.0
 ) -> bool:
-    """Return whether `tp` GPUs have more than `need` times the room that the weights take."""
-    static = static_bytes(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
-    return static * tp > need * model.weight_bytes
+    """Whether `tp` GPUs have more than `need` times the room that the weights take."""
+    share = static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
+    return share * gpu.memory_mib * 2**20 * tp > need * model.weight_bytes
 
 
 def shortage(gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int) -> str:
@@ -208,25 +208,24 @@ def _flags(
 
 def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[str, ...]:
     ours, theirs = dict(flag.words for flag in flags), dict(flag.words for flag in verified)
-    changed = []
-    for name in dict.fromkeys([*theirs, *ours]):
-        if name not in ours:
-            changed.append(f"without {name} {theirs[name]}")
-        elif name not in theirs:
-            changed.append(f"with {name} {ours[name]}")
-        elif ours[name] != theirs[name]:
-            changed.append(f"{name} {ours[name]} instead of {theirs[name]}")
-    return tuple(changed)
+    return tuple(
+        f"without {name} {theirs[name]}" if name not in ours
+        else f"with {name} {ours[name]}" if name not in theirs
+        else f"{name} {ours[name]} instead of {theirs[name]}"
+        for name in dict.fromkeys([*theirs, *ours])
+        if ours.get(name) != theirs.get(name)
+    )  # fmt: skip
 
 
 def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, context_length: int) -> tuple[str, ...]:
     doubts, replicas = [], gpus // tp
+    *most, last = map(str, model.tensor_parallel)
     if short := shortage(gpu, model, tp, mem, context_length):
         doubts.append(short)
     if idle := gpus - tp * replicas:
         doubts.append(
-            f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {_listed(model)} GPUs, and each replica"
-            f" takes {tp} {gpu.name} here."
+            f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs,"
+            f" and each replica takes {tp} {gpu.name} here."
         )
     if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
         doubts.append(
@@ -244,27 +243,17 @@ def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, con
     return tuple(doubts)
 
 
-def _listed(model: Model) -> str:
-    *most, last = map(str, model.tensor_parallel)
-    return f"{', '.join(most)} or {last}"
-
-
 def static_fraction(
     gpu: Gpu, tp: int, *, mem_fraction: float | None = None, context_length: int = MODEL_CONTEXT
 ) -> float:
-    """Return the share of a GPU that SGLang gives to weights and KV cache, after the cuts it makes silently.
+    """Return the share of a GPU that SGLang gives to weights and KV cache, after the cuts that it makes silently.
 
     SGLang's own choice reserves 512 MiB, 1.5 MiB for each of 16,384 tokens of a chunk, 2 MiB for each of 512 sizes of
-    batch in the graphs, and 128 MiB for each rank; then 0.8966 for the vision tower. On ROCm the AITER attention takes
-    another 0.85 where the context is over 8,192 tokens, also of a fraction given by hand.
+    batch in the graphs, and 128 MiB for each rank; then it keeps 0.8966 of the rest because of the vision tower. On
+    ROCm the AITER attention keeps 0.85 of any fraction if the context is longer than 8,192 tokens.
     Source: `server_args.py` and `model_config.py` of SGLang 0.5.6.
     """
     if mem_fraction is None:
-        reserved_mib = 512 + 1.5 * CHUNK_TOKENS + 2 * GRAPH_BATCH + 128 * tp
-        mem_fraction = (1 - reserved_mib / gpu.memory_mib) * VISION_TOWER_FACTOR
-    return mem_fraction * (AITER_FACTOR if context_length > AITER_FROM_CONTEXT else 1.0)
-
-
-def static_bytes(gpu: Gpu, tp: int, *, mem_fraction: float | None = None, context_length: int = MODEL_CONTEXT) -> float:
-    """Return the bytes of a GPU for weights and KV cache together."""
-    return static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length) * gpu.memory_mib * 2**20
+        reserved_mib = 512 + 1.5 * 16_384 + 2 * 512 + 128 * tp
+        mem_fraction = (1 - reserved_mib / gpu.memory_mib) * 0.8966
+    return mem_fraction * (0.85 if context_length > AITER_FROM_CONTEXT else 1.0)

@@ -1,4 +1,4 @@
-"""How far a server has come, read from its log."""
+"""How far a starting server has come, read from its log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vlnb.launch import logs
 
-# In the order in which they happen: name, what begins it, what counts within it, what ends it.
+# In order: name, the patterns that begin it, count within it, and end it.
 _PHASES = (
     ("weights", r"Load weight begin",
      r"checkpoint shards:\s{1,9}\d{1,3}% Completed \| (\d{1,9})/(\d{1,9})(?=\s)", r"Load weight end"),
@@ -39,7 +39,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Progress:
-    """All phases of a start, and the share of the whole that is done, 0 to 1. `note` names what takes long."""
+    """All phases of a start; `note` names a step that takes long."""
 
     phases: tuple[Phase, ...]
     note: str
@@ -51,7 +51,7 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """How much is done, each phase counted alike."""
+        """The share of the start that is done, 0 to 1, with equal weight for every phase."""
         done = sum(
             1.0 if phase.state == "done" else phase.count / phase.of if phase.of else 0.0 for phase in self.phases
         )
@@ -63,36 +63,31 @@ class Progress:
 
 def progress(log: str) -> Progress:
     """Return how far the server whose `log` this is has come."""
-    told = _Told()
-    told.take(log)
-    return told.progress()
+    follower = Follower(Path())
+    follower.take(log)
+    return follower.progress()
 
 
 class Follower:
-    """A start, followed in its log: each look reads on from where the last one ended. Threads may share it."""
+    """Follows a start in its log: each look reads on from the end of the last one. Threads may share it."""
 
     def __init__(self, log: Path) -> None:
-        self._log, self._offset, self._told, self._lock = log, 0, _Told(), threading.Lock()
-
-    def look(self) -> Progress:
-        """Return how far the server has come by now."""
-        with self._lock:
-            text, self._offset = logs.since(self._log, self._offset)
-            self._told.take(text)
-            return self._told.progress()
-
-
-class _Told:
-    """What a log has told so far, taken in pieces."""
-
-    def __init__(self) -> None:
-        self._rest = ""  # the line that is not complete yet: its beginning is read again with what follows
+        self._log, self._offset, self._lock = log, 0, threading.Lock()
+        self._rest = ""  # the last, incomplete line: it is read again with what follows
         self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._counts: dict[str, tuple[int, int]] = {}
         self._building: set[str] = set()
 
+    def look(self) -> Progress:
+        """Return how far the server has come by now."""
+        with self._lock:
+            text, self._offset = logs.since(self._log, self._offset)
+            self.take(text)
+            return self.progress()
+
     def take(self, text: str) -> None:
+        """Read the next piece of the log."""
         text = self._rest + text
         self._rest = re.split(r"[\r\n]", text[-_LINE_CHARS:])[-1]
         for name, begins, counts, ends in _PHASES:
@@ -109,6 +104,7 @@ class _Told:
                 self._building.add(module)
 
     def progress(self) -> Progress:
+        """Return how far the server has come, by the pieces read so far."""
         phases, later_begun = [], False
         for name, *_ in reversed(_PHASES):
             begun, ended = name in self._begun, name in self._ended

@@ -1,6 +1,6 @@
-"""A plan as something to paste: a shell command, Docker, Compose, or Kubernetes.
+"""A plan in a form to paste: a shell command, Docker, Compose, or Kubernetes.
 
-Safe by default: the server is reached from this machine alone, unless the person asks for more and an API key is set.
+Safe by default: only this machine can reach the server, unless you choose another host, which requires an API key.
 Secrets are named, never written: HF_TOKEN and the API key come from the environment, or from a Kubernetes secret.
 """
 
@@ -11,6 +11,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from vlnb.errors import BadInput
+from vlnb.launch.planning import HOST, PORT
 from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 Form = Literal["shell", "docker", "compose", "kubernetes"]
 
-PORT = 30000  # SGLang's own default
 _START_MINUTES = 60  # a first start downloads up to 147 GB and compiles kernels for ten minutes
 _KEY = "VLNB_API_KEY"
 _CACHE = "/root/.cache/huggingface"
@@ -35,7 +35,7 @@ def render(
     plan: Plan,
     form: Form = "shell",
     *,
-    host: str = "127.0.0.1",
+    host: str = HOST,
     port: int = PORT,
     model_path: str | None = None,
     image: str | None = None,
@@ -43,36 +43,35 @@ def render(
 ) -> str:
     """Return `plan` in one of four forms, ready to paste.
 
-    `model_path` replaces the hub's name by a local folder; `image` is used in place of the one that GPU and version
-    name. A `host` other than this machine makes the form ask for an API key in $VLNB_API_KEY.
-    Raises `BadInput` for an unknown form, and for a version whose image is not known.
+    `model_path`, a local folder, replaces the name on the hub; `image` replaces the image that the GPU and the version
+    of SGLang imply. With a `host` other than this machine, the form requires an API key in $VLNB_API_KEY.
+    Raises `BadInput` for an argument that cannot work, and for a version whose image is not known.
     """
     if form not in get_args(Form):
-        raise BadInput(f"There is no form {form!r}; there are {', '.join(get_args(Form))}.")
+        raise BadInput(f"Unknown form {form!r}. Choose {', '.join(get_args(Form))}.")
     if not 1 <= port <= 65535:
-        raise BadInput(f"Port {port} does not exist; ports are 1 to 65535.")
+        raise BadInput(f"Port {port} does not exist. Ports are 1 to 65535.")
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-        raise BadInput(f"{name!r} cannot name a container: use small letters, digits and dashes, 63 at most.")
-    if (
-        model_path is not None
-        and form in {"docker", "compose"}
-        and (":" in model_path or not model_path.startswith("/"))
-    ):
-        raise BadInput(f"The model folder {model_path!r} cannot be mounted: give a full path without a colon.")
+        raise BadInput(f"{name!r} cannot name a container. Use up to 63 lower-case letters, digits and dashes.")
+    mounted = form in {"docker", "compose"} and model_path is not None
+    if mounted and (":" in str(model_path) or not str(model_path).startswith("/")):
+        raise BadInput(f"The model folder {model_path!r} cannot be mounted. Give an absolute path without a colon.")
     public = not is_loopback(host)
-    command = _with_model(plan, model_path)
     if form == "shell":
-        return _shell(command, host, port, public=public)
+        return _lines(_by_flag(plan.argv(host=host, port=port, model_path=model_path)), key=public)
     image = image or image_for(plan)
+    words = plan.argv(host="0.0.0.0", port=PORT, model_path=model_path)  # noqa: S104 - inside the container
+    if form == "kubernetes":
+        return _kubernetes(plan, words, port, image, name, model_path)
+    published = f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
+    volume = f"{model_path}:{model_path}:ro" if model_path else None
     if form == "docker":
-        return _docker(command, host, port, image, name, model_path, public=public)
-    if form == "compose":
-        return _yaml(_compose(command, host, port, image, name, model_path, public=public))
-    return _kubernetes(plan, command, port, image, name, model_path)
+        return _docker(words, published, image, name, volume, public=public)
+    return _compose(words, published, image, name, volume, public=public)
 
 
 def image_for(plan: Plan) -> str:
-    """Return the public ROCm image for the plan's GPU and SGLang version. Raises `BadInput` where none is known."""
+    """Return the public ROCm image for the plan's GPU and SGLang version. Raises `BadInput` if none is known."""
     tag = plan.gpu.image_tag
     if dated := _DATED.get((plan.sglang, tag)):
         return dated
@@ -80,8 +79,8 @@ def image_for(plan: Plan) -> str:
     if version > _LAST_UNDATED:
         known = ", ".join(f"{v} ({t})" for v, t in _DATED)
         raise BadInput(
-            f"No public image of SGLang {plan.sglang} for {plan.gpu.name} ({tag}) is known. Up to 0.5.15.post1 they"
-            f" follow a pattern, later ones are dated: {known}. Pass image=…, or plan with sglang='0.5.6'."
+            f"No public image of SGLang {plan.sglang} for {plan.gpu.name} ({tag}) is known. Names follow a pattern up"
+            f" to 0.5.15.post1; of the later, dated ones these are known: {known}. Pass image=…, or sglang='0.5.6'."
         )
     rocm = "rocm720" if version >= _ROCM720_FROM else "rocm700"
     return f"lmsysorg/sglang:v{plan.sglang}-{rocm}-{tag}"
@@ -90,39 +89,23 @@ def image_for(plan: Plan) -> str:
 def _version(text: str) -> tuple[int, ...]:
     found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(?:\.post(\d+))?", text)
     if not found:
-        raise BadInput(f"{text!r} is no version of SGLang; they look like 0.5.6 or 0.5.6.post2.")
+        raise BadInput(f"{text!r} is not a version of SGLang. Versions look like 0.5.6 or 0.5.6.post2.")
     return tuple(int(part or 0) for part in found.groups())
 
 
-def _with_model(plan: Plan, model_path: str | None) -> list[str]:
-    command = list(plan.command)
-    if model_path is not None:
-        command[command.index("--model") + 1] = model_path
-    return command
+def _by_flag(words: list[str]) -> list[str]:
+    """Return the command as shell text, in parts: the program, then each flag with its value."""
+    return [shlex.join(words[:3]), *(shlex.join(words[i : i + 2]) for i in range(3, len(words), 2))]
 
 
-def _shell(command: list[str], host: str, port: int, *, public: bool) -> str:
-    words = list(command)
-    if host != "127.0.0.1" or port != PORT:
-        words += ["--host", host, "--port", str(port)]
-    return _lines([shlex.join(words[:3]), *_pairs(words[3:])], key=public)
-
-
-def _pairs(words: list[str]) -> list[str]:
-    """Put each flag with its value on one line."""
-    return [shlex.join(words[i : i + 2]) for i in range(0, len(words), 2)]
-
-
-def _lines(parts: list[str], *, key: bool = False) -> str:
+def _lines(parts: list[str], *, key: bool) -> str:
     """Return one command over several lines; with `key` it refuses to run without an API key."""
     if key:
         parts = [*parts, f'--api-key "${{{_KEY}:?set it to a secret of your choice}}"']
     return " \\\n  ".join(parts) + "\n"
 
 
-def _docker(
-    command: list[str], host: str, port: int, image: str, name: str, model_path: str | None, *, public: bool
-) -> str:
+def _docker(words: list[str], published: str, image: str, name: str, volume: str | None, *, public: bool) -> str:
     parts = [
         "docker run --rm",
         f"--name {name}",
@@ -131,31 +114,20 @@ def _docker(
         '--group-add "$(getent group video | cut -d: -f3)" --group-add "$(getent group render | cut -d: -f3)"',
         "--ipc=host --shm-size=16g",
         "--cap-add=SYS_PTRACE --security-opt seccomp=unconfined",
-        f"--publish {shlex.quote(_published(host, port))}",
+        f"--publish {shlex.quote(published)}",
         f'--volume "$HOME/.cache/huggingface:{_CACHE}"',
-        *([f"--volume {shlex.quote(f'{model_path}:{model_path}:ro')}"] if model_path else []),
+        *([f"--volume {shlex.quote(volume)}"] if volume else []),
         "--env HF_TOKEN",
         shlex.quote(image),
-        shlex.join(command[:3]),
-        *_pairs([*command[3:], "--host", "0.0.0.0", "--port", str(PORT)]),  # noqa: S104 - inside the container
+        *_by_flag(words),
     ]
     return _lines(parts, key=public)
 
 
-def _published(host: str, port: int) -> str:
-    return f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
-
-
-def _compose(
-    command: list[str], host: str, port: int, image: str, name: str, model_path: str | None, *, public: bool
-) -> dict[str, Any]:
-    words = [*command, "--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - inside the container
+def _compose(words: list[str], published: str, image: str, name: str, volume: str | None, *, public: bool) -> str:
     words = [word.replace("$", "$$") for word in words]  # Compose reads $ as a variable
     if public:
         words += ["--api-key", f"${{{_KEY}:?set it to a secret of your choice}}"]
-    volumes = [f"${{HOME}}/.cache/huggingface:{_CACHE}"]
-    if model_path:
-        volumes.append(f"{model_path}:{model_path}:ro".replace("$", "$$"))
     service = {
         "image": image,
         "command": words,
@@ -165,8 +137,8 @@ def _compose(
         "shm_size": "16gb",
         "cap_add": ["SYS_PTRACE"],
         "security_opt": ["seccomp:unconfined"],
-        "ports": [_published(host, port)],
-        "volumes": volumes,
+        "ports": [published],
+        "volumes": [f"${{HOME}}/.cache/huggingface:{_CACHE}", *([volume.replace("$", "$$")] if volume else [])],
         "environment": ["HF_TOKEN"],
         "healthcheck": {
             "test": ["CMD", "curl", "--fail", "--silent", f"http://127.0.0.1:{PORT}/health"],
@@ -175,12 +147,12 @@ def _compose(
             "start_period": f"{_START_MINUTES}m",
         },
     }
-    return {"services": {name: service}}
+    return _yaml({"services": {name: service}})
 
 
-def _kubernetes(plan: Plan, command: list[str], port: int, image: str, name: str, model_path: str | None) -> str:
-    words = [word.replace("$(", "$$(") for word in command]  # Kubernetes reads $(…) as a variable
-    words += ["--host", "0.0.0.0", "--port", str(PORT), "--api-key", f"$({_KEY})"]  # noqa: S104 - inside the pod
+def _kubernetes(plan: Plan, words: list[str], port: int, image: str, name: str, model_path: str | None) -> str:
+    words = [word.replace("$(", "$$(") for word in words]  # Kubernetes reads $(…) as a variable
+    words += ["--api-key", f"$({_KEY})"]
     secret = {"name": name, "optional": False}
     probe = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 10}
     mounts = [{"name": "cache", "mountPath": _CACHE}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
@@ -252,7 +224,7 @@ def _yaml(data: dict[str, Any]) -> str:
     import yaml
 
     class Plain(yaml.SafeDumper):
-        """Writes what occurs twice twice: people edit manifests by hand, and anchors surprise them."""
+        """Repeats a value that occurs twice: people edit manifests by hand, and anchors surprise them."""
 
         def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
             return True

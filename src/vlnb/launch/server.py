@@ -1,4 +1,4 @@
-"""A server that was started from here: its process, its log, its end; found again after the notebook was closed."""
+"""A server process started from here: its status, its log and its end; another notebook finds it again."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _STOP_S = 20.0
 _POLL_S = 0.5
 _EXIT_S = 5.0
 _LOOK_S = 0.05
-# SGLang's processes rename themselves, and the library that does it writes the name over the environment, where the
-# mark is read. This variable keeps it to the room of the command.
+# SGLang's processes rename themselves with a library that overwrites the environment, which holds the mark. This
+# variable limits it to the command line.
 _KEEP_MARK = {"SPT_NOENV": "1"}
 _SPARE_BYTES = 5 * 2**30
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a server is: "starting", "ready", "stopped" or "failed"; `diagnoses` says why, the first cause first."""
+    """The state of a server, "starting", "ready", "stopped" or "failed", with the causes, the first one first."""
 
     state: str
     progress: Progress
@@ -57,24 +57,24 @@ class Status:
 
 @dataclass(frozen=True)
 class Server:
-    """A server process. Get one by `start`, `find` or `servers`; its record names its processes for certain."""
+    """A server process. Get one from `start`, `find` or `servers`; its record identifies its processes for certain."""
 
     record: Record
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
     def base_url(self) -> str:
-        """The address for clients, with /v1."""
+        """The address for clients, ending in /v1."""
         return self.record.base_url
 
     @property
     def port(self) -> int:
-        """The port it answers at."""
+        """The port it listens on."""
         return self.record.port
 
     @property
     def pid(self) -> int:
-        """The number of its first process."""
+        """The id of its first process."""
         return self.record.pid
 
     @property
@@ -87,26 +87,28 @@ class Server:
         return Follower(self.log)
 
     def status(self) -> Status:
-        """Ask how the server is: its processes, its log, and its own /health."""
-        come = self._follower.look()
-        code = self._process.poll() if self._process is not None else None  # collects it, so that no zombie is left
+        """Return the status, from the processes, the log, and the server's own /health."""
+        progress = self._follower.look()
+        code = (
+            self._process.poll() if self._process is not None else None
+        )  # this also reaps it, so that no zombie is left
         if record.is_alive(self.record):
             if self._is_healthy():
-                return Status("ready", come)
+                return Status("ready", progress)
             if not code:
-                return Status("starting", come)  # also where the first process went well and left others to serve
+                return Status("starting", progress)  # also if the first process ended well and left others to serve
         if self._process is not None and code is None:
-            # A killed process of many threads is a zombie a moment before its exit status can be had.
+            # A killed process with many threads is a zombie for a moment before it has an exit status.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(_EXIT_S)
-        ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line itself
-        found = [one for one in diagnose(self.read_log() + ending) if not (come.is_done and one.cause == "unknown")]
-        return Status("failed" if found else "stopped", come, tuple(found))
+        ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line in the log
+        found = [one for one in diagnose(self.read_log() + ending) if not (progress.is_done and one.cause == "unknown")]
+        return Status("failed" if found else "stopped", progress, tuple(found))
 
     def wait(self, timeout_s: float = 3600.0, *, watch: Callable[[Status, float], object] = lambda *_: None) -> Status:
-        """Wait until the server is ready; `watch(status, elapsed_s)` is told of each look at it.
+        """Wait until the server is ready, and call `watch(status, elapsed_s)` at every check.
 
-        Raises `LaunchFailed` with the first cause where it fails, or where it takes too long (it then goes on).
+        Raises `LaunchFailed` with the first cause if it fails, or if it takes too long (it then keeps starting).
         """
         begun = time.monotonic()
         while True:
@@ -115,33 +117,29 @@ class Server:
             if status.state == "ready":
                 return status
             if status.state != "starting":
-                why = status.diagnoses[0] if status.diagnoses else "it ended without a word"
+                why = status.diagnoses[0] if status.diagnoses else "it ended without a message"
                 raise LaunchFailed(f"The server did not come up: {why}\n  the whole log: {self.log}")
             if elapsed > timeout_s:
                 raise LaunchFailed(
-                    f"The server was not ready after {timeout_s:g} s ({status.progress}). It goes on starting:"
+                    f"The server was not ready after {timeout_s:g} s ({status.progress}). It is still starting:"
                     f" wait again, or stop it. Its log: {self.log}"
                 )
             time.sleep(_POLL_S)
 
-    def tail(self, lines: int = 10) -> str:
-        """Return the last lines of the log."""
-        return "\n".join(self.read_log().splitlines()[-lines:])
-
     def read_log(self) -> str:
-        """Return the log, of a long one its first and its last 2 MiB; "" where there is none."""
+        """Return the log (the first and the last 2 MiB of a long one), or "" if it cannot be read."""
         try:
             return logs.read(self.log)[0]
         except OSError:
             return ""
 
     def stop(self, timeout_s: float = _STOP_S) -> None:
-        """Stop the server and every process it started: politely, then by force. A server that is gone is no error.
+        """Stop the server and every process it started: first by SIGINT, finally by SIGKILL.
 
-        The first process gets `timeout_s` seconds to end the others itself. Raises `LaunchFailed` when a process
-        cannot be ended; the server then stays recorded.
+        The first process gets `timeout_s` seconds to end the others itself. A server that has ended already is no
+        error. Raises `LaunchFailed` if a process cannot be ended; the server then stays recorded.
         """
-        family: set[psutil.Process] = set()  # whoever was seen once is ended, also if its parent is gone by then
+        family: set[psutil.Process] = set()  # all that were ever seen, even after their parent has gone
         for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
             family.update(record.processes(self.record))
             told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
@@ -156,7 +154,7 @@ class Server:
         if left := [one for one in family.union(record.processes(self.record)) if _runs(one)]:
             numbers = ", ".join(str(one.pid) for one in left)
             raise LaunchFailed(
-                f"{self.base_url} was told to stop, and these of its processes still run: {numbers}."
+                f"{self.base_url} was told to stop, but these of its processes are still running: {numbers}."
                 f" End them with `kill -9 {numbers.replace(',', '')}`, as root if they are not yours."
             )
         record.remove(self.record)
@@ -164,11 +162,10 @@ class Server:
     def _is_healthy(self) -> bool:
         import httpx2
 
-        try:
+        with contextlib.suppress(httpx2.HTTPError, TimeoutError, fetch.TooLarge):
             answer = fetch.get(self.base_url.removesuffix("/v1") + "/health", total_s=_HEALTH_S)
-        except (httpx2.HTTPError, TimeoutError, fetch.TooLarge):
-            return False
-        return answer.status == httpx2.codes.OK and not record.is_usurped(self.record)
+            return answer.status == httpx2.codes.OK and not record.is_usurped(self.record)
+        return False
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -186,17 +183,23 @@ def start(
     environment: Mapping[str, str] | None = None,
     runs: Path = RUNS,
 ) -> Server:
-    """Start a server by its command (a plan's, or `sh -c` with a rendered container) and return at once.
+    """Start a server by its command (`Plan.argv`, or `sh -c` with a rendered container) and return at once.
 
-    The port is tried first; the process gets a session of its own, so that it outlives the notebook, and is recorded,
-    so that `find` finds it. Raises `LaunchFailed` for a port in use, also by a server that is still starting, for a
-    command that does not exist, and for a disk that is full.
+    The process gets its own session, so that it outlives the notebook, and a record, so that `find` finds it. Raises
+    `LaunchFailed` if the port is in use (also by a server that is still starting), if the command does not exist, or if
+    the disk is full.
     """
     mark = secrets.token_hex(16)
     begun = dt.datetime.now().astimezone()
     log = (runs / f"server-{begun:%Y%m%d-%H%M%S}-{port}.log").absolute()
     with record.lock():
-        _check_port(host, port)
+        for known in record.launched():
+            if known.port == port:
+                raise LaunchFailed(
+                    f"Port {port} belongs to a server that was launched from here and is running or starting (its log:"
+                    f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
+                )
+        listen(host, port).close()
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("wb") as out:
@@ -220,35 +223,24 @@ def start(
         except OSError as error:
             server.stop(0)
             raise LaunchFailed(
-                f"The server was started and stopped again: its record cannot be written to {record.folder()}"
+                f"The server was started and stopped again because its record cannot be written to {record.folder()}"
                 f" ({error.strerror or error}). Make room there, or set VLNB_CACHE to another folder."
             ) from error
     return server
 
 
-def _check_port(host: str, port: int) -> None:
-    """Raise `LaunchFailed` for a port that is taken, or that a server launched from here is going to take."""
-    for known in record.launched():
-        if known.port == port:
-            raise LaunchFailed(
-                f"Port {port} belongs to a server that was launched from here and runs, or still starts (its log:"
-                f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
-            )
-    listen(host, port).close()
-
-
 def servers() -> list[Server]:
-    """Return the servers that were started from here and of which a process still lives, the newest first."""
+    """Return the servers started from here that still have a living process, the newest first."""
     return [Server(known) for known in record.launched()]
 
 
 def find() -> Server | None:
-    """Return the newest server that was started from here and still lives, or None."""
+    """Return the newest server that was started from here and is still alive, or None."""
     return next(iter(servers()), None)
 
 
 def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
-    """Return what would stop this plan on this machine, as sentences, before anything is downloaded."""
+    """Return what would prevent this plan on this machine, as sentences, before anything is downloaded."""
     from vlnb.launch.gpus import gpus
     from vlnb.launch.memory import GIB, memory
 
@@ -258,9 +250,9 @@ def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
     if found.problem:
         problems.append(found.problem)
     if 0 < len(found.gpus) < plan.gpus:
-        problems.append(f"The plan uses {plan.gpus} GPUs, and this machine has {len(found.gpus)}.")
+        problems.append(f"The plan uses {plan.gpus} GPUs, but this machine has {len(found.gpus)}.")
     if found.gpus and all(gpu.name != plan.gpu.name for gpu in found.gpus):
-        problems.append(f"The plan is for {plan.gpu.name}, and this machine has {found.gpus[0].name}.")
+        problems.append(f"The plan is for {plan.gpu.name}, but this machine has {found.gpus[0].name}.")
     if not memory(plan).fits:
         problems.append(memory(plan).sentence)
     there = cache / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
@@ -268,7 +260,7 @@ def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
     free = shutil.disk_usage(folder).free
     if not there.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
         problems.append(
-            f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, and {folder} has"
+            f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, but {folder} has"
             f" {free / GIB:.0f} GiB free: free some, or set HF_HOME to a larger disk."
         )
     return problems

@@ -90,13 +90,14 @@ class Launch(widgets.VBox):  # type: ignore[misc]
     def start(self) -> launch.Server | None:
         """Start the plan (or the command given) on this machine; what stands in the way is said."""
         try:
-            if self._command is None:
+            command = self._command
+            if command is None:
                 if self.plan is None:
                     return None
                 if problems := launch.preflight(self.plan):
                     self._say("Not started. " + " ".join(problems), 0.0)
                     return None
-            command = self._command or [sys.executable, *self.plan.command[1:]]  # type: ignore[union-attr]
+                command = self.plan.argv(python=sys.executable, port=self._port)
             self.server = launch.start(command, port=self._port, environment=self._environment)
         except VlnbError as error:
             self._say(str(error), 0.0)

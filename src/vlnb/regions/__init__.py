@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vlnb.regions.compare import Match, iou, match
 from vlnb.regions.parse import parse
-from vlnb.regions.result import Change, Regions
-from vlnb.regions.shapes import Box, Point, Polygon, to_original
+from vlnb.regions.shapes import Box, Change, Point, Polygon, Regions, to_original
 
 __all__ = ["Box", "Change", "Match", "Point", "Polygon", "Regions", "iou", "match", "parse", "to_original"]

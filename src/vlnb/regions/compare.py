@@ -1,4 +1,4 @@
-"""Boxes against boxes: how much they overlap, which belongs to which, and how good the whole is."""
+"""Comparing boxes: how much they overlap, which belongs to which, and precision, recall and mean IoU of the whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def iou(a: Box, b: Box) -> float:
-    """Return intersection over union, 0 (apart) to 1 (the same)."""
+    """Return intersection over union, from 0 (apart) to 1 (the same)."""
     width = min(a.x2, b.x2) - max(a.x1, b.x1)
     height = min(a.y2, b.y2) - max(a.y1, b.y1)
     if width <= 0 or height <= 0:
@@ -26,8 +26,8 @@ def iou(a: Box, b: Box) -> float:
 class Match:
     """Which found box belongs to which true one.
 
-    `pairs` are (index of found, index of true, IoU), each at least the threshold; `extra` and `missing` the indices
-    that are left over. `mean_iou` is taken over all true boxes, those that are missing counting 0.
+    `pairs` are (index of found, index of true, IoU), each with at least the threshold; `extra` and `missing` are the
+    indices left over. `mean_iou` is the mean over all true boxes, where a missing one counts 0.
     """
 
     pairs: tuple[tuple[int, int, float], ...]
@@ -36,56 +36,51 @@ class Match:
 
     @property
     def precision(self) -> float:
-        """Share of the found boxes that are right; 1 where none was found."""
+        """Share of the found boxes that are right; 1 if none was found."""
         found = len(self.pairs) + len(self.extra)
         return len(self.pairs) / found if found else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of the true boxes that were found; 1 where there is none to find."""
-        true = len(self.pairs) + len(self.missing)
-        return len(self.pairs) / true if true else 1.0
+        """Share of the true boxes that were found; 1 if there are none."""
+        return len(self.pairs) / self._true if self._true else 1.0
 
     @property
     def mean_iou(self) -> float:
-        """Mean IoU over the true boxes; 1 where there is none to find."""
-        true = len(self.pairs) + len(self.missing)
-        return sum(overlap for *_, overlap in self.pairs) / true if true else 1.0
+        """Mean IoU over the true boxes; 1 if there are none."""
+        return sum(overlap for *_, overlap in self.pairs) / self._true if self._true else 1.0
+
+    @property
+    def _true(self) -> int:
+        return len(self.pairs) + len(self.missing)
 
     def __str__(self) -> str:
-        true = len(self.pairs) + len(self.missing)
         return (
-            f"{len(self.pairs)} of {true} found, {len(self.extra)} too many;"
+            f"{len(self.pairs)} of {self._true} found, {len(self.extra)} too many;"
             f" precision {self.precision:.2f}, recall {self.recall:.2f}, mean IoU {self.mean_iou:.2f}"
         )
 
 
 def match(found: Sequence[Box], truth: Sequence[Box], *, threshold: float = 0.5, labels: bool = False) -> Match:
-    """Return the assignment of found boxes to true ones, one to one, with the largest sum of IoU.
+    """Assign found boxes to true ones, one to one, so that the sum of their IoU is as large as possible.
 
-    Pairs below `threshold` (over 0, at most 1) are none. With `labels`, only boxes of one label belong together.
+    Pairs below `threshold` (above 0, at most 1) do not count. With `labels`, only boxes with the same label match.
+    Raises `BadInput` for a threshold out of range.
     """
-    if not 0 < threshold <= 1:
-        raise BadInput(f"threshold={threshold} must be over 0 and at most 1; 0.5 is usual.")
+    from scipy.optimize import linear_sum_assignment
 
-    def worth(a: Box, b: Box) -> float:
+    if not 0 < threshold <= 1:
+        raise BadInput(f"threshold={threshold} must be above 0 and at most 1; 0.5 is usual.")
+
+    def gain(a: Box, b: Box) -> float:
         overlap = iou(a, b) if not labels or a.label.casefold() == b.label.casefold() else 0.0
         return overlap if overlap >= threshold else 0.0
 
-    gains = [[worth(a, b) for b in truth] for a in found]
-    chosen = [(i, j, gains[i][j]) for i, j in _assign(gains) if gains[i][j]]
+    gains = [[gain(a, b) for b in truth] for a in found]
+    chosen = zip(*linear_sum_assignment(gains, maximize=True), strict=True) if found and truth else ()
+    pairs = tuple((int(i), int(j), gains[i][j]) for i, j in chosen if gains[i][j])
     return Match(
-        pairs=tuple(chosen),
-        extra=tuple(i for i in range(len(found)) if i not in {i for i, _, _ in chosen}),
-        missing=tuple(j for j in range(len(truth)) if j not in {j for _, j, _ in chosen}),
+        pairs=pairs,
+        extra=tuple(sorted(set(range(len(found))) - {i for i, _, _ in pairs})),
+        missing=tuple(sorted(set(range(len(truth))) - {j for _, j, _ in pairs})),
     )
-
-
-def _assign(gains: list[list[float]]) -> list[tuple[int, int]]:
-    """Return the (row, column) pairs with the largest sum, each row and column used at most once."""
-    if not gains or not gains[0]:
-        return []
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True)]

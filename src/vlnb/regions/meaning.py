@@ -1,139 +1,166 @@
-"""What loosely read JSON says of places on a picture: which numbers are boxes, which points, and what they name."""
+"""What lenient JSON says about a picture: which numbers are boxes, points and polygons, and what they are called."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from vlnb.regions import numbers as values
-from vlnb.regions.loose import Node
-from vlnb.regions.numbers import Found
+from vlnb.regions.lenient import NUMBER, Node
 
 if TYPE_CHECKING:
-    from vlnb.regions.result import Log
+    from vlnb.regions.shapes import Log
 
-# Keys are compared without case, spaces and marks: "bbox_2d", "BBox2D" and "bbox 2d" are one.
-BOX_KEYS = frozenset(
-    "bbox2d bbox box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect rectangle region"
-    " coordinates coords coordinate2d position location bounds bndbox xyxy bboxcoordinates boxcoordinates"
-    " boundingboxcoordinates startbox endbox textbox quad box2ds 坐标 边界框 位置".split()
-)
-POINT_KEYS = frozenset(
-    "point2d point points points2d point2ds coordinate coordinate2 xy center centre centerpoint keypoint keypoints"
-    " click clickpoint startpoint endpoint".split()
-)
-POLYGON_KEYS = frozenset("polygon polygon2d polygons poly contour segmentation quadrilateral vertices".split())
-_PLACE_KEYS = BOX_KEYS | POINT_KEYS
-SIZE_KEYS = frozenset("xywh bboxxywh".split())
-LABEL_KEYS = (
+# Keys are compared without case, spaces and punctuation: "bbox_2d", "BBox2D" and "bbox 2d" are the same.
+_KINDS = {
+    "box": "bbox2d bbox box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect rectangle"
+    " region coordinates coords coordinate2d position location bounds bndbox xyxy bboxcoordinates boxcoordinates"
+    " boundingboxcoordinates startbox endbox textbox quad box2ds 坐标 边界框 位置",
+    "size": "xywh bboxxywh",
+    "point": "point2d point points points2d point2ds coordinate coordinate2 xy center centre centerpoint keypoint"
+    " keypoints click clickpoint startpoint endpoint",
+    "polygon": "polygon polygon2d polygons poly contour segmentation quadrilateral vertices",
+}
+KIND_OF = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
+_LABEL_KEYS = (
     "label name class category object objectname classname categoryname labelname title caption element desc"
     " description type ref action item entity key 标签 名称 类别 物体".split()
 )
-TEXT_KEYS = "textcontent text content transcription ocr value words word".split()
+_TEXT_KEYS = "textcontent text content transcription ocr value words word".split()
+_LABEL_LISTS = ("labels", "names", "classes", "categories")
 _WRAPPERS = frozenset(
-    "objects object items detections results result data annotations answer boxes bboxes regions output predictions"
-    " instances elements list arguments response"
-    " textlines lines words texts figures image images detectedobjects".split()
+    "objects object items detections results result data annotations answer regions output predictions instances"
+    " elements list arguments response textlines lines words texts figures image images detectedobjects".split()
 )
-_CORNERS = (
-    ("x1", "y1", "x2", "y2"),
-    ("xmin", "ymin", "xmax", "ymax"),
-    ("left", "top", "right", "bottom"),
-    ("x0", "y0", "x1", "y1"),
-    ("minx", "miny", "maxx", "maxy"),
-    ("topleftx", "toplefty", "bottomrightx", "bottomrighty"),
-)
-_CORNER_PAIRS = (
-    ("topleft", "bottomright"),
-    ("lefttop", "rightbottom"),
-    ("min", "max"),
-    ("p1", "p2"),
-    ("start", "end"),
-)
-_SIZES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
 _NOT_PLACES = frozenset("color colour rgb rgba score confidence size imagesize".split())
+# Which sides a name stands for: 0 to 3 are x1, y1, x2 and y2, 4 and 5 width and height. A corner stands for two.
+_SIDES = {
+    name: side
+    for side, names in enumerate(
+        (
+            "x x0 x1 xmin minx left topleftx topleft lefttop min p1 start",
+            "y y0 y1 ymin miny top toplefty",
+            "x2 xmax maxx right bottomrightx bottomright rightbottom max p2 end",
+            "y2 ymax maxy bottom bottomrighty",
+            "w width",
+            "h height",
+        )
+    )
+    for name in names.split()
+}
+_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px")  # what a text of numbers may hold
+_TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
+_ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
+
+
+@dataclass(frozen=True)
+class Found:
+    """A region as it was written: `numbers` in the answer's own space, `start` and `end` its place in the text."""
+
+    kind: str  # "box", "point" or "polygon"
+    numbers: tuple[float, ...]
+    start: int
+    end: int
+    label: str = ""
+    text: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def short(key: str) -> str:
-    """Return a key as it is compared."""
+    """Return a key in the form in which keys are compared."""
     return re.sub(r"[\W_]", "", key.lower())
 
 
-def regions(node: Node, *, label: str, log: Log) -> Iterator[Found]:
-    """Yield every region in a value; `label` is the name that stands around it and is used where it has none."""
+def numbers_of(node: Node) -> list[float] | None:
+    """Return the numbers of a list (nested ones too), a text such as "10, 20", {"x": 1, "y": 2} or one number."""
+    if node.kind == "number":
+        return [node.value]
+    if node.kind == "text":
+        text = _TAG.sub(" ", node.value)
+        if text.strip() and (set(text) - _NUMERIC or set(text).isdisjoint("0123456789")):
+            return None
+        return [float(hit) for hit in NUMBER.findall(text)]
+    parts = node.value
     if node.kind == "object":
-        for members in _apart(node.value):
-            yield from _Member(members, label, log).regions()
+        axes = {key.lower(): value for key, value in node.value}
+        parts = [axes["x"], axes["y"]] if axes.keys() == {"x", "y"} else [Node("word", None, node.start, node.end)]
+    elif node.kind != "list":
+        return None
+    flat = [numbers_of(part) for part in parts]
+    return None if None in flat else [number for part in flat for number in part or ()]
+
+
+def corners(named: Mapping[str, Sequence[float]]) -> tuple[float, ...] | None:
+    """Return (x1, y1, x2, y2) of numbers named after sides or corners, (x, y) of numbers named so, or None."""
+    if {"x0", "y0"} <= named.keys():  # then x1 is on the right
+        named = {name.replace("1", "2"): numbers for name, numbers in named.items()}
+    sides = {_SIDES[name] + i: number for name, numbers in named.items() for i, number in enumerate(numbers)}
+    if {0, 1, 4, 5} <= sides.keys():
+        sides |= {2: sides[0] + sides[4], 3: sides[1] + sides[5]}
+    count = 4 if {0, 1, 2, 3} <= sides.keys() else 2 if {"x", "y"} <= named.keys() else 0
+    return tuple(sides[i] for i in range(count)) or None
+
+
+def regions(node: Node, log: Log, *, label: str = "", text: str = "") -> Iterator[Found]:
+    """Yield every region in a value; `label` and `text` are used for those that have none of their own."""
+    if node.kind == "object":
+        for members in _split(node.value):
+            yield from _Object(members, log, label, text).regions()
     elif node.kind == "list":
-        yield from _listed(node, label, log)
-    elif node.kind == "text" and len(values.of(node) or ()) == 4:
-        yield from values.box(node, label, "", {}, log)
+        yield from _listed(node, log, label, text)
+    elif node.kind == "text" and len(numbers_of(node) or ()) == _ROW:
+        yield from _placed(node, "box", log, label, text)
 
 
-def _listed(node: Node, label: str, log: Log) -> Iterator[Found]:
+def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
     items: list[Node] = node.value
-    if items and all(item.kind == "number" for item in items):
-        if len(items) != 2:
-            yield from values.box(node, label, "", {}, log)
+    names, rest = list[Node](), list[Node]()
+    for item in items:
+        (names if item.kind == "text" and numbers_of(item) is None else rest).append(item)
+    if rest and len(names) <= 1 and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4]
+        if len(rest) != 2:  # two numbers alone may be anything: see `parse`
+            name = str(names[0].value) if names else label
+            yield from _placed(replace(node, value=rest), "box", log, name, text)
         return
-    named = _with_name(items, node.whole)
-    if named:
-        for place in named[1]:
-            yield from values.box(place, named[0], "", {}, log)
-        return
-    before = len(log.drops)
-    without: list[Node] = []
+    if len(names) == 1 and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
+        items, label = rest, str(names[0].value)
+    drops, bare = len(log.drops), []
     for item in items:
         count = len(log.drops)
-        found = list(regions(item, label=label, log=log))
+        found = list(regions(item, log, label=label, text=text))
         yield from found
         if item.kind == "object" and item.value and not found and len(log.drops) == count:
-            without.append(item)
-    if len(without) < len(items) or len(log.drops) > before:
-        for item in without:
+            bare.append(item)
+    if len(bare) < len(items) or len(log.drops) > drops:
+        for item in bare:
             log.drop("an entry without a place" if item.whole else "an entry cut off before its place", item.start)
 
 
-def _with_name(items: Sequence[Node], whole: bool) -> tuple[str, list[Node]] | None:
-    """Return the name and the places of ["cat", [1, 2, 3, 4]] or ["cat", 1, 2, 3, 4], None for any other list."""
-    names = [item for item in items if item.kind == "text" and values.of(item) is None]
-    if len(names) != 1 or len(items) == 1:
-        return None
-    places = [item for item in items if item is not names[0]]
-    if all(item.kind == "number" for item in places):
-        places = [Node("list", places, places[0].start, places[-1].end, whole)]
-    return (str(names[0].value), places) if all(item.kind == "list" for item in places) else None
-
-
-def _apart(members: Sequence[tuple[str, Node]]) -> list[list[tuple[str, Node]]]:
-    """Part the members of two objects that ran into each other: where a place comes a second time, a new one begins."""
+def _split(members: Sequence[tuple[str, Node]]) -> list[list[tuple[str, Node]]]:
+    """Split the members of objects that ran together: after a place, a repeated key begins the next object."""
     groups: list[list[tuple[str, Node]]] = [[]]
     seen: set[str] = set()
     for key, node in members:
-        name = short(key)
-        if name and name in seen and (name in _PLACE_KEYS or not BOX_KEYS.isdisjoint(seen)):
+        if key and short(key) in seen and not KIND_OF.keys().isdisjoint(seen):
             groups.append([])
             seen = set()
-        seen.add(name)
+        seen.add(short(key))
         groups[-1].append((key, node))
     return groups
 
 
-class _Member:
-    """One object of the answer."""
+class _Object:
+    """One object of the answer, with the label and the text around it."""
 
-    def __init__(self, members: Sequence[tuple[str, Node]], around: str, log: Log) -> None:
-        self.members = _with_loose_halves(members, log)
-        self.by_name = {short(key): node for key, node in self.members}
-        self.log = log
+    def __init__(self, members: Sequence[tuple[str, Node]], log: Log, label: str, text: str) -> None:
+        self.members, self.log = members, log
+        self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
-        self.label = self.take(LABEL_KEYS)
-        self.text = self.take(TEXT_KEYS)
-        if not self.label and around:
-            self.label = around
+        self.label, self.text = self.take(_LABEL_KEYS) or label, self.take(_TEXT_KEYS) or text
 
     def take(self, names: Sequence[str]) -> str:
+        """Return the value of the first of these keys that has one."""
         for name in names:
             node = self.by_name.get(name)
             if node is not None and node.kind in ("text", "number") and (node.value or node.value == 0):
@@ -144,140 +171,120 @@ class _Member:
         return ""
 
     def regions(self) -> Iterator[Found]:
-        found = list(self.places())
-        rest = [(key, node) for key, node in self.members if short(key) not in self.used]
-        inner = []
-        attributes = {}
-        for key, node in rest:
-            name = "" if short(key) in _WRAPPERS or not key else key
-            below = [] if short(key) in _NOT_PLACES else self.below(node, name)
-            inner += below
-            if not below and key:
-                attributes[key] = node.plain()
+        found, inner, attributes = list(self.places()), [], {}
+        for key, node in self.members:
+            if short(key) not in self.used:
+                below = self.below(key, node)
+                inner += below
+                if not below and key:
+                    attributes[key] = node.plain()
         for one in found:
-            yield Found(
-                one.kind, one.numbers, one.start, one.end, one.label, one.text, {**attributes, **one.attributes}
-            )
+            yield replace(one, attributes={**attributes, **one.attributes})
         yield from inner
 
-    def below(self, node: Node, name: str) -> list[Found]:
-        if node.kind == "text" and values.of(node) and re.match(r"\s*[\[(<{]", node.value):
-            return list(values.box(node, name, "", {}, self.log))
-        if node.kind not in ("list", "object"):
-            return []
-        own = name or self.label if _PLACE_KEYS.isdisjoint(self.by_name) else self.label
-        if not self.drop_worthy(node):
-            return []
-        return list(regions(node, label=own or name, log=self.log))
-
-    def drop_worthy(self, node: Node) -> bool:
-        """Whether a list of numbers under a key of its own can be a place: four of them, or something nested."""
-        if node.kind == "list" and node.value and all(item.kind == "number" for item in node.value):
-            return len(node.value) == 4
-        return True
-
     def places(self) -> Iterator[Found]:
-        names, wrappers = self.parallel_names(), _WRAPPERS & self.nested_objects()
+        """Yield the regions under keys that name a kind of place."""
+        labels = next((self.by_name[name] for name in _LABEL_LISTS if name in self.by_name), None)
+        names: list[str] = []  # of {"bboxes": […], "labels": […]}
+        if labels is not None and labels.kind == "list" and all(item.kind == "text" for item in labels.value):
+            names = [str(item.value) for item in labels.value]
+            self.used.update(_LABEL_LISTS)
         for key, node in self.members:
-            name = short(key)
-            if name in BOX_KEYS and name not in wrappers:
-                self.used.add(name)
-                yield from self.boxes(node, names)
-            elif name in SIZE_KEYS:
-                self.used.add(name)
-                yield from self.from_sizes(node)
-            elif name in POINT_KEYS and self.is_place(node):
-                self.used.add(name)
-                yield from values.points(node, self.label, self.log)
-            elif name in POLYGON_KEYS:
-                self.used.add(name)
-                yield from values.polygons(node, self.label, self.text, self.log)
-        yield from self.named_corners()
-
-    def nested_objects(self) -> set[str]:
-        """Return the names whose value is a list of objects, or an object of objects: wrappers, not places."""
-
-        def nested(node: Node) -> bool:
-            if node.kind == "list":
-                return any(item.kind == "object" for item in node.value)
-            return node.kind == "object" and any(item.kind in ("object", "list") for _, item in node.value)
-
-        return {name for name, node in self.by_name.items() if nested(node)}
-
-    def is_place(self, node: Node) -> bool:
-        return node.kind in ("list", "object") or values.of(node) is not None
-
-    def parallel_names(self) -> list[str]:
-        """Return the names of {"bboxes": [..], "labels": [..]}."""
-        node = next((self.by_name[n] for n in ("labels", "names", "classes", "categories") if n in self.by_name), None)
-        if node is None or node.kind != "list" or any(item.kind != "text" for item in node.value):
-            return []
-        self.used |= {"labels", "names", "classes", "categories"}
-        return [str(item.value) for item in node.value]
-
-    def boxes(self, node: Node, names: list[str]) -> Iterator[Found]:
-        if node.kind == "object":
-            yield from _Member([*node.value], self.label, self.log).with_text(self.text)
-            return
-        nested = node.kind == "list" and node.value and all(item.kind == "list" for item in node.value)
-        if nested and not values.is_pairs(node):
-            for i, item in enumerate(node.value):
-                label = names[i] if i < len(names) else self.label
-                if values.is_pairs(item) or all(part.kind != "list" for part in item.value):
-                    yield from values.box(item, label, self.text, {}, self.log)
-                else:
-                    yield from regions(item, label=label, log=self.log)
-        else:
-            yield from values.box(node, names[0] if names else self.label, self.text, {}, self.log)
-
-    def with_text(self, text: str) -> Iterator[Found]:
-        for one in self.regions():
-            yield Found(one.kind, one.numbers, one.start, one.end, one.label, one.text or text, one.attributes)
-
-    def from_sizes(self, node: Node) -> Iterator[Found]:
-        sides = values.of(node)
-        if sides is None or len(sides) != 4:
-            self.log.drop("a box that is not four numbers", node.start)
-            return
-        x, y, width, height = sides
-        self.log.repair("width and height turned into corners", node.start)
-        yield Found("box", (x, y, x + width, y + height), node.start, node.end, self.label, self.text)
-
-    def named_corners(self) -> Iterator[Found]:
-        """Yield the box of {"x1": …, …}, {"x": …, "width": …}, {"top_left": …, …}, or the point of {"x": …, "y": …}."""
-        for ends in _CORNER_PAIRS:
-            pair = [self.by_name[name] for name in ends if name in self.by_name]
-            halves = [half for half in map(values.point, pair) if half is not None]
-            if len(halves) == 2:
-                self.used |= set(ends)
-                yield Found("box", halves[0] + halves[1], pair[0].start, pair[1].end, self.label, self.text)
-                return
-        sets: tuple[tuple[str, ...], ...] = (*_CORNERS, *_SIZES, ("x", "y"))
-        for names in sets:
-            nodes = [self.by_name[name] for name in names if name in self.by_name]
-            sides = [side for node in nodes for side in values.of(node) or [] if node.kind in ("number", "text")]
-            if len(sides) != len(names) or len(nodes) != len(names) or not nodes[-1].whole:
+            kind = KIND_OF.get(short(key))
+            wraps = kind == "box" and node.kind == "list" and any(item.kind == "object" for item in node.value)
+            words = kind == "point" and node.kind not in ("list", "object") and not numbers_of(node)
+            if not kind or wraps or words:
                 continue
-            self.used |= set(names)
-            start, end = min(node.start for node in nodes), max(node.end for node in nodes)
-            if names in _SIZES:
+            self.used.add(short(key))
+            if node.kind == "object" and kind == "point" and all(numbers_of(value) for _, value in node.value):
+                for name, value in [("", node)] if numbers_of(node) else node.value:  # {"nose": [1, 2], "ear": …}
+                    yield from _placed(value, kind, self.log, name or self.label, self.text)
+            elif node.kind == "object" and numbers_of(node) is None:
+                yield from regions(node, self.log, label=self.label, text=self.text)
+            else:
+                yield from _placed(node, kind, self.log, self.label, self.text, names)
+        known = {name: node for name, node in self.by_name.items() if name in _SIDES and node.whole}
+        named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
+        if sides := corners(named):
+            self.used |= named.keys()
+            start, end = min(known[name].start for name in named), max(known[name].end for name in named)
+            if not named.keys().isdisjoint({"w", "width"}):
                 self.log.repair("width and height turned into corners", start)
-                sides[2:] = [sides[0] + sides[2], sides[1] + sides[3]]
-            kind = "point" if names == ("x", "y") else "box"
-            yield Found(kind, tuple(sides), start, end, self.label, self.text)
-            return
+            yield Found("box" if len(sides) == _ROW else "point", sides, start, end, self.label, self.text)
+
+    def below(self, key: str, node: Node) -> list[Found]:
+        """Return the regions in a value whose key names no place; the key is their label unless it is a wrapper's."""
+        name = short(key)
+        if name in _NOT_PLACES or node.kind not in ("list", "object", "text"):
+            return []
+        if node.kind == "text" and not (numbers_of(node) and re.match(r"\s{0,24}[\[(<{]", node.value)):
+            return []
+        if node.kind == "list" and len(node.value) != _ROW and all(item.kind == "number" for item in node.value):
+            return []
+        own = "" if name in _WRAPPERS or name in KIND_OF else key
+        has_place = not KIND_OF.keys().isdisjoint(self.by_name)
+        return list(regions(node, self.log, label=(self.label or own) if has_place else (own or self.label)))
 
 
-def _with_loose_halves(members: Sequence[tuple[str, Node]], log: Log) -> list[tuple[str, Node]]:
-    """Join "bbox_2d": [1, 2], [3, 4] to one value: the second half came without a key."""
-    joined: list[tuple[str, Node]] = []
-    for key, node in members:
-        if not key and joined and node.kind == "list" and joined[-1][1].kind == "list":
-            before = joined[-1][1]
-            halves = [item for part in (before, node) for item in part.value]
-            if short(joined[-1][0]) in BOX_KEYS and len(halves) == 4 and all(h.kind == "number" for h in halves):
-                log.repair("two halves of a box joined", node.start)
-                joined[-1] = (joined[-1][0], Node("list", halves, before.start, node.end, node.whole))
-                continue
-        joined.append((key, node))
-    return joined
+def _is_pairs(node: Node) -> bool:
+    """Whether a list is [[x, y], [x, y]]."""
+    return len(node.value) > 1 and all(item.kind == "list" and len(item.value) == 2 for item in node.value)
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether no number can be missing: the value was closed, or has four numbers and something after the last."""
+    if node.kind != "list":
+        return node.whole
+    complete = len(node.value) == _ROW and all(item.kind == "number" for item in node.value)
+    return (node.whole or complete) and all(_is_whole(item) for item in node.value)
+
+
+def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
+    node: Node, kind: str, log: Log, label: str, text: str, names: Sequence[str] = ()
+) -> Iterator[Found]:
+    """Yield the regions that the numbers of a value make, or report why they make none."""
+    several = node.kind == "list" and node.value and all(item.kind == "list" for item in node.value)
+    if several and kind != "point" and not _is_pairs(node):
+        for i, item in enumerate(node.value):
+            yield from _placed(item, kind, log, names[i] if i < len(names) else label, text)
+        return
+    label = names[0] if names else label
+    numbers, attributes = numbers_of(node), dict[str, Any]()
+    what = "box" if kind == "size" else kind
+    if not numbers:
+        mixed = numbers is None and node.kind == "list"
+        log.drop(f"a {what} with {'something else than' if mixed else 'no'} numbers in it", node.start)
+        return
+    if not _is_whole(node):
+        log.drop(f"a {what} cut off before its end", node.start)
+        pairs = [item for item in node.value if _is_whole(item) and len(item.value) == 2] if several else []
+        if kind == "point" and pairs:
+            yield from _placed(replace(node, value=pairs, whole=True), kind, log, label, text)
+        return
+    if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
+        log.repair("coordinates in quotes", node.start)
+    count = len(numbers)
+    if kind == "point" and count == _ROW and not (several and _is_pairs(node)):
+        log.repair("a box under the name of a point", node.start)
+        what = "box"
+    if what == "box" and count == _ROW + 1 and 0 <= numbers[4] <= 1:
+        log.repair("a fifth number taken for the score", node.start)
+        attributes, numbers, count = {"score": numbers[4]}, numbers[:4], _ROW
+    if kind == "size" and count == _ROW:
+        log.repair("width and height turned into corners", node.start)
+        numbers[2:] = [numbers[0] + numbers[2], numbers[1] + numbers[3]]
+    step = {"box": _ROW, "point": 2}.get(what, count)
+    rows = [tuple(numbers[i : i + step]) for i in range(0, count, step)]
+    boxes = step == _ROW and count % _ROW == 0 and all(row[0] < row[2] and row[1] < row[3] for row in rows)
+    if what == "box" and count >= _HEXAGON and count % 2 == 0 and not boxes:
+        what, rows = "polygon", [tuple(numbers)]
+    if what == "polygon" and (count < _HEXAGON or count % 2):
+        log.drop("a polygon that is not three or more whole points", node.start)
+    elif what != "polygon" and count % step:
+        counted = f"{count} number{'s' if count > 1 else ''}"
+        log.drop(f"a {what} of {counted}, not {'four' if step == _ROW else 'two'}", node.start)
+    else:
+        if what == "box" and len(rows) > 1:
+            log.repair(f"{len(rows)} boxes in one list separated", node.start)
+        for row in rows:
+            yield Found(what, row, node.start, node.end, label, text, attributes)

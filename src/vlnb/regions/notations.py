@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from vlnb.regions.loose import NUMBER
-from vlnb.regions.numbers import Found
+from vlnb.regions.lenient import NUMBER
+from vlnb.regions.meaning import Found, corners
 
 if TYPE_CHECKING:
-    from vlnb.regions.result import Log
+    from vlnb.regions.shapes import Log
 
-# Every repetition has a bound (the tests look), so that an answer takes a time that grows with its length alone.
+# Every repetition has a bound (a test checks it), so that the time grows linearly with the length of the answer.
 _N = r"[-+]?\d{1,12}(?:\.\d{1,17})?"
 _S = r"\s{0,24}"
 _C = rf"{_S}[,，]{_S}"
 _N4 = _C.join([f"({_N})"] * 4)
 _N4S = r"[\s,，]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
-# A mark of a place, or of the name before it: what stands between two marks belongs to the first.
+# A mark of a place, or of the name before it: the text between two marks belongs to the first.
 _MARK = re.compile(
     r"<\|(?P<token>box|quad|point|object_ref)_(?P<edge>start|end)\|>"
     r"|<(?P<close>/?)(?P<tag>box|bbox|quad|point|det|ref|p)>|<\|(?P<slash>/?)(?P<deep>det|ref)\|>"
@@ -41,37 +42,20 @@ _DATA = re.compile(
     re.IGNORECASE,
 )
 _CLASS = re.compile(rf"\bclass{_S}={_S}[\"']([^\"']{{0,300}})[\"']", re.IGNORECASE)
-_TWO_PAIRS = re.compile(
-    rf"{_PAIR}(?:{_S}(?:[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/){_S}){{0,8}}{_PAIR}",
+_BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
+_CORNERS = re.compile(
+    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]"
+    rf"|\b(?:bbox(?:_2d)?|bounding box|box(?:_2d)?|coordinates)[\"'*`]{{0,4}}{_S}[:：=]{_S}{_N4S}",
     re.IGNORECASE,
 )
-_LINE_CHARS = 400  # a line with one place has less
+_LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
-    rf"[ \t>*•\-]{{0,24}}(?:\d{{1,4}}[.)]{_S})?[(\[]?{_S}{_N4}(?![\d,.]{{0,12}}\d)[)\]]?[ \t]{{0,24}}[,:;\-–]?"
-    r"[ \t]{0,24}(.{0,400})"
+    rf"[ \t>*•\-]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}(?![\d,.]{{0,12}}\d)"
+    r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
-_LINE_AFTER = re.compile(
-    rf"[ \t>*•\-]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|][^\n|]{{0,80}}?){_S}[:：=\-–(]{{1,4}}{_S}{_N4}{_S}\)?"
-    r"[ \t.;]{0,24}"
-)
-_B = r"[ \t]{1,24}"
-_FOUR_SPACED = _B.join([f"({_N})"] * 4)
-_SPACED = re.compile(rf"[ \t]{{0,24}}{_FOUR_SPACED}{_B}([^\d\s].{{0,400}})")
-_SPACED_AFTER = re.compile(rf"[ \t]{{0,24}}([^\d\s][^\n|]{{0,200}}?)[ \t:]{{1,24}}{_FOUR_SPACED}[ \t]{{0,24}}")
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
-_NAMES = {
-    **dict.fromkeys(("x1", "xmin", "left", "x0"), 0),
-    **dict.fromkeys(("y1", "ymin", "top", "y0"), 1),
-    **dict.fromkeys(("x2", "xmax", "right"), 2),
-    **dict.fromkeys(("y2", "ymax", "bottom"), 3),
-}
 _NAMED = re.compile(
-    rf"\b(x_?[012]|y_?[012]|[xy]_?m(?:in|ax)|left|top|right|bottom)\b[^\w\-]{{1,5}}({_N})", re.IGNORECASE
-)
-_NAMED_APART = 20  # characters between "x1: 10" and "y1: 20", at most
-_FOUR = re.compile(rf"[(（<]{_S}{_N4}{_S}[)）>]")
-_AFTER_KEY = re.compile(
-    rf"\b(?:bbox(?:_2d)?|bounding box|box(?:_2d)?|coordinates)[\"'*`]{{0,4}}{_S}[:：=]{_S}{_N4S}",
+    r"[^\w\-]{1,20}".join([rf"\b(x_?[012]|y_?[012]|[xy]_?m(?:in|ax)|left|top|right|bottom)\b[^\w\-]{{1,5}}({_N})"] * 4),
     re.IGNORECASE,
 )
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\]])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
@@ -92,7 +76,7 @@ _TAGS = re.compile(r"<[^<>]{0,300}>?")
 
 
 def tagged(text: str, log: Log) -> Iterator[Found]:
-    """Yield what stands in tags and tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
+    """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
     for hit in _POINTS.finditer(text):
         if _AXIS.search(hit["head"]):
             yield from _point_tag(hit, log)
@@ -162,7 +146,7 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
         if kind in _REFS:
             name = html.unescape(text[hit.end() : min(end, hit.end() + _REF_CHARS)]).strip() if after else name
         elif not re.search(r"[\"']\s{0,24}:\s{0,24}[\"']$", text[max(0, hit.start() - 8) : hit.start()]):
-            # Not the value of a key: that one's object is read as JSON.
+            # The value of a key is read as JSON, with its object.
             closed = after is not None
             last = after.end() if after and (after["edge"] == "end" or after["close"] or after["slash"]) else end
             label = before(_TAGS.sub(" ", line_before(text, hit.start()))) if name is None else name
@@ -191,44 +175,47 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
 
 
 def plain(text: str) -> Iterator[Found]:
-    """Yield what stands in plain text: `x1,y1,x2,y2 name` and the like, a line or a pair of corners each."""
-    blank = list(text)
+    """Yield the places in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
+    count = sum(bool(line.strip(" `")) for _, line in _lines(text))
+    blank = text
+    for form in (_table_rows, _named_sides, _corner_pairs, partial(_number_lines, count=count)):
+        found = list(form(blank, text))
+        yield from found
+        blank = without(blank, [(one.start, one.end) for one in found])
 
-    def take(start: int, end: int) -> None:
-        blank[start:end] = " " * (end - start)
 
-    lines = list(_lines(text))
-    for row in _table_rows(lines):
-        yield row
-        take(row.start, row.end)
-    yield from _named_corners("".join(blank), text, take)
-    for pattern in (_FOUR, _AFTER_KEY):
-        for hit in pattern.finditer("".join(blank)):
-            yield _box(hit.groups(), hit.span(), _around(text, hit.start(), hit.end()))
-            take(*hit.span())
+def _named_sides(blank: str, text: str) -> Iterator[Found]:
+    for hit in _NAMED.finditer(blank):
+        names = [name.lower().replace("_", "") for name in hit.groups()[::2]]
+        sides = corners({name: [float(number)] for name, number in zip(names, hit.groups()[1::2], strict=True)})
+        if sides and len(sides) == 4:
+            yield Found("box", sides, *hit.span(), before(line_before(text, hit.start())))
+
+
+def _corner_pairs(blank: str, text: str) -> Iterator[Found]:
     last = 0
-    for hit in _TWO_PAIRS.finditer("".join(blank)):
-        yield _box(hit.groups(), hit.span(), _around(text, hit.start(), hit.end(), since=last))
+    for hit in _CORNERS.finditer(blank):
+        line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
+        name = before(line[max(line.rfind(")"), line.rfind("]")) + 1 :]) or after(line_after(text, hit.end()))
         last = hit.end()
-        take(*hit.span())
-    count = sum(bool(line.strip(" `")) for _, line in lines)
-    for pattern, name_at, first in ((_LINE, 5, 1), (_LINE_AFTER, 1, 2), (_SPACED, 5, 1), (_SPACED_AFTER, 1, 2)):
-        here = _lines("".join(blank))
-        near = ((at, pattern.fullmatch(line)) for at, line in here if len(line) <= _LINE_CHARS)
-        found = [(at, one) for at, one in near if one]
-        for at, one in found:
-            sides = one.groups()[first - 1 : first + 3]
-            x1, y1, x2, y2 = map(float, sides)
-            # Four numbers in a line of a text may be anything; where every line has them, they are boxes.
-            if len(found) < count and (pattern in (_SPACED, _SPACED_AFTER) or x1 >= x2 or y1 >= y2):
-                continue
-            span = at + one.start(), at + one.end()
-            yield _box(sides, span, before(one[name_at]) if name_at == 1 else after(one[name_at]))
-            take(*span)
+        yield _box([side for side in hit.groups() if side is not None], hit.span(), name)
 
 
-def _table_rows(lines: Sequence[tuple[int, str]]) -> Iterator[Found]:
-    """Yield the boxes of a table whose head names their sides."""
+def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
+    """Yield the boxes of lines with four numbers, `count` being how many lines are not empty."""
+    rows = [(at, hit) for at, line in _lines(blank) if len(line) <= _LINE_CHARS and (hit := _LINE.fullmatch(line))]
+    for at, hit in rows:
+        first, last = hit[1], hit[6]
+        x1, y1, x2, y2 = map(float, hit.group(2, 3, 4, 5))
+        # Four numbers in a line may be anything. They are a box if every line has them, or commas between corners.
+        listed = "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
+        if not (first and last) and (listed or len(rows) == count):
+            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else after(last or ""))
+
+
+def _table_rows(_blank: str, text: str) -> Iterator[Found]:
+    """Yield the boxes of a table whose header names their sides."""
+    lines = list(_lines(text))
     if not any("|" in line and _HEADED.search(line) for _, line in lines):
         return
     for at, line in lines:
@@ -241,30 +228,11 @@ def _table_rows(lines: Sequence[tuple[int, str]]) -> Iterator[Found]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each line with the place where it begins."""
+    """Yield each line with its offset."""
     at = 0
     for line in text.split("\n"):
         yield at, line
         at += len(line) + 1
-
-
-def _named_corners(text: str, whole: str, take: Callable[[int, int], None]) -> Iterator[Found]:
-    """Yield the boxes of "x1: 10, y1: 20, x2: 30, y2: 40", the four in any order."""
-    run: list[re.Match[str]] = []
-    for hit in _NAMED.finditer(text):
-        if run and hit.start() - run[-1].end() > _NAMED_APART:
-            run = []
-        run = [*run[-3:], hit]
-        named = {one[1].lower().replace("_", ""): one[2] for one in run}
-        if {"x0", "y0"} <= named.keys():  # then x1 is the second corner
-            named = {name.replace("1", "2"): number for name, number in named.items()}
-        corners = {_NAMES[name]: number for name, number in named.items()}
-        if len(corners) == len(run) == 4:
-            name = before(line_before(whole, run[0].start()))
-            yield Found("box", tuple(float(corners[i]) for i in range(4)), run[0].start(), hit.end(), name)
-            for one in run:
-                take(*one.span())
-            run = []
 
 
 def lone_points(text: str) -> Iterator[Found]:
@@ -277,7 +245,7 @@ def lone_points(text: str) -> Iterator[Found]:
 
 
 def before(text: str) -> str:
-    """Return the name in the words before a place: bullets, quotes and "is located at" are none."""
+    """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
     text = re.sub(
         rf"^\W{{0,24}}(?:and|or|then)\s{{1,24}}|^Action:{_S}|\({_S}(?:start_box|end_box|box|point){_S}=.{{0,{NEAR_CHARS}}}$",
         "",
@@ -287,34 +255,39 @@ def before(text: str) -> str:
 
 
 def after(text: str) -> str:
-    """Return the name in the words behind a place."""
+    """Return the name in the words after a place."""
     return _bare(re.split(r"[\[({<]", text, maxsplit=1)[0])[:_LABEL_CHARS]
 
 
 def _bare(text: str) -> str:
-    """Return a name without marks around it; quotes go in pairs, so that: right of "TOTAL" keeps its own."""
+    """Strip punctuation around a name, and quotes in pairs: `right of "TOTAL"` keeps its own."""
     text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|")
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
     return text if text.count('"') % 2 == 0 else text.strip('"')
 
 
-def _around(text: str, start: int, end: int, *, since: int = 0) -> str:
-    """Return the name before or else behind a place; with `since`, nothing before that is looked at."""
-    line = text[max(since, start - len(line_before(text, start))) : start]
-    return before(line[max(line.rfind(")"), line.rfind("]")) + 1 :]) or after(line_after(text, end))
-
-
 def line_before(text: str, at: int) -> str:
-    """Return what stands on the line before `at`, at most `NEAR_CHARS` of it."""
+    """Return the part of the line before `at`, at most `NEAR_CHARS` of it."""
     begin = max(0, at - NEAR_CHARS)
     return text[text.rfind("\n", begin, at) + 1 or begin : at]
 
 
 def line_after(text: str, at: int) -> str:
-    """Return what stands on the line from `at` on, at most `NEAR_CHARS` of it."""
+    """Return the part of the line from `at` on, at most `NEAR_CHARS` of it."""
     return text[at : at + NEAR_CHARS].partition("\n")[0]
 
 
 def _box(sides: Sequence[str], span: tuple[int, int], label: str) -> Found:
     return Found("box", tuple(map(float, sides)), *span, label)
+
+
+def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return `text` with these spans replaced by spaces, so that all other offsets stay the same."""
+    parts, at = [], 0
+    for start, end in sorted(spans):
+        if end > at:
+            begin = max(at, start)
+            parts += [text[at:begin], re.sub(r"[^\n]", " ", text[begin:end])]
+            at = end
+    return "".join([*parts, text[at:]])

@@ -1,7 +1,8 @@
-"""Places on a picture, in pixels: boxes, points and polygons."""
+"""Regions of a picture, in pixels: boxes, points and polygons, and what `parse` returns of them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -11,9 +12,9 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle from (x1, y1), its left top, to (x2, y2), its right bottom, in pixels.
+    """A rectangle from (x1, y1), its top left corner, to (x2, y2), its bottom right corner, in pixels.
 
-    `label` names what it holds, `text` is what is written in it, `attributes` whatever else was said of it.
+    `label` names what it holds, `text` is what is written in it, `attributes` are all its other keys and values.
     """
 
     x1: float
@@ -31,13 +32,13 @@ class Box:
 
     @property
     def area(self) -> float:
-        """Square pixels; 0 where the corners are in the wrong order."""
+        """Square pixels; 0 if the corners are in the wrong order."""
         return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A place (x, y) in pixels, and what it names."""
+    """A point (x, y) in pixels, with its label."""
 
     x: float
     y: float
@@ -65,22 +66,90 @@ Region = TypeVar("Region", bound=Box | Point | Polygon)
 
 
 def to_original(region: Region, *, seen: Size, original: Size) -> Region:
-    """Return a region, in pixels of a picture at the size `seen`, in pixels of it at its `original` size.
+    """Map a region from the size at which the model saw the picture (`seen`) to the picture's `original` size.
 
-    Nothing is rounded: mapped back with the sizes exchanged, it is where it was.
+    Nothing is rounded: mapping it back with the sizes exchanged returns it to where it was.
     """
-    x, y = original[0] / seen[0], original[1] / seen[1]
-    return scaled(region, x, y)
+    return scaled(region, original[0] / seen[0], original[1] / seen[1])
 
 
 def scaled(region: Region, x: float, y: float) -> Region:
-    """Return a region with its coordinates multiplied by `x` across and `y` down."""
-    moved: Region = _SCALE[type(region)](region, x, y)
-    return moved
+    """Return a region with its coordinates multiplied by `x` across and by `y` down."""
+    changes: dict[str, Any]
+    if isinstance(region, Polygon):
+        changes = {"points": tuple((a * x, b * y) for a, b in region.points)}
+    else:
+        names = ("x1", "y1", "x2", "y2") if isinstance(region, Box) else ("x", "y")
+        changes = {name: getattr(region, name) * (x if name[0] == "x" else y) for name in names}
+    return replace(region, **changes)
 
 
-_SCALE: dict[type, Any] = {
-    Box: lambda box, x, y: replace(box, x1=box.x1 * x, y1=box.y1 * y, x2=box.x2 * x, y2=box.y2 * y),
-    Point: lambda point, x, y: replace(point, x=point.x * x, y=point.y * y),
-    Polygon: lambda polygon, x, y: replace(polygon, points=tuple((a * x, b * y) for a, b in polygon.points)),
-}
+@dataclass(frozen=True)
+class Change:
+    """Something that was repaired in an answer or dropped from it: `what` in words, `at` its offset in the text."""
+
+    what: str
+    at: int
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} (at character {self.at}: {self.excerpt!r})"
+
+
+class Log:
+    """The repairs and drops of `text` so far; `cut` says that max_tokens ended the answer."""
+
+    def __init__(self, text: str, *, cut: bool = False) -> None:
+        self.text, self.cut = text, cut
+        self.repairs: list[Change] = []
+        self.drops: list[Change] = []
+
+    def repair(self, what: str, at: int) -> None:
+        """Note a repair."""
+        self.repairs.append(Change(what, at, excerpt(self.text, at)))
+
+    def drop(self, what: str, at: int) -> None:
+        """Note a loss."""
+        if self.cut and "cut off" in what:
+            what += " by max_tokens"
+        self.drops.append(Change(what, at, excerpt(self.text, at)))
+
+
+def excerpt(text: str, at: int, chars: int = 40) -> str:
+    """Return the words of `text` around the offset `at`."""
+    start = max(0, min(at, len(text)) - 8)
+    return " ".join(text[start : start + chars].split())
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions that an answer names, in pixels of the original picture and in the order of the text.
+
+    `space` says how the numbers were read ("pixels" of the picture as the model saw it, "thousand": 0 to 1000, or
+    "unit": 0 to 1), and `space_reason` why. `repairs` and `dropped` list everything that was repaired or could not be
+    used; `raw` is the text.
+    """
+
+    boxes: tuple[Box, ...]
+    points: tuple[Point, ...]
+    polygons: tuple[Polygon, ...]
+    repairs: tuple[Change, ...]
+    dropped: tuple[Change, ...]
+    raw: str
+    space: str
+    space_reason: str
+
+    def __len__(self) -> int:
+        return len(self.boxes) + len(self.points) + len(self.polygons)
+
+    @property
+    def summary(self) -> str:
+        """One line: what was read, what was repaired, what was left out, and in which space."""
+        kinds = ((self.boxes, "box", "boxes"), (self.points, "point", "points"), (self.polygons, "polygon", "polygons"))
+        read = ", ".join(f"{len(some)} {one if len(some) == 1 else many}" for some, one, many in kinds if some)
+        parts = [f"{read or 'nothing'} read"]
+        for word, changes in (("repaired", self.repairs), ("left out", self.dropped)):
+            counts = Counter(change.what for change in changes)
+            if listed := ", ".join(what + (f" ({n})" if n > 1 else "") for what, n in counts.items()):
+                parts.append(f"{word}: {listed}")
+        return "; ".join(parts) + f". Numbers read as {self.space}: {self.space_reason}."

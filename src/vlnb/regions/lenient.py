@@ -1,0 +1,294 @@
+"""A lenient JSON reader for what models write: cut off, single-quoted, commas missing, quotes inside quotes.
+
+A strict reader returns nothing if one comma is wrong. This one returns every value it can make out, with its place in
+the text, and reports each repair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Repair = Callable[[str, int], None]
+"""Called with what was repaired and its offset in the text."""
+
+NUMBER = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+_PX = re.compile(r"\s?px\b")
+_SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\n]{0,400}){1,2000}", re.DOTALL)
+_WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
+_WORDS = {"true": True, "True": True, "false": False, "False": False}
+_BARE = re.compile(r"[^\W\d][\w .'/-]{0,200}?(?=\s{0,24}[,\]])")
+_DOTS = re.compile(r"\.{2,400}|…")
+_KEY = re.compile(
+    r"""\\?(["'“”‘’]?)\s{0,24}([^\W\d][\w .\-/]{0,60}?|(?<=["'“‘])[^"'“”‘’\n]{1,200}|\d{1,9})\s{0,24}"""
+    r"""\\?(["'“”‘’]?)\s{0,24}([:=：])"""
+)
+_VALUE_END = re.compile(r"[,}\]\n]|$")
+_NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
+_NEXT_LIST = re.compile(r"\s{0,24},\s{0,24}(?=\[)")
+_OPENERS, _COMMAS = "[(［（{", ",;，、"
+_CLOSERS = {"list": "])］）", "object": "}"}
+_QUOTES = {'"': '"', "'": "'", "“": '”"“', "”": '”"', "‘": "’'", "’": "’'"}  # each opening mark and its closing ones
+_MAX_TEXT = 8000  # characters kept of a text whose quote never closes
+_AHEAD = 200  # characters looked at behind a quote, to tell whether it ends a text
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
+_UNCLOSED_END = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
+_MAX_DEPTH = 60
+_PATIENCE, _LEAST = 12, 1000  # each character of an answer (plus _LEAST) is read at most _PATIENCE times
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value and its place: `kind` is "number", "text", "word" (null, true, …), "list" or "object".
+
+    An object's value is a list of (key, node), so that a repeated key is kept; values without a key have the key "".
+    `whole` is False if the text ended before the value did.
+    """
+
+    kind: str
+    value: Any
+    start: int
+    end: int
+    whole: bool = True
+
+    def plain(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the value as a Python object: dict, list, str, float, int, bool or None."""
+        if self.kind == "list":
+            return [item.plain() for item in self.value]
+        if self.kind == "object":
+            return {key: item.plain() for key, item in self.value}
+        if self.kind == "number" and float(self.value).is_integer():
+            return int(self.value)
+        return self.value
+
+
+class Unreadable(Exception):  # noqa: N818 - a signal between reader and caller
+    """What begins here is not JSON, not even loosely."""
+
+
+class Tangled(Exception):  # noqa: N818 - a signal between reader and caller
+    """So many brackets never close that reading every one of them would take hours."""
+
+
+class TooDeep(Exception):  # noqa: N818 - a signal between reader and caller
+    """Brackets are nested deeper than any answer needs."""
+
+
+class Reader:
+    """Reads the values of one text, one after the other, in a time that grows linearly with its length."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._spent = 0  # characters read so far, counting those read again
+        self._unclosed: set[tuple[str, bool, int]] = set()  # quotes known never to close before an end
+
+    def read(self, start: int, end: int, repair: Repair) -> Node:
+        """Return the value that begins with the bracket at `start`; nothing from `end` on is looked at.
+
+        Raises `Unreadable` if the bracket begins something else, `TooDeep` if brackets nest without end, and `Tangled`
+        after too many failed attempts.
+        """
+        if self._spent > _PATIENCE * (len(self._text) + _LEAST):
+            raise Tangled
+        self._at, self._end, self._repair = start, end, repair
+        self._objects = self._depth = 0
+        try:
+            return self._value()
+        finally:
+            self._spent += self._at - start
+
+    def _match(self, pattern: re.Pattern[str], at: int | None = None) -> re.Match[str] | None:
+        return pattern.match(self._text, self._at if at is None else at, self._end)
+
+    def _skip(self) -> str:
+        """Skip white space and comments; return the next character, or "" at the end."""
+        if hit := self._match(_SPACE):
+            if "/" in hit[0] or "#" in hit[0]:
+                self._repair("comment", hit.start())
+            self._at = hit.end()
+        return self._text[self._at] if self._at < self._end else ""
+
+    def _value(self) -> Node:
+        char, start = self._skip(), self._at
+        if char and char in _OPENERS:
+            return self._container("object" if char == "{" else "list")
+        if char in _QUOTES or self._text.startswith(('\\"', "\\'"), start):
+            return self._string()
+        if hit := self._match(NUMBER):
+            unit = self._match(_PX, hit.end())
+            self._at = (unit or hit).end()
+            return Node("number", float(hit[0]), start, self._at, whole=self._at < self._end)
+        if hit := self._match(_WORD):
+            self._at = hit.end()
+            return Node("word", _WORDS.get(hit[0]), start, self._at)
+        raise Unreadable
+
+    def _container(self, kind: str) -> Node:
+        """Read a list or an object: both hold items parted by commas, those of an object with keys."""
+        if self._depth > _MAX_DEPTH:
+            raise TooDeep
+        start = self._at
+        pairs: list[tuple[str, Node]] = []
+        self._at += 1
+        self._depth += 1
+        self._objects += kind == "object"
+        try:
+            closed = self._items(kind, pairs)
+        finally:
+            self._depth -= 1
+            self._objects -= kind == "object"
+        return Node(kind, pairs if kind == "object" else [node for _, node in pairs], start, self._at, closed)
+
+    def _items(self, kind: str, pairs: list[tuple[str, Node]]) -> bool:
+        """Read items into `pairs` up to the end of their container; return False if the text ended before."""
+        comma = True
+        while char := self._skip():
+            at, count = self._at, len(pairs)
+            if char in _CLOSERS[kind]:
+                self._at += 1
+                return True
+            if char in _COMMAS:
+                self._at += 1
+                if self._skip() == _CLOSERS[kind][0]:
+                    self._repair("trailing comma", at)
+            elif dots := self._match(_DOTS):
+                self._repair(f"“{dots[0]}” left out", at)
+                self._at = dots.end()
+            elif not (self._stray_bracket(kind) if char in "]})" else self._item(kind, char, pairs)):
+                self._at = at
+                self._repair(f"missing {_CLOSERS[kind][0]}", at)
+                return True
+            if len(pairs) > count > 0 and not comma:
+                self._repair("missing comma", at)
+            comma = char in _COMMAS
+        return False
+
+    def _item(self, kind: str, char: str, pairs: list[tuple[str, Node]]) -> bool:  # noqa: C901, PLR0911 - a grammar
+        """Read one item into `pairs`; return False if what comes does not belong to this container."""
+        key, at = self._match(_KEY), self._at
+        if kind == "object" and key:
+            if key[1] != key[3] and not {key[1], key[3]} <= set("“”‘’\"'"):
+                self._repair("key with one quote", at)
+            elif key[1] != '"' and not key[2].isdigit():
+                self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
+            self._at = key.end()
+            if self._skip():
+                pairs.append((key[2], self._member(key[2])))
+            return True
+        if kind == "object" and char not in _QUOTES and char not in _OPENERS:
+            if not pairs:
+                raise Unreadable
+            return False
+        if char == "{" and kind == "object" and pairs and pairs[-1][0]:
+            return False  # the next object begins: this one was not closed
+        if kind == "list" and self._objects and pairs and key and key[1]:
+            return False  # [1, 2, 3, 4, "label": …
+        if kind == "list" and not self._match(_WORD) and (bare := self._match(_BARE)):
+            self._at = bare.end()
+            pairs.append(("", Node("text", bare[0].strip(), at, self._at)))
+            return True
+        try:
+            pairs.append(("", self._value()))
+        except Unreadable:
+            if not pairs:
+                raise
+            return False
+        return True
+
+    def _member(self, key: str) -> Node:
+        """Return the value of `key`; numbers or lists in a row, `"bbox": 1, 2, 3, 4`, are one list."""
+        start = self._at
+        if self._text[start] in ",}":
+            self._repair(f"no value for {key!r}", start)
+            return Node("word", None, start, start)
+        try:
+            items = [self._value()]
+        except Unreadable:
+            stop = _VALUE_END.search(self._text, start, self._end)
+            self._at = stop.start() if stop else self._end
+            self._repair("value without quotes", start)
+            return Node("text", self._text[start : self._at].strip(), start, self._at, whole=self._at < self._end)
+        separator = {"number": _NEXT_NUMBER, "list": _NEXT_LIST}.get(items[0].kind)
+        while separator and (hit := self._match(separator)) and not self._match(_KEY, hit.end()):
+            self._at = hit.end()
+            items.append(self._value())
+        if len(items) == 1:
+            return items[0]
+        self._repair("missing brackets", start)
+        return Node("list", items, start, self._at, whole=items[-1].whole)
+
+    def _stray_bracket(self, kind: str) -> bool:
+        """Skip a bracket that closes nothing; return False if it closes a container around this one."""
+        at = self._at
+        self._at += 1
+        char = self._skip()
+        if kind == "list":
+            stray = not self._objects
+        else:
+            space = self._match(_SPACE, self._at + 1)
+            key = self._match(_KEY, space.end() if space else self._at + 1)
+            stray = char == "}" or (char != "" and char in _COMMAS and key is not None)
+        if stray:
+            self._repair(f"stray {self._text[at]}", at)
+        return stray
+
+    def _string(self) -> Node:
+        start = self._at
+        escaped = self._text[start] == "\\"
+        begin = start + escaped + 1
+        quote = self._text[begin - 1]
+        if escaped or quote != '"':
+            self._repair("escaped quotes" if escaped else "other quotes than JSON's", start)
+        at, inner, whole = begin, False, False
+        while at < self._end and not whole and (quote, escaped, self._end) not in self._unclosed:
+            backslash = self._text[at] == "\\"
+            if backslash and not (escaped and self._text[at + 1 : at + 2] == quote):
+                at += 2
+                continue
+            mark = at + backslash
+            if self._text[mark] in _QUOTES[quote] and escaped == backslash:
+                whole = self._ends_text(mark, quote)
+                inner = inner or not whole
+            at = mark + 1
+        if whole and self._text[at : at + _AHEAD].lstrip()[:1] not in (":", "："):
+            if inner:
+                self._repair("quotes inside a text", begin)
+            self._at = at
+            return Node("text", _unescaped(self._text[begin : at - 1 - escaped]), start, at)
+        if not whole:
+            self._unclosed.add((quote, escaped, self._end))
+        if not whole and self._text.find("}", begin, self._end) < 0:
+            self._at = self._end
+            kept = self._text[begin : min(self._end, begin + _MAX_TEXT)]
+            return Node("text", _unescaped(kept), start, self._end, whole=False)
+        # The quote found begins the next key: the closing one is missing. The text ends with its object, list or line.
+        stop = _UNCLOSED_END.search(self._text, begin, self._end)
+        self._at = stop.start() if stop else self._end
+        self._repair("missing quote at the end of a text", self._at)
+        return Node("text", _unescaped(self._text[begin : self._at]).strip(), start, self._at)
+
+    def _ends_text(self, at: int, quote: str) -> bool:
+        """Whether the quote at `at` ends a text: what follows must be able to follow a value."""
+        after = self._text[at + 1 : min(self._end, at + _AHEAD)].lstrip(" \t\r\n")
+        if after.startswith("\\n"):
+            after = after[2:].lstrip(" \t\r\n")
+        if not after or after.startswith("```"):
+            return True
+        if after[0] in ",，":
+            then = after[1:].lstrip()
+            return not then or then[0] in "{[(]}\"'“‘\\-+.…0123456789/#" or bool(_KEY.match(then) or _WORD.match(then))
+        # After a quote, the same quote follows only if it begins the next key and the comma is missing.
+        return after[0] in "]}:，：；;)" or (after[0] == quote and _KEY.match(after) is not None)
+
+
+def _unescaped(text: str) -> str:
+    """Return `text` with JSON's escapes resolved."""
+
+    def one(hit: re.Match[str]) -> str:
+        code = hit[1]
+        return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)
+
+    return _ESCAPE.sub(one, text) if "\\" in text else text

@@ -172,7 +172,7 @@ def test_equal_pictures_are_told_as_equal(endpoint, receipt):
     text = asked(endpoint, "Compare these images.", receipt.picture, receipt.picture).text
     assert "it alone" not in text
     assert "Both say" in text
-    assert "of one size" in text
+    assert "the same size" in text
 
 
 def test_places_on_several_pictures_are_told_apart(endpoint, receipt):

@@ -156,4 +156,4 @@ def _write(
     """Write in black or white, whichever stands out from the colour it is written on."""
     red, green, blue = (int(on[i : i + 2], 16) for i in (1, 3, 5))
     bright = 0.299 * red + 0.587 * green + 0.114 * blue
-    pen.text(at, text, fill="black" if bright > 140 else "white", font=font)  # noqa: PLR2004 - of 255
+    pen.text(at, text, fill="black" if bright > 140 else "white", font=font)

@@ -45,7 +45,7 @@ def mask(crop: Array) -> Array:
     """Return where the ink is: True where a pixel differs from the background at the crop's rim. Shape (h, w)."""
     import numpy as np
 
-    grey = crop.mean(axis=2) if crop.ndim == 3 else crop.astype(float)  # noqa: PLR2004
+    grey = crop.mean(axis=2) if crop.ndim == 3 else crop.astype(float)
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     difference = np.abs(grey - np.median(rim))
     contrast = float(np.percentile(difference, 99))
@@ -83,7 +83,7 @@ def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
     is a gap no wider than those between letters (very narrow or widely spaced type).
     """
     letters = [char for char in text if not char.isspace()]
-    if len(letters) != len(at) or len(letters) < 3:  # noqa: PLR2004
+    if len(letters) != len(at) or len(letters) < 3:
         return text
     import numpy as np
 
@@ -140,7 +140,7 @@ def _gaps(where: Array) -> list[tuple[int, int]]:
 def _words(bgr: Array, box: Rect, crop: Array, text: str, at: list[float]) -> tuple[Word, ...]:
     words = text.split()
     letters = sum(len(word) for word in words)
-    if len(words) < 2 or letters != len(at) or box[2] - box[0] < box[3] - box[1]:  # noqa: PLR2004
+    if len(words) < 2 or letters != len(at) or box[2] - box[0] < box[3] - box[1]:
         return (Word(text, box),)
     # From pixels of the crop to the picture: the crop is the dilated box, so both run from edge to edge of the ink.
     import numpy as np

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vlnb.embedded import ink
-from vlnb.embedded.layout import reading_order
-from vlnb.embedded.page import Line, Page, Segment
+from vlnb.embedded.page import Line, Page, Segment, reading_order
 
 if TYPE_CHECKING:
     import numpy as np

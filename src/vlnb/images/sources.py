@@ -97,9 +97,9 @@ def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
 
     if array.size == 0:
         raise BadInput(f"{name} has the shape {array.shape}: it is empty.")
-    if array.ndim == 3 and array.shape[2] == 1:  # noqa: PLR2004
+    if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {3, 4})):  # noqa: PLR2004
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {3, 4})):
         raise BadInput(
             f"{name} has the shape {array.shape}; a picture is (height, width), or (height, width, 3 or 4)."
             " Channels first? Use array.transpose(1, 2, 0)."
@@ -113,7 +113,7 @@ def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
             raise BadInput(f"{name} holds floats outside 0 to 1; scale it, or convert it to uint8.")
         array = (array * 255).round().astype(np.uint8)
     elif np.issubdtype(array.dtype, np.integer):
-        if array.min() < 0 or array.max() > 255:  # noqa: PLR2004
+        if array.min() < 0 or array.max() > 255:
             raise BadInput(f"{name} holds integers outside 0 to 255; scale it first.")
         array = array.astype(np.uint8)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.images import Picture
 from vlnb.regions import Box
-from vlnb.samples.sample import Sample, Truth
+from vlnb.samples.canvas import Sample, Truth
 
 if TYPE_CHECKING:
     import numpy as np

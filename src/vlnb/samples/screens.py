@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vlnb.regions import Box
 from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
-    from vlnb.regions import Box
-    from vlnb.samples.sample import Sample
+    from vlnb.samples.canvas import Rect, Sample
 
-_ICONS = (
-    ("Files", "#e9b949"), ("Mail", "#3d7bd9"), ("Music", "#c2478f"), ("Photos", "#2f9e76"), ("Trash", "#7d8790"),
-)  # fmt: skip
+_TILE = ("rect", (0, 0, 64, 64), "paint", 14, "")
+_ICONS = {
+    ("Files", "#e9b949"): (("shape", (12, 18, 28, 18, 33, 24, 52, 24, 52, 48, 12, 48), "#ffffff", 0, ""),),
+    ("Mail", "#3d7bd9"): (
+        ("rect", (12, 19, 52, 46), "#ffffff", 3, ""),
+        ("line", (13, 21, 32, 35, 51, 21), "paint", 3, ""),
+    ),
+    ("Music", "#c2478f"): (
+        ("line", (27, 44, 27, 18, 46, 15, 46, 40), "#ffffff", 3, ""),
+        ("oval", (17, 39, 29, 49), "#ffffff", 0, ""),
+        ("oval", (36, 35, 48, 45), "#ffffff", 0, ""),
+    ),
+    ("Photos", "#2f9e76"): (
+        ("rect", (12, 15, 52, 49), "#ffffff", 3, ""),
+        ("shape", (15, 46, 27, 28, 36, 39, 41, 33, 49, 46), "paint", 0, ""),
+        ("oval", (40, 19, 47, 26), "paint", 0, ""),
+    ),
+    ("Trash", "#7d8790"): (
+        ("shape", (18, 22, 46, 22, 43, 51, 21, 51), "#ffffff", 0, ""),
+        ("rect", (15, 16, 49, 20), "#ffffff", 2, ""),
+    ),
+}
 _LETTER = (
     "Dear Ms Okafor,",
     "Your order 58213 left our warehouse on Monday.",
@@ -29,8 +48,11 @@ def desktop() -> Sample:
     canvas.gradient((0, 0, 1440, 900), "#24456b", "#6f8fa8")
     canvas.shape([(0, 620), (380, 480), (760, 660), (1110, 500), (1440, 640), (1440, 900), (0, 900)], "#2f5470")
     canvas.shape([(0, 740), (300, 650), (700, 780), (1060, 640), (1440, 770), (1440, 900), (0, 900)], "#26445c")
-    for i, (name, colour) in enumerate(_ICONS):
-        _icon(canvas, 66, 50 + 128 * i, name, colour)
+    for i, ((name, colour), rows) in enumerate(_ICONS.items()):
+        top = 50 + 128 * i
+        canvas.sketch((_TILE, *rows), 66, top, paint=colour)
+        canvas.text(98, top + 92, name, 20, "#ffffff", anchor="ms")
+        canvas.thing(f"{name} icon", (66, top, 130, top + 64))
     _window(canvas, (240, 90, 1080, 640), "letter.txt - Editor")
     for i, name in enumerate(("File", "Edit", "View", "Help")):
         canvas.text(262 + 74 * i, 156, name, 19, "#30343a")
@@ -73,53 +95,7 @@ def chart() -> Sample:
     return canvas.finish("samples.chart()", alt, fields=fields)
 
 
-def _icon(canvas: Canvas, left: float, top: float, name: str, colour: str) -> None:
-    canvas.rect((left, top, left + 64, top + 64), colour, radius=14)
-    white = "#ffffff"
-    if name == "Files":
-        canvas.shape(
-            [
-                (left + 12, top + 18),
-                (left + 28, top + 18),
-                (left + 33, top + 24),
-                (left + 52, top + 24),
-                (left + 52, top + 48),
-                (left + 12, top + 48),
-            ],
-            white,
-        )
-    elif name == "Mail":
-        canvas.rect((left + 12, top + 19, left + 52, top + 46), white, radius=3)
-        canvas.line([(left + 13, top + 21), (left + 32, top + 35), (left + 51, top + 21)], colour, 3)
-    elif name == "Music":
-        canvas.line(
-            [(left + 27, top + 44), (left + 27, top + 18), (left + 46, top + 15), (left + 46, top + 40)], white, 3
-        )
-        canvas.oval((left + 17, top + 39, left + 29, top + 49), white)
-        canvas.oval((left + 36, top + 35, left + 48, top + 45), white)
-    elif name == "Photos":
-        canvas.rect((left + 12, top + 15, left + 52, top + 49), white, radius=3)
-        canvas.shape(
-            [
-                (left + 15, top + 46),
-                (left + 27, top + 28),
-                (left + 36, top + 39),
-                (left + 41, top + 33),
-                (left + 49, top + 46),
-            ],
-            colour,
-        )
-        canvas.oval((left + 40, top + 19, left + 47, top + 26), colour)
-    else:
-        canvas.shape(
-            [(left + 18, top + 22), (left + 46, top + 22), (left + 43, top + 51), (left + 21, top + 51)], white
-        )
-        canvas.rect((left + 15, top + 16, left + 49, top + 20), white, radius=2)
-    canvas.text(left + 32, top + 92, name, 20, white, anchor="ms")
-    canvas.thing(f"{name} icon", (left, top, left + 64, top + 64))
-
-
-def _window(canvas: Canvas, rect: tuple[float, float, float, float], title: str) -> None:
+def _window(canvas: Canvas, rect: Rect, title: str) -> None:
     left, top, right, bottom = rect
     canvas.rect((left + 6, top + 10, right + 6, bottom + 10), (10, 16, 24, 70), radius=10)
     canvas.rect(rect, "#fbfbfa", radius=10, edge="#9aa4ad")
@@ -131,9 +107,7 @@ def _window(canvas: Canvas, rect: tuple[float, float, float, float], title: str)
     canvas.thing("window", rect)
 
 
-def _button(canvas: Canvas, rect: tuple[float, float, float, float], name: str, fill: str, ink: str) -> Box:
-    from vlnb.regions import Box
-
+def _button(canvas: Canvas, rect: Rect, name: str, fill: str, ink: str) -> Box:
     canvas.rect(rect, fill, radius=7, edge="#8d949c")
     canvas.text((rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2, name, 20, ink, anchor="mm")
     canvas.thing(f"{name} button", rect)

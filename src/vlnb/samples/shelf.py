@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
-    from vlnb.regions import Box
-    from vlnb.samples.sample import Sample
+    from vlnb.samples.canvas import Sample
 
 _BOARDS = (250, 480, 710)
 _ROWS = (
@@ -27,6 +26,29 @@ _ROWS = (
 )  # fmt: skip
 
 
+# Each thing: its half width, its height, how high its label is, and what is drawn, its ground in the middle at (0, 0).
+_THINGS = {
+    "jar": (52, 132, 60, (
+        ("rect", (-52, -112, 52, 0), (255, 255, 255, 90), 16, "#8c8778"),
+        ("rect", (-47, -98, 47, -5), "paint", 13, ""),
+        ("rect", (-42, -92, -34, -14), (255, 255, 255, 70), 4, ""),
+        ("rect", (-46, -132, 46, -110), "#b5482f", 5, "#6d2a1b"),
+    )),
+    "bottle": (46, 192, 60, (
+        ("rect", (-16, -178, 16, -110), "paint", 5, ""),
+        ("shape", (-16, -128, 16, -128, 46, -92, -46, -92), "paint", 0, ""),
+        ("rect", (-46, -98, 46, 0), "paint", 9, ""),
+        ("rect", (-38, -88, -31, -12), (255, 255, 255, 70), 3, ""),
+        ("rect", (-18, -192, 18, -174), "#2f2a26", 3, ""),
+    )),
+    "box": (54, 160, 78, (
+        ("rect", (-54, -160, 54, 0), "paint", 3, "#4a3c2c"),
+        ("shape", (40, -159, 54, -159, 54, 0, 40, 0), (0, 0, 0, 40), 0, ""),
+        ("rect", (-40, -146, 26, -116), (255, 255, 255, 60), 3, ""),
+    )),
+}  # fmt: skip
+
+
 def shelf() -> Sample:
     """Return three boards of 1000 x 750 pixels with seven jars, five bottles and five boxes, each with its name."""
     canvas = Canvas(1000, 750)
@@ -39,36 +61,11 @@ def shelf() -> Sample:
         for i, (kind, name, colour) in enumerate(row):
             middle = 30 + step * (i + 0.5)
             canvas.oval((middle - 56, board - 7, middle + 56, board + 7), (40, 28, 18, 80))
-            {"jar": _jar, "bottle": _bottle, "box": _box}[kind](canvas, middle, board, colour)
-            fields[name.lower()] = _name(canvas, middle, board - (60 if kind != "box" else 78), name)
-    counts = ", ".join(f"{sum(o.label == kind for o in canvas.objects)} {kind}" for kind in ("jar", "bottle", "box"))
+            half, high, label, rows = _THINGS[kind]
+            canvas.sketch(rows, middle, board, paint=colour)
+            canvas.thing(kind, (middle - half, board - high, middle + half, board))
+            y = board - label
+            canvas.rect((middle - 44, y - 17, middle + 44, y + 17), "#fbf8ef", radius=4, edge="#8d8470")
+            fields[name.lower()] = canvas.text(middle, y, name, 18 if len(name) < 7 else 16, "#2b2620", anchor="mm")
+    counts = ", ".join(f"{sum(o.label == kind for o in canvas.objects)} {kind}" for kind in _THINGS)
     return canvas.finish("samples.shelf()", f"A kitchen shelf with three boards: {counts}", noise=2, fields=fields)
-
-
-def _name(canvas: Canvas, x: float, y: float, name: str) -> Box:
-    canvas.rect((x - 44, y - 17, x + 44, y + 17), "#fbf8ef", radius=4, edge="#8d8470")
-    return canvas.text(x, y, name, 18 if len(name) < 7 else 16, "#2b2620", anchor="mm")  # noqa: PLR2004
-
-
-def _jar(canvas: Canvas, x: float, ground: float, colour: str) -> None:
-    canvas.rect((x - 52, ground - 112, x + 52, ground), (255, 255, 255, 90), radius=16, edge="#8c8778")
-    canvas.rect((x - 47, ground - 98, x + 47, ground - 5), colour, radius=13)
-    canvas.rect((x - 42, ground - 92, x - 34, ground - 14), (255, 255, 255, 70), radius=4)
-    canvas.rect((x - 46, ground - 132, x + 46, ground - 110), "#b5482f", radius=5, edge="#6d2a1b")
-    canvas.thing("jar", (x - 52, ground - 132, x + 52, ground))
-
-
-def _bottle(canvas: Canvas, x: float, ground: float, colour: str) -> None:
-    canvas.rect((x - 16, ground - 178, x + 16, ground - 110), colour, radius=5)
-    canvas.shape([(x - 16, ground - 128), (x + 16, ground - 128), (x + 46, ground - 92), (x - 46, ground - 92)], colour)
-    canvas.rect((x - 46, ground - 98, x + 46, ground), colour, radius=9)
-    canvas.rect((x - 38, ground - 88, x - 31, ground - 12), (255, 255, 255, 70), radius=3)
-    canvas.rect((x - 18, ground - 192, x + 18, ground - 174), "#2f2a26", radius=3)
-    canvas.thing("bottle", (x - 46, ground - 192, x + 46, ground))
-
-
-def _box(canvas: Canvas, x: float, ground: float, colour: str) -> None:
-    canvas.rect((x - 54, ground - 160, x + 54, ground), colour, radius=3, edge="#4a3c2c")
-    canvas.shape([(x + 40, ground - 159), (x + 54, ground - 159), (x + 54, ground), (x + 40, ground)], (0, 0, 0, 40))
-    canvas.rect((x - 40, ground - 146, x + 26, ground - 116), (255, 255, 255, 60), radius=3)
-    canvas.thing("box", (x - 54, ground - 160, x + 54, ground))

@@ -9,10 +9,39 @@ from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
     from vlnb.regions import Box
-    from vlnb.samples.sample import Sample
+    from vlnb.samples.canvas import Sample
 
 _RED, _DARK_RED, _SILVER, _GLASS = "#c8202a", "#8e141c", "#d9dcdf", "#26323d"
 _GREEN, _BLUE = "#2c8a52", "#2d6fb0"
+_FRONT = (  # a taxi from the front, 100 wide, its ground in the middle at (0, 0)
+    ("oval", (-56, -5, 56, 5), (20, 20, 24, 120), 0, ""),
+    *(("rect", (x, -18, x + 16, 1), "#17181a", 3, "") for x in (-45, 29)),
+    ("shape", (-37, -42, -27, -68, 27, -68, 37, -42), _SILVER, 0, ""),
+    ("shape", (-33, -43, -24.5, -65, 24.5, -65, 33, -43), _GLASS, 0, ""),
+    ("shape", (-30, -44, -23, -63, -6, -63, -16, -44), (120, 150, 175, 110), 0, ""),
+    ("rect", (-50, -44, 50, -10), _RED, 7, ""),
+    ("shape", (-46, -44, -37, -47, 37, -47, 46, -44), "#d8434c", 0, ""),
+    ("rect", (-50, -18, 50, -7), _DARK_RED, 4, ""),
+    *(("rect", (x, -37, x + 18, -26), "#f6f3dc", 3, "#7d7f80") for x in (-46, 28)),
+    *(("oval", (x + 5, -35.5, x + 14, -27.5), "#ffffff", 0, "") for x in (-46, 28)),
+    ("rect", (-24, -36, 24, -26), "#2a2c30", 2, ""),
+    *(("line", (-22, y, 22, y), "#8f9499", 0.7, "") for y in (-34, -31, -28)),
+    *(("rect", (x, -48, x + 8, -41), _DARK_RED, 2, "") for x in (-58, 50)),
+    ("rect", (-13, -77, 13, -68), "#f5f5ef", 2, "#8a8a84"),
+    ("rect", (-17, -23, 17, -12.4), "#fbfbf7", 1.2, "#33343a"),
+)
+_BODY = (  # a taxi from high up, 114 x 150
+    ("rect", (10, 8, 112, 154), (20, 20, 22, 110), 20, ""),
+    ("rect", (6, 0, 104, 148), "paint", 18, ""),
+)
+_COVER = tuple(("line", (18 + 17 * i, 8, 12 + 20 * i, 140), "#a19e95", 2, "") for i in range(5))
+_ROOF = (
+    ("shape", (18, 46, 92, 46, 84, 26, 26, 26), _GLASS, 0, ""),
+    ("rect", (20, 46, 90, 98), _SILVER, 6, ""),
+    ("shape", (18, 100, 92, 100, 86, 118, 24, 118), _GLASS, 0, ""),
+    ("rect", (38, 62, 72, 78), "#f5f5ef", 3, "#8a8a84"),
+    ("rect", (18, 121, 92, 146), "#fbfbf7", 2, "#d5d5cf"),
+)
 
 
 def street() -> Sample:
@@ -63,7 +92,7 @@ def _town(canvas: Canvas) -> None:
         canvas.rect((left, roof - 6, right, roof + 4), "#55504c")
         for x in range(left + 16, right - 26, 40):
             for y in range(roof + 24, 300, 46):
-                lit = chance.random() < 0.25  # noqa: PLR2004
+                lit = chance.random() < 0.25
                 canvas.rect((x, y, x + 22, y + 28), "#ffe7a3" if lit else "#43525e", radius=2)
     for left, right, name, board, ink in (
         (335, 515, "NOODLE BAR", "#7a1f1f", "#ffe9b0"),
@@ -92,56 +121,17 @@ def _town(canvas: Canvas) -> None:
 
 def _taxi(canvas: Canvas, middle: float, ground: float, width: float, plate: str, *, known: bool) -> Box:
     """Draw a taxi from the front, its wheels on `ground`; return the box of its plate's text."""
-    w = width / 100  # the taxi is drawn on a grid 100 wide, its ground at 0
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return middle + x * w, ground + y * w
-
-    def box(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:
-        return (*at(x1, y1), *at(x2, y2))
-
-    canvas.oval(box(-56, -5, 56, 5), (20, 20, 24, 120))
-    for x in (-45, 29):
-        canvas.rect(box(x, -18, x + 16, 1), "#17181a", radius=3 * w)
-    canvas.shape([at(-37, -42), at(-27, -68), at(27, -68), at(37, -42)], _SILVER)
-    canvas.shape([at(-33, -43), at(-24.5, -65), at(24.5, -65), at(33, -43)], _GLASS)
-    canvas.shape([at(-30, -44), at(-23, -63), at(-6, -63), at(-16, -44)], (120, 150, 175, 110))
-    canvas.rect(box(-50, -44, 50, -10), _RED, radius=7 * w)
-    canvas.shape([at(-46, -44), at(-37, -47), at(37, -47), at(46, -44)], "#d8434c")
-    canvas.rect(box(-50, -18, 50, -7), _DARK_RED, radius=4 * w)
-    for x in (-46, 28):
-        canvas.rect(box(x, -37, x + 18, -26), "#f6f3dc", radius=3 * w, edge="#7d7f80")
-        canvas.oval(box(x + 5, -35.5, x + 14, -27.5), "#ffffff")
-    canvas.rect(box(-24, -36, 24, -26), "#2a2c30", radius=2 * w)
-    for y in (-34, -31, -28):
-        canvas.line([at(-22, y), at(22, y)], "#8f9499", max(0.5, 0.7 * w))
-    for x in (-58, 50):
-        canvas.rect(box(x, -48, x + 8, -41), _DARK_RED, radius=2 * w)
-    canvas.rect(box(-13, -77, 13, -68), "#f5f5ef", radius=2 * w, edge="#8a8a84")
-    canvas.text(*at(0, -72.4), "TAXI", 6.4 * w, "#b3151e", anchor="mm", bold=True, known=known)
-    canvas.rect(box(-17, -23, 17, -12.4), "#fbfbf7", radius=1.2 * w, edge="#33343a")
-    words = canvas.text(*at(0, -17.7), plate, 7.2 * w, "#151515", anchor="mm", bold=True, known=known)
-    canvas.thing("taxi", box(-58, -77, 58, 1))
-    return words
+    w = width / 100
+    canvas.sketch(_FRONT, middle, ground, unit=w)
+    canvas.text(middle, ground - 72.4 * w, "TAXI", 6.4 * w, "#b3151e", anchor="mm", bold=True, known=known)
+    canvas.thing("taxi", (middle - 58 * w, ground - 77 * w, middle + 58 * w, ground + w))
+    return canvas.text(middle, ground - 17.7 * w, plate, 7.2 * w, "#151515", anchor="mm", bold=True, known=known)
 
 
 def _from_above(canvas: Canvas, left: float, top: float, colour: str, plate: str, *, covered: bool) -> None:
-    """Draw a taxi from high up: roof, glass, sign, and the plate at its front end. 114 x 150 pixels."""
-    canvas.rect((left + 10, top + 8, left + 112, top + 154), (20, 20, 22, 110), radius=20)
-    canvas.rect((left + 6, top, left + 104, top + 148), colour, radius=18)
-    if covered:
-        for i in range(5):
-            canvas.line([(left + 18 + 17 * i, top + 8), (left + 12 + 20 * i, top + 140)], "#a19e95", 2)
-    else:
-        canvas.shape(
-            [(left + 18, top + 46), (left + 92, top + 46), (left + 84, top + 26), (left + 26, top + 26)], _GLASS
-        )
-        canvas.rect((left + 20, top + 46, left + 90, top + 98), _SILVER, radius=6)
-        canvas.shape(
-            [(left + 18, top + 100), (left + 92, top + 100), (left + 86, top + 118), (left + 24, top + 118)], _GLASS
-        )
-        canvas.rect((left + 38, top + 62, left + 72, top + 78), "#f5f5ef", radius=3, edge="#8a8a84")
+    """Draw a taxi from high up: roof, glass, sign, and the plate at its front end."""
+    canvas.sketch((*_BODY, *(_COVER if covered else _ROOF)), left, top, paint=colour)
+    if not covered:
         canvas.text(left + 55, top + 70, "TAXI", 11, "#b3151e", anchor="mm", bold=True, known=False)
-        canvas.rect((left + 18, top + 121, left + 92, top + 146), "#fbfbf7", radius=2, edge="#d5d5cf")
         canvas.text(left + 55, top + 133.5, plate, 17, "#151515", anchor="mm", known=True)
     canvas.thing("covered car" if covered else "taxi", (left + 6, top, left + 104, top + 148))

@@ -222,7 +222,7 @@ def test_pixels_are_counted_before_any_is_decoded(engine):
     begun = time.monotonic()
     status, answer = asked(engine, *[blank(5000, 4990)] * 16)
     assert status == 413
-    assert "399 megapixels together; the embedded engine takes 100" in answer["error"]["message"]
+    assert "399 megapixels; the embedded engine takes 100" in answer["error"]["message"]
     assert time.monotonic() - begun < 3, "decoding one takes a quarter of a second"
     status, answer = asked(engine, *[blank(7000, 7000)] * 16)
     assert status == 400

@@ -144,7 +144,7 @@ class _Engine:
         except TimeoutError:
             return error(f"The request did not arrive completely within {BODY_S} s. Send it again.", 408, "timeout")
         except Refused as refused:
-            return error(str(refused), refused.status, refused.code, refused.param, refused.retry_after_s)
+            return error(str(refused), refused.status, refused.code, refused.param, refused.retry_s)
         except ClientDisconnect:
             return Response(status_code=499)
 
@@ -152,16 +152,13 @@ class _Engine:
         """Read the body. After a refusal `Connection` discards the rest, so that the client receives the refusal."""
         async for part in request.stream():
             if len(body.data) + len(part) > MAX_BODY_BYTES:
-                raise Refused(
-                    f"The request has more than {MAX_BODY_BYTES / 1e6:.0f} MB, the limit of the embedded engine."
-                    " Send smaller pictures: Qwen2.5-VL sees at most 12.8 megapixels of each.",
-                    status=413, code="request_too_large",
-                )  # fmt: skip
+                message = f"The request has more than {MAX_BODY_BYTES / 1e6:.0f} MB. Send smaller or fewer pictures."
+                raise Refused(message, 413, "request_too_large")
             if self._held_bytes + len(part) > MAX_HELD_BYTES:
-                raise Refused(
-                    f"The embedded engine already holds {MAX_HELD_BYTES / 1e6:.0f} MB of requests. Try again later.",
-                    status=429, code="queue_full",
-                )  # fmt: skip
+                message = (
+                    f"The embedded engine already holds {MAX_HELD_BYTES / 1e6:.0f} MB of requests. Try again later."
+                )
+                raise Refused(message, 429, "queue_full")
             self._held_bytes += len(part)
             body.counted += len(part)
             body.data += part
@@ -215,11 +212,8 @@ class _Engine:
 
         if self._inside > MAX_WAITING:
             wait_s = max(1, round(self._last_s))
-            message = (
-                f"The embedded engine reads one picture at a time, and {MAX_WAITING} requests are waiting already."
-            )
-            full = Refused(f"{message} Try again in {wait_s} s.", status=429, code="queue_full", retry_after_s=wait_s)
-            out.put_nowait(full)
+            message = f"{MAX_WAITING} requests are waiting for the embedded engine already. Try again in {wait_s} s."
+            out.put_nowait(Refused(message, 429, "queue_full", retry_s=wait_s))
             return
         self._inside += 1
         try:

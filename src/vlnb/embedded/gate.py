@@ -28,11 +28,9 @@ MAX_CONNECTIONS = 128
 IDLE_S = 10  # for the head of a request, counted from the end of the last one; and for a client that stops reading
 
 
-def error(
-    message: str, status: int, code: str | None, param: str | None = None, retry_after_s: int | None = None
-) -> Response:
-    """Return an error in the form of OpenAI's API."""
-    headers = {"retry-after": str(retry_after_s)} if retry_after_s else None
+def error(message: str, status: int, code: str | None, param: str | None = None, retry_s: int = 0) -> Response:
+    """Return an error in the form of OpenAI's API, with the header Retry-After if `retry_s` is not 0."""
+    headers = {"retry-after": str(retry_s)} if retry_s else None
     return JSONResponse(error_body(message, status, code, param), status, headers)
 
 

@@ -23,7 +23,6 @@ _ASKS = re.compile(
 )
 _THING = re.compile(r"^\W*(please )?(detect|count|how many)\b", re.IGNORECASE)  # asks for things, not for text
 _POINTS = re.compile(r"\bpoint(s|_2d|ing)?\b", re.IGNORECASE)
-_PLAIN = re.compile(r"x1\s*,\s*y1\s*,\s*x2\s*,\s*y2\s+(name|label|text|object)|plain (text|lines)", re.IGNORECASE)
 _EVERY = re.compile(
     r"\b(all|every|each|any)\b.{0,30}\b(text|word|line|character|string)s?\b|\b(spotting|OCR|HTML)\b", re.IGNORECASE
 )
@@ -96,7 +95,7 @@ def _asked(question: str) -> str:
 
 def _without_forms(question: str) -> str:
     """Drop the form of the answer that a prompt spells out: {"bbox_2d": […], …}, <points …>…</points>."""
-    return re.sub(r"[\"“]?x1\s*,.*?y2\s*\w*[\"”]?|\[?\{[^{}]*\}\]?|<[^<>]*>", " ", question, flags=re.DOTALL)
+    return re.sub(r"\[?\{[^{}]*\}\]?|<[^<>]*>", " ", question)
 
 
 def _standing(page: Page, phrase: str) -> list[Spot]:
@@ -129,8 +128,6 @@ def written(spots: Iterable[Spot], question: str) -> Iterator[str]:
         before, between, after, write = "", "\n", "", _xml
     elif "html" in asks:
         before, between, after, write = "```html\n<html><body>\n", "\n", "\n</body></html>\n```", _html
-    elif _PLAIN.search(question):
-        before, between, after, write = "", "\n", "", _plain
     else:
         before, between, after = "```json\n[\n\t", ",\n\t", "\n]\n```"
         write = _json_point if points else _json_box
@@ -157,10 +154,6 @@ def _xml(spot: Spot) -> str:
 
 def _html(spot: Spot) -> str:
     return f'<p data-bbox="{" ".join(map(str, spot.box))}">{html.escape(spot.text)}</p>'
-
-
-def _plain(spot: Spot) -> str:
-    return f"{','.join(map(str, spot.box))} {spot.label or spot.text}"
 
 
 def _middle(box: Rect) -> tuple[int, int]:

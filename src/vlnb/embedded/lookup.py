@@ -28,7 +28,7 @@ _VAGUE = frozenset(
     "amount arrive begin bill card charge charged cost customer depart document end figure form invoice label leave"
     " name number order page paid pay price receipt screen sign slip spent start ticket value".split()
 )
-_VAGUE_WEIGHT, _LABEL_WEIGHT, _FIRST_BONUS = 0.4, 1.5, 0.2
+_VAGUE_WEIGHT = 0.4
 # Different words that forms and receipts print for one thing.
 _SYNONYMS = tuple(
     frozenset(group.split())
@@ -50,7 +50,7 @@ _YEAR = r"(,?\s?\d{2,4})?"
 _DATE = rf"\b(\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.?\s?{_MONTH}{_YEAR}|{_MONTH}\s?\d{{1,2}}{_YEAR})"
 _TIME = r"\b\d{1,2}[:.h]\d{2}\b(\s?[ap]\.?m\.?)?|\b\d{1,2}\s?[ap]\.?m\b"
 _AMOUNT = r"\d"
-# What a question asks for, what such a value looks like, and whether the look alone is enough where no label is printed.
+# What a question asks for, what such a value looks like, and whether the look is enough if no label is printed.
 _KINDS = tuple(
     (re.compile(rf"\b({asks})\b", re.IGNORECASE), re.compile(looks, re.IGNORECASE), certain)
     for asks, looks, certain in (
@@ -114,15 +114,8 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
     A stop word counts only if it is a whole label of the page (`labels`): "Where does it go to?" and TO.
     """
     every = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
-    weights = {
-        word: _LABEL_WEIGHT if word in _STOP else _VAGUE_WEIGHT if word.removesuffix("s") in _VAGUE else 1.0
-        for word in every
-        if word not in _STOP or word in labels
-    }
-    first = next((word for word, weight in weights.items() if weight >= 1), None)
-    if first and len(weights) > 1:
-        weights[first] += _FIRST_BONUS  # "the status of the train": people name first what they ask for
-    return weights
+    told = [word for word in every if word not in _STOP or word in labels]
+    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in _VAGUE else 1.0 for word in told}
 
 
 @lru_cache(maxsize=20_000)
@@ -189,7 +182,7 @@ def _split(segment: Segment) -> tuple[str, Segment | None]:
     if not end or segment.text.endswith((":", "：")):
         return segment.text, None
     text, value = (" ".join(word.text for word in part) for part in (split[:end], split[end:]))
-    return text, Segment(value, segment.score, around([word.box for word in split[end:]]), split[end:])
+    return text, Segment(value, around([word.box for word in split[end:]]), split[end:])
 
 
 def _right(following: tuple[Segment, ...], last: bool) -> Segment | None:
@@ -215,8 +208,7 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
             break
     if not block:
         return None
-    text = ", ".join(s.text.rstrip(",") for s in block)
-    return Segment(text, min(s.score for s in block), around([s.box for s in block]), ())
+    return Segment(", ".join(s.text.rstrip(",") for s in block), around([s.box for s in block]), ())
 
 
 def _is_header(page: Page, row: int) -> bool:

@@ -37,10 +37,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text without a wide gap. `score` is the recogniser's mean certainty, 0 to 1."""
+    """A run of text without a wide gap."""
 
     text: str
-    score: float
     box: Rect
     words: tuple[Word, ...]
 

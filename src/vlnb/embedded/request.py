@@ -34,26 +34,17 @@ _LARGE_PIXELS = 4_000_000
 _HEAD_CHARS = 200  # of a data URI: its media type
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
-_UNSUPPORTED = {
-    "tools": "call tools", "functions": "call functions", "response_format": "follow a schema",
-    "logprobs": "give token probabilities", "audio": "use sound",
-}  # fmt: skip
+_UNSUPPORTED = ("tools", "functions", "response_format", "logprobs", "audio")
 
 
 class Refused(VlnbError):  # noqa: N818
     """A request that gets an HTTP error; `code` and `param` go into the error body of OpenAI's API."""
 
     def __init__(
-        self,
-        message: str,
-        *,
-        status: int = 400,
-        code: str | None = None,
-        param: str | None = None,
-        retry_after_s: int | None = None,
+        self, message: str, status: int = 400, code: str | None = None, param: str | None = None, retry_s: int = 0
     ) -> None:
         super().__init__(message)
-        self.status, self.code, self.param, self.retry_after_s = status, code, param, retry_after_s
+        self.status, self.code, self.param, self.retry_s = status, code, param, retry_s
 
 
 class _Url(BaseModel):
@@ -83,17 +74,14 @@ class _Options(BaseModel):
     include_usage: bool = False
 
 
-_Tokens = Annotated[int, Field(ge=1, strict=True)]
-
-
 class _Request(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1)]
     messages: Annotated[list[_Message], Field(min_length=1)]
     n: Literal[1] | None = None
-    max_tokens: _Tokens | None = None
-    max_completion_tokens: _Tokens | None = None
+    max_tokens: Annotated[int, Field(ge=1, strict=True)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, strict=True)] | None = None
     stream: bool | None = None
     stream_options: _Options | None = None
 
@@ -135,26 +123,19 @@ def parse(body: bytes | bytearray) -> Chat:
         raise Refused(
             f"There is no model {request.model[:100]!r} here: this is vlnb's embedded engine, and its only model is"
             f" {MODEL!r}. For Qwen2.5-VL, connect to a server that runs it (VLNB_BASE_URL).",
-            status=404, code="model_not_found", param="model",
-        )  # fmt: skip
+            404,
+            "model_not_found",
+            "model",
+        )
     for field, value in (request.model_extra or {}).items():
         if value and field in _UNSUPPORTED and value != {"type": "text"}:
-            raise Refused(
-                f"The embedded engine cannot {_UNSUPPORTED[field]}: leave out {field!r}, or use a Qwen2.5-VL server.",
-                param=field,
-            )
+            message = f"The embedded engine has no {field!r}: leave it out, or use a Qwen2.5-VL server."
+            raise Refused(message, param=field)
     parts = [part for message in request.messages for part in message.content]
     urls = [part.image_url.url for part in parts if isinstance(part, _Picture)]
     text = "\n".join(part.text for part in parts if isinstance(part, _Text))
-    for count, most, what, code in (
-        (len(urls), MAX_PICTURES, "pictures", "too_many_pictures"),
-        (len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long"),
-    ):
-        if count > most:
-            raise Refused(
-                f"The request has {count:,} {what}; the embedded engine takes {most:,}. Ask in several requests.",
-                status=413, code=code, param="messages",
-            )  # fmt: skip
+    _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
+    _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
     asked = [message.content for message in request.messages if message.role == "user"][-1:]
     return Chat(
         question="\n".join(part.text for content in asked for part in content if isinstance(part, _Text)),
@@ -162,8 +143,16 @@ def parse(body: bytes | bytearray) -> Chat:
         text_tokens=TEMPLATE_TOKENS + len(pieces(text)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
         stream=bool(request.stream),
-        include_usage=bool(request.stream_options and request.stream_options.include_usage),
+        include_usage=(request.stream_options or _Options()).include_usage,
     )
+
+
+def _limit(count: float, most: float, what: str, code: str) -> None:
+    if count > most:
+        message = (
+            f"The request has {count:,.0f} {what}; the embedded engine takes {most:,.0f}. Ask in several requests."
+        )
+        raise Refused(message, 413, code, "messages")
 
 
 def _file(number: int, url: str) -> bytes:
@@ -172,8 +161,9 @@ def _file(number: int, url: str) -> bytes:
         raise Refused(
             f"The embedded engine does not open {kind}, because a request could come from anyone. Send the picture"
             " itself, as data:image/png;base64,… (vlnb's own client does so).",
-            code="invalid_image_url", param="messages",
-        )  # fmt: skip
+            code="invalid_image_url",
+            param="messages",
+        )
     with _about(number):
         return from_data_uri(url, max_bytes=images.MAX_FILE_BYTES)
 
@@ -197,25 +187,16 @@ class Pictures:
         """Read all headers and the first picture. Raises `Refused` for a broken picture or too many pixels."""
         self._stop = stop
         self._last: tuple[int, Image] | None = None
-        self._draw: list[Callable[[], Picture]] = []
-        self._sizes: list[tuple[int, int]] = []
+        self._peeked: list[tuple[tuple[int, int], Callable[[], Picture]]] = []
+        self.tokens = 0
+        options: dict[str, Any] = {"dpi": images.DPI, "max_pixels": MAX_PICTURE_PIXELS, "timeout_s": PDF_S}
         for number, file in enumerate(files, 1):
             self._watch()
             with _about(number):
-                size, draw = peek(
-                    file, "it", dpi=images.DPI, max_pixels=MAX_PICTURE_PIXELS, timeout_s=PDF_S, watch=self._watch
-                )
-                images.smart_resize(*size)
-            self._sizes.append(size)
-            self._draw.append(draw)
-        self.tokens = sum(images.tokens(*size) for size in self._sizes)
-        pixels = sum(width * height for width, height in self._sizes)
-        if pixels > MAX_PIXELS:
-            raise Refused(
-                f"The pictures of the request have {pixels / 1e6:.0f} megapixels together; the embedded engine takes"
-                f" {MAX_PIXELS / 1e6:.0f}. Send smaller ones, or fewer at once.",
-                status=413, code="too_many_pixels", param="messages",
-            )  # fmt: skip
+                self._peeked.append(peek(file, "it", watch=self._watch, **options))
+                self.tokens += images.tokens(*self._peeked[-1][0])
+        pixels = sum(width * height for (width, height), _ in self._peeked)
+        _limit(pixels / 1e6, MAX_PIXELS / 1e6, "megapixels", "too_many_pixels")
         if files:
             self[0]  # a broken picture is refused before the answer begins
 
@@ -224,17 +205,17 @@ class Pictures:
             raise Stopped
 
     def __len__(self) -> int:
-        return len(self._draw)
+        return len(self._peeked)
 
     def __getitem__(self, index: int) -> Image:
         """Return a picture, upright. Raises `Refused` if it is broken. Keep no reference while you read another one."""
         if self._last is None or self._last[0] != index:
             self._last = None
             self._watch()
-            width, height = self._sizes[index]
+            (width, height), draw = self._peeked[index]
             if width * height > _LARGE_PIXELS:
                 with contextlib.suppress(AttributeError):  # glibc alone can
                     ctypes.CDLL(None).malloc_trim(0)  # it would keep 200 MB of the last large picture
             with _about(index + 1):
-                self._last = index, self._draw[index]().image
+                self._last = index, draw().image
         return self._last[1]

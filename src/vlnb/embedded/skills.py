@@ -53,21 +53,21 @@ def answer(question: str, pictures: Pictures, reader: Reader, stop: Callable[[],
 
     Raises `Stopped` then, and `Refused` for a broken picture.
     """
-    form = _FORM.search(question)
-    if not len(pictures):
+    form, count = _FORM.search(question), len(pictures)
+    if not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
-    elif not form and locate.wants(question):
-        yield from _locate(question, pictures, reader, stop)
-    elif not form and _wants_all(question):
-        yield from _read(pictures, reader, stop)
+    elif not form and ((places := locate.wants(question)) or _wants_all(question)):
+        for i in range(count):
+            yield ("\n\n" * bool(i) + f"Picture {i + 1}:\n") * (count > 1)
+            yield from _locate(question, pictures[i], reader, stop) if places else _read(pictures[i], reader, stop)
     else:
         pages, seen = [], []
-        for i in range(len(pictures)):
+        for i in range(count):
             pages.append(reader.read(pictures[i], stop=stop))
             seen.append(colours(pictures[i]))
         if form:
             yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
-        elif len(pages) > 1 and _COMPARE.search(question):
+        elif count > 1 and _COMPARE.search(question):
             yield _compared(pages, seen)
         else:
             yield _look_up(question, pages, seen)
@@ -80,33 +80,23 @@ def _wants_all(question: str) -> bool:
     return bool(_READ.search(question)) and all(word in _READING or word.isdigit() for word in terms(question))
 
 
-def _read(pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, title in enumerate(_titles(pictures)):
-        yield title
-        count = 0
-        for line in reader.lines(pictures[number], stop=stop):
-            yield ("\n" if count else "") + line.text
-            count += 1
-        if not count:
-            yield "[no text that I can read on this picture of {} x {} pixels]".format(*pictures[number].size)
+def _read(image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    between = ""
+    for line in reader.lines(image, stop=stop):
+        yield between + line.text
+        between = "\n"
+    if not between:
+        yield "[no text that I can read on this picture of {} x {} pixels]".format(*image.size)
 
 
-def _locate(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, title in enumerate(_titles(pictures)):
-        yield title
-        if locate.every(question):
-            lines = reader.lines(pictures[number], stop=stop)
-            yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
-        elif found := locate.sought(reader.read(pictures[number], stop=stop), question):
-            yield from locate.written(found, question)
-        else:
-            yield locate.not_found(question)
-
-
-def _titles(pictures: Pictures) -> list[str]:
-    """Return what stands before the answer to each picture: nothing if there is only one."""
-    count = len(pictures)
-    return [("\n\n" if i else "") + f"Picture {i + 1}:\n" for i in range(count)] if count > 1 else [""]
+def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    if locate.every(question):
+        lines = reader.lines(image, stop=stop)
+        yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
+    elif found := locate.sought(reader.read(image, stop=stop), question):
+        yield from locate.written(found, question)
+    else:
+        yield locate.not_found(question)
 
 
 def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
@@ -169,8 +159,8 @@ def _listed(texts: Sequence[str]) -> str:
     return shown + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
-def colours(image: Image.Image, *, count: int = 2) -> list[str]:
-    """Return the names of the colours that cover most of the picture, at most `count`."""
+def colours(image: Image.Image) -> list[str]:
+    """Return the names of the two colours that cover most of the picture."""
     import numpy as np
 
     small = np.asarray(image.resize((64, 64)).quantize(16).convert("RGB")).reshape(-1, 3)
@@ -178,4 +168,4 @@ def colours(image: Image.Image, *, count: int = 2) -> list[str]:
     for rgb, area in zip(*np.unique(small, axis=0, return_counts=True), strict=True):
         name = min(_COLOURS, key=lambda c: sum((a - int(b)) ** 2 for a, b in zip(_COLOURS[c], rgb, strict=True)))
         areas[name] = areas.get(name, 0) + int(area)
-    return sorted(areas, key=lambda name: -areas[name])[:count]
+    return sorted(areas, key=lambda name: -areas[name])[:2]

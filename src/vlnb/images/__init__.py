@@ -37,7 +37,7 @@ DPI = 150  # 10-point text of a PDF page is then 21 pixels high
 TIMEOUT_S = 20.0
 
 # A path, a `~` path, a `file://`, `http(s)://` or `data:` address, bytes, an open binary file, a Pillow image, a numpy
-# array, or an ipywidgets upload. It has no exact type, because Pillow, numpy and ipywidgets are imported only when used.
+# array, or an ipywidgets upload. The type is not exact, because these libraries are imported only when they are used.
 Source = Any
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from vlnb.errors import BadInput
 from vlnb.images.pdf import Document
 from vlnb.images.picture import Picture
-from vlnb.images.sizing import check_pixels, smart_resize
+from vlnb.images.sizing import check_pixels
 
 if TYPE_CHECKING:
     from PIL import Image

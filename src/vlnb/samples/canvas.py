@@ -23,7 +23,7 @@ _BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bo
 
 Colour = str | tuple[int, ...]
 Rect = tuple[float, float, float, float]
-Row = tuple[str, tuple[float, ...], Colour, float, str]
+Row = tuple[str, tuple[float, ...], str | tuple[int, ...], float, str]
 """A part of a sketch: its kind, its points (x, y, x, y, …), its colour, a radius or a width, and the edge's colour."""
 
 

@@ -168,8 +168,9 @@ def together(segments: Sequence[Segment]) -> list[Segment]:
         height = min(left.box[3] - left.box[1], right.box[3] - right.box[1])
         if right.box[0] - left.box[2] >= WORD_GAP * height:
             joined.append(right)
-            continue
-        joined[-1] = Segment(f"{left.text} {right.text}", around([left.box, right.box]), left.words + right.words)
+        else:
+            text = f"{left.text} {right.text}"
+            joined[-1] = Segment(text, around([left.box, right.box]), left.words + right.words)
     return joined
 
 

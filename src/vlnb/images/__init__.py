@@ -6,6 +6,7 @@ sees a picture and what it costs; `data_uri` is its form inside a request.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,18 +59,23 @@ def load(
     With `seen_pixels`, only the picture that `seen(max_pixels=seen_pixels)` returns is kept in memory.
     Raises `BadInput` if the source is missing, broken, too large, too slow, or not a picture.
     """
-    from vlnb.images.decode import decode, from_pil
-
     if isinstance(source, Picture):
         return source
     image, name = _as_image(source)
     if image is not None:
+        from vlnb.images.decode import from_pil
+
         if image.width * image.height == 0:
             raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
         picture = from_pil(image, name)
     else:
-        data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
-        picture = decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)
+        found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
+        with contextlib.closing(found):
+            if not 1 <= page <= len(found):
+                raise BadInput(
+                    f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1."
+                )
+            picture = found[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 

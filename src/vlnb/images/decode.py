@@ -30,19 +30,11 @@ _MIN_DPI, _MAX_DPI = 10, 1200
 _STRIP_PIXELS = 1 << 20
 
 
-def decode(data: bytes, name: str, *, page: int, dpi: int, max_pixels: int, timeout_s: float) -> Picture:
-    """Return page or frame `page` (from 1) of the file's `data`; `name` is used in messages.
-
-    Raises `BadInput` if the file is empty, broken, too large, too slow, or not a picture.
-    """
-    with contextlib.closing(open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)) as pages:
-        if not 1 <= page <= len(pages):
-            raise BadInput(f"{name} has {len(pages)} page(s); page {page} does not exist. Pages count from 1.")
-        return pages[page - 1]
-
-
 def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, each drawn when it is used. Raises as `decode` does."""
+    """Return all pages of a PDF, or all frames of a picture, each drawn when it is used.
+
+    `name` is used in messages. Raises `BadInput` if the file is empty, broken, too large, too slow, or not a picture.
+    """
     if _is_pdf(data):
         if not _MIN_DPI <= dpi <= _MAX_DPI:
             raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
@@ -59,7 +51,7 @@ def peek(
 ) -> tuple[tuple[int, int], Callable[[], Picture]]:
     """Return the (width, height) of the first page or frame, read from its header, and a function that decodes it.
 
-    `watch()` is called while a PDF is drawn; an exception from it ends the drawing. Both raise as `decode` does.
+    `watch()` is called while a PDF is drawn; an exception from it ends the drawing. Both raise as `open_pages` does.
     """
     if _is_pdf(data):
         document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)

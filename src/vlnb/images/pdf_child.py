@@ -2,9 +2,9 @@
 
     python pdf_child.py MEMORY_BYTES PDF_BYTES
 
-It reads the PDF from its standard input and answers {"count": pages}. Then the command {"page": index, "cpu_s": limit}
-gets {"size": [width, height]} in points. {"scale": pixels per point} gets {"size": [width, height], "stride": bytes} and
-the rows of pixels, blue first. {"error": text} replaces an answer. The process ends with its standard input.
+It reads the PDF from its standard input and answers {"count": pages}. The command {"page": index, "cpu_s": limit} gets
+{"size": [width, height]} in points. {"scale": pixels per point} gets {"size": [width, height], "stride": bytes} and the
+rows of pixels, blue first. {"error": text} replaces an answer. The process ends with its standard input.
 """
 
 from __future__ import annotations

@@ -163,8 +163,8 @@ REFUSED = [
     ({"max_tokens": 0}, 400, "max_tokens: Input should be greater than or equal to 1"),
     ({"max_tokens": "many"}, 400, "max_tokens: Input should be a valid integer"),
     ({"n": 2}, 400, "n: Input should be 1"),
-    ({"tools": [{}]}, 400, "has no 'tools'"),
-    ({"response_format": {"type": "json_object"}}, 400, "has no 'response_format'"),
+    ({"tools": [{}]}, 400, "cannot do tool calls"),
+    ({"response_format": {"type": "json_object"}}, 400, "cannot do answers by a schema"),
 ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from vlnb import draw, images
-from vlnb.draw import labels as label_places
+from vlnb.draw.overlay import places
 from vlnb.regions import Box, Point, Polygon, parse
 
 
@@ -138,7 +138,7 @@ ANCHOR = st.tuples(st.floats(0, 400), st.floats(0, 300), st.floats(1, 90), st.fl
 def test_labels_stay_inside_and_apart(wanted):
     """The law of places: none leaves the picture, no two share a pixel; what has no room is named, not squeezed in."""
     anchors = [(x, y, x + w, y + h) for (x, y, w, h), _, _ in wanted]
-    spots = label_places.labels(anchors, [(width, height) for _, width, height in wanted], (500, 400))
+    spots = places(anchors, [(width, height) for _, width, height in wanted], (500, 400))
     assert len(spots) == len(wanted)
     kept = [spot for spot in spots if spot is not None]
     assert all(0 <= x1 < x2 <= 500 + 1e-6 and 0 <= y1 < y2 <= 400 + 1e-6 for x1, y1, x2, y2 in kept)

@@ -34,6 +34,6 @@ def page(*lines, size=(800, 600)):
             for word in text.split():
                 words.append(Word(word, (at, 40 * i, at + 10 * len(word), 40 * i + 20)))
                 at += 10 * len(word) + 10
-            segments.append(Segment(text, 0.99, (x, 40 * i, at - 10, 40 * i + 20), tuple(words)))
+            segments.append(Segment(text, (x, 40 * i, at - 10, 40 * i + 20), tuple(words)))
         built.append(Line(tuple(segments)))
     return Page(size, tuple(built))

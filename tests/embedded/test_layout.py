@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlnb.embedded.layout import reading_order, skew
+from vlnb.embedded.page import reading_order, skew
 
 
 def quad(x, y, width, height=20, angle=0.0):

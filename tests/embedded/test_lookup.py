@@ -3,8 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
-from vlnb.embedded.lookup import find
-from vlnb.embedded.words import alike, match, terms
+from vlnb.embedded.lookup import alike, find, terms
 
 RECEIPT = page(
     [(300, "Corner Bakery")],
@@ -88,10 +87,6 @@ def test_the_place_is_the_box_of_the_value():
 )
 def test_alike(a, b, sure):
     assert alike(a, b) == alike(b, a) == pytest.approx(sure, abs=0.01)
-
-
-def test_a_label_whose_spaces_were_not_read_still_matches():
-    assert match({"grand": 1.0, "total": 1.0}, "GRANDTOTAL")[0] == 1.0
 
 
 def test_small_words_count_only_where_they_are_labels():

@@ -333,7 +333,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
-    with pytest.raises(BadInput, match="may not be read by this user"):
+    with pytest.raises(BadInput, match="this user has no permission"):
         images.load(path)
 
 
@@ -357,7 +357,7 @@ def test_addresses_that_give_no_picture(web):
     cases = [
         ("/nothing.png", {}, "404 Not Found.*Check the address"),
         ("/html", {}, "web page, not a picture"),
-        ("/secret.png", {}, "403.*wants a login"),
+        ("/secret.png", {}, "403.*requires a login"),
         ("/slow", {"timeout_s": 0.2}, "within 0.2 s"),
         ("/large", {"max_bytes": 100_000}, "limit is 0 MB"),
     ]

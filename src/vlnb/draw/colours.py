@@ -1,19 +1,19 @@
-"""A colour for each label: told apart by colour-blind people, and the same in every picture."""
+"""A colour for each label: distinct for colour-blind people, and the same in every picture."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
 
-# Okabe and Ito's colours, which colour-blind people tell apart; their yellow is left out, too faint for a thin line.
+# Okabe and Ito's colours, which colour-blind people can distinguish, without the yellow: too faint for a thin line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def colours(labels: Iterable[str]) -> dict[str, str]:
     """Return a colour for each label.
 
-    A label keeps its colour from picture to picture as long as no other wants the same; with more than six labels
-    colours come again.
+    A label keeps its colour from picture to picture unless another one has the same first choice. With more than six
+    labels, colours repeat.
     """
     chosen: dict[str, str] = {}
     for label in sorted(set(labels)):

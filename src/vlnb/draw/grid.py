@@ -1,4 +1,4 @@
-"""The tokens of a picture: its grid of 28 by 28 pixels, one token each, drawn on what the model sees."""
+"""The tokens of a picture: a grid of squares of 28 by 28 pixels, one token each, on the picture the model sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Return `picture` as the model sees it, at most `max_pixels`, with a line every 28 pixels and its cost below."""
+    """Return `picture` as the model sees it, at most `max_pixels`, with a line every 28 pixels and its cost below.
+
+    Raises `BadInput` if one side is more than 200 times the other.
+    """
     from PIL import Image, ImageDraw
 
     seen = picture.seen(max_pixels=max_pixels)
@@ -30,7 +33,10 @@ def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def cost(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> str:
-    """Return the sum in words: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens"."""
+    """Return the cost in words: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens".
+
+    Raises `BadInput` if one side is more than 200 times the other.
+    """
     width, height = picture.seen_size(max_pixels=max_pixels)
     across, down = width // UNIT_PX, height // UNIT_PX
     begin = "" if picture.size == (width, height) else f"{picture.width} × {picture.height}, seen as "

@@ -8,10 +8,10 @@ _WORDS = 120  # characters of a label or an attribute shown
 
 
 def plotly_text(text: str) -> str:
-    """Return `text` as plotly shows it: on one line, cut, with nothing that it takes for markup or for a template.
+    """Return `text` for plotly: on one line, shortened, with nothing that plotly reads as markup or as a template.
 
-    For names, categories and texts. A hover template must not hold untrusted words at all: there `%{fullData.name}`
-    stands for the name.
+    Use it for names, categories and texts. A hover template must not contain untrusted words at all: write
+    `%{fullData.name}` there.
     """
     text = " ".join(text.split())
     return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…").replace("%{", "%&#123;")

@@ -1,4 +1,4 @@
-"""A picture with its regions as a plotly figure: zoom, hover for what is known of each, switch labels on and off."""
+"""A picture with its regions as a plotly figure: zoom in, hover for details, switch labels on and off."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _HEIGHT_PX = 640
 def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size | None = None) -> go.Figure:
     """Return a figure of `picture` with `regions`, which are in pixels of its original size.
 
-    Hovering shows label, text, attributes, and the coordinates in original pixels and in those at the size `seen`, the
-    (width, height) at which the model saw it; without it that of the picture itself. Labels are shown as text: no
-    markup in them is followed.
+    Hovering shows label, text, attributes, and the coordinates in original pixels and in pixels of the size `seen`, the
+    (width, height) at which the model saw the picture (by default, the size at which it would see it). Labels are shown
+    as text: markup in them has no effect.
     """
     import plotly.graph_objects as go
 
@@ -44,12 +44,10 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
         x=0, y=0, sizex=width, sizey=height, xref="x", yref="y", sizing="stretch", layer="below",
     )  # fmt: skip
     colour = colours(shape.label for shape in shapes)
-    named: set[str] = set()
-    for shape in shapes:
-        figure.add_trace(
-            _trace(shape, colour[shape.label], first=shape.label not in named, seen=seen, original=(width, height))
-        )
-        named.add(shape.label)
+    firsts = {shape.label: i for i, shape in reversed(list(enumerate(shapes)))}
+    for i, shape in enumerate(shapes):
+        first = firsts[shape.label] == i
+        figure.add_trace(_trace(shape, colour[shape.label], first=first, seen=seen, original=(width, height)))
     figure.update_xaxes(
         range=[0, width], title=f"x, pixels of the original ({width:,} wide)", showgrid=False, constrain="domain"
     )
@@ -57,7 +55,7 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
     figure.update_layout(
         title=f"{counted(shapes)}: hover for details, click a label to hide it, drag to zoom",
         height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50, "b": 50}, hovermode="closest", dragmode="zoom",
-        legend_title="label", showlegend=any(named), template="plotly_white",
+        legend_title="label", showlegend=any(firsts), template="plotly_white",
         meta={"alt": picture.alt or picture.source},
     )  # fmt: skip
     return figure
@@ -68,29 +66,25 @@ def _trace(shape: Shape, colour: str, *, first: bool, seen: Size, original: Size
 
     name = plotly_text(shape.label or "unnamed")
     common: dict[str, Any] = {
-        "name": name,
-        "legendgroup": name,
-        "showlegend": first,
-        "text": _hover(shape, seen, original),
+        "name": name, "legendgroup": name, "showlegend": first, "text": _hover(shape, seen, original),
         "hoverinfo": "text",
-    }
+    }  # fmt: skip
     if isinstance(shape, Point):
         marker = {"size": 13, "color": colour, "line": {"width": 2, "color": "white"}}
         return go.Scatter(x=[shape.x], y=[shape.y], mode="markers", marker=marker, **common)
-    path = _corners(shape) if isinstance(shape, Box) else [*shape.points, shape.points[0]]
-    xs, ys = zip(*path, strict=True)
+    if isinstance(shape, Box):
+        x1, y1, x2, y2 = shape.corners
+        xs, ys = [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1]
+    else:
+        xs, ys = ([*side, side[0]] for side in zip(*shape.points, strict=True))
     line = {"color": colour, "width": 3}
     return go.Scatter(
         x=xs, y=ys, mode="lines", line=line, fill="toself", fillcolor=_faint(colour), hoveron="fills", **common
     )
 
 
-def _corners(box: Box) -> list[tuple[float, float]]:
-    return [(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2), (box.x1, box.y1)]
-
-
 def _hover(shape: Shape, seen: Size, original: Size) -> str:
-    """Return what is known of a region, a line each."""
+    """Return what is known of a region, one fact a line."""
     small: Shape = to_original(shape, seen=original, original=seen)
     lines = [f"<b>{plotly_text(shape.label or 'unnamed')}</b>"]
     if text := getattr(shape, "text", ""):

@@ -6,30 +6,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vlnb.draw import labels
 from vlnb.draw.colours import colours
 from vlnb.regions.shapes import Box, Point, Polygon, Regions, scaled
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
     from PIL.Image import Image
 
     from vlnb.images import Picture
 
 Shape = Box | Point | Polygon
+Rect = tuple[float, float, float, float]
+"""(left, top, right, bottom) in pixels."""
 
 _LABEL_CHARS = 40
-_NAMED_ALOUD = 20  # labels in the text for screen readers; the rest is counted
-_LEGIBLE_PX = 360  # a smaller picture is enlarged, or no label would fit
-_CROWD = 40  # labels: more are written smaller
+_NAMED_ALOUD = 20  # labels in the text for screen readers; the text gives the number of the others
+_LEGIBLE_PX = 360  # a smaller picture is enlarged, so that labels fit
+_CROWD = 40  # with more labels than this, they are written smaller
 
 
 def overlay(picture: Picture, regions: Regions | Iterable[Shape]) -> Picture:
     """Return a copy of `picture` with each region drawn on it, its label (or else its text) beside it.
 
-    Regions are in pixels of the picture's original size, whatever size it has now. The same label has the same colour
-    everywhere. A label that finds no free place is left out, and the notes say how many were; a picture of less than
-    360 pixels is enlarged by a whole number.
+    Regions are in pixels of the picture's original size, whatever size it has now. A label has the same colour
+    everywhere. Labels that find no free place are left out, and the notes give their number. A picture of less than 360
+    pixels is enlarged by a whole number.
     """
     from PIL import ImageDraw
 
@@ -41,9 +42,9 @@ def overlay(picture: Picture, regions: Regions | Iterable[Shape]) -> Picture:
     line = max(2, round(unit))
     colour = colours(shape.label for shape in shapes)
     here = [_inside(scaled(shape, x, y), image.size) for shape in shapes]
-    for shape in sorted(here, key=_area, reverse=True):  # small ones last: they stay visible
+    for shape in sorted(here, key=_area, reverse=True):  # small ones last, so that they stay visible
         _draw(pen, shape, colour[shape.label], line)
-    left_out = _label(pen, here, colour, line, unit, image.size)
+    left_out = _label(pen, here, colour, unit, image.size)
     names = list(dict.fromkeys(name_of(shape) or "unnamed" for shape in shapes))
     said = ", ".join(names[:_NAMED_ALOUD]) + (f" and {len(names) - _NAMED_ALOUD} more" if names[_NAMED_ALOUD:] else "")
     alt = f"{picture.alt or picture.source}, with {counted(shapes)} drawn on it: {said or 'none'}"
@@ -82,77 +83,93 @@ def _enlarged(image: Image) -> Image:
 
 def _inside(shape: Shape, size: tuple[int, int]) -> Shape:
     """Return a region with its corners in order and within the picture."""
-    width, height = size
-    if isinstance(shape, Box):
-        (x1, x2), (y1, y2) = sorted((shape.x1, shape.x2)), sorted((shape.y1, shape.y2))
-        sides = min(max(x1, 0), width), min(max(y1, 0), height), min(max(x2, 0), width), min(max(y2, 0), height)
-        return replace(shape, x1=sides[0], y1=sides[1], x2=sides[2], y2=sides[3])
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return min(max(x, 0), size[0]), min(max(y, 0), size[1])
+
+    if isinstance(shape, Polygon):
+        return replace(shape, points=tuple(at(x, y) for x, y in shape.points))
     if isinstance(shape, Point):
-        return replace(shape, x=min(max(shape.x, 0), width), y=min(max(shape.y, 0), height))
-    return replace(shape, points=tuple((min(max(x, 0), width), min(max(y, 0), height)) for x, y in shape.points))
+        x, y = at(shape.x, shape.y)
+        return replace(shape, x=x, y=y)
+    x1, y1 = at(min(shape.x1, shape.x2), min(shape.y1, shape.y2))
+    x2, y2 = at(max(shape.x1, shape.x2), max(shape.y1, shape.y2))
+    return replace(shape, x1=x1, y1=y1, x2=x2, y2=y2)
+
+
+def _around(shape: Shape, margin: float) -> Rect:
+    if isinstance(shape, Point):
+        return shape.x - margin, shape.y - margin, shape.x + margin, shape.y + margin
+    x1, y1, x2, y2 = (shape if isinstance(shape, Box) else shape.box).corners
+    return x1 - margin, y1 - margin, x2 + margin, y2 + margin
 
 
 def _area(shape: Shape) -> float:
-    return 0.0 if isinstance(shape, Point) else (shape if isinstance(shape, Box) else shape.box).area
+    left, top, right, bottom = _around(shape, 0)
+    return (right - left) * (bottom - top)
 
 
 def _draw(pen: ImageDraw.ImageDraw, shape: Shape, colour: str, line: int) -> None:
     """Draw the outline in its colour with a white rim, so that it shows on any background."""
     if isinstance(shape, Point):
-        size = 3 * line
-        around = (shape.x - size, shape.y - size, shape.x + size, shape.y + size)
-        pen.ellipse(around, fill=colour, outline="white", width=max(1, line // 2 + 1))
+        pen.ellipse(_around(shape, 3 * line), fill=colour, outline="white", width=max(1, line // 2 + 1))
     elif isinstance(shape, Polygon):
         path = [*shape.points, *shape.points[:2]]
         pen.line(path, fill="white", width=line + 2, joint="curve")
         pen.line(path, fill=colour, width=line, joint="curve")
     else:
-        around = (shape.x1 - line, shape.y1 - line, shape.x2 + line, shape.y2 + line)
-        pen.rectangle(around, outline="white", width=line + 1)
-        pen.rectangle(around, outline=colour, width=line)
+        pen.rectangle(_around(shape, line), outline="white", width=line + 1)
+        pen.rectangle(_around(shape, line), outline=colour, width=line)
 
 
 def _label(
-    pen: ImageDraw.ImageDraw,
-    shapes: Sequence[Shape],
-    colour: dict[str, str],
-    line: int,
-    unit: float,
-    size: tuple[int, int],
+    pen: ImageDraw.ImageDraw, shapes: Sequence[Shape], colour: dict[str, str], unit: float, size: tuple[int, int]
 ) -> int:
     """Write the labels; return how many found no room."""
-    from PIL import ImageFont
+    from PIL import ImageColor, ImageFont
 
+    line = max(2, round(unit))
     named = [shape for shape in shapes if name_of(shape)]
     points = max(11, round((9 if len(named) <= _CROWD else 6) * unit))
     font = ImageFont.load_default(points)
     inks = [pen.textbbox((0, 0), name_of(shape), font=font) for shape in named]
     pad = max(2, round(points / 5))
     sizes = [(x2 - x1 + 2 * pad, y2 - y1 + 2 * pad) for x1, y1, x2, y2 in inks]
-    spots = labels.labels([_anchor(shape, line) for shape in named], sizes, size)
+    anchors = [_around(shape, 4 * line if isinstance(shape, Point) else line) for shape in named]
+    spots = places(anchors, sizes, size)
     for shape, ink, spot in zip(named, inks, spots, strict=True):
         if spot is not None:
             pen.rectangle(spot, fill=colour[shape.label])
-            _write(pen, name_of(shape), (spot[0] + pad - ink[0], spot[1] + pad - ink[1]), colour[shape.label], font)
+            at = (spot[0] + pad - ink[0], spot[1] + pad - ink[1])
+            red, green, blue = ImageColor.getrgb(colour[shape.label])[:3]
+            bright = 0.299 * red + 0.587 * green + 0.114 * blue  # of 255
+            pen.text(at, name_of(shape), fill="black" if bright > 140 else "white", font=font)
     return spots.count(None)
 
 
-def _anchor(shape: Shape, line: int) -> labels.Rect:
-    if isinstance(shape, Point):
-        size = 4 * line
-        return shape.x - size, shape.y - size, shape.x + size, shape.y + size
-    box = shape if isinstance(shape, Box) else shape.box
-    return box.x1 - line, box.y1 - line, box.x2 + line, box.y2 + line
+def places(
+    anchors: Sequence[Rect], sizes: Sequence[tuple[float, float]], picture: tuple[int, int]
+) -> list[Rect | None]:
+    """Return where each label of (width, height) goes beside its anchor, or None if it would cover another one.
 
+    A label stands above its box, else below, inside, or beside it, in the first place that is free.
+    """
+    import numpy as np
 
-def _write(
-    pen: ImageDraw.ImageDraw,
-    text: str,
-    at: tuple[float, float],
-    on: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-) -> None:
-    """Write in black or white, whichever stands out from the colour it is written on."""
-    red, green, blue = (int(on[i : i + 2], 16) for i in (1, 3, 5))
-    bright = 0.299 * red + 0.587 * green + 0.114 * blue
-    pen.text(at, text, fill="black" if bright > 140 else "white", font=font)
+    placed: list[Rect | None] = []
+    taken = np.empty((0, 4))
+    for (left, top, right, bottom), (width, height) in zip(anchors, sizes, strict=True):
+        spot = None
+        for x, y in (
+            (left, top - height), (right - width, top - height), (left, bottom), (right - width, bottom), (left, top),
+            (left, bottom - height), (right, top), (left - width, top), (right, bottom - height),
+            (left - width, bottom - height),
+        ):  # fmt: skip
+            x1, y1 = max(0.0, min(x, picture[0] - width)), max(0.0, min(y, picture[1] - height))
+            x2, y2 = x1 + width, y1 + height
+            if not ((taken[:, 0] < x2) & (taken[:, 2] > x1) & (taken[:, 1] < y2) & (taken[:, 3] > y1)).any():
+                spot = (x1, y1, x2, y2)
+                taken = np.vstack([taken, spot])
+                break
+        placed.append(spot)
+    return placed

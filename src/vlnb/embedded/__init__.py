@@ -1,7 +1,7 @@
 """The embedded engine: a local OpenAI-compatible server that reads text on the CPU. It is not Qwen2.5-VL.
 
-`start()` runs it in a thread of this process. Answers come from OCR and from rules (`skills`); what it cannot do it
-says. Usage counts image tokens by Qwen2.5-VL's own rule, and text tokens by an approximation (`request.pieces`).
+`start()` runs it in a thread of this process. Answers come from OCR and from rules (`skills`); the engine says what it
+cannot do. Usage counts image tokens by Qwen2.5-VL's own rule, and text tokens approximately (`request.pieces`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Who may reach the embedded engine: never a web page, and no connection for longer than it needs.
 
-A page in a browser on this machine can send requests to 127.0.0.1, and under a name of its own that resolves to
-127.0.0.1 (DNS rebinding) it can read the answers. A browser betrays itself by `Origin` and `Sec-Fetch-Site`, a name by
-`Host`; and JSON is a type that no page can send to a foreign address unasked.
+A page in a browser on this machine can send requests to 127.0.0.1. Under a name of its own that resolves to 127.0.0.1
+(DNS rebinding), it can read the answers too. `Origin` and `Sec-Fetch-Site` reveal a browser, and `Host` reveals a
+foreign name; and no page can send JSON to a foreign address without asking first.
 """
 
 from __future__ import annotations
@@ -25,26 +25,23 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_CONNECTIONS = 128
-IDLE_S = 10  # for the whole head of a request, from the end of the last one; and for a client that stops reading
+IDLE_S = 10  # for the head of a request, counted from the end of the last one; and for a client that stops reading
 
 
-def error(message: str, status: int, code: str | None, param: str | None = None, **headers: str) -> Response:
-    """Return an error as OpenAI's API has it."""
-    return JSONResponse(
-        error_body(message, status, code, param),
-        status,
-        {name.replace("_", "-"): value for name, value in headers.items()},
-    )
+def error(message: str, status: int, code: str | None, param: str | None = None, retry_s: int = 0) -> Response:
+    """Return an error in the form of OpenAI's API, with the header Retry-After if `retry_s` is not 0."""
+    headers = {"retry-after": str(retry_s)} if retry_s else None
+    return JSONResponse(error_body(message, status, code, param), status, headers)
 
 
 def error_body(message: str, status: int, code: str | None, param: str | None = None) -> dict[str, Any]:
-    """Return what an error says, in an answer or in the midst of a stream."""
+    """Return the body of an error, for an answer or for an event of a stream."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 class Gate:
-    """Lets through only what may reach `app`. With `api_key`, every path but /health wants it as a bearer token."""
+    """Passes on what may reach `app`. With `api_key`, every path but /health requires it as a bearer token."""
 
     def __init__(self, app: ASGIApp, *, api_key: str | None) -> None:
         self._app, self._api_key = app, api_key
@@ -68,23 +65,23 @@ class Gate:
 def foreign(method: str, headers: Mapping[str, str], address: str, port: int) -> tuple[int, str] | None:
     """Return (HTTP status, sentence) for a request that a web page may have sent, else None.
 
-    `address` and `port` are where it arrived; `headers` has its names in lower case.
+    `address` and `port` are where it arrived. The names in `headers` are in lower case.
     """
     host = headers.get("host", "")
     if is_loopback(address) and not _is_here(host, port):
         return 403, (
-            f"This engine serves its own machine as 127.0.0.1:{port} or localhost:{port}, and the request is for"
-            f" {host[:100]!r}. Use one of these addresses; through a tunnel, with the same port at both ends."
+            f"This engine serves its own machine as 127.0.0.1:{port} or localhost:{port}, but the request is for"
+            f" {host[:100]!r}. Use one of these addresses. A tunnel must have the same port at both ends."
         )
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none").lower()
     if (origin is not None and origin != f"http://{host}") or site not in {"none", "same-origin"}:
         return 403, (
-            "This engine answers programs, and this request comes from a web page of another site"
+            "This engine answers programs, but this request comes from a web page of another site"
             f" ({(origin or site)[:100]}). Send it from a notebook or a script."
         )
     kind = headers.get("content-type", "")
     if method == "POST" and kind.partition(";")[0].strip().lower() != "application/json":
-        return 415, f"A request must have the content type application/json, and this one has {kind[:100]!r}."
+        return 415, f"A request must have the content type application/json, but this one has {kind[:100]!r}."
     return None
 
 
@@ -99,15 +96,17 @@ def _is_here(host: str, port: int) -> bool:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, with two limits that it has not: in number, and in time where nothing is asked or read."""
+    """uvicorn's connection with two more limits: how many there are, and how long one may be idle."""
 
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Refuse one connection too many; give the others `IDLE_S` for the head of their first request."""
+        """Refuse a connection above the limit; give the others `IDLE_S` for the head of their first request."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            body = json.dumps(error_body(f"{MAX_CONNECTIONS} connections are open already. Close some.", 503, "busy"))
+            body = json.dumps(
+                error_body(f"{MAX_CONNECTIONS} connections are open already. Close some of them.", 503, "busy")
+            )
             head = f"HTTP/1.1 503 \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             transport.write(f"{head}connection: close\r\n\r\n{body}".encode())
             transport.close()
@@ -115,12 +114,12 @@ class Connection(H11Protocol):
             self.timeout_keep_alive_task = self.loop.call_later(IDLE_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in. They do not stop the clock, as in uvicorn each byte does: a whole head stops it."""
+        """Take bytes in. Only a whole head stops the clock; in uvicorn each byte would stop it."""
         self.conn.receive_data(data)
         self.handle_events()
 
     def pause_writing(self) -> None:
-        """Give a client that stops reading `IDLE_S` to go on."""
+        """Disconnect a client that does not read for `IDLE_S`."""
         super().pause_writing()
         self._stalled = self.loop.call_later(IDLE_S, self.transport.abort)
 

@@ -1,7 +1,7 @@
 """The ink inside a box: tight boxes for segments and words, and spaces that the recogniser missed.
 
-A detector's box is dilated (IoU with the text about 0.6); the ink in it is exact. The recogniser drops spaces between
-words set in capitals ("CINNAMONSUGAR"); the ink still shows the gap.
+The detector dilates its boxes (their IoU with the text is about 0.6), but the ink in them is exact. The recogniser
+drops spaces between words in capitals ("CINNAMONSUGAR"), but the ink still shows the gap.
 """
 
 from __future__ import annotations
@@ -19,33 +19,29 @@ if TYPE_CHECKING:
 
 MIN_CONTRAST = 24  # of 255: less is paper, noise, or sky
 _INK = 0.4  # of the contrast: where ink begins, halfway up a soft edge
-_WORD_GAP = 0.4  # of the height of the ink: a gap between words …
-_WORD_GAP_TIMES = 1.8  # … that is also this many times the usual gap between letters
-_LIKE_KNOWN = 0.75  # … and at least this share of the narrowest space that was read on the line
+_WORD_GAP = 0.4  # of the height of the ink: a gap between words is as wide as this …
+_WORD_GAP_TIMES = 1.8  # … and this many times as wide as the usual gap between letters
 
 
-def segment(bgr: Array, quad: Array, crop: Array, text: str, score: float, at: list[float]) -> Segment:
+def segment(bgr: Array, quad: Array, crop: Array, text: str, at: list[float]) -> Segment:
     """Return the segment read in `crop` (cut out of `bgr` at `quad`), with its missing spaces and tight boxes.
 
-    `at` are the centres of its letters, in pixels of the crop, spaces left out.
+    `at` are the centres of its letters without spaces, in pixels of the crop.
     """
     text = mend_spaces(crop, text, at)
-    box = tight(bgr, _rect(quad, bgr.shape))
-    return Segment(text, score, box, _words(bgr, box, crop, text, at))
-
-
-def centres(chars: Any, width: int) -> list[float]:  # noqa: ANN401 - RapidOCR's WordInfo
-    """Return where each letter's centre lies in a crop of `width` pixels, spaces left out."""
-    if not chars.line_txt_len:
-        return []
-    return [(column + 0.5) / chars.line_txt_len * width for word in chars.word_cols for column in word]
+    # The upright box around the corners, inside the picture, at least one pixel wide and high.
+    (left, top), (right, bottom) = quad.min(0).astype(int), quad.max(0).astype(int) + 1
+    left, top = max(0, min(left, bgr.shape[1] - 1)), max(0, min(top, bgr.shape[0] - 1))
+    right, bottom = max(left + 1, min(right, bgr.shape[1])), max(top + 1, min(bottom, bgr.shape[0]))
+    box = tight(bgr, (int(left), int(top), int(right), int(bottom)))
+    return Segment(text, box, _words(bgr, box, crop, text, at))
 
 
 def mask(crop: Array) -> Array:
-    """Return where the ink is: True where a pixel differs from the background at the crop's rim. Shape (h, w)."""
+    """Return True for each pixel that differs from the background at the crop's rim. Shape (height, width)."""
     import numpy as np
 
-    grey = crop.mean(axis=2) if crop.ndim == 3 else crop.astype(float)
+    grey = crop.mean(axis=2)
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     difference = np.abs(grey - np.median(rim))
     contrast = float(np.percentile(difference, 99))
@@ -54,7 +50,7 @@ def mask(crop: Array) -> Array:
 
 
 def tight(bgr: Array, box: Rect) -> Rect:
-    """Return the box of the ink inside `box`; parts of a neighbouring line that reach in are left out."""
+    """Return the box of the ink inside `box`, without the parts of a neighbouring line that reach into it."""
     import cv2
     import numpy as np
 
@@ -77,94 +73,48 @@ def tight(bgr: Array, box: Rect) -> Rect:
 
 
 def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
-    """Put a space where the ink has a gap as wide as one between words, and the text has none.
+    """Add a space where the ink has a gap as wide as between words, and the text has none.
 
-    `at` are the centres of the letters. Never inside numbers; in doubt the text stays as it is. What this cannot mend
-    is a gap no wider than those between letters (very narrow or widely spaced type).
+    `at` are the centres of the letters. Numbers stay whole, and in doubt the text stays as it is. A gap between words
+    that is no wider than those between letters (very narrow or widely spaced type) is not found.
     """
-    letters = [char for char in text if not char.isspace()]
-    if len(letters) != len(at) or len(letters) < 3:
-        return text
     import numpy as np
 
+    letters = "".join(text.split())
     where = mask(crop)
-    rows = np.flatnonzero(where.any(axis=1))
-    if not len(rows):
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    if len(letters) != len(at) or len(letters) < 3 or not len(rows):
         return text
-    gaps = _gaps(where)
-    wide = max(_WORD_GAP * (rows[-1] - rows[0] + 1), _WORD_GAP_TIMES * median([b - a for a, b in gaps] or [0]))
-    # The spaces that were read each own the widest gap near them; what is left over has none in the text.
+    gaps = [(int(a), int(b)) for a, b in pairwise(columns) if b - a > 1]
+    wide = max(_WORD_GAP * int(rows[-1] - rows[0] + 1), _WORD_GAP_TIMES * median([b - a - 1 for a, b in gaps] or [0]))
     ends = list(accumulate(len(word) for word in text.split()))[:-1]
-    known = []
-    for end in ends:
-        near = [gap for gap in gaps if at[max(0, end - 2)] < (gap[0] + gap[1]) / 2 < at[min(end + 1, len(at) - 1)]]
-        widest = max(near, key=lambda gap: gap[1] - gap[0], default=None)
-        if widest is not None:
-            gaps.remove(widest)
-            known.append(widest[1] - widest[0])
-    if known:
-        wide = max(wide, _LIKE_KNOWN * min(known))
-    missing = set()
+    cuts = set(ends)
     for left, right in gaps:
-        after = sum(centre < (left + right) / 2 for centre in at)
-        if (
-            right - left > wide
-            and 0 < after < len(letters)
-            and after not in ends
-            and _may_part(letters[after - 1], letters[after])
-        ):
-            missing.add(after)
-    result, seen = [], 0
-    for char in text:
-        if seen in missing and not char.isspace():
-            result.append(" ")
-            missing.discard(seen)
-        result.append(char)
-        seen += not char.isspace()
-    return "".join(result)
+        end = sum(centre < (left + right) / 2 for centre in at)
+        near = any(abs(end - other) <= 1 for other in ends)  # this gap is a space that was read
+        if right - left - 1 > wide and 0 < end < len(letters) and not near and _may_part(letters[end - 1 : end + 1]):
+            cuts.add(end)
+    return " ".join(letters[start:end] for start, end in pairwise([0, *sorted(cuts), len(letters)]))
 
 
-def _may_part(left: str, right: str) -> bool:
+def _may_part(pair: str) -> bool:
     """Whether a space between two characters is plausible: between letters, or after a mark before a letter."""
-    return right.isalpha() and (left.isalpha() or left in ",;:!?)")
-
-
-def _gaps(where: Array) -> list[tuple[int, int]]:
-    """Return (start, end) of the runs without ink between the first and the last inked column."""
-    import numpy as np
-
-    inked = np.flatnonzero(where.any(axis=0))
-    return [(int(a) + 1, int(b)) for a, b in pairwise(inked) if b - a > 1]
+    return pair[1].isalpha() and (pair[0].isalpha() or pair[0] in ",;:!?)")
 
 
 def _words(bgr: Array, box: Rect, crop: Array, text: str, at: list[float]) -> tuple[Word, ...]:
-    words = text.split()
-    letters = sum(len(word) for word in words)
-    if len(words) < 2 or letters != len(at) or box[2] - box[0] < box[3] - box[1]:
-        return (Word(text, box),)
-    # From pixels of the crop to the picture: the crop is the dilated box, so both run from edge to edge of the ink.
     import numpy as np
 
+    words = text.split()
     inked = np.flatnonzero(mask(crop).any(axis=0))
-    if not len(inked):
+    if len(words) < 2 or sum(map(len, words)) != len(at) or box[2] - box[0] < box[3] - box[1] or not len(inked):
         return (Word(text, box),)
-    scale = (box[2] - box[0]) / max(1, int(inked[-1]) - int(inked[0]) + 1)
-    result, start, left = [], 0, box[0]
-    for word in words:
-        end = start + len(word)
-        if end < letters:
-            right = round(box[0] + ((at[end - 1] + at[end]) / 2 - int(inked[0])) * scale)
-            right = min(max(right, left + 1), box[2])
-        else:
-            right = box[2]
+    # From pixels of the crop to the picture: the crop is the dilated box, so both run from edge to edge of the ink.
+    scale = (box[2] - box[0]) / (int(inked[-1]) - int(inked[0]) + 1)
+    result, left = [], box[0]
+    for word, end in zip(words, accumulate(map(len, words)), strict=True):
+        middle = (at[end - 1] + at[end]) / 2 if end < len(at) else float(inked[-1] + 1)
+        right = min(max(round(box[0] + (middle - int(inked[0])) * scale), left + 1), box[2])
         result.append(Word(word, tight(bgr, (left, box[1], right, box[3])) if right > left else box))
-        start, left = end, right
+        left = right
     return tuple(result)
-
-
-def _rect(quad: Array, shape: tuple[int, ...]) -> Rect:
-    """Return the upright box around four corners, inside the picture, at least one pixel wide and high."""
-    left, top = (int(side) for side in quad.min(0))
-    right, bottom = (int(side) + 1 for side in quad.max(0))
-    left, top = max(0, min(left, shape[1] - 1)), max(0, min(top, shape[0] - 1))
-    return left, top, max(left + 1, min(right, shape[1])), max(top + 1, min(bottom, shape[0]))

@@ -1,13 +1,30 @@
-"""What a picture says, and where: the reader's result, and all that the skills know of a picture."""
+"""A page: the text on a picture, where it stands, and the order in which a person reads it.
+
+The order comes from the boxes alone, before any letter is recognised, so the first line can be sent while the last is
+still being read.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from statistics import median
 
 Rect = tuple[int, int, int, int]
-"""(left, top, right, bottom) in pixels of the picture that was read."""
+"""(left, top, right, bottom) in pixels of the picture."""
 
-APART = "    "  # between segments of one line: a label and its value, two cells of a table
+Quad = Sequence[Sequence[float]]
+"""Four corners (x, y) in pixels: top left, top right, bottom right, bottom left."""
+
+_Box = tuple[float, float, float, float]
+
+_GAP = "    "  # between segments of one line: a label and its value, or two cells of a table
+_SAME_ROW = 0.5  # of the smaller height: how far apart the centres of two boxes on one row may lie
+# A column of prose has several lines. Most of them fill it, and they are much wider than high; a column of labels or
+# prices is different.
+_MIN_COLUMN_LINES, _FILLED, _LONG_LINE = 4, 0.72, 6.0
 
 
 @dataclass(frozen=True)
@@ -20,29 +37,23 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text without a wide gap. `score` is the recogniser's mean certainty, 0 to 1."""
+    """A run of text without a wide gap."""
 
     text: str
-    score: float
     box: Rect
     words: tuple[Word, ...]
 
 
 @dataclass(frozen=True)
 class Line:
-    """Segments beside each other, from left to right. `height` is that of its largest segment, in pixels."""
+    """Segments beside each other, from left to right."""
 
     segments: tuple[Segment, ...]
 
     @property
     def text(self) -> str:
-        """The line as a person would type it, with what is apart kept apart by four spaces."""
-        return APART.join(segment.text for segment in self.segments)
-
-    @property
-    def height(self) -> int:
-        """Height of the tallest segment, in pixels."""
-        return max(segment.box[3] - segment.box[1] for segment in self.segments)
+        """The line as a person would type it, with four spaces for each wide gap."""
+        return _GAP.join(segment.text for segment in self.segments)
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,102 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All lines, one under the other."""
+        """All lines, one below the other."""
         return "\n".join(line.text for line in self.lines)
 
     @property
     def segments(self) -> list[Segment]:
         """All segments in reading order."""
         return [segment for line in self.lines for segment in line.segments]
+
+
+def around(boxes: Sequence[Rect]) -> Rect:
+    """Return the smallest box around boxes."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def shared_width(a: Rect | _Box, b: Rect | _Box) -> float:
+    """Return how many pixels of width two boxes share, negative if they share none."""
+    return min(a[2], b[2]) - max(a[0], b[0])
+
+
+def reading_order(quads: Sequence[Quad]) -> list[list[int]]:
+    """Return the indices of `quads` as rows in reading order, each row from left to right."""
+    angle = skew(quads)
+    cos, sin = math.cos(-angle), math.sin(-angle)
+    boxes = []
+    for quad in quads:  # as if the page were not tilted
+        xs, ys = [x * cos - y * sin for x, y in quad], [x * sin + y * cos for x, y in quad]
+        boxes.append((min(xs), min(ys), max(xs), max(ys)))
+    return _order(list(range(len(boxes))), boxes)
+
+
+def skew(quads: Sequence[Quad]) -> float:
+    """Return the angle of the text in radians: the median of the wide boxes."""
+    angles = [
+        math.atan2(right[1] - left[1], right[0] - left[0])
+        for left, right, _, low in quads
+        if math.dist(left, right) > 3 * math.dist(left, low)
+    ]
+    angle = median(angles or [0.0])
+    return angle if abs(angle) < math.pi / 6 else 0.0
+
+
+def _order(members: list[int], boxes: list[_Box]) -> list[list[int]]:
+    """Return the rows of `members`, column after column if a gutter separates columns of prose."""
+    best, most = [members], 0
+    for edge in {boxes[i][2] for i in members}:
+        following = [boxes[i][0] for i in members if boxes[i][0] >= edge]
+        if following:
+            parts, count = _split(members, boxes, (edge + min(following)) / 2)
+            if count > most:
+                best, most = parts, count
+    return [row for part in best for row in (_order(part, boxes) if most else _rows(part, boxes))]
+
+
+def _split(members: list[int], boxes: list[_Box], gutter: float) -> tuple[list[list[int]], int]:
+    """Return the parts of a page from top to bottom, and how many boxes stand in columns on both sides of `gutter`.
+
+    Boxes across the gutter (a title, a rule, a footer) end the columns above them.
+    """
+    parts, count = [], 0
+    down = sorted(members, key=lambda i: boxes[i][1] + boxes[i][3])
+    for _, group in groupby(down, key=lambda i: boxes[i][0] < gutter < boxes[i][2]):
+        band = list(group)
+        columns = [[i for i in band if boxes[i][2] <= gutter], [i for i in band if boxes[i][0] >= gutter]]
+        if all(_is_prose(column, boxes) for column in columns):
+            parts += columns
+            count += len(band)
+        else:
+            parts.append(band)
+    return parts, count
+
+
+def _is_prose(members: list[int], boxes: list[_Box]) -> bool:
+    if len(members) < _MIN_COLUMN_LINES:
+        return False
+    widths = [boxes[i][2] - boxes[i][0] for i in members]
+    heights = [boxes[i][3] - boxes[i][1] for i in members]
+    filled = [sum(boxes[i][2] - boxes[i][0] for i in row) for row in _rows(members, boxes)]
+    return median(filled) >= _FILLED * max(filled) and median(widths) >= _LONG_LINE * median(heights)
+
+
+def _rows(members: list[int], boxes: list[_Box]) -> list[list[int]]:
+    rows: list[list[int]] = []
+    for i in sorted(members, key=lambda i: boxes[i][1] + boxes[i][3]):
+        centre, height = (boxes[i][1] + boxes[i][3]) / 2, boxes[i][3] - boxes[i][1]
+        if rows:
+            row_centre = median((boxes[j][1] + boxes[j][3]) / 2 for j in rows[-1])
+            row_height = median(boxes[j][3] - boxes[j][1] for j in rows[-1])
+            if centre - row_centre < _SAME_ROW * min(height, row_height) and not _covers(rows[-1], i, boxes):
+                rows[-1].append(i)
+                continue
+        rows.append([i])
+    return [sorted(row, key=lambda i: boxes[i][0]) for row in rows]
+
+
+def _covers(row: list[int], i: int, boxes: list[_Box]) -> bool:
+    """Whether box `i` lies below or above another one of the row: then it is on another line, however near."""
+    widths = [boxes[j][2] - boxes[j][0] for j in (i, *row)]
+    return any(shared_width(boxes[i], boxes[j]) > 0.5 * min(widths[0], w) for j, w in zip(row, widths[1:], strict=True))

@@ -1,4 +1,4 @@
-"""Reading a picture on the CPU: RapidOCR, tiled so that large and long pictures lose nothing and memory is bounded."""
+"""Reading a picture on the CPU with RapidOCR, in tiles, so that large pictures lose nothing and memory is bounded."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vlnb.embedded import ink
-from vlnb.embedded.layout import reading_order
-from vlnb.embedded.page import Line, Page, Segment
+from vlnb.embedded.page import Line, Page, Segment, around, reading_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,23 +19,24 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 TILE_PX = 1600  # side of a tile, in pixels of the picture
-OVERLAP_PX = 96  # more than a line of text is high, so that each line is whole in one tile
-DETECT_PX = 960  # a tile is brought to this side before text is looked for
-SMALL_PX = 14  # height of a box, in pixels of the shrunken whole: what is smaller is looked at closely
-CONTRAST = 45  # of 255, against the 41 x 41 pixels around: letters, and not the grain of the paper
+OVERLAP_PX = 96  # more than the height of a line of text, so that each line is whole in one tile
+DETECT_PX = 960  # the detector sees a tile at this side
+SMALL_PX = 14  # height of a box in the shrunken whole picture: smaller text needs a closer look
+CONTRAST = 45  # of 255, against the 41 x 41 pixels around: letters have more, the grain of paper less
 MIN_INK_PIXELS = 60  # about two small letters
-WORD_GAP = 0.8  # of the height of the text: a wider gap parts a label from its value, or two columns
-MIN_SCORE = 0.5  # below it, what was recognised is noise more often than text
+WORD_GAP = 0.8  # of the height of the text: a wider gap separates a label from its value, or two columns
+MIN_SCORE = 0.5  # text with a lower score is noise more often than not
+_PADDED = [3, 48, 96]  # short texts are padded to 96 columns instead of 320, which is a third faster
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the client hung up
-    """Reading was stopped because nobody waits for it any more."""
+class Stopped(Exception):  # noqa: N818 - the client hung up, which is no error
+    """The reading was stopped because no client waits for it."""
 
 
 class Reader:
-    """Reads text. Loads its models (30 MB, inside the installed package) when it first reads.
+    """Reads text. It loads its models (30 MB, inside the installed package) with the first picture.
 
-    One picture at a time: the models use all cores. Others wait.
+    It reads one picture at a time, because the models use all cores.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Reader:
         self._ocr: Any = None
 
     def warm_up(self) -> None:
-        """Load the models, so that the first request need not wait for them."""
+        """Load the models, so that the first request does not wait for them."""
         import numpy as np
 
         with self._lock:
@@ -62,7 +62,7 @@ class Reader:
         import numpy as np
 
         bgr = np.array(image)
-        cv2.cvtColor(bgr, cv2.COLOR_RGB2BGR, dst=bgr)  # in place: a large picture should not be in memory three times
+        cv2.cvtColor(bgr, cv2.COLOR_RGB2BGR, dst=bgr)  # in place, because a large picture takes much memory
         with self._lock:
             quads = self._find(bgr, stop)
             for row in reading_order([quad.tolist() for quad in quads]):
@@ -74,7 +74,7 @@ class Reader:
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
-            # It imports requests, whose urllib3 warns of what nobody here needs, amid a person's output.
+            # It imports requests, whose urllib3 prints a warning about SOCKS that does not matter here.
             warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
 
@@ -85,11 +85,7 @@ class Reader:
                     "Global.return_word_box": True,
                     "Det.limit_type": "max",
                     "Det.limit_side_len": DETECT_PX,
-                    "Rec.rec_img_shape": [
-                        3,
-                        48,
-                        96,
-                    ],  # short texts are padded to 96 columns, not to 320: a third faster
+                    "Rec.rec_img_shape": _PADDED,
                 }
             )
         return self._ocr
@@ -102,8 +98,8 @@ class Reader:
     def _find(self, bgr: Array, stop: Callable[[], bool]) -> list[Array]:
         """Return the corners of all runs of text.
 
-        A picture larger than a tile is first looked at as a whole. That finds all large text, in a tenth of the time;
-        only the tiles where ink is left over, or where what was found is small, are then looked at closely.
+        The detector first sees a large picture as a whole, which finds all large text in a tenth of the time. It then
+        looks closely only at the tiles that have ink left over, or small text.
         """
         import numpy as np
 
@@ -113,7 +109,7 @@ class Reader:
             return whole
         scale = DETECT_PX / max(width, height)
         close = [tile for tile in tiles(width, height) if _needs_a_closer_look(bgr, tile, whole, scale)]
-        # What lies in such tiles alone is found anew; the rest, and lines that reach into them, stay.
+        # Text that lies only in such tiles is found again; other text, and lines that reach into the tiles, are kept.
         distant = [tile for tile in tiles(width, height) if tile not in close]
         pieces = [[quad for quad in whole if any(_touches(quad, tile) for tile in distant)]]
         for left, top, right, bottom in close:
@@ -126,19 +122,23 @@ class Reader:
         ocr = self._models()
         crops = ocr.crop_text_regions(bgr, quads)
         result = ocr.recognize_txt(crops)
-        segments = []
-        for quad, crop, text, score, chars in zip(
-            quads, crops, result.txts, result.scores, result.word_results, strict=True
-        ):
-            if text.strip() and score >= MIN_SCORE:
-                segments.append(ink.segment(bgr, quad, crop, text.strip(), score, ink.centres(chars, crop.shape[1])))
-        return segments
+        read = zip(quads, crops, result.txts, result.scores, result.word_results, strict=True)
+        return [
+            ink.segment(bgr, quad, crop, text.strip(), _centres(chars, crop.shape[1]))
+            for quad, crop, text, score, chars in read
+            if text.strip() and score >= MIN_SCORE
+        ]
+
+
+def _centres(chars: Any, width: int) -> list[float]:  # noqa: ANN401 - RapidOCR's WordInfo
+    """Return the centre of each letter in a crop of `width` pixels, without spaces."""
+    return [(column + 0.5) / chars.line_txt_len * width for word in chars.word_cols for column in word]
 
 
 def _needs_a_closer_look(bgr: Array, tile: tuple[int, int, int, int], whole: Sequence[Array], scale: float) -> bool:
     """Whether a tile has ink outside the boxes found in the `whole` picture, or boxes too small to trust.
 
-    Ink is what differs from its surroundings as letters do from paper; noise, shadow and folds are fainter.
+    Ink stands out from its surroundings as letters do from paper; noise, shadows and folds are fainter.
     """
     import cv2
     import numpy as np
@@ -161,17 +161,16 @@ def _touches(quad: Array, tile: tuple[int, int, int, int]) -> bool:
 
 
 def together(segments: Sequence[Segment]) -> list[Segment]:
-    """Join neighbours on a line that stand no further apart than words do: the detector cuts some phrases in two."""
+    """Join neighbours on a line that are as close as words, because the detector cuts some phrases in two."""
     joined = list(segments[:1])
     for right in segments[1:]:
         left = joined[-1]
         height = min(left.box[3] - left.box[1], right.box[3] - right.box[1])
         if right.box[0] - left.box[2] >= WORD_GAP * height:
             joined.append(right)
-            continue
-        box = (left.box[0], min(left.box[1], right.box[1]), right.box[2], max(left.box[3], right.box[3]))
-        text, score = f"{left.text} {right.text}", min(left.score, right.score)
-        joined[-1] = Segment(text, score, box, left.words + right.words)
+        else:
+            text = f"{left.text} {right.text}"
+            joined[-1] = Segment(text, around([left.box, right.box]), left.words + right.words)
     return joined
 
 
@@ -191,7 +190,7 @@ def _cuts(length: int) -> list[tuple[int, int]]:
 
 
 def join(pieces: Sequence[Sequence[Array]]) -> list[Array]:
-    """Join the boxes of several tiles: what two tiles saw of one line becomes one box around both parts."""
+    """Join the boxes of several tiles: two parts of one line from different tiles become one box."""
     import numpy as np
 
     joined: list[tuple[int, Array]] = []  # (tile, corners)

@@ -13,7 +13,6 @@ from vlnb.local import is_loopback, listen
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
 
     from vlnb.embedded.reader import Reader
 
@@ -36,7 +35,7 @@ class Running:
 
 
 def start() -> Running:
-    """Return this process's embedded engine, started on a free port of 127.0.0.1 when first asked for."""
+    """Return this process's embedded engine. The first call starts it on a free port of 127.0.0.1."""
     global _running  # noqa: PLW0603 - one engine a process: its models take 300 MB
     with _guard:
         if _running is None or not _running._thread.is_alive():  # noqa: SLF001
@@ -45,17 +44,11 @@ def start() -> Running:
         return _running
 
 
-def _start() -> Running:
-    from vlnb.embedded.app import create_app
-    from vlnb.embedded.reader import Reader
-
-    reader = Reader()
+def _start(*, api_key: str | None = None) -> Running:
     listener = listen("127.0.0.1", 0)
-    server = _server(create_app(reader=reader))
+    server = _server(api_key)
     thread = threading.Thread(target=server.run, args=([listener],), name="vlnb-engine", daemon=True)
     thread.start()
-    # The models load while the person reads the first line; a request that comes sooner waits for the same load.
-    threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up", daemon=True).start()
     host, port = listener.getsockname()[:2]
     return Running(f"http://{host}:{port}/v1", server, thread)
 
@@ -63,37 +56,37 @@ def _start() -> Running:
 def serve(host: str, port: int, *, api_key: str | None) -> None:
     """Serve until interrupted, as a process of its own. Prints the address once it answers.
 
-    Raises `BadInput` for an address other machines can reach without an API key, `LaunchFailed` for a port in use.
+    Raises `BadInput` for an address that other machines can reach without an API key, `LaunchFailed` for a port in use.
     """
     if not is_loopback(host) and not api_key:
         raise BadInput(
             f"--host {host} would let other machines use this engine. Set VLNB_API_KEY to a secret they must send,"
             " or leave out --host to serve this machine alone."
         )
-    from vlnb.embedded.app import create_app
-    from vlnb.embedded.reader import Reader
-
     listener = listen(host, port)
-    reader = Reader()
-    threading.Thread(target=_warm_up, args=(reader,), daemon=True).start()
     shown = f"[{host}]" if ":" in host else host
     print(f"embedded engine … http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
-    _server(create_app(api_key=api_key, reader=reader)).run(sockets=[listener])
+    _server(api_key).run(sockets=[listener])
+
+
+def _server(api_key: str | None) -> uvicorn.Server:
+    import uvicorn
+
+    from vlnb.embedded.app import create_app
+    from vlnb.embedded.gate import IDLE_S, Connection
+    from vlnb.embedded.reader import Reader
+
+    reader = Reader()
+    # The models load in the background; a request that comes sooner waits for the same load.
+    threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up", daemon=True).start()
+    config = uvicorn.Config(
+        create_app(api_key=api_key, reader=reader), http=Connection, log_level="critical", access_log=False,
+        lifespan="off", ws="none", timeout_graceful_shutdown=2, timeout_keep_alive=IDLE_S,
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 def _warm_up(reader: Reader) -> None:
-    # What fails here (a missing package, say) fails again in the first request, which tells the client.
+    # A failure here (a missing package, for example) comes again with the first request, which reports it.
     with contextlib.suppress(Exception):
         reader.warm_up()
-
-
-def _server(app: Starlette) -> uvicorn.Server:
-    import uvicorn
-
-    from vlnb.embedded.gate import IDLE_S, Connection
-
-    config = uvicorn.Config(
-        app, http=Connection, log_level="critical", access_log=False, lifespan="off", ws="none",
-        timeout_graceful_shutdown=2, timeout_keep_alive=IDLE_S,
-    )  # fmt: skip
-    return uvicorn.Server(config)

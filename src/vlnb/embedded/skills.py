@@ -1,7 +1,7 @@
 """What the embedded engine can answer, and how it says what it cannot.
 
-It reads text, finds values in it, says where it stands, and compares the text of several pictures. Everything else it
-declines by name, with what it does see: size, colours, text.
+It reads text, finds values in it, says where they stand, and compares the text of several pictures. It declines
+everything else, and tells what it does see: size, colours, text.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vlnb.embedded import compare, locate
-from vlnb.embedded.lookup import Found, find
-from vlnb.embedded.words import WHO, terms, words
+from vlnb.embedded import locate
+from vlnb.embedded.locate import WHO
+from vlnb.embedded.lookup import find, terms, words
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 _READING = frozenset(
     "read transcribe ocr extract text texts words lines everything contents content markdown plain verbatim say says"
-    " write written output return line order reading full complete whole visible appears appear type letters just"
-    " preserve original layout formatting result document receipt invoice page scan letter form sign screen label"
-    " characters print displayed".split()
+    " write written output return line order reading full complete whole visible appears appear letters just preserve"
+    " original layout formatting result document receipt invoice page scan form sign screen label".split()
 )
 _READ = re.compile(r"\b(read|transcri|ocr|text|writ|says?\b|words|letters|content)", re.IGNORECASE)
 _LOOK = re.compile(
@@ -34,7 +33,12 @@ _LOOK = re.compile(
     r"|colou?rs?|compare|differen|similar|scene|mood|style)\b",
     re.IGNORECASE,
 )
+_COMPARE = re.compile(
+    r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
+)
 _FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
+_SHOWN = 8  # texts of each picture that a comparison quotes
+_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _COLOURS = {
     "white": (250, 250, 250), "light grey": (205, 205, 205), "grey": (128, 128, 128), "dark grey": (70, 70, 70),
     "black": (15, 15, 15), "cream": (248, 240, 215), "red": (205, 40, 40), "orange": (240, 140, 30),
@@ -45,106 +49,118 @@ _COLOURS = {
 
 
 def answer(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    """Yield the answer in pieces, each as soon as it is known. `stop()` turning true ends the work early.
+    """Yield the answer in pieces, each as soon as it is known. The work ends early when `stop()` turns true.
 
-    Raises `Stopped` then, and `Refused` at a picture that is broken.
+    Raises `Stopped` then, and `Refused` for a broken picture.
     """
-    numbers = range(len(pictures))
-    if not numbers:
+    form, count = _FORM.search(question), len(pictures)
+    if not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
-    elif form := _FORM.search(question):
-        pages = [reader.read(pictures[i], stop=stop) for i in numbers]
-        yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
-    elif locate.wants(question):
-        yield from _locate(question, pictures, reader, stop)
-    elif _wants_all(question):
-        yield from _read(pictures, reader, stop)
-    elif compare.wants(question, len(pictures)):
-        read = [(pictures[i].size, colours(pictures[i]), reader.read(pictures[i], stop=stop)) for i in numbers]
-        yield compare.told(*zip(*read, strict=True))
+    elif not form and ((places := locate.wants(question)) or _wants_all(question)):
+        for i in range(count):
+            yield ("\n\n" * bool(i) + f"Picture {i + 1}:\n") * (count > 1)
+            yield from _locate(question, pictures[i], reader, stop) if places else _read(pictures[i], reader, stop)
     else:
-        yield _look_up(question, pictures, [reader.read(pictures[i], stop=stop) for i in numbers])
+        pages, seen = [], []
+        for i in range(count):
+            pages.append(reader.read(pictures[i], stop=stop))
+            seen.append(colours(pictures[i]))
+        if form:
+            yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
+        elif count > 1 and _COMPARE.search(question):
+            yield _compared(pages, seen)
+        else:
+            yield _look_up(question, pages, seen)
 
 
 def _wants_all(question: str) -> bool:
     """Whether the question is for the whole text, and not for one thing in it."""
     if not question.strip():
         return True
-    if not _READ.search(question):
-        return False
-    return all(word in _READING or word.isdigit() for word in terms(question))
+    return bool(_READ.search(question)) and all(word in _READING or word.isdigit() for word in terms(question))
 
 
-def _read(pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, title in enumerate(_titles(pictures)):
-        yield title
-        count = 0
-        for line in reader.lines(pictures[number], stop=stop):
-            yield ("\n" if count else "") + line.text
-            count += 1
-        if not count:
-            yield "[no text that I can read on this picture of {} x {} pixels]".format(*pictures[number].size)
+def _read(image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    between = ""
+    for line in reader.lines(image, stop=stop):
+        yield between + line.text
+        between = "\n"
+    if not between:
+        yield "[no text that I can read on this picture of {} x {} pixels]".format(*image.size)
 
 
-def _locate(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    for number, title in enumerate(_titles(pictures)):
-        yield title
-        if locate.every(question):
-            lines = reader.lines(pictures[number], stop=stop)
-            yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
-        elif found := locate.sought(reader.read(pictures[number], stop=stop), question):
-            yield from locate.written(found, question)
-        else:
-            yield locate.not_found(question)
-
-
-def _titles(pictures: Pictures) -> list[str]:
-    """Return what stands before the answer to each picture; nothing where there is one."""
-    count = len(pictures)
-    return [("\n\n" if i else "") + f"Picture {i + 1}:\n" for i in range(count)] if count > 1 else [""]
+def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    if locate.every(question):
+        lines = reader.lines(image, stop=stop)
+        yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
+    elif found := locate.sought(reader.read(image, stop=stop), question):
+        yield from locate.written(found, question)
+    else:
+        yield locate.not_found(question)
 
 
 def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
     """Fill in an empty form: each field with what a question for it would find, or nothing."""
     form = {}
     for field in fields:
-        asked = f"What is the {field.replace('_', ' ')}?"
-        found = [hit for page in pages if (hit := find(page, asked))]
+        found = [hit for page in pages if (hit := find(page, f"What is the {field.replace('_', ' ')}?"))]
         form[field] = max(found, key=lambda hit: hit.score).value if found else ""
     return f"```json\n{json.dumps(form, ensure_ascii=False, indent=1)}\n```"
 
 
-def _look_up(question: str, pictures: Pictures, pages: Sequence[Page]) -> str:
+def _look_up(question: str, pages: Sequence[Page], seen: Sequence[Sequence[str]]) -> str:
+    """Return the value on a line of its own and then its place, or else what there is to see."""
     found = [(number, hit) for number, page in enumerate(pages, 1) if (hit := find(page, question))]
+    several = len(pages) > 1
     if found:
         number, best = max(found, key=lambda pair: pair[1].score)
-        return _told(best, number if len(pages) > 1 else None)
-    seen = "\n\n".join(
-        (f"Picture {number}: " if len(pages) > 1 else "") + _seen(pictures[number - 1], page)
-        for number, page in enumerate(pages, 1)
-    )
-    if _LOOK.search(question) and not re.search(r"\b(total|date|number|price|amount)\b", question, re.IGNORECASE):
-        return f"{WHO}, and I cannot describe, count or compare what a picture shows. What I can see: {seen}"
+        picture = f" of picture {number}" if several else ""
+        place = f'{best.where} "{best.label}"' if best.label else best.where
+        return f"{best.value}\n(at [{', '.join(map(str, best.box))}]{picture}, {place})"
+    shown = []
+    for number, (page, names) in enumerate(zip(pages, seen, strict=True), 1):
+        text = f"this text:\n{page.text}" if page.lines else "no text that I can read"
+        size = "{} x {}".format(*page.size)
+        title = f"Picture {number}: " if several else ""
+        shown.append(f"{title}a picture of {size} pixels, mostly {' and '.join(names)}, with {text}")
+    see = "What I can see: " + "\n\n".join(shown)
+    if _LOOK.search(question):
+        return f"{WHO}, and I cannot describe, count or compare what a picture shows. {see}"
     about = ", ".join(terms(question)) or " ".join(words(question))
-    return f"I found nothing on the picture that answers this (I looked for: {about}). {WHO}. What I can see: {seen}"
+    return f"I found nothing on the picture that answers this (I looked for: {about}). {WHO}. {see}"
 
 
-def _told(found: Found, number: int | None) -> str:
-    """Say the value on a line of its own, then where it stands."""
-    box = ", ".join(map(str, found.box))
-    place = f'{found.where} "{found.label}"' if found.label else found.where
-    picture = f" of picture {number}" if number else ""
-    return f"{found.value}\n(at [{box}]{picture}, {place})"
+def _compared(pages: Sequence[Page], seen: Sequence[Sequence[str]]) -> str:
+    """Compare pictures in sentences: each one, then what all of them say."""
+    texts = [{" ".join(s.text.lower().split()): s.text for s in page.segments} for page in pages]
+    parts = []
+    for number, (page, names, text) in enumerate(zip(pages, seen, texts, strict=True)):
+        runs = len(page.segments)
+        says = f"has {runs} run{'s' * (runs != 1)} of text" if runs else "has no text that I can read"
+        others = set().union(*texts[:number], *texts[number + 1 :])
+        alone = [shown for key, shown in text.items() if key not in others]
+        name = _NAMES[number] if number < len(_NAMES) else f"{number + 1}th"
+        parts.append(
+            "The {} picture has {} x {} pixels, is mostly {}, and {}{}.".format(
+                name, *page.size, " and ".join(names), says, f"; it alone says {_listed(alone)}" if alone else ""
+            )
+        )
+    if common := [shown for key, shown in texts[0].items() if all(key in other for other in texts)]:
+        parts.append(f"{'Both' if len(pages) == 2 else 'All'} say {_listed(common)}.")
+    elif any(texts):
+        parts.append("They have no text in common.")
+    if len({page.size for page in pages}) == 1:
+        parts.append("They have the same size.")
+    return " ".join([*parts, f"({WHO}; I compare text, size and colours, and nothing else.)"])
 
 
-def _seen(image: Image.Image, page: Page) -> str:
-    width, height = image.size
-    text = f"this text:\n{page.text}" if page.lines else "no text that I can read"
-    return f"a picture of {width} x {height} pixels, mostly {' and '.join(colours(image))}, with {text}"
+def _listed(texts: Sequence[str]) -> str:
+    shown = ", ".join(f"“{text}”" for text in texts[:_SHOWN])
+    return shown + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
-def colours(image: Image.Image, *, count: int = 2) -> list[str]:
-    """Return the names of the colours that cover most of the picture, at most `count`."""
+def colours(image: Image.Image) -> list[str]:
+    """Return the names of the two colours that cover most of the picture."""
     import numpy as np
 
     small = np.asarray(image.resize((64, 64)).quantize(16).convert("RGB")).reshape(-1, 3)
@@ -152,4 +168,4 @@ def colours(image: Image.Image, *, count: int = 2) -> list[str]:
     for rgb, area in zip(*np.unique(small, axis=0, return_counts=True), strict=True):
         name = min(_COLOURS, key=lambda c: sum((a - int(b)) ** 2 for a, b in zip(_COLOURS[c], rgb, strict=True)))
         areas[name] = areas.get(name, 0) + int(area)
-    return sorted(areas, key=lambda name: -areas[name])[:count]
+    return sorted(areas, key=lambda name: -areas[name])[:2]

@@ -1,11 +1,12 @@
-"""Pictures: from any source a person has to exactly what the model will see.
+"""Pictures: from any source that a person has to exactly what the model sees.
 
-`load` gives one `Picture`; `pages` those of a document; `smart_resize` and `tokens` say how large the model sees it
-and what it costs; `data_uri` is how it travels.
+`load` returns one `Picture` and `pages` those of a document. `smart_resize` and `tokens` say at which size the model
+sees a picture and what it costs; `data_uri` is its form inside a request.
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ MAX_FILE_PIXELS = 89_000_000  # below Pillow's own alarm for decompression bombs
 DPI = 150  # 10-point text of a PDF page is then 21 pixels high
 TIMEOUT_S = 20.0
 
-# A path, `~` path, `file://`, `http(s)://` or `data:` text, bytes, an open binary file, a Pillow image,
-# a numpy array, or an ipywidgets upload. Pillow, numpy and ipywidgets are not imported to say so.
+# A path, a `~` path, a `file://`, `http(s)://` or `data:` address, bytes, an open binary file, a Pillow image, a numpy
+# array, or an ipywidgets upload. The type is not exact, because these libraries are imported only when they are used.
 Source = Any
 
 
@@ -53,11 +54,10 @@ def load(
 ) -> Picture:
     """Return one upright RGB `Picture` of `source`.
 
-    `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` the resolution a PDF is drawn at.
+    `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` is the resolution of a PDF page.
     `timeout_s` limits a download as a whole, and the drawing of a PDF page.
-    With `seen_pixels`, a file is brought at once to the size at which a model sees it at most so many pixels large:
-    of a large JPEG then only what is needed is decoded. Its `original_size` is the file's in any case.
-    Raises `BadInput` with a sentence for what is missing, broken, too large, too slow, or no picture.
+    With `seen_pixels`, only the picture that `seen(max_pixels=seen_pixels)` returns is kept in memory.
+    Raises `BadInput` if the source is missing, broken, too large, too slow, or not a picture.
     """
     if isinstance(source, Picture):
         return source
@@ -67,11 +67,16 @@ def load(
 
         if image.width * image.height == 0:
             raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
-        return from_pil(image, name)
-    from vlnb.images.decode import decode
-
-    data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
-    return decode(data, name, page=page, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s, seen_pixels=seen_pixels)
+        picture = from_pil(image, name)
+    else:
+        found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
+        with contextlib.closing(found):
+            if not 1 <= page <= len(found):
+                raise BadInput(
+                    f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1."
+                )
+            picture = found[page - 1]
+    return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 
 def pages(
@@ -82,7 +87,10 @@ def pages(
     max_pixels: int = MAX_FILE_PIXELS,
     timeout_s: float = TIMEOUT_S,
 ) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each made when asked for."""
+    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each made when it is used.
+
+    Raises `BadInput` as `load` does.
+    """
     from vlnb.images.decode import open_pages
 
     data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
@@ -90,7 +98,7 @@ def pages(
 
 
 def _as_image(source: Source) -> tuple[Image.Image | None, str]:
-    """Return (Pillow image, name) of what holds pixels already, else (None, "")."""
+    """Return (Pillow image, name) of an image or an array, else (None, "")."""
     kind = type(source)
     if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
         return source.copy(), str(getattr(source, "filename", "") or f"the {source.mode} image")
@@ -117,6 +125,6 @@ def _as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[byte
         name = str(getattr(source, "name", "the open file"))
         return sources.from_stream(source, name, max_bytes=max_bytes), name
     raise BadInput(
-        f"A {type(source).__name__} is not a picture: give a path, an address, bytes, a Pillow image,"
+        f"A {type(source).__name__} is not a picture: pass a path, an address, bytes, a Pillow image,"
         " a numpy array or an upload."
     )

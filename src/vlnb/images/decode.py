@@ -1,4 +1,4 @@
-"""From the bytes of a file to an upright RGB picture, or to the sentence that says why not."""
+"""From the bytes of a file to an upright RGB picture, or to a sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -14,78 +14,44 @@ from typing import TYPE_CHECKING, Any, overload
 from vlnb.errors import BadInput
 from vlnb.images.pdf import Document
 from vlnb.images.picture import Picture
-from vlnb.images.sizing import check_pixels, smart_resize
+from vlnb.images.sizing import check_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# What Pillow may open. Formats that start another program (EPS) or are no pictures stay out.
+# What Pillow may open. Left out are formats that start another program (EPS) and those that are not pictures.
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO", "JPEG2000", "TGA")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
-# What Pillow's decoders raise on broken data, beside its own errors.
+# What Pillow's decoders raise on broken data, besides its own errors.
 _BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
 _MIN_DPI, _MAX_DPI = 10, 1200
 _STRIP_PIXELS = 1 << 20
-_SIDEWAYS = 5  # EXIF orientations from here on exchange width and height
 
 
-def decode(
-    data: bytes, name: str, *, page: int, dpi: int, max_pixels: int, timeout_s: float, seen_pixels: int | None = None
-) -> Picture:
-    """Return page or frame `page` (from 1) of the file's `data`; `name` is used in messages.
+def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:
+    """Return all pages of a PDF, or all frames of a picture, each drawn when it is used.
 
-    With `seen_pixels`, at the size at which a model sees it at most so many pixels large. Raises `BadInput` for what is
-    empty, broken, too large, too slow, or no picture.
-    """
-    pages = open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s, seen_pixels=seen_pixels)
-    with contextlib.closing(pages):
-        if not 1 <= page <= len(pages):
-            raise BadInput(f"{name} has {len(pages)} page(s); page {page} does not exist. Pages count from 1.")
-        picture = pages[page - 1]
-    if seen_pixels is None:
-        return picture
-    return picture.resized(smart_resize(*picture.original_size, max_pixels=seen_pixels), quick=True)
-
-
-def open_pages(
-    data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float, seen_pixels: int | None = None
-) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, each drawn when it is asked for.
-
-    With `seen_pixels`, a JPEG is decoded no larger than that needs; its `original_size` tells how large it was.
+    `name` is used in messages. Raises `BadInput` if the file is empty, broken, too large, too slow, or not a picture.
     """
     if _is_pdf(data):
         if not _MIN_DPI <= dpi <= _MAX_DPI:
-            raise BadInput(f"dpi={dpi} is out of range for {name}: {_MIN_DPI} to {_MAX_DPI}, and 150 reads well.")
+            raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
         document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s)
         return Pages(name, document.count, partial(_page, document, name, dpi), document.close)
-    with _open(data, name, max_pixels=max_pixels) as image:
-        try:
-            with _quiet():
-                # An MPO's further frames are a phone's depth map, not pictures.
-                count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        except _BROKEN as error:
-            raise _broken(name, error) from error
-    return Pages(name, count, partial(_frame, data, name, count, max_pixels, seen_pixels))
+    with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
+        # An MPO's further frames are a phone's depth map, not pictures.
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    return Pages(name, count, partial(_frame, data, name, count, max_pixels))
 
 
 def peek(
     data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float, watch: Callable[[], object]
 ) -> tuple[tuple[int, int], Callable[[], Picture]]:
-    """Return the (width, height) of the first page or frame as its header has it, and what decodes it when called.
+    """Return the (width, height) of the first page or frame, read from its header, and a function that decodes it.
 
-    `watch()` is called while a PDF is drawn; what it raises ends that. Both raise `BadInput` as `decode` does.
+    `watch()` is called while a PDF is drawn; an exception from it ends the drawing. Both raise as `open_pages` does.
     """
     if _is_pdf(data):
         document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
@@ -98,11 +64,11 @@ def peek(
 
         return size, draw
     with _open(data, name, max_pixels=max_pixels) as image:
-        return image.size, partial(_frame, data, name, 1, max_pixels, None, 0)
+        return image.size, partial(_frame, data, name, 1, max_pixels, 0)
 
 
 class Pages(Sequence[Picture]):
-    """The pages of a document, each made by `draw(index)` when it is asked for: a long one fits in memory."""
+    """The pages of a document, each made by `draw(index)` when it is used, so that a long document fits in memory."""
 
     def __init__(
         self, name: str, count: int, draw: Callable[[int], Picture], close: Callable[[], object] = lambda: None
@@ -110,7 +76,7 @@ class Pages(Sequence[Picture]):
         self.name = name
         self._count = count
         self._draw = draw
-        self.close = close  # frees what the document holds open; another page opens it again
+        self.close = close  # ends the process behind the document; the next page starts it again
 
     def __len__(self) -> int:
         return self._count
@@ -137,20 +103,11 @@ def _page(document: Document, name: str, dpi: int, index: int) -> Picture:
     return from_pil(document.draw(index, dpi), name, notes=notes)
 
 
-def _frame(data: bytes, name: str, count: int, max_pixels: int, seen_pixels: int | None, index: int) -> Picture:
-    with _open(data, name, max_pixels=max_pixels) as image:
-        try:
-            with _quiet():
-                image.seek(index)
-                full = image.size
-                if seen_pixels is not None:
-                    # Pillow lets a JPEG be decoded at 1/2, 1/4, 1/8: never smaller than the size asked for.
-                    image.draft(None, smart_resize(*full, max_pixels=seen_pixels))
-                image.load()
-                notes = (f"frame {index + 1} of {count}",) if count > 1 else ()
-                return from_pil(image, name, notes=notes, full=full)
-        except _BROKEN as error:
-            raise _broken(name, error) from error
+def _frame(data: bytes, name: str, count: int, max_pixels: int, index: int) -> Picture:
+    with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
+        image.seek(index)
+        image.load()
+        return from_pil(image, name, notes=(f"frame {index + 1} of {count}",) if count > 1 else ())
 
 
 def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
@@ -160,40 +117,39 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
         raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
     _register_heif(data, name)
     try:
-        with _quiet():
+        with _reported(name):
             image = Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError as error:
         raise BadInput(_what_else(data, name)) from error
     except Image.DecompressionBombError as error:
         raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
-    except _BROKEN as error:
-        raise _broken(name, error) from error
     check_pixels(name, *image.size, max_pixels, cure="Save a smaller copy and load that.")
     return image
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings (broken EXIF, large pictures) from the person: what matters is an error of ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _reported(name: str) -> Iterator[None]:
+    """Report broken data as `BadInput`, and hide Pillow's warnings (broken EXIF, large pictures)."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UnidentifiedImageError:
+        raise
+    except _BROKEN as error:
+        raise BadInput(f"{name} is a broken or cut-off picture ({error}). Copy or download it again.") from error
 
 
-def from_pil(
-    image: Image.Image, name: str, *, notes: tuple[str, ...] = (), full: tuple[int, int] | None = None
-) -> Picture:
-    """Return any Pillow image as a `Picture`: turned as its EXIF says, laid on white, eight bits a colour.
+def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
+    """Return any Pillow image as a `Picture`: turned upright by its EXIF, laid on white, eight bits a colour.
 
-    `full` is the (width, height) of the file, not turned, where the image was decoded smaller. The picture takes the
-    image over: hand in a copy of one that goes on being used.
+    The picture takes the image over: pass a copy if you go on using it.
     """
     from PIL import ExifTags, ImageOps
 
-    full = full or image.size
-    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if turn in range(2, 9):
-        full = full[::-1] if turn >= _SIDEWAYS else full
+    if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
@@ -204,11 +160,11 @@ def from_pil(
     if image.mode != "RGB":
         image = image.convert("RGB")
     image.info = {}
-    return Picture(image, name, full, notes)
+    return Picture(image, name, image.size, notes)
 
 
 def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
-    """Return whether nothing shines through, and the image laid on white."""
+    """Return whether the image was opaque, and the image laid on white."""
     from PIL import Image
 
     opaque = True
@@ -224,7 +180,7 @@ def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion clips it to white."""
+    """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion would clip it to white."""
     import numpy as np
     from PIL import Image
 
@@ -246,7 +202,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert an image strip by strip: as a whole, a large one would be in memory five times."""
+    """Convert an image strip by strip, because a large one would otherwise be in memory five times."""
     from PIL import Image
 
     result = Image.new(mode, image.size)
@@ -261,10 +217,6 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _broken(name: str, error: BaseException) -> BadInput:
-    return BadInput(f"{name} is a broken or cut-off picture ({error}). Copy or download it again.")
-
-
 def _formats() -> list[str]:
     from PIL import Image
 
@@ -273,21 +225,21 @@ def _formats() -> list[str]:
 
 
 def _register_heif(data: bytes, name: str) -> None:
-    """Teach Pillow HEIC when a file needs it: the import is not free."""
+    """Register the HEIC reader only when a file needs it, because its import takes time."""
     if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS or b"avif" in data[8:32]:
         return
     try:
         import pi_heif
     except ImportError as error:
         raise BadInput(
-            f"{name} is a HEIC photo, and the package pi-heif that reads them is missing here."
+            f"{name} is a HEIC photo, and the package pi-heif, which reads them, is missing."
             " Install it (`pip install pi-heif`) or save the photo as JPEG."
         ) from error
     pi_heif.register_heif_opener()
 
 
 def _what_else(data: bytes, name: str) -> str:
-    """Say what a file is that is no picture."""
+    """Say what a file is if it is not a picture."""
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
         return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."

@@ -1,6 +1,6 @@
-"""PDF pages, drawn by a process that may take only so much memory and time.
+"""PDF pages, drawn by a process with limits for memory and time.
 
-A few kilobytes of PDF can ask for any amount of both, and PDFium cannot be interrupted; a process can be ended.
+A few kilobytes of PDF can need any amount of both, and PDFium cannot be interrupted, but a process can be killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vlnb.images.sizing import check_pixels
 if TYPE_CHECKING:
     from PIL import Image
 
-_LOOK_S = 0.05  # PDFium allocates about 30 MB between two looks at its memory
+_LOOK_S = 0.05  # between two looks at its memory; PDFium allocates about 30 MB in this time
 _BASE_BYTES, _BYTES_PER_PIXEL = 200_000_000, 8  # the drawing takes 3 bytes a pixel; the rest is for what is drawn
 _STRIP_BYTES = 1 << 20
 _CURE = "Export the page as a picture with a PDF viewer, and load that picture."
@@ -34,19 +34,19 @@ _CURE = "Export the page as a picture with a PDF viewer, and load that picture."
 class Document:
     """A PDF, open in a process of its own that starts when it is needed and ends with `close`.
 
-    `max_pixels` limits a page, and with it the memory of the process; `timeout_s` the time for each page. `watch()` is
-    called while the process works: what it raises ends the process, as Ctrl-C does.
+    `max_pixels` limits the size of a page and so the memory of the process; `timeout_s` limits the time for each page.
+    `watch()` is called while the process works: an exception from it ends the process, as Ctrl-C does.
     """
 
     def __init__(
         self, data: bytes, name: str, *, max_pixels: int, timeout_s: float, watch: Callable[[], object] = lambda: None
     ) -> None:
-        """Open the PDF. Raises `BadInput` where it is broken, has a password, or takes too much memory or time."""
+        """Open the PDF. Raises `BadInput` if it is broken, has a password, or takes too much memory or time."""
         self._data, self._name, self._watch = data, name, watch
         self._max_pixels, self._timeout_s = max_pixels, timeout_s
         self._memory_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * max_pixels
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None  # a Popen while it runs, with pipes
         self._end: Callable[[], object] = lambda: None
         with self._working(name):
             pass
@@ -73,13 +73,13 @@ class Document:
             return image
 
     def close(self) -> None:
-        """End the process; the next page asked for starts another."""
+        """End the process; the next page starts another one."""
         self._end()
         self._process = None
 
     @contextlib.contextmanager
     def _working(self, what: str) -> Iterator[None]:
-        """Have the process running and the time measured; what fails is about `what`, and ends the process."""
+        """Start the process if necessary, and the clock. A failure ends the process; its message names `what`."""
         with self._lock:
             self._what, self._deadline = what, time.monotonic() + self._timeout_s
             try:
@@ -93,12 +93,12 @@ class Document:
     def _start(self) -> None:
         child = Path(__file__).with_name("pdf_child.py")
         self._process = subprocess.Popen(  # noqa: S603 - our own file and two numbers
-            # -P: nothing in the folder of the script or of the notebook takes the place of a module
+            # -P: no file in the folder of the script or of the notebook replaces a module
             [sys.executable, "-P", str(child), str(2 * self._memory_bytes), str(len(self._data))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the other one
         )
         self._end = weakref.finalize(self, _end, self._process)
         self._send(self._data)
@@ -115,9 +115,7 @@ class Document:
         return self._answer()
 
     def _send(self, data: bytes) -> None:
-        assert self._process is not None  # noqa: S101 - for the type checker, as the next one
-        assert self._process.stdin is not None  # noqa: S101
-        with contextlib.suppress(BrokenPipeError):  # the answer that does not come says why
+        with contextlib.suppress(BrokenPipeError):  # the missing answer is reported
             self._process.stdin.write(data)
             self._process.stdin.flush()
 
@@ -131,15 +129,13 @@ class Document:
         if "password" in answer["error"].lower():
             raise BadInput(f"{self._name} is protected by a password. Save a copy without one and load that.")
         if self._what == self._name:
-            raise BadInput(f"{self._name} is a broken PDF ({answer['error']}). Open it in a viewer and save it anew.")
+            raise BadInput(f"{self._name} is a broken PDF ({answer['error']}). Open it in a viewer and save it again.")
         raise BadInput(f"{self._what} cannot be drawn ({answer['error']}). Is the PDF damaged?")
 
     def _receive(self, size: int) -> bytes:
-        """Return the next `size` bytes that the process writes; meanwhile look at its memory, its time, and `watch`."""
+        """Return the next `size` bytes from the process; meanwhile check its memory, its time, and `watch`."""
         import psutil
 
-        assert self._process is not None  # noqa: S101
-        assert self._process.stdout is not None  # noqa: S101
         pipe, data = self._process.stdout.fileno(), bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
@@ -155,7 +151,7 @@ class Document:
                     raise BadInput(
                         f"{self._what} was not drawn within {self._timeout_s:g} s. {_CURE} Or pass a larger timeout_s."
                     )
-                with contextlib.suppress(psutil.Error):  # it has just died: the next read says so
+                with contextlib.suppress(psutil.Error):  # it has just died, which the next read reports
                     if psutil.Process(self._process.pid).memory_info().rss > self._memory_bytes:
                         raise BadInput(
                             f"{self._what} needs more than {self._memory_bytes / 1e6:.0f} MB of memory to be drawn."
@@ -164,7 +160,6 @@ class Document:
         return bytes(data)
 
     def _died(self) -> BadInput:
-        assert self._process is not None  # noqa: S101
         code = self._process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return BadInput(

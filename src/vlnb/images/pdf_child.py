@@ -1,10 +1,10 @@
-"""The process that draws a PDF for `pdf.Document`: it imports PDFium alone, and obeys one command a line.
+"""The process that draws a PDF for `pdf.Document`: it imports only PDFium, and executes one command a line.
 
     python pdf_child.py MEMORY_BYTES PDF_BYTES
 
-It reads the PDF from its standard input and answers {"count": pages}. Then {"page": index, "cpu_s": limit} is answered
-by {"size": [width, height]} in points, and {"scale": pixels a point} by {"size": [width, height], "stride": bytes} and
-the rows of pixels, blue first. {"error": text} takes the place of an answer. It ends with its standard input.
+It reads the PDF from its standard input and answers {"count": pages}. The command {"page": index, "cpu_s": limit} gets
+{"size": [width, height]} in points. {"scale": pixels per point} gets {"size": [width, height], "stride": bytes} and the
+rows of pixels, blue first. {"error": text} replaces an answer. The process ends with its standard input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pypdfium2
 def main() -> None:
     """Serve until standard input ends."""
     memory_bytes, pdf_bytes = map(int, sys.argv[1:])
-    # A second line of defence: the parent looks at the memory only now and then. macOS does not know this limit.
+    # A second line of defence, because the parent checks the memory only now and then. macOS lacks this limit.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     given, answers = sys.stdin.buffer, sys.stdout.buffer
@@ -33,12 +33,12 @@ def main() -> None:
 
     try:
         pdf = pypdfium2.PdfDocument(given.read(pdf_bytes))
-        pdf.init_forms()  # so that what people typed into a form is drawn
+        pdf.init_forms()  # to draw what people typed into a form
         tell({"count": len(pdf)})
         for line in given:
             command = json.loads(line)
             if "page" in command:
-                # When the parent is gone, nobody else ends a drawing that never ends.
+                # If the parent is gone, this alone ends an endless drawing.
                 seconds = math.ceil(time.process_time() + command["cpu_s"]) + 1
                 resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
                 page = pdf[command["page"]]

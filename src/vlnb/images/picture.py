@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vlnb.images.sizing import MAX_PIXELS, MIN_PIXELS, smart_resize
+from vlnb.images.sizing import MAX_PIXELS, smart_resize
 
 if TYPE_CHECKING:
     from PIL import Image
 
 JPEG_QUALITY = 92  # text stays sharp; a tenth of PNG's bytes on a photo
 _SHOWN_PX = 720  # longest side of a picture shown in a notebook
-_FLAT = 0.5  # share of pixels equal to their left neighbour: a drawing or a screen has more, a photograph less
+_FLAT = 0.5  # share of pixels equal to their left neighbour: drawings and screens have more, photographs less
 _SAMPLED_ROWS = 64
 
 
@@ -24,7 +24,7 @@ _SAMPLED_ROWS = 64
 class Picture:
     """A picture ready for a model: RGB, upright, without transparency.
 
-    `original_size` is (width, height) in pixels, upright, before any resizing: regions are told in it.
+    `original_size` is (width, height) in pixels, upright, before any resizing; coordinates of regions refer to it.
     `source` says where it came from, `notes` what was done to it on the way in, `alt` what a screen reader reads.
     """
 
@@ -49,29 +49,27 @@ class Picture:
         """Height in pixels."""
         return self.image.height
 
-    def seen_size(self, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    def seen_size(self, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         """Return the (width, height) at which the model sees the picture. Raises as `seen` does."""
-        return smart_resize(*self.size, min_pixels=min_pixels, max_pixels=max_pixels)
+        return smart_resize(*self.size, max_pixels=max_pixels)
 
-    def seen(self, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Picture:
+    def seen(self, *, max_pixels: int = MAX_PIXELS) -> Picture:
         """Return the picture at the size the model sees, so that a server's own resize changes nothing.
 
-        Raises `BadInput` where one side is more than 200 times the other.
+        Raises `BadInput` if one side is more than 200 times the other.
         """
-        return self.resized(self.seen_size(min_pixels=min_pixels, max_pixels=max_pixels))
+        return self.resized(self.seen_size(max_pixels=max_pixels))
 
-    def resized(self, size: tuple[int, int], *, quick: bool = False) -> Picture:
-        """Return the picture at `size` (width, height), itself where it has that already.
+    def resized(self, size: tuple[int, int]) -> Picture:
+        """Return the picture at `size` (width, height), itself if it has that size already.
 
-        `quick` takes a filter of half the width, in half the time: good for making a picture smaller.
+        The filter is bicubic, as in the model's own image processor.
         """
         if size == self.size:
             return self
         from PIL import Image
 
-        smaller = size[0] <= self.width and size[1] <= self.height
-        method = Image.Resampling.HAMMING if quick and smaller else Image.Resampling.BICUBIC
-        return replace(self, image=self.image.resize(size, method))
+        return replace(self, image=self.image.resize(size, Image.Resampling.BICUBIC))
 
     @cached_property
     def encoded(self) -> tuple[str, bytes]:
@@ -97,7 +95,7 @@ class Picture:
 
 
 def data_uri(picture: Picture) -> str:
-    """Return the picture as a `data:` URI, the form in which it travels inside a request."""
+    """Return the picture as a `data:` URI, its form inside a request."""
     kind, data = picture.encoded
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 

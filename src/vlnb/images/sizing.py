@@ -1,4 +1,4 @@
-"""How large a picture is for Qwen2.5-VL: its size in pixels and its cost in tokens.
+"""The size in pixels at which Qwen2.5-VL sees a picture, and its cost in tokens.
 
 Source of the rule: `smart_resize` of the Qwen2-VL image processor in Hugging Face transformers, which SGLang runs.
 """
@@ -16,13 +16,11 @@ MAX_ASPECT = 200
 DELIMITER_TOKENS = 2  # <|vision_start|> and <|vision_end|> around each picture
 
 
-def smart_resize(
-    width: int, height: int, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS
-) -> tuple[int, int]:
+def smart_resize(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Return the (width, height) in pixels at which the model sees a picture of `width` x `height` pixels.
 
-    Both become multiples of 28, the aspect ratio nearly kept, the area brought between the two limits.
-    Raises `BadInput` where one side is more than 200 times the other: the server refuses such a picture.
+    Both become multiples of 28 with nearly the same aspect ratio, and the area comes to lie between `MIN_PIXELS` and
+    `max_pixels`. Raises `BadInput` if one side is more than 200 times the other: the server refuses such a picture.
     """
     if width < 1 or height < 1:
         raise BadInput(f"A picture of {width} x {height} pixels has no area; both sides must be at least 1.")
@@ -38,21 +36,24 @@ def smart_resize(
         shrink = math.sqrt(width * height / max_pixels)
         seen_w = max(UNIT_PX, math.floor(width / shrink / UNIT_PX) * UNIT_PX)
         seen_h = max(UNIT_PX, math.floor(height / shrink / UNIT_PX) * UNIT_PX)
-    elif seen_w * seen_h < min_pixels:
-        grow = math.sqrt(min_pixels / (width * height))
+    elif seen_w * seen_h < MIN_PIXELS:
+        grow = math.sqrt(MIN_PIXELS / (width * height))
         seen_w = math.ceil(width * grow / UNIT_PX) * UNIT_PX
         seen_h = math.ceil(height * grow / UNIT_PX) * UNIT_PX
     return seen_w, seen_h
 
 
-def tokens(width: int, height: int, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> int:
-    """Return the image tokens that a picture of `width` x `height` pixels costs, its two delimiters not counted."""
-    seen_w, seen_h = smart_resize(width, height, min_pixels=min_pixels, max_pixels=max_pixels)
+def tokens(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> int:
+    """Return how many image tokens a picture of `width` x `height` pixels costs, without its two delimiters.
+
+    Raises `BadInput` as `smart_resize` does.
+    """
+    seen_w, seen_h = smart_resize(width, height, max_pixels=max_pixels)
     return (seen_w // UNIT_PX) * (seen_h // UNIT_PX)
 
 
 def check_pixels(name: str, width: int, height: int, limit: int, *, cure: str) -> None:
-    """Raise `BadInput` where the picture `name` has more than `limit` pixels."""
+    """Raise `BadInput` if the picture `name` has more than `limit` pixels."""
     if width * height > limit:
         raise BadInput(
             f"{name} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels);"

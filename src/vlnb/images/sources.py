@@ -1,16 +1,16 @@
-"""From whatever a person has (path, address, bytes, array, upload) to the bytes of a picture."""
+"""From whatever a person has (a path, an address, bytes, an array, an upload) to the bytes of a picture."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import difflib
 import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from vlnb import fetch
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _REDIRECTS = 10
 
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
-    """Return (bytes, name to show) of a path, `~`, `file://`, `http(s)://` or `data:` text."""
+    """Return (bytes, name to show) of a path or a `file://`, `http(s)://` or `data:` address. Raises `BadInput`."""
     scheme = text.partition(":")[0].strip().lower()
     if scheme in {"http", "https"}:
         return _from_url(text.strip(), max_bytes=max_bytes, timeout_s=timeout_s)
@@ -38,16 +38,16 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
             )
         text = urllib.request.url2pathname(parts.path)
     elif "://" in text:
-        raise BadInput(f"{shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
+        raise BadInput(f"{fetch.shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
     return from_path(Path(text), max_bytes=max_bytes)
 
 
 def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
-    """Return (bytes, name) of a file."""
+    """Return (bytes, name) of a file. Raises `BadInput`."""
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise BadInput(f"{path} is a folder; name a picture in it.")
+            raise BadInput(f"{path} is a folder. Name a picture in it.")
         if not path.exists():
             raise BadInput(f"There is no file {path}{_hint(path)}")
         if not path.is_file():
@@ -56,13 +56,13 @@ def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
             raise _too_many_bytes(str(path), max_bytes)
         return path.read_bytes(), str(path)
     except PermissionError as error:
-        raise BadInput(f"{path} may not be read by this user. Check its permissions (ls -l).") from error
+        raise BadInput(f"{path} cannot be read: this user has no permission. Check it with ls -l.") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise BadInput(f"{str(path)!r:.200} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def from_stream(stream: IO[bytes], name: str, *, max_bytes: int) -> bytes:
-    """Return what is left in an open binary stream."""
+    """Return the rest of an open binary stream. Raises `BadInput` if it is open as text, or too long."""
     data = stream.read(max_bytes + 1)
     if not isinstance(data, bytes):
         raise BadInput(f"{name} is open as text; open it in binary mode: open(path, 'rb').")
@@ -70,14 +70,17 @@ def from_stream(stream: IO[bytes], name: str, *, max_bytes: int) -> bytes:
 
 
 def limited(data: bytes, name: str, max_bytes: int) -> bytes:
-    """Return `data`, or raise `BadInput` where it is too long."""
+    """Return `data`. Raises `BadInput` if it is too long."""
     if len(data) > max_bytes:
         raise _too_many_bytes(name, max_bytes)
     return data
 
 
 def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywidgets is not imported for a type
-    """Return (bytes, name) of an ipywidgets `FileUpload`, its `.value`, or one entry of it; None for anything else."""
+    """Return (bytes, name) of an ipywidgets `FileUpload`, its `.value`, or one entry of it; None for anything else.
+
+    Raises `BadInput` for an upload of no file, or of several.
+    """
     if hasattr(value, "value") and hasattr(value, "accept"):  # the widget itself
         value = value.value
     if isinstance(value, tuple | list) and all(isinstance(item, dict) and "content" in item for item in value):
@@ -91,7 +94,7 @@ def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywi
 
 
 def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
-    """Return a Pillow image of an array: (height, width) or (height, width, 1, 3 or 4) of numbers."""
+    """Return a Pillow image of an array: (height, width) or (height, width, 1, 3 or 4). Raises `BadInput`."""
     import numpy as np
     from PIL import Image
 
@@ -104,39 +107,24 @@ def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
             f"{name} has the shape {array.shape}; a picture is (height, width), or (height, width, 3 or 4)."
             " Channels first? Use array.transpose(1, 2, 0)."
         )
-    if array.dtype == bool:
-        array = array * np.uint8(255)
-    elif array.dtype == np.uint16:
-        array = (array / 257).round().astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.floating):
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise BadInput(f"{name} holds floats outside 0 to 1; scale it, or convert it to uint8.")
-        array = (array * 255).round().astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.integer):
-        if array.min() < 0 or array.max() > 255:
-            raise BadInput(f"{name} holds integers outside 0 to 255; scale it first.")
-        array = array.astype(np.uint8)
-    else:
+    kind = array.dtype.kind
+    if kind not in "bfui":
         raise BadInput(f"{name} holds {array.dtype}, not numbers of a picture; use uint8.")
+    most = 1 if kind in "bf" else 65535 if array.dtype == np.uint16 else 255
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= most):
+        values = "floats" if kind == "f" else "integers"
+        raise BadInput(f"{name} holds {values} outside 0 to {most}; scale them, or convert them to uint8.")
+    if array.dtype != np.uint8:
+        array = (array * (255 / most)).round().astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def shown_url(url: str) -> str:
-    """Return an address without user, password and query, which may hold secrets."""
-    with contextlib.suppress(ValueError):
-        parts = urllib.parse.urlsplit(url)
-        if parts.hostname and parts.port != 0:  # a port that is no number raises: it may be a piece of a password
-            return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    return f"{url.partition(':')[0]}:…"
 
 
 def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
     import httpx2
 
-    from vlnb import fetch
     from vlnb._version import __version__
 
-    name = shown_url(url)
+    name = fetch.shown_url(url) if "://" in url else f"{url.partition(':')[0]}:…"
     headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}
     try:
         got = fetch.get(url, headers=headers, max_bytes=max_bytes, total_s=timeout_s, redirects=_REDIRECTS)
@@ -153,23 +141,23 @@ def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str
     except (httpx2.InvalidURL, ValueError) as error:  # whose text quotes the address
         raise BadInput(f"{name} cannot be fetched: it is not a valid address. Check its host and port.") from error
     if got.status != httpx2.codes.OK:
-        raise BadInput(f"{name} answered {got.status} {got.reason}: no picture came. {_cure(got.status)}")
+        raise BadInput(f"{name} answered {got.status} {got.reason} instead of a picture. {_cure(got.status)}")
     return got.body, name
 
 
 def _cure(status: int) -> str:
     if status in {401, 403}:
-        return "The site wants a login; download the picture and load the file."
+        return "The site requires a login: download the picture and load the file."
     if status in {404, 410}:
         return "Check the address."
     return "Try again later, or download the picture and load the file."
 
 
 def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
-    """Return the bytes in a `data:` address."""
+    """Return the bytes in a `data:` address. Raises `BadInput`."""
     head, comma, body = uri.partition(",")
     if not comma:
-        raise BadInput("The data URI has no comma, so no picture: it should be data:image/png;base64,….")
+        raise BadInput("The data URI has no comma, and so no data. It should look like data:image/png;base64,….")
     if len(body) > max_bytes * 4 / 3 + 8:
         raise _too_many_bytes("The data URI", max_bytes)
     if not head.endswith(";base64"):
@@ -181,7 +169,7 @@ def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
 
 
 def _hint(path: Path) -> str:
-    """Say what lies near a path that does not exist."""
+    """Suggest what else a path that does not exist could mean."""
     folder = path.parent
     if not folder.is_dir():
         return f": the folder {folder} does not exist either."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from vlnb.samples.figures import bars, table
+from vlnb.samples.canvas import Sample, Truth
+from vlnb.samples.figures import bars, chart, table
 from vlnb.samples.receipt import receipt
-from vlnb.samples.sample import Sample, Truth
-from vlnb.samples.screens import chart, desktop
-from vlnb.samples.shelf import shelf
-from vlnb.samples.taxis import lot, street
+from vlnb.samples.scenes import desktop, lot, shelf, street
 
 __all__ = ["Sample", "Truth", "bars", "chart", "desktop", "lot", "receipt", "shelf", "street", "table"]

@@ -1,32 +1,62 @@
-"""A canvas that remembers what was drawn on it: texts and things, each with its box.
+"""A canvas that remembers what was drawn on it (texts and things, each with its box), and the sample it becomes.
 
-Coordinates are pixels of the finished picture; it is drawn twice as large and then made smaller, for smooth edges.
+Coordinates are pixels of the finished picture. It is drawn at twice the size and then reduced, for smooth edges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vlnb.errors import BadInput
 from vlnb.images import Picture
 from vlnb.regions import Box
-from vlnb.samples.sample import Sample, Truth
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 _TIMES = 2
-_FAINT = 90  # of 255: less of a pixel blackened is not seen as ink
+_FAINT = 90  # of 255: a pixel with less black does not count as ink
 _BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bold
 
-Colour = str | tuple[int, int, int]
+Colour = str | tuple[int, ...]
 Rect = tuple[float, float, float, float]
+Row = tuple[str, tuple[float, ...], str | tuple[int, ...], float, str]
+"""A part of a sketch: its kind, its points (x, y, x, y, …), its colour, a radius or a width, and the edge's colour."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is on a sample: its lines of text, a box around each run of text, and the fields a person would ask for.
+
+    `objects` are the things on it, each with its label. Boxes are tight and in pixels of the sample's picture.
+    """
+
+    lines: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    fields: Mapping[str, Box] = field(default_factory=lambda: MappingProxyType({}))
+    objects: tuple[Box, ...] = ()
+
+    def count(self, label: str) -> int:
+        """Return how many objects of that label there are."""
+        return sum(box.label == label for box in self.objects)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture and what is known to be on it."""
+
+    picture: Picture
+    truth: Truth
+
+    def _repr_html_(self) -> str:
+        return self.picture._repr_html_()
 
 
 class Canvas:
-    """A picture of `width` x `height` pixels on the way."""
+    """A picture of `width` x `height` pixels in the making."""
 
     def __init__(self, width: int, height: int, background: Colour = "white") -> None:
         from PIL import Image, ImageDraw
@@ -37,35 +67,45 @@ class Canvas:
         self.texts: list[Box] = []
         self.objects: list[Box] = []
 
-    def gradient(self, rect: Rect, top: Colour, bottom: Colour) -> None:
+    def gradient(self, rect: Rect, top: str, bottom: str) -> None:
         """Fill a rectangle with a colour that runs from top to bottom."""
         from PIL import Image, ImageColor
 
-        upper, lower = (ImageColor.getrgb(c) if isinstance(c, str) else c for c in (top, bottom))
         strip = Image.new("RGB", (1, 2))
-        strip.putpixel((0, 0), upper[:3])
-        strip.putpixel((0, 1), lower[:3])
+        strip.putdata([ImageColor.getrgb(top), ImageColor.getrgb(bottom)])
         left, y1, right, y2 = (round(side * _TIMES) for side in rect)
         ramp = strip.resize((right - left, y2 - y1), Image.Resampling.BILINEAR, box=(0, 0.5, 1, 1.5))
         self._image.paste(ramp, (left, y1))
 
-    def rect(
-        self, rect: Rect, fill: Colour | tuple[int, ...], *, radius: float = 0, edge: Colour | None = None
-    ) -> None:
-        """Draw a rectangle, its corners rounded by `radius`."""
+    def rect(self, rect: Rect, fill: Colour, *, radius: float = 0, edge: str | None = None) -> None:
+        """Draw a rectangle with corners rounded by `radius`."""
         self._pen.rounded_rectangle(_scaled(rect), radius * _TIMES, fill, edge, _TIMES if edge else 0)
 
-    def oval(self, rect: Rect, fill: Colour | tuple[int, ...], *, edge: Colour | None = None) -> None:
+    def oval(self, rect: Rect, fill: Colour) -> None:
         """Draw an ellipse inside a rectangle."""
-        self._pen.ellipse(_scaled(rect), fill, edge, _TIMES if edge else 0)
+        self._pen.ellipse(_scaled(rect), fill)
 
-    def shape(self, points: Sequence[tuple[float, float]], fill: Colour | tuple[int, ...]) -> None:
+    def shape(self, points: Sequence[tuple[float, float]], fill: Colour) -> None:
         """Fill the polygon through `points`."""
         self._pen.polygon([(x * _TIMES, y * _TIMES) for x, y in points], fill)
 
-    def line(self, points: Sequence[tuple[float, float]], fill: Colour | tuple[int, ...], width: float = 1) -> None:
+    def line(self, points: Sequence[tuple[float, float]], fill: Colour, width: float = 1) -> None:
         """Draw a line through `points`."""
         self._pen.line([(x * _TIMES, y * _TIMES) for x, y in points], fill, round(width * _TIMES), "curve")
+
+    def sketch(self, rows: Sequence[Row], x: float, y: float, *, paint: Colour = "", unit: float = 1) -> None:
+        """Draw the rows of a sketch with its origin at (x, y), `unit` times as large; "paint" stands for `paint`."""
+        for kind, flat, colour, size, edge in rows:
+            points = [(x + across * unit, y + down * unit) for across, down in zip(flat[::2], flat[1::2], strict=True)]
+            fill = paint if colour == "paint" else colour
+            if kind == "rect":
+                self.rect((*points[0], *points[1]), fill, radius=size * unit, edge=edge or None)
+            elif kind == "oval":
+                self.oval((*points[0], *points[1]), fill)
+            elif kind == "line":
+                self.line(points, fill, max(0.5, size * unit))
+            else:
+                self.shape(points, fill)
 
     def text(
         self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
@@ -73,7 +113,7 @@ class Canvas:
     ) -> Box:  # fmt: skip
         """Write at (x, y), which is what Pillow calls `anchor` ("ls": left end of the base line); return the ink's box.
 
-        With `known` off it is too small to count as text that can be read.
+        With `known` off, it is too small to count as legible text.
         """
         font = _font(size)
         stroke = max(1, round(size * _BOLD * _TIMES)) if bold else 0
@@ -86,7 +126,7 @@ class Canvas:
         return box
 
     def _ink(self, at: tuple[float, float], words: str, font: FreeTypeFont, anchor: str, stroke: int) -> Rect:
-        """Return the box of what is really blackened: Pillow's own holds the white at the sides of letters too."""
+        """Return the box of the ink alone: Pillow's box includes the white at the sides of letters."""
         from PIL import Image, ImageDraw
 
         left, top, right, bottom = self._pen.textbbox(at, words, font, anchor, stroke_width=stroke)
@@ -97,11 +137,11 @@ class Canvas:
         return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
     def thing(self, label: str, rect: Rect) -> None:
-        """Remember that a thing stands in `rect`."""
+        """Record that a thing stands in `rect`."""
         self.objects.append(Box(*rect, label=label))
 
     def finish(self, source: str, alt: str, *, noise: float = 0, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample: the picture made smaller, with a camera's noise of that strength, and the truth."""
+        """Return the sample: the picture with a camera's noise of that strength, and the truth."""
         import numpy as np
         from PIL import Image
 
@@ -118,7 +158,7 @@ class Canvas:
         return Sample(Picture(image, source, self.size, alt=alt), truth)
 
 
-def _scaled(rect: Rect) -> tuple[float, float, float, float]:
+def _scaled(rect: Rect) -> Rect:
     left, top, right, bottom = rect
     return left * _TIMES, top * _TIMES, right * _TIMES, bottom * _TIMES
 
@@ -128,5 +168,7 @@ def _font(size: float) -> FreeTypeFont:
 
     font = ImageFont.load_default(size * _TIMES)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise BadInput("This Pillow was built without FreeType, so nothing can be written: pip install pillow anew.")
+        raise BadInput(
+            "This Pillow was built without FreeType and cannot write text. Run pip install --force-reinstall pillow."
+        )
     return font

@@ -1,4 +1,4 @@
-"""Figures without a story, for questions that are made by code: a bar chart, and a table of numbers."""
+"""Charts and a table: one chart with a title, and plain ones for questions that are made by code."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
     from vlnb.images import Picture
+    from vlnb.samples.canvas import Sample
 
 _TOP = 100  # of the axis
 _BLUE = "#1f57c3"
+_VISITORS = (("Mon", 42), ("Tue", 57), ("Wed", 38), ("Thu", 74), ("Fri", 91))
 
 
 def bars(names: Sequence[str], values: Sequence[int]) -> Picture:
-    """Return a bar chart of 896 x 560 pixels; a value (0 to 100) stands nowhere but on the axis, in steps of ten."""
+    """Return a bar chart of 896 x 560 pixels; a value (0 to 100) can be read only off the axis, in steps of ten."""
     canvas = Canvas(896, 560)
     bottom, top, left = 490, 60, 100
     step = (860 - left) / len(names)
@@ -48,3 +50,25 @@ def table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[
             canvas.text(x, y, f"{value:,}", 30, "#222222", anchor="rm")
     alt = "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in zip(rows, cells, strict=True))
     return canvas.finish("samples.table()", f"A table of {', '.join(columns)}. {alt}").picture
+
+
+def chart() -> Sample:
+    """Return a bar chart of 960 x 600 pixels: visitors on five days, the numbers above the bars."""
+    canvas = Canvas(960, 600)
+    canvas.text(480, 58, "The reading room, week 19", 32, "#1c1e22", anchor="ms")
+    canvas.text(40, 84, "Visitors", 22, "#4a4f56")
+    for value in range(0, 101, 20):
+        y = 500 - 4 * value
+        canvas.line([(100, y), (920, y)], "#d9dde2", 1)
+        canvas.text(88, y, str(value), 20, "#4a4f56", anchor="rm")
+    fields = {}
+    for i, (day, value) in enumerate(_VISITORS):
+        left = 145 + 158 * i
+        canvas.gradient((left, 500 - 4 * value, left + 96, 500), "#3f86c7", "#0072B2")
+        canvas.thing("bar", (left, 500 - 4 * value, left + 96, 500))
+        fields[day] = canvas.text(left + 48, 490 - 4 * value, str(value), 24, "#1c1e22", anchor="ms")
+        canvas.text(left + 48, 534, day, 24, "#1c1e22", anchor="ms")
+    canvas.line([(100, 500), (920, 500)], "#4a4f56", 2)
+    canvas.text(510, 582, "Day of the week", 22, "#4a4f56", anchor="ms")
+    alt = "Bar chart of the visitors of a reading room: " + ", ".join(f"{day} {value}" for day, value in _VISITORS)
+    return canvas.finish("samples.chart()", alt, fields=fields)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.images import Picture
 from vlnb.regions import Box
-from vlnb.samples.sample import Sample, Truth
+from vlnb.samples.canvas import Sample, Truth
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,12 @@ _RULES_AFTER = (2, 4)  # rows under which a line is drawn
 _INK = (44, 42, 48)
 
 
+_ALT = (
+    "Photograph of a receipt of Auntie Anne's: cinnamon sugar, 1 x 17,000, sub total 17,000, grand total 17,000,"
+    " cash IDR 20,000, change due 3,000"
+)
+
+
 def receipt(seed: int = 0) -> Sample:
     """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with shadow and noise.
 
@@ -41,48 +47,33 @@ def receipt(seed: int = 0) -> Sample:
     random = np.random.default_rng(seed)
     angle = math.radians(float(random.uniform(-1.6, 1.6)))
     paper, boxes = _paper()
-    return Sample(
-        Picture(_photograph(paper, angle, random), f"samples.receipt(seed={seed})", _SIZE, alt=_ALT),
-        _truth([_turned(box, angle) for box in boxes]),
+    fields = {name: _turned(box, angle) for name, box in boxes}
+    truth = Truth(
+        lines=tuple("    ".join(filter(None, row[:2])) for row in _ROWS),
+        boxes=tuple(_turned(box, angle) for _, box in boxes),
+        fields=MappingProxyType(fields),
     )
+    photo = _photograph(paper, angle, random)
+    return Sample(Picture(photo, f"samples.receipt(seed={seed})", _SIZE, alt=_ALT), truth)
 
 
-_ALT = (
-    "Photograph of a receipt of Auntie Anne's: cinnamon sugar, 1 x 17,000, sub total 17,000, grand total 17,000,"
-    " cash IDR 20,000, change due 3,000"
-)
-
-
-def _truth(boxes: list[Box]) -> Truth:
-    lines = tuple(left if right is None else f"{left}    {right}" for left, right, *_ in _ROWS)
-    by_row = iter(boxes)
-    fields = {}
-    for _, right, _, _, name in _ROWS:
-        box = next(by_row)
-        fields[name] = next(by_row) if right is not None else box
-    return Truth(lines, tuple(boxes), MappingProxyType(fields))
-
-
-def _paper() -> tuple[Image.Image, list[Box]]:
-    """Draw the slip upright; return it, in grey, with the tight box of each run of text."""
+def _paper() -> tuple[Image.Image, list[tuple[str, Box]]]:
+    """Draw the slip upright; return it, in grey, and each run of text as its field's name and its tight box."""
     from PIL import Image, ImageDraw, ImageFont
 
     width = _PAPER[0]
     paper = Image.new("L", _PAPER, 255)
     pen = ImageDraw.Draw(paper)
     boxes, y = [], 30
-    for row, (left, right, size, white, _) in enumerate(_ROWS):
+    for row, (left, right, size, white, name) in enumerate(_ROWS):
         font = ImageFont.load_default(size)
         y += white
-        middle = row == 0
-        x = (width - pen.textlength(left, font=font)) / 2 if middle else _MARGIN
-        runs = [(x, left)]
-        if right is not None:
+        runs = [(_MARGIN if row else (width - pen.textlength(left, font=font)) / 2, left)]
+        if right:
             runs.append((width - _MARGIN - pen.textlength(right, font=font), right))
-        for at, text in runs:
-            pen.text((at, y), text, font=font, fill=0)
-            x1, y1, x2, y2 = pen.textbbox((at, y), text, font=font)
-            boxes.append(Box(x1, y1, x2, y2, text=text))
+        for x, text in runs:
+            pen.text((x, y), text, font=font, fill=0)
+            boxes.append((name, Box(*pen.textbbox((x, y), text, font=font), text=text)))
         y += size
         if row in _RULES_AFTER:
             pen.line((_MARGIN, y + 26, width - _MARGIN, y + 26), fill=90, width=2)
@@ -121,11 +112,10 @@ def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -
 
 def _turned(box: Box, angle: float) -> Box:
     """Move a box from the upright slip to the turned one in the photograph: the box around its turned corners."""
-    dx, dy = (_SIZE[0] - _PAPER[0]) // 2, (_SIZE[1] - _PAPER[1]) // 2
     cx, cy = _SIZE[0] / 2, _SIZE[1] / 2
     xs, ys = [], []
     for x, y in ((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)):
-        right, down = x + dx - cx, y + dy - cy
+        right, down = x - _PAPER[0] / 2, y - _PAPER[1] / 2
         xs.append(cx + right * math.cos(angle) - down * math.sin(angle))
         ys.append(cy + right * math.sin(angle) + down * math.cos(angle))
     return Box(min(xs), min(ys), max(xs), max(ys), text=box.text)

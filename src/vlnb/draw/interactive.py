@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from vlnb import extras
 from vlnb.draw.colours import colours
 from vlnb.draw.html import plotly_text
 from vlnb.draw.overlay import Shape, counted, every
@@ -29,6 +30,7 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
     (width, height) at which the model saw the picture (by default, the size at which it would see it). Labels are shown
     as text: markup in them has no effect.
     """
+    extras.require("notebooks", "The interactive figure")
     import plotly.graph_objects as go
 
     shapes = every(regions)

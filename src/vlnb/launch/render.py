@@ -10,6 +10,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from vlnb import extras
 from vlnb.errors import BadInput
 from vlnb.launch.planning import HOST, PORT
 from vlnb.local import is_loopback
@@ -221,6 +222,7 @@ def _kubernetes(plan: Plan, words: list[str], port: int, image: str, name: str, 
 
 
 def _yaml(data: dict[str, Any]) -> str:
+    extras.require("launch", "This form")
     import yaml
 
     class Plain(yaml.SafeDumper):

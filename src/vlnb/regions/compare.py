@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vlnb import extras
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def match(found: Sequence[Box], truth: Sequence[Box], *, threshold: float = 0.5,
     Pairs below `threshold` (above 0, at most 1) do not count. With `labels`, only boxes with the same label match.
     Raises `BadInput` for a threshold out of range.
     """
+    extras.require("bench", "Matching boxes")
     from scipy.optimize import linear_sum_assignment
 
     if not 0 < threshold <= 1:

@@ -61,14 +61,13 @@ _NAMED = re.compile(
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\]])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _XY = re.compile(rf"\bx{_S}[=:]{_S}({_N}){_S}[,;]?{_S}(?:and\s)?{_S}y{_S}[=:]{_S}({_N})", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
-_MARKS = r"[\s:：=*_`\"'|(\[{<\-–—,，]{0,120}"
-_TAIL = re.compile(
-    rf"{_MARKS}(?:\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of"
-    r"|coordinates?|bounding|box(?:es)?|bbox(?:_2d)?|region|area|position"
-    r"|approximately|about|around|top[- ]?left|corner|from)\b"
-    rf"{_MARKS}){{0,40}}$",
+_MARKS = " \t\r\n:：=*_`\"'|([{<-–—,，"
+_FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
+    r"\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
+    r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
     re.IGNORECASE,
 )
+_FILLER_CHARS = 16
 _LABEL_CHARS = 80
 NEAR_CHARS = 200  # around a place in which its name is looked for
 _INSIDE = 40  # tags inside an element, at most
@@ -251,7 +250,10 @@ def before(text: str) -> str:
         "",
         _BULLET.sub("", text),
     )
-    return _bare(_TAIL.sub("", text))[-_LABEL_CHARS:]
+    text = text.rstrip(_MARKS)
+    while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
+        text = text[: hit.start()].rstrip(_MARKS)
+    return _bare(text)[-_LABEL_CHARS:]
 
 
 def after(text: str) -> str:

@@ -305,3 +305,11 @@ def test_comparing_with_nothing(found, truth, numbers):
 def test_a_threshold_out_of_range_is_a_sentence():
     with pytest.raises(BadInput, match="above 0 and at most 1"):
         match([], [], threshold=0)
+
+
+@pytest.mark.parametrize(
+    "text", ["We sold more.\nSales in 2019, 2020, 2021, 2022", "The years 2019, 2020, 2021, 2022 were good.\nYes."]
+)
+def test_four_rising_numbers_in_prose_are_no_box(text):
+    with pytest.raises(BadAnswer):
+        parse(text, seen=(3000, 3000), original=(3000, 3000))

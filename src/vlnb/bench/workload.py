@@ -32,6 +32,31 @@ class Workload:
     users sends the next request when the last one has ended; the users start evenly within `ramp_s` seconds. `picture`
     is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures are used in turn.
     Raises `BadInput` for a value out of its range.
+
+    Parameters
+    ----------
+    prompts
+        Requests of the run.
+    concurrency
+        Users, or requests, at once.
+    rate
+        Requests per second at random moments (users that wait for their answers).
+    ramp_s
+        Seconds over which the users start.
+    images
+        Pictures in each request.
+    resolution
+        Size of each picture: 360p, 720p, 1080p, 4k or 800x600.
+    picture
+        noise, blank, or the path of a picture or a folder.
+    input_len
+        Longest text, in tokens.
+    output_len
+        Longest answer, in tokens.
+    range_ratio
+        Shortest length as a share of the longest, 0 to 1.
+    seed
+        Seed of lengths and pictures.
     """
 
     prompts: int = 10

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vlnb.bench.report import number, sentences, table
 from vlnb.charts.speed import distribution, rates, timeline
 from vlnb.errors import BadInput
+from vlnb.markup import Html, element, listed
 
 if TYPE_CHECKING:
     from vlnb.bench.store import Stored
@@ -30,18 +30,15 @@ def page(runs: Mapping[str, Stored]) -> str:
     for name, run in runs.items():
         figures += [(f"Where the time went: {name}", timeline(run.records))]
         figures += [(f"Text over time: {name}", rates(run.records))]
-    parts = [f"<h1>{html.escape(', '.join(runs))}</h1>"]
+    parts = [element("h1", ", ".join(runs))]
     for name, run in runs.items():
         server = run.manifest["server"]
-        parts.append(
-            f"<h2>{html.escape(name)}</h2><p>{html.escape(server['model'])} at {html.escape(server['base_url'])},"
-        )
-        parts.append(f" {html.escape(run.manifest['created'])}</p><ul>")
-        parts += [f"<li>{html.escape(sentence)}</li>" for sentence in sentences(run)]
-        parts.append("</ul>")
-    parts.append(table(dict(runs)).map(number).to_html(border=0))
+        parts.append(element("h2", name))
+        parts.append(element("p", f"{server['model']} at {server['base_url']}, {run.manifest['created']}"))
+        parts.append(listed(sentences(run)))
+    parts.append(Html(table(dict(runs)).map(number).to_html(border=0)))
     for place, (title, figure) in enumerate(figures):
-        alt = html.escape(figure.layout.meta["alt"], quote=True)
-        drawn = figure.to_html(full_html=False, include_plotlyjs=not place)
-        parts.append(f'<h2>{html.escape(title)}</h2><div role="img" aria-label="{alt}">{drawn}</div>')
+        drawn = Html(figure.to_html(full_html=False, include_plotlyjs=not place))
+        parts.append(element("h2", title))
+        parts.append(element("div", drawn, role="img", aria_label=figure.layout.meta["alt"]))
     return _PAGE.format("".join(parts))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vlnb.errors import BadAnswer
+from vlnb.markup import Html, element, joined, row, words
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -112,22 +112,14 @@ class Reply:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": printable(f"{self.text}\n\n{self.summary}"), "text/html": self.as_html()}
 
-    def as_html(self) -> str:
+    def as_html(self) -> Html:
         """Return the answer on the left, the picture with the boxes it names on the right, and the summary below."""
-        answer = text_html(self.text)
+        answer = words(self.text)
         if self.regions and len(self.regions):
             from vlnb.draw import overlay
             from vlnb.images.picture import to_html
 
             shown = to_html(overlay(self.pictures[0], self.regions))
-            answer = (
-                '<div style="display:flex;gap:24px;flex-wrap:wrap;align-items:flex-start">'
-                f'<div style="flex:1 1 300px">{answer}</div>'
-                f'<div style="flex:1 1 240px;max-width:360px">{shown}</div></div>'
-            )
-        return f"{answer}<div><small>{html.escape(self.summary)}</small></div>"
-
-
-def text_html(text: str) -> str:
-    """Return a model's text as HTML that cannot run anything: markup is escaped, line breaks and spaces are kept."""
-    return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{html.escape(text)}</div>'
+            left = element("div", answer, style="flex:1 1 300px")
+            answer = row(left, element("div", shown, style="flex:1 1 240px;max-width:360px"))
+        return joined([answer, element("div", element("small", self.summary))])

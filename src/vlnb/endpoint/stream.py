@@ -8,11 +8,13 @@ import time
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from vlnb.endpoint.reply import Reply, text_html
 from vlnb.fetch import background
+from vlnb.markup import words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from vlnb.endpoint.reply import Reply
 
 _REFRESH_S = 0.1  # between two redraws of the text in a notebook
 
@@ -88,11 +90,11 @@ class Stream(Iterator[str]):
         from IPython.display import DisplayHandle
 
         handle = DisplayHandle()  # type: ignore[no-untyped-call]
-        handle.display({"text/html": text_html("…")}, raw=True)  # type: ignore[no-untyped-call]
+        handle.display({"text/html": words("…")}, raw=True)  # type: ignore[no-untyped-call]
         drawn = 0.0
         for _ in self:
             if time.monotonic() - drawn > _REFRESH_S:
-                so_far = text_html("".join(self._text) + " ▍")
+                so_far = words("".join(self._text) + " ▍")
                 handle.update({"text/html": so_far}, raw=True)  # type: ignore[no-untyped-call]
                 drawn = time.monotonic()
         handle.update(self.reply)  # type: ignore[no-untyped-call]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vlnb.images.sizing import MAX_PIXELS, smart_resize
+from vlnb.markup import Html, element
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -100,7 +100,7 @@ def data_uri(picture: Picture) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def to_html(picture: Picture, *, shown_px: int = _SHOWN_PX) -> str:
+def to_html(picture: Picture, *, shown_px: int = _SHOWN_PX) -> Html:
     """Return an HTML figure of at most `shown_px`, with a text for screen readers, and the notes as its caption."""
     alt = picture.alt or f"Picture {picture.source}, {picture.width} by {picture.height} pixels"
     shown = picture.image
@@ -109,9 +109,6 @@ def to_html(picture: Picture, *, shown_px: int = _SHOWN_PX) -> str:
         shown.thumbnail((2 * shown_px, 2 * shown_px))
     width = round(shown.width * min(1.0, shown_px / max(shown.size)))
     uri = data_uri(replace(picture, image=shown))
-    caption = html.escape("; ".join(picture.notes))
-    caption = f"<figcaption><small>{caption}</small></figcaption>" if caption else ""
-    return (
-        f'<figure style="margin:0"><img src="{uri}" alt="{html.escape(alt, quote=True)}" width="{width}"'
-        f' style="max-width:100%;height:auto">{caption}</figure>'
-    )
+    image = element("img", src=uri, alt=alt, width=width, style="max-width:100%;height:auto")
+    notes = [element("figcaption", element("small", "; ".join(picture.notes)))] if picture.notes else []
+    return element("figure", image, *notes, style="margin:0")

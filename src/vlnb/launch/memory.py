@@ -6,13 +6,13 @@ table of KV tokens that the tests compare with is itself derived from SGLang's s
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 
 from vlnb.catalog import kv_token_bytes
 from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
 from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, shortage, static_fraction
+from vlnb.markup import BAD, Html, element
 
 GIB = 2**30
 # A typical request, the unit for the size of a cache: two 720p pictures, 128 tokens of text, an answer of 1,024.
@@ -118,30 +118,30 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def bar_html(memory: Memory) -> str:
+def bar_html(memory: Memory) -> Html:
     """Return one GPU as a stacked bar with a legend; weights that do not fit are hatched in red."""
-    total = memory.plan.gpu.memory_mib * 2**20
-    scale = 100 / max(total, sum(part.bytes for part in memory.parts))
+    gpu = memory.plan.gpu
+    scale = 100 / max(gpu.memory_mib * 2**20, sum(part.bytes for part in memory.parts))
     cells, legend = [], []
     for part in memory.parts:
         over = part.name == "weights" and not memory.fits
         colour = _OVERFLOW if over else _COLOURS[part.name]
-        title = html.escape(f"{part.name}: {part.bytes / GIB:.1f} GiB = {part.formula}", quote=True)
-        width = part.bytes * scale
-        cells.append(f'<div title="{title}" style="width:{width:.2f}%;background:{colour}"></div>')
-        swatch = (
-            f'<span style="display:inline-block;width:.8em;height:.8em;border:1px solid;background:{colour}"></span>'
-        )
-        legend.append(
-            f'<span title="{title}" style="white-space:nowrap">{swatch} {part.name} {part.bytes / GIB:.1f} GiB</span>'
-        )
-    gpu = memory.plan.gpu
-    label = html.escape(f"Memory of each {gpu.name}, {gpu.memory_mib / 1024:.0f} GiB. {memory.sentence}", quote=True)
-    verdict = "" if memory.fits else "color:#D55E00;font-weight:bold"
-    return (
-        f'<div style="max-width:760px"><div style="{verdict}">{html.escape(memory.sentence)}</div>'
-        f'<div role="img" aria-label="{label}" style="display:flex;height:28px;border:1px solid;margin:6px 0">'
-        f"{''.join(cells)}</div>"
-        f'<div style="display:flex;flex-wrap:wrap;gap:4px 16px"><small>each of {memory.plan.gpus} {gpu.name}'
-        f" ({gpu.memory_mib / 1024:.0f} GiB):</small>{''.join(f'<small>{item}</small>' for item in legend)}</div></div>"
+        title = f"{part.name}: {part.bytes / GIB:.1f} GiB = {part.formula}"
+        cells.append(element("div", title=title, style=f"width:{part.bytes * scale:.2f}%;background:{colour}"))
+        swatch = element("span", style=f"{_SWATCH};background:{colour}")
+        text = f" {part.name} {part.bytes / GIB:.1f} GiB"
+        legend.append(element("small", swatch, text, title=title, style="white-space:nowrap"))
+    size = f"{gpu.memory_mib / 1024:.0f} GiB"
+    label = f"Memory of each {gpu.name}, {size}. {memory.sentence}"
+    return element(
+        "div",
+        element("div", memory.sentence, style="" if memory.fits else f"color:{BAD};font-weight:bold"),
+        element("div", *cells, role="img", aria_label=label, style=_BAR),
+        element("div", element("small", f"each of {memory.plan.gpus} {gpu.name} ({size}):"), *legend, style=_LEGEND),
+        style="max-width:760px",
     )
+
+
+_SWATCH = "display:inline-block;width:.8em;height:.8em;border:1px solid"
+_BAR = "display:flex;height:28px;border:1px solid;margin:6px 0"
+_LEGEND = "display:flex;flex-wrap:wrap;gap:4px 16px"

@@ -11,7 +11,7 @@ from vlnb import charts, draw
 from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
-from vlnb.markup import Html, alert, element, joined, live
+from vlnb.markup import alert, element, joined, live
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -64,4 +64,4 @@ class Dial(widgets.VBox):  # type: ignore[misc]
         seen = picture.seen(max_pixels=pixels)
         size = len(seen.encoded[1]) / 1000
         said = f"{draw.cost(picture, max_pixels=pixels)}, {size:,.0f} kB to send"
-        self.shown.value = joined([Html(to_html(seen.resized(picture.size))), live(element("small", said))])
+        self.shown.value = joined([to_html(seen.resized(picture.size)), live(element("small", said))])

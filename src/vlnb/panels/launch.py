@@ -159,7 +159,7 @@ def plan_html(plan: launch.Plan, command: str) -> Html:
     return element(
         "div",
         element("p", element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}")),
-        Html(bar_html(launch.memory(plan))),
+        bar_html(launch.memory(plan)),
         copy,
         element("pre", joined(lines, "\n"), style=_PRE),
         listed([*reasons, *(element("span", warning, role="note") for warning in plan.warnings)]),

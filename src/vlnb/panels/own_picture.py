@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from vlnb import images
 from vlnb.errors import VlnbError
-from vlnb.markup import Html, alert, element, live, words
+from vlnb.markup import alert, element, live, words
 from vlnb.panels.parts import WIDE, upload
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class OwnPicture(widgets.VBox):  # type: ignore[misc]
                 text += piece
                 self._show(words(text))
             self.reply = stream.reply
-            self._show(Html(self.reply.as_html()))
+            self._show(self.reply.as_html())
         except VlnbError as error:
             self._show(alert(error))
         finally:

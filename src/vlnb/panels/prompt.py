@@ -136,7 +136,7 @@ class Prompt(widgets.VBox):  # type: ignore[misc]
 def answer_html(reply: Reply) -> Html:
     """Return an answer with its picture and places, and in words how the places were read."""
     notes = (element("div", element("small", note)) for note in _notes(reply))
-    return joined([Html(reply.as_html()), *notes])
+    return joined([reply.as_html(), *notes])
 
 
 def _notes(reply: Reply) -> Iterator[str]:
@@ -152,4 +152,4 @@ def _notes(reply: Reply) -> Iterator[str]:
 
 def _figure(picture: images.Picture, max_pixels: int) -> Html:
     said = element("small", draw.cost(picture, max_pixels=max_pixels))
-    return element("div", Html(to_html(picture)), said, style=f"flex:0 1 {_SHOWN_PX}px")
+    return element("div", to_html(picture), said, style=f"flex:0 1 {_SHOWN_PX}px")

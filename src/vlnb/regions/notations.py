@@ -206,8 +206,10 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
     for at, hit in rows:
         first, last = hit[1], hit[6]
         x1, y1, x2, y2 = map(float, hit.group(2, 3, 4, 5))
-        # Four numbers in a line may be anything. They are a box if every line has them, or commas between corners.
-        listed = "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
+        # Four numbers in a line may be anything. They are a box if every line has them, or if they are
+        # corners with commas between them, alone or after a name and its mark.
+        named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
+        listed = named and "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
         if not (first and last) and (listed or len(rows) == count):
             yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else after(last or ""))
 

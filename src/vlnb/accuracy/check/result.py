@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from vlnb.accuracy.check.faults import Fault, faults
 from vlnb.accuracy.check.tasks import SKILLS, Skill
 from vlnb.images.picture import to_html
+from vlnb.markup import BAD, GOOD, Html, bar, element, joined, row, table
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check.asking import Answered
 
 _SHOWN_CHARS = 160
 _SHOWN_PX = 140
-_ALERT = ' role="alert"'
-_CELL = "text-align:left;white-space:normal;max-width:320px"
 
 
 @dataclass(frozen=True)
@@ -89,40 +87,36 @@ class Check:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": str(self), "text/html": self.as_html()}
 
-    def as_html(self) -> str:
+    def as_html(self) -> Html:
         """Return the faults, a row for each skill, and every question with its picture in a section to open."""
-        wrong = "".join(
-            f"<p{_ALERT * found.grave}><strong>{html.escape(found.name)}</strong>:"
-            f" {html.escape(found.sentence)} <em>Try:</em> {html.escape(found.cure)}</p>"
-            for found in self.findings
-        )
-        return (
-            f"<p>{html.escape(self.summary)}</p>{wrong}<table><thead>"
-            f"{_cells('th', 'skill', 'right', 'what a low score means', 'what to try')}</thead><tbody>"
-            f"{''.join(_row(*row) for row in self.skills())}</tbody></table>"
-            f"<details><summary>All questions, pictures and answers</summary>"
-            f"{''.join(map(_question, self.answered))}</details>"
+        return joined(
+            [
+                element("p", self.summary),
+                *map(_fault, self.findings),
+                table(("skill", "right", "what a low score means", "what to try"), map(_row, self.skills())),
+                element(
+                    "details", element("summary", "All questions, pictures and answers"), *map(_question, self.answered)
+                ),
+            ]
         )
 
 
-def _row(skill: Skill, right: int, of: int) -> str:
-    bar = f'{right} of {of}<br><meter min="0" max="{of}" low="{of}" optimum="{of}" value="{right}"></meter>'
-    low = (skill.low, skill.cure) if right < of else ("", "")
-    return _cells("td", html.escape(skill.title), bar, *map(html.escape, low))
+def _fault(found: Fault) -> Html:
+    said = (element("strong", found.name), f": {found.sentence} ", element("em", "Try:"), f" {found.cure}")
+    return element("p", *said, role="alert") if found.grave else element("p", *said)
 
 
-def _cells(kind: str, *cells: str) -> str:
-    return "<tr>" + "".join(f'<{kind} style="{_CELL}">{cell}</{kind}>' for cell in cells) + "</tr>"
+def _row(scored: tuple[Skill, int, int]) -> tuple[str, ...]:
+    skill, right, of = scored
+    score = joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)])
+    return (skill.title, score, *((skill.low, skill.cure) if right < of else ("", "")))
 
 
-def _question(one: Answered) -> str:
-    shown = "".join(to_html(picture, shown_px=_SHOWN_PX) for picture in one.task.pictures)
+def _question(one: Answered) -> Html:
     answer = one.error or one.text or "(nothing)"
     answer = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + " …"
-    verdict = "right" if one.right else f"wrong: it is {one.task.truth}"
-    return (
-        f'<div style="display:flex;gap:12px;flex-wrap:wrap;margin:8px 0;align-items:flex-start">{shown}'
-        f'<div style="flex:1 1 260px"><small>{html.escape(one.task.question)}</small><br>'
-        f"{html.escape(answer)}<br><strong>{html.escape(verdict)}</strong>"
-        f"{' · ' + html.escape(one.note) if one.note else ''}</div></div>"
-    )
+    verdict = element("strong", "right" if one.right else f"wrong: it is {one.task.truth}")
+    note = [f" · {one.note}"] if one.note else []
+    br = element("br")
+    said = element("div", element("small", one.task.question), br, answer, br, verdict, *note, style="flex:1 1 260px")
+    return row(*(to_html(picture, shown_px=_SHOWN_PX) for picture in one.task.pictures), said)

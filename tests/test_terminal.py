@@ -1,6 +1,7 @@
 """What a server, a file or a model says never steers the terminal that shows it."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,8 @@ def test_ordinary_text_is_left_as_it_is(text):
     assert printable(text) == text
 
 
-def test_every_way_to_the_terminal(capsys):
+def test_every_way_to_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     show(NASTY + "a", end="")
     say(NASTY + "b")
     progress(NASTY + "c")

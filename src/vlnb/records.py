@@ -159,9 +159,7 @@ class Journal:
             raise BadInput(self._problem)
 
     def _fail(self, error: OSError) -> None:
-        self._problem = (
-            f"Writing to {self._path} failed: {error.strerror}. What was written before is kept. Make room, and resume."
-        )
+        self._problem = f"Writing to {self._path} failed: {error.strerror}. Everything written so far is kept. Free some disk space, then resume."
 
     def _keep(self) -> None:
         last = False
@@ -293,7 +291,9 @@ def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter of a cla
 def _opened(path: Path) -> IO[bytes]:
     """Open a file to read. Raises `OSError`, and `BadInput` for anything but a regular file: a pipe would block."""
     if path.stat().st_size > _FILE_BYTES or not path.is_file():
-        raise BadInput(f"{path} is not a regular file of at most {_FILE_BYTES // 10**9} GB, so no run wrote it.")
+        raise BadInput(
+            f"{path} is not a regular file of at most {_FILE_BYTES // 10**9} GB, so it cannot be part of a run."
+        )
     return path.open("rb")
 
 

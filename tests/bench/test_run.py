@@ -200,7 +200,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
         running = bench.start(workload, truth, tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    with pytest.raises(BadInput, match=r"Writing to .* failed: .*Make room, and resume"):
+    with pytest.raises(BadInput, match=r"Writing to .* failed: .*Free some disk space, then resume"):
         bench.follow(running)
     kept = {record.id for record in running.result().records}
     assert len(kept) > 5

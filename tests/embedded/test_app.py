@@ -297,7 +297,7 @@ def test_a_key_guards_everything_but_health():
         assert post_free(guarded, "/v1/models") == 401
         assert post(guarded, b"{}")[0] == 401
         assert vlnb.connect(guarded.base_url, api_key="sesame", announce=None).is_embedded
-        with pytest.raises(vlnb.ServerRefused, match="refused the API key") as caught:
+        with pytest.raises(vlnb.ServerRefused, match="rejected the API key") as caught:
             vlnb.connect(guarded.base_url, api_key="open", announce=None)
         assert caught.value.status == 401
     finally:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb.launch import diagnose
-from vlnb.launch.diagnose import clean
+from vlnb.launch.diagnose import _SIGNS, clean
 
 LOGS = Path(__file__).parent.parent / "data" / "logs"
 
@@ -39,9 +39,15 @@ LINES = [
     ("gpu_in_use", "ValueError: The memory capacity is unbalanced. Some GPUs may be occupied by other processes."),
     ("missing_module", "ModuleNotFoundError: No module named 'aiter'"),
     ("missing_module", "ImportError: libcuda.so.1: cannot open shared object file"),
+    ("broken_weights", "safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer"),
     ("killed", "Killed"),
     ("killed", "Exception: Server process exited with code -9. Check server logs for errors."),
 ]  # fmt: skip
+
+
+def test_every_sign_has_a_line_that_shows_it():
+    assert _SIGNS.keys() <= {cause for cause, _ in LINES}
+
 
 DRESS = {
     "plain": "{}",

@@ -37,5 +37,6 @@ def say(text: object = "") -> None:
 
 
 def progress(line: object, *, width: int = 72) -> None:
-    """Write a line over the last one on standard error."""
-    print(f"\r{printable(str(line)):<{width}}", end="", file=sys.stderr, flush=True)
+    """Write a line over the last one on standard error; in a file or a pipe, write nothing."""
+    if sys.stderr.isatty():
+        print(f"\r{printable(str(line)):<{width}}", end="", file=sys.stderr, flush=True)

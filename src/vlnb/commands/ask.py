@@ -90,7 +90,7 @@ def doctor(log: str | None = None, /, *, json: bool = False) -> int:
     Parameters
     ----------
     log
-        A server's log (- for standard input): why did it fail?
+        Log of a failed server (- for standard input), to be diagnosed.
     json
         Print the findings as JSON.
     """

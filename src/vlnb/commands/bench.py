@@ -25,7 +25,7 @@ _PUBLISHED = Workload()
 def run(
     *, workload: Load = _PUBLISHED, url: str | None = None, model: str | None = None, out: str | None = None
 ) -> int:
-    """Send a workload, and store what came.
+    """Run a benchmark and store the results.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def run(
 
 @app.command
 def resume(folder: str, /) -> int:
-    """Complete a run that was cut.
+    """Resume an interrupted run.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def search(
     tpot: Seconds = 0.05,
     most: Count = 512,
 ) -> int:
-    """Find the largest load that keeps an objective.
+    """Find the largest number of users that meets a latency target.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def search(
     tpot
         P95 of the time per output token, in seconds.
     most
-        Most users to try.
+        Upper limit for the number of users.
     """
     from vlnb.bench.metrics import Objective
     from vlnb.bench.search import largest

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check(*, url: str | None = None, model: str | None = None, seed: int | None = None, json: bool = False) -> int:
-    """Find out whether the server really sees, by some twenty questions with known answers.
+    """Check that the server really uses the pictures, with 24 questions whose answers are known.
 
     Parameters
     ----------

@@ -26,15 +26,16 @@ class Wanted:
     size
         3B, 7B, 32B or 72B.
     gpus
-        How many GPUs to use (as the cookbook does).
+        Number of GPUs (default: the cookbook's).
     tp
-        Tensor parallel size (the widest that works).
+        Tensor parallel size (default: the cookbook's; otherwise the largest that fits, or with --goal throughput
+        the smallest).
     context_length
         Longest request, in tokens (128000).
     mem_fraction
         Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
     goal
-        What several GPUs are for.
+        With several GPUs: one wide replica (latency) or many replicas (throughput).
     sglang
         SGLang's version, which names the image.
     port
@@ -97,7 +98,7 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     python
         The Python that has SGLang.
     force
-        Start although this machine does not suit the plan.
+        Start even if the checks find problems.
     """
     from vlnb.launch import preflight, start
 
@@ -106,7 +107,7 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     for problem in problems:
         say(f"vlnb: {problem}")
     if problems and not force:
-        say("vlnb: not started; correct this, or start all the same with --force.")
+        say("vlnb: not started. Solve this first, or start anyway with --force.")
         return 1
     command = chosen.argv(python=python, port=wanted.port, model_path=wanted.model_path)
     server = start(command, port=wanted.port)
@@ -125,7 +126,7 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
 
 
 def stop(*, port: Port | None = None) -> int:
-    """Stop the servers that were launched from here.
+    """Stop the servers that were launched from here; the exit status is 1 if there is none.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Run
 
-app = App(name="mmmu", help="Measure how right a model is, by MMMU's rules.")
+app = App(name="mmmu", help="Measure a model's accuracy on MMMU.")
 Rules = Literal["official", "strict", "lenient"]
 
 
@@ -109,9 +109,9 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
     out
         A run's folder, or a file with the harness's result.
     rules
-        Whose rules.
+        Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     seed
-        Of the guesses that MMMU's rules make.
+        Seed for the guesses that MMMU's rules make when an answer has no letter.
     disagree
         List the questions on which the rules disagree.
     json
@@ -142,7 +142,7 @@ def compare(*out: str, rules: Rules = "official") -> int:
     out
         The runs' folders.
     rules
-        Whose rules.
+        Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     """
     from vlnb.accuracy import mmmu
 

@@ -1,4 +1,4 @@
-"""Asking a model: the only way in which vlnb talks to a server."""
+"""Asking a model: the way to one answer (`bench.wire` sends load, `fetch` looks things up)."""
 
 from __future__ import annotations
 

@@ -70,13 +70,15 @@ def refused(
     said = _said(body, secret)
     quoted = f' It says: "{said}"' if said else ""
     if status in {401, 403}:
-        what = f"{server} refused the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it knows.{quoted}"
+        what = (
+            f"{server} rejected the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it accepts.{quoted}"
+        )
     elif status == 404:
         which = f"does not know the model {model!r}, or " if model else ""
         fix = "check the port, and that the address ends in /v1"
         what = f"{server} {which}is not an OpenAI-compatible server (404): {fix}.{quoted}"
     elif status == 413:
-        what = f"{server} found the request too large (413): send smaller or fewer pictures.{quoted}"
+        what = f"The request is too large for {server} (413): send smaller or fewer pictures.{quoted}"
     elif status == 429:
         wait = f"in {retry_after} s" if retry_after else "in a moment"
         what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"

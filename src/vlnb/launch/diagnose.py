@@ -41,9 +41,9 @@ _MEMORY = "The GPU ran out of memory while serving: lower --mem-fraction-static 
 # differs by version, so each pattern holds only the words that do not.
 _SIGNS = {
     "bad_flag": (r"error: (unrecognized arguments|ambiguous option|argument [^:]+: (invalid|expected|not allowed))",
-          "SGLang does not know this argument, or not with this value: correct it; names differ between versions."),
+          "SGLang rejects this argument or its value. Correct it; argument names differ between SGLang versions."),
     "context_too_long": (r"longer than the model's context length|exceeds the model'?s maximum context length|context.?length.{0,60}(greater|larger|longer) than the derived",
-          "More tokens than the model's context: use at most --context-length 128000, or send a shorter request or smaller pictures."),
+          "The request or --context-length exceeds the model's context: use at most --context-length 128000, or send a shorter request or smaller pictures."),
     "bad_parallel_size": (r"is not divisible by|must be divisible by|AssertionError.*(tp_size|num_heads|tensor_parallel)|^assert .*% ?(self\.)?(tp|attn)_",
           "The model cannot be split over so many GPUs: its heads must be divisible by --tp (7B takes 1, 2 or 4; others also 8)."),
     "port_in_use": (r"address already in use|errno 98|port \d+ is (already )?(in use|not available|occupied)",

@@ -234,7 +234,8 @@ def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, con
     if tp > model.kv_heads:
         copies = tp // model.kv_heads
         doubts.append(
-            f"{model.size} has {model.kv_heads} KV heads: over {tp} GPUs each is kept {copies} times, so cache is lost."
+            f"{model.size} has {model.kv_heads} KV heads: with {tp} GPUs each is stored {copies} times, so the KV cache"
+            " holds less."
         )
     if mem is not None and mem > 0.95:
         doubts.append(

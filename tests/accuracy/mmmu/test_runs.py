@@ -135,7 +135,7 @@ def test_a_full_disk_is_a_sentence_and_costs_no_answer(drawn, oracle, tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(long) + 500, before[1]))
     try:
-        with pytest.raises(BadInput, match=r"Writing to .* failed: File too large.*Make room, and resume"):
+        with pytest.raises(BadInput, match=r"Writing to .* failed: File too large.*Free some disk space, then resume"):
             mmmu.resume(tmp_path / "run", oracle)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -24,7 +24,7 @@ def test_the_files_and_commands_that_a_page_names_exist(page):
         places = (ROOT / path, ROOT / "src" / "vlnb" / path, ROOT / "tests" / path)
         assert any(place.exists() for place in places), f"{page.name} names {path}"
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    for target in re.findall(r"make ([a-z-]+)", text):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, flags=re.MULTILINE):
         assert target in targets, f"{page.name} names make {target}"
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"

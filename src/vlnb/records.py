@@ -159,7 +159,10 @@ class Journal:
             raise BadInput(self._problem)
 
     def _fail(self, error: OSError) -> None:
-        self._problem = f"Writing to {self._path} failed: {error.strerror}. Everything written so far is kept. Free some disk space, then resume."
+        self._problem = (
+            f"Writing to {self._path} failed: {error.strerror}. Everything written so far is kept."
+            " Free some disk space, then resume."
+        )
 
     def _keep(self) -> None:
         last = False

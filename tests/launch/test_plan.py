@@ -89,7 +89,7 @@ def test_doubts_are_said():
     assert "does not start. 2 GPUs fit (--tp 2)." in " ".join(plan("MI300X", "72B", gpus=1).warnings)
     assert "does not start. With --mem-frac" in " ".join(plan("MI300X", "72B", mem_fraction=0.01).warnings)
     assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
-    assert "kept 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
+    assert "stored 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
 
 
 @given(

@@ -70,9 +70,7 @@ def refused(
     said = _said(body, secret)
     quoted = f' It says: "{said}"' if said else ""
     if status in {401, 403}:
-        what = (
-            f"{server} rejected the API key ({status}). Set VLNB_API_KEY, or pass api_key, to one it accepts.{quoted}"
-        )
+        what = f"{server} rejected the API key ({status}). Set VLNB_API_KEY or api_key to one it accepts.{quoted}"
     elif status == 404:
         which = f"does not know the model {model!r}, or " if model else ""
         fix = "check the port, and that the address ends in /v1"

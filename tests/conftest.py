@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import os
+import signal
 import socket
 import threading
 
@@ -18,6 +19,11 @@ SLOW = frozenset(
     " test_regions_growth test_render test_report test_run test_runs test_samples test_search test_server test_sets"
     " test_setup test_wire".split()
 )
+
+
+# Started in the background (`nohup make test &`) these are ignored, and so they would be in every process of a test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):

@@ -213,7 +213,7 @@ def test_an_odd_answer_costs_its_own_record_only(tmp_path):
         stored = bench.run(Workload(prompts=21, concurrency=3, images=0, output_len=6), endpoint, tmp_path / "run")
     assert stored.missing == []
     wrong = [record.error for record in stored.records if record.error]
-    assert 12 <= len(wrong) < 21
+    assert 3 < len(wrong) < 21, "some answers are odd and some are not"
     assert all("not a chat chunk" in error for error in wrong)
 
 

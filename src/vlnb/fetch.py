@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from vlnb.local import is_loopback
+from vlnb.local import is_here, is_loopback
 
 if TYPE_CHECKING:
     import httpx2
@@ -98,7 +98,7 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
             if (here.port or 0) > 65535:
                 raise httpx2.InvalidURL(f"port {here.port} does not exist")
             async with (
-                httpx2.AsyncClient(timeout=None, trust_env=not is_loopback(here.host)) as client,
+                httpx2.AsyncClient(timeout=None, trust_env=not is_here(here.host)) as client,
                 client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
             ):
                 if not (redirects and response.has_redirect_location):

@@ -22,6 +22,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_here(host: str) -> bool:
+    """Return whether a connection to `host` stays on this machine, so that no proxy has a part in it.
+
+    Beside loopback these are the unspecified addresses (0.0.0.0, ::), names below localhost, IPv4 addresses written as
+    IPv6, and short forms such as 127.1.
+    """
+    name = host.strip("[]").lower().rstrip(".")
+    if is_loopback(name) or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
 def cache() -> Path:
     """Return the folder for vlnb's files: the one that VLNB_CACHE names, or the user's cache."""
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))

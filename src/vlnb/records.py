@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import mmap
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +64,7 @@ def held(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder. Raises `BadInput` if another process holds it or it cannot be written."""
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context((folder / _LOCK).open("ab"))
+            file = stack.enter_context(_own(folder / _LOCK))
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -97,7 +98,8 @@ def replace(path: Path, data: bytes) -> None:
     """Replace a file as a whole: whatever happens, it has either its old content or the new one. Raises `OSError`."""
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("wb") as file:
+        new.unlink(missing_ok=True)  # left by a crash, or a link that somebody made
+        with _own(new) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -129,7 +131,7 @@ class Journal:
         self._path, self._problem, self._unsynced = path, "", False
         try:
             _cut_torn(path)
-            self._file = path.open("ab", buffering=0)
+            self._file = _own(path)
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
         _sync_names(path.parent)
@@ -184,8 +186,14 @@ class Journal:
                     self._fail(error)
 
 
+def _own(path: Path) -> io.FileIO:
+    """Open a file to append to, or make it. Raises `OSError` for a link, and never waits for a pipe."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return io.FileIO(os.open(path, flags, 0o644), "ab")
+
+
 def _cut_torn(path: Path) -> None:
-    if path.exists() and path.stat().st_size:
+    if path.is_file() and not path.is_symlink() and path.stat().st_size:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             whole = data.rfind(b"\n") + 1
         os.truncate(path, whole)
@@ -200,10 +208,9 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
 
     path = folder / MANIFEST
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             data = file.read(_MANIFEST_BYTES)
-        parsed(kind, data)
-        return dict(pydantic_core.from_json(data))
+        checked: Any = parsed(kind, data)
     except FileNotFoundError as error:
         raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
     except OSError as error:
@@ -213,6 +220,11 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
             f"{path} is damaged or belongs to another kind of run ({error}). Restore it from a copy; without it the"
             " records of the run cannot be evaluated."
         ) from error
+    found = dict(pydantic_core.from_json(data))
+    for name in ("workload", "limits"):  # with what was left out, and without what this version does not know
+        if hasattr(checked, name):
+            found[name] = asdict(getattr(checked, name))
+    return found
 
 
 def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict[Any, Any]:  # noqa: ANN401 - a container of ids
@@ -238,7 +250,7 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
     """
     damaged, why = [], ""
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             for number, data in enumerate(iter(lambda: file.readline(_LINE_BYTES), b""), 1):
                 if not data.endswith(b"\n") and len(data) < _LINE_BYTES:
                     notes.append(f"The last line of {path} is torn (writing it was interrupted); it is ignored.")
@@ -262,7 +274,7 @@ def appended(kind: type[Kind], path: Path, offset: int) -> tuple[list[Kind], int
     A glance at a run in progress: it skips damaged lines and ignores a file that it cannot read; `lines` reports both.
     """
     found: list[Kind] = []
-    with contextlib.suppress(OSError), _opened(path) as file:
+    with contextlib.suppress(OSError, BadInput), opened(path) as file:
         file.seek(offset)
         while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
             offset += len(data)
@@ -291,7 +303,7 @@ def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter of a cla
     return TypeAdapter(kind)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
     """Open a file to read. Raises `OSError`, and `BadInput` for anything but a regular file: a pipe would block."""
     if path.stat().st_size > _FILE_BYTES or not path.is_file():
         raise BadInput(

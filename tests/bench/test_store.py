@@ -174,3 +174,25 @@ def test_a_folder_that_goes_away_is_noticed_at_a_write_within_seconds(folder, go
 def test_half_a_character_of_a_server_does_not_damage_the_line(folder):
     (folder / store.RECORDS).write_bytes(replace(RECORD, error="HTTP 500: \ud83d").line())
     assert store.read(folder).records[0].error == "HTTP 500: ?"
+
+
+def test_a_manifest_that_lacks_settings_has_the_defaults_and_unknown_ones_are_ignored(tmp_path):
+    folder = tmp_path / "run"
+    server = {"base_url": "http://a/v1", "model": "m"}
+    records.create(folder, {"created": "", "server": server, "workload": {"later": 1}, "more": 2})
+    stored = store.read(folder)
+    assert len(stored.missing) == 10
+    assert "later" not in stored.manifest["workload"]
+    assert stored.manifest["more"] == 2
+
+
+@pytest.mark.parametrize("name", ["lock", store.RECORDS])
+def test_a_link_in_a_run_folder_is_not_followed(tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.write_text("a line without an end")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).symlink_to(victim)
+    with pytest.raises(BadInput), records.held(folder), records.Journal(folder / store.RECORDS) as journal:
+        journal.write(b"mine")
+    assert victim.read_text() == "a line without an end"

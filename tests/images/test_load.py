@@ -433,3 +433,12 @@ def test_damaged_files_never_raise_anything_else(form, data):
         assert images.load(bytes(damaged)).image.mode == "RGB"
     except BadInput as error:
         assert str(error)
+
+
+def test_a_tiff_of_many_frames_is_counted_up_to_a_bound():
+    first = Image.new("L", (1, 1))
+    data = encoded(first, "TIFF", save_all=True, append_images=[first] * 1500)
+    begun = time.process_time()
+    assert len(images.pages(data)) == 1000
+    assert images.load(data).original_size == (1, 1)
+    assert time.process_time() - begun < 5

@@ -130,3 +130,26 @@ def test_the_good_one_of_the_table_is_good():
 def test_a_log_of_another_world_is_an_empty_one():
     for log in ("", "/no/such.log", "/", "a\0b", "\ud800"):
         assert launch.Server(record.of(ADDRESS, os.getpid(), log=log)).read_log() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows namespaces")
+def test_a_record_of_another_namespace_is_passed_over_and_kept(stranger):
+    """A container that shares the home directory sees none of the processes outside, and must not forget them."""
+    known = record.of(ADDRESS, stranger.pid)
+    other = replace(known, boot=known.boot.partition(" ")[0] + " pid:[1]")
+    record.write(other)
+    assert record.launched() == []
+    assert (record.folder() / f"{other.mark}.json").exists()
+
+
+@pytest.mark.parametrize(("owner", "usurped"), [("nobody that this user may see", True), ("nobody at all", False)])
+def test_a_port_that_another_user_holds_is_not_the_servers(stranger, monkeypatch, owner, usurped):
+    """What the system shows of another user's socket: it listens, and has no process."""
+    import psutil
+
+    socket = psutil._common.sconn(3, 2, 1, psutil._common.addr("127.0.0.1", 1), (), psutil.CONN_LISTEN, None)
+    monkeypatch.setattr(psutil, "net_connections", lambda _: [socket] if usurped else [])
+    known = record.of(ADDRESS, stranger.pid)
+    record.write(known)
+    assert record.is_usurped(known) is usurped, owner
+    assert record.live() == ([] if usurped else [known])

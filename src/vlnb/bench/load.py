@@ -26,6 +26,7 @@ from typing import Any
 from vlnb import records
 from vlnb.bench import bodies, store, wire
 from vlnb.bench.workload import Limits, Workload, arrivals
+from vlnb.endpoint.keys import redacted
 from vlnb.errors import VlnbError
 
 _REPORT_S = 0.25  # between two progress reports
@@ -41,6 +42,7 @@ class Run:
         stored = store.read(folder)
         self.folder, self.manifest = folder, stored.manifest
         self.workload = Workload(**self.manifest["workload"])
+        self.key = os.environ.get(store.KEY_VARIABLE, "")
         self.todo = stored.missing
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
@@ -98,8 +100,8 @@ class Run:
 
     async def _load(self, http: Any, made: bodies.Bodies, warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(store.KEY_VARIABLE):
-            headers["Authorization"] = f"Bearer {key}"
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
         await wire.send(http, self.url, made.of(warm_up), headers, self.turns, self.limits)
         gc.collect()
         gc.freeze()
@@ -195,8 +197,8 @@ class Run:
             e2e_s=trace.ended - trace.started,
             itl_s=tuple(b - a for a, b in zip(answer.text_at, answer.text_at[1:], strict=False)),
             output_tokens=answer.output_tokens if answer.output_tokens is not None else len(answer.text_at),
-            finish_reason=answer.finish_reason,
-            error=answer.error,
+            finish_reason=redacted(answer.finish_reason, self.key) if answer.finish_reason else None,
+            error=redacted(answer.error, self.key) if answer.error else None,
             input_tokens=answer.input_tokens,
             segment=self.segment,
         )

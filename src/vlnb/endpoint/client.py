@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
+from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.reply import Reply, Usage
 from vlnb.endpoint.stream import Stream
 from vlnb.errors import BadInput
@@ -139,9 +140,7 @@ class Endpoint:
 
         # openai would retry by itself; here the user decides.
         http = transport.client(self.base_url, self.api_key)
-        client = AsyncOpenAI(
-            base_url=self.base_url, api_key=self.api_key, max_retries=0, timeout=None, http_client=http
-        )
+        client = AsyncOpenAI(base_url=self.base_url, api_key=self.api_key, max_retries=0, http_client=http)
         weakref.finalize(self, _close, client).atexit = False  # at exit the system closes everything anyway
         return client
 
@@ -169,18 +168,19 @@ class Endpoint:
             raise failures.too_slow(
                 self.base_url, partial=answer.text, first_token_s=first_token_s, total_s=total_s
             ) from error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
+            # Not `from error`: a traceback would show what the server said of the key.
             raise failures.explain(
                 error, self.base_url, partial=answer.text, model=self.model, secret=self.api_key
-            ) from error
+            ) from None
         if answer.finish_reason is None:
             raise failures.cut(self.base_url, answer.text, "the stream ended without a finish_reason")
         ended = time.perf_counter()
         return Reply(
             text=answer.text,
-            model=answer.model or self.model,
+            model=redacted(answer.model, self.api_key) or self.model,
             server=self.base_url,
-            finish_reason=answer.finish_reason,
+            finish_reason=redacted(answer.finish_reason, self.api_key),
             ttft_s=(answer.first or ended) - answer.started,
             latency_s=ended - answer.started,
             usage=answer.usage,

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vlnb import fetch
+from vlnb.endpoint.keys import redacted
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 _NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or being restarted
 _MESSAGE_CHARS = 400
+_READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
 
-def unreachable(server: str, error: BaseException, *, hint: str = "") -> NoServer:
+def unreachable(server: str, error: BaseException, *, hint: str = "", secret: str = "") -> NoServer:
     """Return the error for a connection that failed, or broke before any answer."""
-    cause, reason = _root(error), _why(error)
+    cause, reason = _root(error), _why(error, secret)
     if isinstance(error, TimeoutError):
         what = f"{server} did not answer within {fetch.LOOKUP_S:g} s. It may be starting, full, or stopped."
     elif isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
@@ -78,7 +80,8 @@ def refused(
     elif status == 413:
         what = f"The request is too large for {server} (413): send smaller or fewer pictures.{quoted}"
     elif status == 429:
-        wait = f"in {retry_after} s" if retry_after else "in a moment"
+        seconds = _seconds(retry_after)
+        wait = "in a moment" if seconds is None else f"in {seconds:g} s"
         what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"
     elif status in _NOT_READY:
         what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
@@ -104,18 +107,19 @@ def explain(error: Exception, server: str, *, partial: str, model: str, secret: 
     import openai
 
     if isinstance(cause := _root(error), VlnbError):  # raised by our own transport; openai wraps it
-        return cause if not partial else cut(server, partial, str(cause))
+        return cut(server, partial, str(cause)) if partial else cause
     if isinstance(error, openai.APIStatusError):
         retry_after = error.response.headers.get("retry-after")
         body = error.body if error.body is not None else error.response.text
         return refused(server, error.status_code, body, model=model, secret=secret, retry_after=retry_after)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
-        return cut(server, partial, _why(error)) if partial else unreachable(server, error)
+        why = _why(error, secret)
+        return cut(server, partial, why) if partial else unreachable(server, error, secret=secret)
     if isinstance(error, openai.APIError):  # an error as an event of the stream
         return _refused_in_stream(error, server, partial=partial, model=model, secret=secret)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return cut(server, partial, "a piece of it is not valid JSON")
-    return cut(server, partial, f"{type(error).__name__}: {error}"[:_MESSAGE_CHARS])
+    return cut(server, partial, redacted(f"{type(error).__name__}: {error}", secret)[:_MESSAGE_CHARS])
 
 
 def _refused_in_stream(error: APIError, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
@@ -127,9 +131,9 @@ def _refused_in_stream(error: APIError, server: str, *, partial: str, model: str
     return refused(server, status, error.body or error.message, model=model, secret=secret)
 
 
-def _why(error: BaseException) -> str:
+def _why(error: BaseException, secret: str) -> str:
     cause = _root(error)
-    return str(cause) or type(cause).__name__
+    return redacted(str(cause) or type(cause).__name__, secret)[:_MESSAGE_CHARS]
 
 
 def _root(error: BaseException) -> BaseException:
@@ -143,10 +147,8 @@ def _said(body: object, secret: str) -> str:
     for _ in range(3):
         if isinstance(body, dict):
             body = body.get("error") or body.get("message") or body.get("detail") or ""
-    text = " ".join(str(body or "").split())
-    text = re.sub(r"<[^>]+>", " ", text) if text.startswith("<") else text
-    if secret and len(secret) > 5:  # "EMPTY" is no secret
-        text = text.replace(secret, "…")
+    text = redacted(" ".join(str(body or "")[:_READ_CHARS].split()), secret)
+    text = " ".join(re.sub(r"<[^<>]{1,300}>", " ", text).split()) if text.startswith("<") else text
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 

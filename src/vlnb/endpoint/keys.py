@@ -22,7 +22,7 @@ def key_for(base_url: str, *, typed: bool = False) -> str:
     """
     named = os.environ.get("VLNB_BASE_URL", "").strip()
     belongs = same_server(named, base_url) if named else typed
-    return (os.environ.get("VLNB_API_KEY") if belongs else None) or NO_KEY
+    return (os.environ.get("VLNB_API_KEY", "").strip() if belongs else "") or NO_KEY
 
 
 def withheld(base_url: str) -> str:
@@ -30,6 +30,12 @@ def withheld(base_url: str) -> str:
     if not os.environ.get("VLNB_API_KEY") or key_for(base_url) != NO_KEY:
         return ""
     return f"VLNB_API_KEY is not sent to {base_url}: set VLNB_BASE_URL to this address if the key belongs there."
+
+
+def redacted(text: str, key: str) -> str:
+    """Return what a server said without `key`, which some servers repeat in their errors."""
+    key = key.strip()
+    return text.replace(key, "…") if len(key) > 5 else text  # "EMPTY" is no secret
 
 
 def same_server(one: str, other: str) -> bool:

@@ -28,6 +28,7 @@ from vlnb.local import cache
 if TYPE_CHECKING:
     import psutil
 
+_CONTAINERS = frozenset(("docker", "podman", "nerdctl"))
 MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
 _RECORD_BYTES = 65_536
 _LOCK_S = 10.0
@@ -106,7 +107,7 @@ def launched() -> list[Record]:
             continue
         if is_alive(record):
             found.append(record)
-        else:
+        elif not _is_elsewhere(record):
             remove(record)
     return sorted(found, key=lambda record: (record.created, record.pid), reverse=True)
 
@@ -144,16 +145,29 @@ def processes(record: Record) -> list[psutil.Process]:
 
 
 def is_usurped(record: Record) -> bool:
-    """Return whether a process of someone else listens on the server's port, as far as this user may see."""
+    """Return whether a process of someone else listens on the server's port.
+
+    Of another user's sockets the system shows no process. A container's port belongs to such a one (its proxy); beside
+    any other command, it is a stranger's.
+    """
     import psutil
 
     try:
         sockets = psutil.net_connections("tcp")
     except (psutil.Error, OSError, RuntimeError):  # macOS shows them only to root
         return False
-    listening = (socket for socket in sockets if socket.status == psutil.CONN_LISTEN and socket.pid)
+    listening = [socket for socket in sockets if socket.status == psutil.CONN_LISTEN]
     owners = {socket.pid for socket in listening if getattr(socket.laddr, "port", None) == record.port}
-    return bool(owners) and owners.isdisjoint(process.pid for process in processes(record))
+    ours = {process.pid: process for process in processes(record)}
+    if not owners or owners & ours.keys():
+        return False
+    if owners != {None}:
+        return True
+    names = set()
+    for process in ours.values():
+        with contextlib.suppress(psutil.Error):
+            names.add(process.name())
+    return names.isdisjoint(_CONTAINERS)
 
 
 @contextlib.contextmanager
@@ -212,6 +226,21 @@ def _is_first(record: Record) -> bool:
     return _birth(record.pid) == (record.created, record.boot)
 
 
+def _system() -> str:
+    """Return the id of this boot and of this namespace of processes (a container has its own); "" except on Linux."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _is_elsewhere(record: Record) -> bool:
+    """Return whether the record is of another namespace in this boot, whose processes cannot be seen from here."""
+    here = _system()
+    return record.boot != here and record.boot.partition(" ")[0] == here.partition(" ")[0] != ""
+
+
 def _birth(pid: int) -> tuple[float, str] | None:
     """Return when a process began, and the id of the boot, or None if there is no such process.
 
@@ -219,9 +248,8 @@ def _birth(pid: int) -> tuple[float, str] | None:
     """
     if sys.platform == "linux":
         try:
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
             stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-            return int(stat.rpartition(")")[2].split()[19]), boot  # the name before it can contain anything
+            return int(stat.rpartition(")")[2].split()[19]), _system()  # the name before it can contain anything
         except (OSError, ValueError, IndexError):
             return None
     import psutil

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from vlnb import fetch
 from vlnb.endpoint import failures, record
 from vlnb.endpoint.client import Endpoint
-from vlnb.endpoint.keys import NO_KEY, bearer, key_for
+from vlnb.endpoint.keys import NO_KEY, bearer, key_for, redacted
 from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
 _ENVIRONMENT = "VLNB_BASE_URL"
@@ -71,6 +71,7 @@ def connect(
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidate | None:
     """Return the server to use, or None for the embedded engine. Only a launched server is asked whether it answers."""
     named = os.environ.get("VLNB_BASE_URL", "").strip()
+    api_key = (api_key or "").strip() or None
     if base_url or named:
         address = normalise(base_url or named)
         key = api_key or key_for(address, typed=True)
@@ -114,7 +115,7 @@ def models(candidate: Candidate) -> list[str]:
     if answer.status != 200:
         raise failures.explain_response(server, answer, secret=candidate.api_key)
     try:
-        names = [str(entry["id"]) for entry in json.loads(answer.body)["data"]]
+        names = [redacted(str(entry["id"]), candidate.api_key) for entry in json.loads(answer.body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(
             f"Something answers at {server}, but it is not an OpenAI-compatible server (its /models lists no models)."
@@ -132,7 +133,7 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
     try:
         return fetch.get(f"{server}{path}", headers=bearer(key), total_s=fetch.LOOKUP_S)
     except TimeoutError as error:
-        raise failures.unreachable(server, error, hint=hint) from error
+        raise failures.unreachable(server, error, hint=hint, secret=key) from None
     except fetch.TooLarge as error:
         raise BadAnswer(
             f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
@@ -140,4 +141,4 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
     except UnicodeEncodeError as error:
         raise BadInput("The API key contains characters that cannot be sent. Copy it again.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-        raise failures.unreachable(server, error, hint=hint) from error
+        raise failures.unreachable(server, error, hint=hint, secret=key) from None

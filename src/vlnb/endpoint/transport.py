@@ -12,7 +12,7 @@ import httpx2
 
 from vlnb.endpoint.keys import bearer, same_server
 from vlnb.errors import BadAnswer, ServerRefused
-from vlnb.local import is_loopback
+from vlnb.local import is_here
 
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, a chunk each, has less
@@ -35,6 +35,11 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
         request.headers.update({"accept-encoding": "identity", **bearer(api_key)})
 
     async def after(response: httpx2.Response) -> None:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise BadAnswer(  # unpacked, a megabyte can have a gigabyte, and no bound below would see it
+                f"{base_url} sent a compressed answer, although it was asked not to. Switch compression off on the"
+                " server, or on the proxy before it."
+            )
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _Bounded(response.stream, base_url)
 
@@ -42,7 +47,7 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         follow_redirects=True,
-        trust_env=not is_loopback(httpx2.URL(base_url).host),
+        trust_env=not is_here(httpx2.URL(base_url).host),
         event_hooks={"request": [before], "response": [after]},
     )
 

@@ -15,6 +15,7 @@ from vlnb.errors import BadInput
 from vlnb.images.pdf import Document
 from vlnb.images.picture import Picture
 from vlnb.images.sizing import check_pixels
+from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,6 +28,7 @@ _BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 _MIN_DPI, _MAX_DPI = 10, 1200
+_MOST_FRAMES = 1000  # of a TIFF
 _STRIP_PIXELS = 1 << 20
 
 
@@ -42,8 +44,20 @@ def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: 
         return Pages(name, document.count, partial(_page, document, name, dpi), document.close)
     with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
         # An MPO's further frames are a phone's depth map, not pictures.
-        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        count = 1 if image.format == "MPO" else _frames(image)
     return Pages(name, count, partial(_frame, data, name, count, max_pixels))
+
+
+def _frames(image: Image.Image) -> int:
+    """Count the frames. Of a TIFF at most `_MOST_FRAMES`: Pillow's own count takes hours for one made on purpose."""
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1)
+    for number in range(1, _MOST_FRAMES):
+        try:
+            image.seek(number)
+        except EOFError:
+            return number
+    return _MOST_FRAMES
 
 
 def peek(
@@ -91,7 +105,7 @@ class Pages(Sequence[Picture]):
         return self._draw(range(self._count)[index])
 
     def __repr__(self) -> str:
-        return f"<Pages {self.name}: {self._count} page(s)>"
+        return printable(f"<Pages {self.name}: {self._count} page(s)>")
 
 
 def _is_pdf(data: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.images.sizing import MAX_PIXELS, smart_resize
 from vlnb.markup import Html, element
+from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +89,7 @@ class Picture:
     def __repr__(self) -> str:
         """One line: source, size, and what was done."""
         notes = "".join(f"; {note}" for note in self.notes)
-        return f"<Picture {self.source}: {self.width} x {self.height} px{notes}>"
+        return printable(f"<Picture {self.source}: {self.width} x {self.height} px{notes}>")
 
     def _repr_html_(self) -> str:
         return to_html(self)

@@ -37,7 +37,7 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
 _UNCLOSED_END = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
 _MAX_DEPTH = 60
-_PATIENCE, _LEAST = 12, 1000  # each character of an answer (plus _LEAST) is read at most _PATIENCE times
+_PATIENCE, _LEAST = 4, 1000  # each character of an answer (plus _LEAST) is read at most _PATIENCE times
 
 
 @dataclass(frozen=True)

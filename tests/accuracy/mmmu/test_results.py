@@ -6,7 +6,7 @@ import pytest
 
 from vlnb import catalog, charts
 from vlnb.accuracy import mmmu
-from vlnb.accuracy.mmmu import Question, Run, StoredAnswer
+from vlnb.accuracy.mmmu import Question, Run, StoredAnswer, harness
 from vlnb.accuracy.mmmu.results import counted_scores
 from vlnb.errors import BadInput
 
@@ -147,3 +147,19 @@ def test_subjects_that_are_not_mmmus_have_rows_too(tmp_path):
     drawn = counted_scores({"Charts": (3, 6), "Tables": (6, 6)})
     figure = charts.accuracy({"drawn": drawn})
     assert figure.layout.yaxis.ticktext == ("<b>Overall</b>", "Charts", "Tables")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"A": {"acc": NaN, "num": 3}}', '{"A": {"acc": null, "num": 3}}', '{"A": {"acc": 0.5, "num": 1e308}}', "{}",
+        '{"A": {"acc": 0.5, "num": 5.7}}', '{"A": {"acc": 0.5, "num": true}}', '{"A": {"acc": 2, "num": 3}}',
+        "{'A': {'acc'" * 200_000,
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_a_harness_result_that_is_none_is_a_sentence(tmp_path, text):
+    path = tmp_path / "printed.txt"
+    path.write_text(text)
+    with pytest.raises(BadInput):
+        harness.read(path)

@@ -11,6 +11,7 @@ from vlnb.accuracy.check.faults import Fault, faults
 from vlnb.accuracy.check.tasks import SKILLS, Skill
 from vlnb.images.picture import to_html
 from vlnb.markup import BAD, GOOD, Html, bar, element, joined, row, table
+from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check.asking import Answered
@@ -85,7 +86,7 @@ class Check:
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": str(self), "text/html": self.as_html()}
+        return {"text/plain": printable(str(self)), "text/html": self.as_html()}
 
     def as_html(self) -> Html:
         """Return the faults, a row for each skill, and every question with its picture in a section to open."""

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
 
 from vlnb.accuracy.mmmu.results import Scores, counted_scores
 from vlnb.errors import BadInput
+from vlnb.records import opened
 
-_DICT = re.compile(r"\{'[A-Z][A-Za-z_]*': \{'acc'.*?\}\}", re.DOTALL)
+_BEGIN, _END = "{'", "}}"
 _MOST_BYTES = 4_000_000
 
 
@@ -37,28 +40,41 @@ def read(path: str | Path) -> Scores:
     say so. Raises `BadInput` if the file cannot be read or holds no result.
     """
     try:
-        with Path(path).open("rb") as file:
+        with opened(Path(path)) as file:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     found = {name: one for name, one in _printed(text).items() if not name.startswith("Overall")}
-    return counted_scores({name: (round(one["acc"] * one["num"]), int(one["num"])) for name, one in found.items()})
+    return counted_scores({name: (round(one.acc * one.num), one.num) for name, one in found.items()})
 
 
-def _printed(text: str) -> dict[str, Any]:
-    """Return the dictionary with 'acc' and 'num' in a text: a printed Python dictionary, or JSON."""
+@dataclass(frozen=True)
+class _Subject:
+    """What the harness prints of one subject."""
+
+    acc: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    num: Annotated[int, Field(ge=1, le=10**6, strict=True)]
+
+
+def _printed(text: str) -> dict[str, _Subject]:
+    """Return what stands in a text by subject: in a printed Python dictionary, or in JSON."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        hit = _DICT.search(text)
+        start = text.find(_BEGIN)  # of the first one: nothing that the harness prints before it has braces
+        end = text.find(_END, start)
         try:
-            found = ast.literal_eval(hit[0]) if hit else None
+            found = ast.literal_eval(text[start : end + len(_END)]) if 0 <= start < end else None
         except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise BadInput(f"The harness's result is damaged ({error}). Was it cut when it was copied?") from error
-    if not isinstance(found, dict) or not all(
-        isinstance(one, dict) and {"acc", "num"} <= one.keys() for one in found.values()
-    ):
+    try:
+        subjects = TypeAdapter(dict[str, _Subject]).validate_python(found)
+    except (ValidationError, RecursionError):
+        subjects = {}
+    if not subjects:
         raise BadInput(
             "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
         )
-    return found
+    return subjects

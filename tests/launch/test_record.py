@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_a_port_that_another_user_holds_is_not_the_servers(stranger, monkeypatch
     """What the system shows of another user's socket: it listens, and has no process."""
     import psutil
 
-    socket = psutil._common.sconn(3, 2, 1, psutil._common.addr("127.0.0.1", 1), (), psutil.CONN_LISTEN, None)
+    socket = SimpleNamespace(status=psutil.CONN_LISTEN, pid=None, laddr=SimpleNamespace(port=1))
     monkeypatch.setattr(psutil, "net_connections", lambda _: [socket] if usurped else [])
     known = record.of(ADDRESS, stranger.pid)
     record.write(known)

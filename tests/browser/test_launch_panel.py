@@ -3,14 +3,12 @@
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.engine.conftest import ENGINE, ENVIRONMENT, command
+from tests.engine.conftest import ENGINE, ENVIRONMENT, command, runs
 from tests.launch.test_server import SERVE
 from vlnb.endpoint import record
 
@@ -73,8 +71,7 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
 
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_text("nothing is left running").wait_for(timeout=60_000)
-    time.sleep(0.5)
-    assert not [pid for pid in family if psutil.pid_exists(pid)]
+    assert not [pid for pid in family if runs(pid)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vlnb import launch
@@ -78,3 +79,11 @@ def parse():
         )
 
     return read
+
+
+def runs(pid):
+    """Whether a process still works: a dead one that its parent has not collected yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 from PIL import Image
 
 import vlnb
-from tests.engine.conftest import ENGINE, ENVIRONMENT, command
+from tests.engine.conftest import ENGINE, ENVIRONMENT, command, runs
 from tests.launch.test_render import arguments_of
 from vlnb import catalog, images, launch
 from vlnb.endpoint import record
@@ -169,11 +168,3 @@ def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(free_port, tmp
     assert launch.find() is None
     assert not [pid for pid in family if runs(pid)]
     assert ENGINE.exists()
-
-
-def runs(pid):
-    """Whether a process still works: a dead one that its parent has not collected yet does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -150,7 +150,9 @@ class Server:
             while any(map(_runs, told)) and time.monotonic() < deadline:
                 time.sleep(_LOOK_S)
         if self._process is not None:
-            self._process.poll()
+            # A process of many threads is a zombie for a moment before its exit status can be had.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_EXIT_S)
         if left := [one for one in family.union(record.processes(self.record)) if _runs(one)]:
             numbers = ", ".join(str(one.pid) for one in left)
             raise LaunchFailed(

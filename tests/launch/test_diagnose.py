@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb.launch import diagnose
-from vlnb.launch.diagnose import _SIGNS, clean
+from vlnb.launch.diagnose import clean, signs
 
 LOGS = Path(__file__).parent.parent / "data" / "logs"
 
@@ -37,6 +37,47 @@ LINES = [
     ("watchdog", "[2026-01-09 12:00:00 TP5] Watchdog timeout (self.watchdog_timeout=300, self.soft=False)"),
     ("context_too_long", "ValueError: The input (140003 tokens) is longer than the model's context length (128000 tokens)."),
     ("gpu_in_use", "ValueError: The memory capacity is unbalanced. Some GPUs may be occupied by other processes."),
+    ("too_few_gpus", "RuntimeError: HIP error: invalid device ordinal"),
+    ("too_few_gpus", "ValueError: Tensor parallel size (8) is larger than the number of available GPUs (4)."),
+    ("too_few_gpus", "AssertionError: the plan requires 8 GPUs, but only 4 are visible"),
+    ("too_few_gpus", "0/3 nodes are available: 3 Insufficient amd.com/gpu. preemption: 0/3 nodes are available"),
+    ("too_few_gpus", "ValueError: The number of required GPUs exceeds the total number of available GPUs in the placement"),
+    ("shared_memory", "ncclSystemError: posix_fallocate failed: No space left on device"),
+    ("shared_memory", "OSError: [Errno 28] No space left on device: '/dev/shm/sem.mp-abc'"),
+    ("no_permission", "docker: error: open /dev/kfd: operation not permitted"),
+    ("no_gpu", 'docker: Error response from daemon: error gathering device information: "/dev/dri": no such file or directory.'),
+    ("no_gpu", "Unable to open /dev/kfd read-write: No such file or directory"),
+    ("no_gpu", "RuntimeError: Failed to infer device type, please set VLLM_LOGGING_LEVEL=DEBUG"),
+    ("no_gpu", "ROCk module is NOT loaded, possibly no GPU devices"),
+    ("wrong_gpu_image", "KeyError: 'Unknown GPU architecture: gfx1151. Supported architectures: [gfx942, gfx950]'"),
+    ("missing_build_tool", "RuntimeError: Ninja is required to load C++ extensions (pip install ninja to get it)"),
+    ("missing_build_tool", "RuntimeError: Failed to find C compiler. Please specify via CC environment variable."),
+    ("missing_build_tool", "/bin/sh: 1: hipcc: not found"),
+    ("missing_build_tool", "FileNotFoundError: [Errno 2] No such file or directory: '/opt/rocm/bin/hipcc'"),
+    ("missing_build_tool", "main.cpp:3:10: fatal error: Python.h: No such file or directory"),
+    ("version_conflict", "ValueError: The checkpoint has model type `qwen2_5_vl` but Transformers does not recognize this architecture."),
+    ("version_conflict", "ImportError: cannot import name 'Qwen2VLImageProcessorFast' from 'transformers'"),
+    ("version_conflict", "TypeError: register() got multiple values for argument 'exist_ok'"),
+    ("version_conflict", "ImportError: /opt/lib/sgl_kernel.so: undefined symbol: _ZN3c104cuda9SetDeviceEa"),
+    ("version_conflict", "ValueError: Model architectures ['Qwen2_5_VLForConditionalGeneration'] are not supported for now."),
+    ("version_conflict", "A module that was compiled using NumPy 1.x cannot be run in NumPy 2.1.0"),
+    ("host_memory", "OSError: [Errno 12] Cannot allocate memory"),
+    ("host_memory", "Out of memory: Killed process 4711 (sglang::schedul) total-vm:301234kB"),
+    ("host_memory", "Reason:       OOMKilled"),
+    ("host_memory", "terminate called after throwing an instance of 'std::bad_alloc'"),
+    ("gpu_fault", "Memory access fault by GPU node-3 (Agent handle: 0x1) on address 0x7f00. Reason: Unknown."),
+    ("gpu_fault", "torch.AcceleratorError: HIP error: an illegal memory access was encountered"),
+    ("gpu_fault", "HW Exception by GPU node-2 (Agent handle: 0x2) reason :GPU Hang"),
+    ("no_room_for_kv_cache", "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`."),
+    ("no_room_for_kv_cache", "ValueError: To serve one request, 8.0 GiB KV cache is needed, which is larger than the available KV cache memory"),
+    ("context_too_long", "The decoder prompt (length 70001) is longer than the maximum model length of 32768."),
+    ("context_too_long", "ValueError: User-specified max_model_len (200000) is greater than the derived max_model_len (128000)"),
+    ("context_too_long", "This model's maximum context length is 32768 tokens. However, you requested 40000 tokens"),
+    ("gpu_in_use", "ValueError: Free memory on device (10.1/191.9 GiB) on startup is less than desired GPU memory utilization"),
+    ("gpu_in_use", "HIP out of memory. GPU 0 has a total capacity of 191.98 GiB. Process 7 has 150.00 GiB memory in use. Here this process has 40 GiB"),
+    ("port_in_use", "docker: Error response from daemon: Bind for 0.0.0.0:30000 failed: port is already allocated."),
+    ("jit_build", "[aiter] failed jit build [module_gemm_a8w8]"),
+    ("collective_failed", "Process group watchdog thread terminated with exception: HIP error: operation not permitted when stream is capturing"),
     ("missing_module", "ModuleNotFoundError: No module named 'aiter'"),
     ("missing_module", "ImportError: libcuda.so.1: cannot open shared object file"),
     ("broken_weights", "safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer"),
@@ -46,7 +87,7 @@ LINES = [
 
 
 def test_every_sign_has_a_line_that_shows_it():
-    assert _SIGNS.keys() <= {cause for cause, _ in LINES}
+    assert {sign.name for sign in signs()} <= {cause for cause, _ in LINES}
 
 
 DRESS = {
@@ -116,6 +157,9 @@ def test_not_enough_memory_is_told_by_the_weights():
 
 
 BENIGN = [
+    "[Gloo] Rank 3 is connected to 7 peer ranks. Expected number of connected peer ranks is : 7",
+    "node1:310:412 [2] NCCL INFO Channel 00/0 : 2[2] -> 3[3] via P2P/IPC, no error",
+    "If the server runs out of memory, a common cause is that other processes hold the GPU is busy state.",
     "Ignore import error when loading sglang.srt.multimodal.processors.inkling: No module named 'cutlass'",
     "NUMA auto balancing enabled which may hurt performance",
     "[aiter] start build [module_rmsnorm] under /root/.aiter/build",
@@ -127,6 +171,73 @@ BENIGN = [
 
 def test_a_sound_start_has_no_diagnosis():
     assert diagnose("\n".join([*BENIGN, "The server is fired up and ready to roll!"])) == []
+
+
+def test_what_came_before_a_sound_start_does_not_count():
+    first = "RuntimeError: No HIP GPUs are available"
+    sound = "The server is fired up and ready to roll!"
+    assert diagnose(f"{first}\n{sound}") == []
+    assert diagnose(f"{sound}\n{first}")[0].cause == "no_gpu"
+
+
+def test_a_sound_start_of_another_server():
+    said = "(APIServer pid=9) INFO 04-02 10:00:00 [api_server.py:1] vLLM API server version 0.11.0\n{}"
+    assert diagnose(said.format("(APIServer pid=9) INFO:     Application startup complete.")) == []
+    unfinished = "[2026-01-09 12:00:00] server_args=ServerArgs()\nINFO:     Application startup complete.\nKilled"
+    assert diagnose(unfinished)[0].cause == "killed", "SGLang's web server is up before the model has answered"
+
+
+def test_a_wait_counts_only_if_it_did_not_end():
+    wait = "[aiter] waiting for baton release at /jit/build/lock_module_norm"
+    assert diagnose(wait)[0].cause == "jit_build"
+    assert diagnose(f"{wait}\n[aiter] finish build [module_norm], cost 28.0s\nKilled")[0].cause == "killed"
+    assert diagnose(f"{wait}\nRuntimeError: No HIP GPUs are available")[0].cause == "no_gpu"
+
+
+FRAMES = [
+    ("/srt/model_executor/cuda_graph_runner.py", "capture_one_batch_size", "graph_capture_failed"),
+    ("/srt/model_loader/loader.py", "load_model", "weights_do_not_fit"),
+    ("/vllm/v1/worker/gpu_worker.py", "determine_available_memory", "no_room_for_kv_cache"),
+    ("/srt/managers/scheduler.py", "run_batch", "out_of_memory"),
+]
+
+
+@pytest.mark.parametrize(("file", "function", "cause"), FRAMES)
+def test_a_cut_traceback_tells_the_phase(file, function, cause):
+    frames = f'  File "{file}", line 512, in {function}\n    run_once()\n  File "torch/nn.py", line 1, in forward\n'
+    oom = "torch.OutOfMemoryError: HIP out of memory. Tried to allocate 512.00 MiB."
+    assert diagnose(frames + oom)[0].cause == cause
+    assert diagnose(f"{frames}{oom}\n{oom}")[0].cause == cause
+
+
+def test_a_hint_is_no_fact():
+    log = "RuntimeError: Rank 1 died (exit code: -6). If exit code is -9 (SIGKILL), a common cause is the OOM killer."
+    assert diagnose(log)[0].cause == "unknown"
+    assert diagnose("error: boom. The process may have been killed by signal 9.")[0].cause == "unknown"
+    assert diagnose("error: the model could not be loaded: No such file or directory: '/m/config.json'")[0].cause == (
+        "model_not_found"
+    )
+
+
+def test_a_missing_device_explains_what_follows():
+    log = "Unable to open /dev/kfd read-write: Permission denied\nCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES: x"
+    assert [found.cause for found in diagnose(log)] == ["no_permission"]
+
+
+def test_an_unknown_error_while_graphs_are_captured():
+    log = "Capture cuda graph begin. avail mem=60.00 GB\nTypeError: cannot unpack non-iterable Metadata object\nKilled"
+    found = diagnose(log)
+    assert [one.cause for one in found] == ["graph_capture_failed", "killed"]
+    assert "--disable-cuda-graph" in found[0].advice
+
+
+def test_the_inner_error_is_the_unknown_line():
+    log = """ERROR 04-02 10:00:00 [core.py:5] Traceback (most recent call last):
+ERROR 04-02 10:00:00 [core.py:5]   File "/opt/error.py", line 6, in run
+ERROR 04-02 10:00:00 [core.py:5] RuntimeError: the plug-in refused the tensor layout
+The above exception was the direct cause of the following exception:
+RuntimeError: Engine core initialization failed. See root cause above."""
+    assert diagnose(log)[0].line == "RuntimeError: the plug-in refused the tensor layout"
 
 
 def test_benign_lines_are_no_causes():

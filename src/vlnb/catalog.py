@@ -137,6 +137,8 @@ GPUS: Mapping[str, Gpu] = MappingProxyType(
         )
     }
 )
+SIBLINGS: Mapping[str, str] = MappingProxyType({"MI350X": "MI355X"})
+"""GPUs that the cookbook lacks, and the one with the same memory, architecture and image. Source: AMD data sheets."""
 
 
 def _scores(**scores: float) -> Mapping[str, float]:

@@ -53,6 +53,12 @@ def test_amd_smi(static, tmp_path):
     assert bool(found.problem) == static.startswith("WARNING")
 
 
+def test_rocm_smi_after_warnings_with_brackets(tmp_path):
+    printed = "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED\n" + json.dumps(ROCM)
+    found = gpus(run=tools(rocm_smi_showproductname=printed), root=tmp_path)
+    assert [gpu.name for gpu in found.gpus] == ["MI355X", "MI355X"]
+
+
 def test_what_is_not_available_is_not_a_failure(tmp_path):
     row = {"gpu": 0, "asic": {"market_name": "N/A", "target_graphics_version": "gfx942"}, "vram": {"size": "255.98 GB"}}
     (gpu,) = gpus(run=told(json.dumps([row, {"gpu": 1, "vram": "N/A"}])), root=tmp_path).gpus

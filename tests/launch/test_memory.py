@@ -33,8 +33,9 @@ def test_the_sentences():
     too_small = memory(plan("MI300X", "72B", gpus=1))
     assert not too_small.fits
     assert too_small.sentence == (
-        "136.7 GiB of weights on each MI300X, 126 GiB allowed (0.66 of 192): does not start. 2 GPUs fit (--tp 2)."
-        " With --mem-fraction-static 0.9 the weights fit here, but few requests beside them."
+        "136.7 GiB of weights on each MI300X, 126 GiB allowed (0.66 of 192): does not start."
+        " 72B fits with --mem-fraction-static 0.9: 33 k tokens of cache; or with --context-length 8192: 41 k tokens of"
+        " cache; or with --tp 2 (2 GPUs): 382 k tokens of cache."
     )
     tight = memory(plan("MI325X", "72B", gpus=1))
     assert "The longest request is" in tight.sentence
@@ -50,6 +51,11 @@ def test_the_fraction_given_by_hand_is_cut_too():
 @pytest.mark.parametrize("size", catalog.MODELS)
 def test_the_cure_that_is_named_works(gpu, size):
     assert memory(plan(gpu, size, gpus=1, mem_fraction=0.9)).fits
+
+
+def test_only_changes_that_help_are_named():
+    sentence = memory(plan("MI300X", "72B", mem_fraction=0.01)).sentence
+    assert sentence.endswith("does not start. 72B fits with --mem-fraction-static 0.9: 3.40 M tokens of cache.")
 
 
 def parts_gib(chosen):

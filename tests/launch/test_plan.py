@@ -62,6 +62,13 @@ def test_other_choices_are_ours_and_say_how_they_differ(given_, tp, replicas, di
     assert all(flag.reason for flag in chosen.flags)
 
 
+def test_a_gpu_that_the_cookbook_lacks_is_planned_as_its_sibling():
+    chosen = plan("mi350x", "72B")
+    assert chosen.gpu.name == "MI355X"
+    assert chosen.argv() == plan("MI355X", "72B").argv()
+    assert chosen.mark == "ours, not verified: MI350X is planned as MI355X, which has the same memory and image"
+
+
 REFUSED = [
     (("MI300X", "7B", {"tp": 8}), "28 text heads and 16 vision heads.*1, 2, 4"),
     (("MI300X", "72B", {"tp": 3}), "64 text heads"),
@@ -86,8 +93,6 @@ def test_what_cannot_work_is_refused_with_the_numbers(given_, words):
 def test_doubts_are_said():
     assert "1 of 3 GPUs stay idle" in " ".join(plan("MI300X", "72B", tp=2, gpus=3).warnings)
     assert "each replica takes 2 MI300X here" in " ".join(plan("MI300X", "72B", gpus=3).warnings)
-    assert "does not start. 2 GPUs fit (--tp 2)." in " ".join(plan("MI300X", "72B", gpus=1).warnings)
-    assert "does not start. With --mem-frac" in " ".join(plan("MI300X", "72B", mem_fraction=0.01).warnings)
     assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
     assert "stored 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
 
@@ -111,7 +116,7 @@ def test_laws_of_every_plan(gpu, size, gpus, goal, mem_fraction, context):
         return memory(plan(gpu, size, tp=tp, mem_fraction=mem_fraction, context_length=context)).fits
 
     if not fits(tp):
-        assert any("does not start" in warning for warning in chosen.warnings), "what cannot start says so"
+        assert "does not start" in memory(chosen).sentence, "what cannot start says so"
         assert not any(fits(other) for other in chosen.model.tensor_parallel if other <= gpus), "and nothing else can"
     if tp * chosen.replicas < gpus:
         assert any("stay idle" in warning for warning in chosen.warnings)

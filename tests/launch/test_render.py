@@ -125,6 +125,12 @@ def test_kubernetes_schemas_accept_it(options):
             kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
+def test_the_pod_may_run_on_tainted_gpu_nodes():
+    deployment = next(yaml.safe_load_all(render(PLANS[0], "kubernetes")))
+    (toleration,) = deployment["spec"]["template"]["spec"]["tolerations"]
+    assert toleration == {"key": "amd.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+
 def test_a_72b_may_take_an_hour_to_start():
     deployment = next(yaml.safe_load_all(render(plan("MI300X", "72B"), "kubernetes")))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]

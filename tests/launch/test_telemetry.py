@@ -18,6 +18,7 @@ GAPS = {"gpu": 1, "usage": "N/A", "power": {"socket_power": "N/A"}, "mem_usage":
 CASES = {
     "bare": (json.dumps([ROW]), (FULL,)),
     "wrapped, with a warning before it": ("WARNING: groups\n" + json.dumps({"gpu_data": [ROW]}), (FULL,)),
+    "brackets in a warning": ("ERROR: 2 GPU[0]: ras [x]: not {} here\n" + json.dumps({"gpu_data": [ROW]}), (FULL,)),
     "N/A anywhere": (json.dumps([GAPS]), (Load(1, None, None, None, None, None),)),
     "no JSON": ("Segmentation fault", ()),
     "half a JSON": (json.dumps([ROW])[:40], ()),

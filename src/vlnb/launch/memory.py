@@ -7,16 +7,17 @@ table of KV tokens that the tests compare with is itself derived from SGLang's s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vlnb.catalog import kv_token_bytes
 from vlnb.images import DELIMITER_TOKENS, MAX_PIXELS, tokens
-from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, shortage, static_fraction
+from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, static_fraction
 from vlnb.markup import BAD, Html, element
 
 GIB = 2**30
 # A typical request, the unit for the size of a cache: two 720p pictures, 128 tokens of text, an answer of 1,024.
 REQUEST_TOKENS = 2 * (tokens(1280, 720) + DELIMITER_TOKENS) + 128 + 1024
+_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test checks
 _FEATURE_CACHE_BYTES = 100 * 2**20  # SGLANG_VLM_CACHE_SIZE_MB
 
 
@@ -50,16 +51,14 @@ class Memory:
         """Whether it fits, and for how many requests, in one or two sentences."""
         plan, model = self.plan, self.plan.model
         if not self.fits:
-            return shortage(plan.gpu, model, plan.tensor_parallel, plan.mem_fraction, plan.context_length)
-        count = self.kv_tokens
-        cache = f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+            return _shortage(self)
         each = f" in each of {plan.replicas} replicas" if plan.replicas > 1 else ""
         tight = ""
         if self.longest_context < plan.context_length:
             tight = f" The longest request is {self.longest_context:,} tokens, not {plan.context_length:,}."
         return (
-            f"{model.size} fits: {cache} tokens of cache{each}, about {self.requests:,} requests of two 720p pictures"
-            f" at once.{tight}"
+            f"{model.size} fits: {_count(self.kv_tokens)} tokens of cache{each}, about {self.requests:,} requests of"
+            f" two 720p pictures at once.{tight}"
         )
 
     def __str__(self) -> str:
@@ -71,7 +70,12 @@ class Memory:
 
 
 def memory(plan: Plan) -> Memory:
-    """Return how a plan uses the memory of each GPU, with the formula of each part."""
+    """Return how a plan uses the memory of each GPU, with the formula of each part. Sizes are bytes.
+
+    >>> from vlnb.launch import plan
+    >>> memory(plan("MI300X", "7B")).sentence
+    '7B fits: 2.09 M tokens of cache, about 588 requests of two 720p pictures at once.'
+    """
     model, tp = plan.model, plan.tensor_parallel
     total = plan.gpu.memory_mib * 2**20
     fraction = static_fraction(plan.gpu, tp, mem_fraction=plan.mem_fraction, context_length=plan.context_length)
@@ -83,7 +87,7 @@ def memory(plan: Plan) -> Memory:
     workspace = _workspace(plan, kv_tokens)
     vision = MAX_PIXELS / 14**2 * (5 * 1280 + 2 * 3456) * 2
     parts = [
-        Part("weights", weights, f"2 bytes x {model.parameters:,} parameters / {tp} GPUs"),
+        Part("weights", weights, f"2 bytes x {model.parameters:,} parameters / {tp} GPU{'s' if tp > 1 else ''}"),
         Part("KV cache", max(0.0, cache), f"{kv_tokens:,} tokens x {token_bytes:,} bytes on each GPU"),
         Part("attention workspace", workspace, "AITER: requests x heads / GPUs x context / 256 x 520 bytes"),
         Part("vision activations", vision, "the largest picture: 65,536 patches x (5 x 1280 + 2 x 3456) x 2 bytes"),
@@ -100,6 +104,30 @@ def memory(plan: Plan) -> Memory:
         longest_context=min(plan.context_length, kv_tokens),
         fits=fits,
     )
+
+
+def _shortage(found: Memory) -> str:
+    """Return why the weights do not fit, with the numbers, and each single change that makes them fit."""
+    plan, total_gib = found.plan, found.plan.gpu.memory_mib / 1024
+    tp, model = plan.tensor_parallel, plan.model
+    changes = {
+        f"--mem-fraction-static {_ROOMY_FRACTION:g}": replace(plan, mem_fraction=_ROOMY_FRACTION),
+        f"--context-length {AITER_FROM_CONTEXT}": replace(plan, context_length=AITER_FROM_CONTEXT),
+    }
+    changes |= {
+        f"--tp {more} ({more} GPUs)": replace(plan, tensor_parallel=more) for more in model.tensor_parallel if more > tp
+    }
+    cures = {change: memory(other).kv_tokens for change, other in changes.items()}
+    said = [f"{change}: {_count(tokens)} tokens of cache" for change, tokens in cures.items() if tokens][:3]
+    return (
+        f"{model.weight_bytes / tp / 2**30:.1f} GiB of weights on each {plan.gpu.name},"
+        f" {int(found.static_fraction * total_gib)} GiB allowed ({found.static_fraction:.2f} of {total_gib:.0f}): does"
+        f" not start. {model.size} fits with {'; or with '.join(said)}."
+    )
+
+
+def _count(tokens: int) -> str:
+    return f"{tokens / 1e6:.2f} M" if tokens >= 1e6 else f"{tokens / 1e3:.0f} k"
 
 
 def _workspace(plan: Plan, kv_tokens: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from vlnb.catalog import GPUS, MODELS, Gpu, Model
+from vlnb.catalog import GPUS, MODELS, SIBLINGS, Gpu, Model
 from vlnb.errors import BadInput
 
 T = TypeVar("T")
@@ -15,7 +15,6 @@ Goal = Literal["latency", "throughput"]
 HOST, PORT = "127.0.0.1", 30000  # SGLang's own defaults
 AITER_FROM_CONTEXT = 8_192
 _VISION_HEADS = 16
-_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test checks
 NODE_GPUS = 8
 MODEL_CONTEXT = 128_000  # max_position_embeddings of every size
 # The cookbook's generator: GPUs by size, the same on MI300X, MI325X and MI355X.
@@ -92,9 +91,14 @@ def plan(
 
     `gpus` is how many to use (1 to 8), `tp` forces the tensor parallel size, `mem_fraction` is given to
     --mem-fraction-static. With several GPUs, goal "latency" makes one replica as wide as it can be, "throughput" as
-    many replicas as fit. Raises `BadInput`, with the numbers, for what cannot work.
+    many replicas as fit. A GPU that the cookbook lacks gets the plan of its sibling in `catalog.SIBLINGS`.
+    Raises `BadInput`, with the numbers, for what cannot work.
+
+    >>> " ".join(plan("MI300X", "72B").argv()[3:])
+    '--model Qwen/Qwen2.5-VL-72B-Instruct --tp 8 --context-length 128000'
     """
-    hardware, model = _choose("GPU", gpu, GPUS), _choose("model size", size, MODELS)
+    sibling = SIBLINGS.get(str(gpu).strip().upper())
+    hardware, model = _choose("GPU", sibling or gpu, GPUS), _choose("model size", size, MODELS)
     verified_tp = _VERIFIED_TP[model.size]
     _check(gpus, context_length, mem_fraction, goal)
     if tp is not None:
@@ -111,11 +115,13 @@ def plan(
     flags = _flags(model, tp, replicas, context_length, mem_fraction)
     verified_flags = _flags(model, verified_tp, 1, None, None)
     differs = _differences(flags, verified_flags)
+    if sibling:
+        differs = (f"{gpu.strip().upper()} is planned as {sibling}, which has the same memory and image", *differs)
     return Plan(
         hardware, model, gpus, tp, replicas, context, mem_fraction, goal, sglang, flags,
         verified=not differs,
         differs=differs,
-        warnings=_warnings(hardware, model, gpus, tp, mem_fraction, context),
+        warnings=_warnings(hardware, model, gpus, tp, mem_fraction),
     )  # fmt: skip
 
 
@@ -170,24 +176,6 @@ def _holds(
     return share * gpu.memory_mib * 2**20 * tp > need * model.weight_bytes
 
 
-def shortage(gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int) -> str:
-    """Return why the weights do not fit, with the numbers and what works, as sentences; "" where they fit."""
-    if _holds(gpu, model, tp, mem_fraction, context_length):
-        return ""
-    share = static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
-    total_gib = gpu.memory_mib / 1024
-    wider = [
-        f"{more} GPUs fit (--tp {more}). "
-        for more in model.tensor_parallel
-        if more > tp and _holds(gpu, model, more, mem_fraction, context_length)
-    ]
-    return (
-        f"{model.weight_bytes / tp / 2**30:.1f} GiB of weights on each {gpu.name}, {int(share * total_gib)} GiB allowed"
-        f" ({share:.2f} of {total_gib:.0f}): does not start. {''.join(wider[:1])}With --mem-fraction-static"
-        f" {_ROOMY_FRACTION:g} the weights fit here, but few requests beside them."
-    )
-
-
 def _flags(
     model: Model, tp: int, replicas: int, context_length: int | None, mem_fraction: float | None
 ) -> tuple[Flag, ...]:
@@ -217,11 +205,9 @@ def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[s
     )  # fmt: skip
 
 
-def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None, context_length: int) -> tuple[str, ...]:
+def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None) -> tuple[str, ...]:
     doubts, replicas = [], gpus // tp
     *most, last = map(str, model.tensor_parallel)
-    if short := shortage(gpu, model, tp, mem, context_length):
-        doubts.append(short)
     if idle := gpus - tp * replicas:
         doubts.append(
             f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs,"

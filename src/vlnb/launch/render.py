@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from vlnb import extras
@@ -16,11 +17,12 @@ from vlnb.launch.planning import HOST, PORT
 from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vlnb.launch.planning import Plan
 
 Form = Literal["shell", "docker", "compose", "kubernetes"]
 
-_START_MINUTES = 60  # a first start downloads up to 147 GB and compiles kernels for ten minutes
 _KEY = "VLNB_API_KEY"
 _CACHE = "/root/.cache/huggingface"
 # Images after 0.5.15 are dated: only those that were seen are known. Source: SGLang's ROCm Dockerfile, InferenceX 2904.
@@ -129,90 +131,29 @@ def _compose(words: list[str], published: str, image: str, name: str, volume: st
     words = [word.replace("$", "$$") for word in words]  # Compose reads $ as a variable
     if public:
         words += ["--api-key", f"${{{_KEY}:?set it to a secret of your choice}}"]
-    service = {
-        "image": image,
-        "command": words,
-        "devices": ["/dev/kfd", "/dev/dri"],
-        "group_add": ["${VIDEO_GID:-44}", "${RENDER_GID:?set it: getent group render | cut -d: -f3}"],
-        "ipc": "host",
-        "shm_size": "16gb",
-        "cap_add": ["SYS_PTRACE"],
-        "security_opt": ["seccomp:unconfined"],
-        "ports": [published],
-        "volumes": [f"${{HOME}}/.cache/huggingface:{_CACHE}", *([volume.replace("$", "$$")] if volume else [])],
-        "environment": ["HF_TOKEN"],
-        "healthcheck": {
-            "test": ["CMD", "curl", "--fail", "--silent", f"http://127.0.0.1:{PORT}/health"],
-            "interval": "30s",
-            "timeout": "10s",
-            "start_period": f"{_START_MINUTES}m",
-        },
-    }
+    service = _form("compose")
+    service.update(image=image, command=words, ports=[published])
+    if volume:
+        service["volumes"].append(volume.replace("$", "$$"))
     return _yaml({"services": {name: service}})
 
 
 def _kubernetes(plan: Plan, words: list[str], port: int, image: str, name: str, model_path: str | None) -> str:
     words = [word.replace("$(", "$$(") for word in words]  # Kubernetes reads $(…) as a variable
-    words += ["--api-key", f"$({_KEY})"]
-    secret = {"name": name, "optional": False}
-    probe = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 10}
-    mounts = [{"name": "cache", "mountPath": _CACHE}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
-    volumes: list[dict[str, Any]] = [
-        {"name": "cache", "persistentVolumeClaim": {"claimName": f"{name}-cache"}},
-        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "16Gi"}},
-    ]
-    if model_path:
-        mounts.append({"name": "model", "mountPath": model_path})
-        volumes.append({"name": "model", "hostPath": {"path": model_path, "type": "Directory"}})
-    container = {
-        "name": "sglang",
-        "image": image,
-        "command": words,
-        "env": [
-            {"name": _KEY, "valueFrom": {"secretKeyRef": {**secret, "key": "api-key"}}},
-            {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": name, "key": "hf-token", "optional": True}}},
-        ],
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "resources": {"limits": {"amd.com/gpu": str(plan.tensor_parallel * plan.replicas)}},
-        # Loading may take an hour (download, first kernel build): no other probe counts until this one passes.
-        "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6 * _START_MINUTES},
-        "readinessProbe": {**probe, "periodSeconds": 10},
-        "livenessProbe": {**probe, "periodSeconds": 30, "failureThreshold": 10},
-        "volumeMounts": mounts,
+    known = {
+        "NAME": name,
+        "NAME-cache": f"{name}-cache",
+        "PORT": port,
+        "GPUS": str(plan.tensor_parallel * plan.replicas),
+        "STORAGE": f"{round(1.5 * plan.model.weight_bytes / 1e9) + 20}Gi",
     }
-    labels = {"app": name}
-    documents = [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "replicas": 1,
-                "strategy": {"type": "Recreate"},
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container], "volumes": volumes}},
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": name},
-            "spec": {
-                "type": "ClusterIP",
-                "selector": labels,
-                "ports": [{"name": "http", "port": port, "targetPort": "http"}],
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": f"{name}-cache"},
-            "spec": {
-                "accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": f"{round(1.5 * plan.model.weight_bytes / 1e9) + 20}Gi"}},
-            },
-        },
-    ]
+    documents = _filled(_form("kubernetes"), known)
+    pod = documents[0]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    container.update(image=image, command=[*words, "--api-key", f"$({_KEY})"])
+    if model_path:
+        container["volumeMounts"].append({"name": "model", "mountPath": model_path})
+        pod["volumes"].append({"name": "model", "hostPath": {"path": model_path, "type": "Directory"}})
     head = (
         "# First, the secret (its values stay out of this file):\n"
         f'#   kubectl create secret generic {name} --from-literal=api-key="${_KEY}"'
@@ -221,8 +162,24 @@ def _kubernetes(plan: Plan, words: list[str], port: int, image: str, name: str, 
     return head + "---\n".join(_yaml(document) for document in documents)
 
 
-def _yaml(data: dict[str, Any]) -> str:
+def _form(name: str) -> Any:  # noqa: ANN401 - YAML
+    """Return a skeleton of `forms/`: everything that no plan changes."""
     extras.require("launch", "This form")
+    import yaml
+
+    return yaml.safe_load(resources.files("vlnb.launch").joinpath(f"forms/{name}.yaml").read_text("utf-8"))
+
+
+def _filled(data: Any, known: Mapping[str, object]) -> Any:  # noqa: ANN401 - YAML
+    """Return a copy of a skeleton with its placeholders replaced."""
+    if isinstance(data, dict):
+        return {key: _filled(value, known) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_filled(value, known) for value in data]
+    return known.get(data, data) if isinstance(data, str) else data
+
+
+def _yaml(data: dict[str, Any]) -> str:
     import yaml
 
     class Plain(yaml.SafeDumper):

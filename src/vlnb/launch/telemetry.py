@@ -33,16 +33,21 @@ def run_tool(command: Sequence[str]) -> str | None:
 
 
 def rows(text: str | None) -> dict[Any, dict[str, Any]]:
-    """Return the rows in what a tool printed, by GPU or card: a list, an object of rows, or either under `gpu_data`."""
+    """Return the rows in what a tool printed, by GPU or card: a list, an object of rows, or either under `gpu_data`.
+
+    >>> rows('ERROR: GPU[0]: not supported\\n{"card0": {"Card Series": "AMD Instinct MI300X"}}')
+    {'card0': {'Card Series': 'AMD Instinct MI300X'}}
+    """
     for bracket in re.finditer(r"[\[{]", text or ""):
         try:
             data = json.JSONDecoder().raw_decode(text or "", bracket.start())[0]
         except (ValueError, RecursionError):
-            continue  # a warning before the JSON
+            continue
         data = data.get("gpu_data", data) if isinstance(data, dict) else data
         if isinstance(data, list):
             data = {row["gpu"]: row for row in data if isinstance(row, dict) and isinstance(row.get("gpu"), int)}
-        return {key: row for key, row in data.items() if isinstance(row, dict)} if isinstance(data, dict) else {}
+        if found := {key: row for key, row in data.items() if isinstance(row, dict)} if isinstance(data, dict) else {}:
+            return found  # brackets of a warning, such as GPU[0], hold no rows
     return {}
 
 

@@ -35,7 +35,7 @@ def run_tool(command: Sequence[str]) -> str | None:
 def rows(text: str | None) -> dict[Any, dict[str, Any]]:
     """Return the rows in what a tool printed, by GPU or card: a list, an object of rows, or either under `gpu_data`.
 
-    >>> rows('ERROR: GPU[0]: not supported\\n{"card0": {"Card Series": "AMD Instinct MI300X"}}')
+    >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
     {'card0': {'Card Series': 'AMD Instinct MI300X'}}
     """
     for bracket in re.finditer(r"[\[{]", text or ""):

@@ -1,9 +1,14 @@
 """The pages say what is so."""
 
+import doctest
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
+
+import vlnb
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,3 +33,24 @@ def test_the_files_and_commands_that_a_page_names_exist(page):
         assert target in targets, f"{page.name} names make {target}"
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def examples():
+    """Every docstring with a runnable example, by its name."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for info in pkgutil.walk_packages(vlnb.__path__, "vlnb."):
+        if not info.name.endswith("__main__"):
+            found = finder.find(importlib.import_module(info.name), info.name)
+            yield from ((example.name, example) for example in found if example.examples)
+
+
+EXAMPLES = dict(examples())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_in_docstrings_run(name):
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(EXAMPLES[name]).failed == 0
+
+
+def test_the_most_used_functions_have_an_example():
+    assert len(EXAMPLES) >= 30, sorted(EXAMPLES)

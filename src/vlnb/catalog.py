@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EMBEDDED_MODEL = "vlnb-embedded-ocr"  # the embedded engine's name: nobody takes it for Qwen2.5-VL
 COOKBOOK = "SGLang cookbook, Qwen2.5-VL"
+COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 _CARDS = "Qwen2.5-VL model cards and arXiv 2502.13923"
 
 

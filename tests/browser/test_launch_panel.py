@@ -44,7 +44,7 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
     page.get_by_label("Model size", exact=True).select_option("72B")
     page.get_by_text("verified by the cookbook").wait_for()
     page.get_by_label("GPUs", exact=True).select_option("1")
-    page.get_by_text("does not start. 2 GPUs fit (--tp 2).").first.wait_for()
+    page.get_by_text("with --tp 2 (2 GPUs): 382 k tokens of cache").first.wait_for()
     page.get_by_label("GPUs", exact=True).select_option("4")
     page.get_by_text("ours, not verified: --tp 4 instead of 8").wait_for()
     assert page.locator("mark").inner_text().strip().startswith("--tp 4")

@@ -24,7 +24,7 @@ def test_it_opens_on_the_first_wrong_answer(run):
     assert panel.known.value == panel.chosen[0].id == "drawn_Charts_2"
     assert "the server failed &lt;on&gt; this" in panel.shown.value
     assert "<img" in panel.shown.value
-    assert f"Right is <strong>{run.questions[1].answers[0]}</strong>" in panel.shown.value
+    assert f"The right answer is <strong>{run.questions[1].answers[0]}</strong>" in panel.shown.value
 
 
 def test_filters_leave_what_they_say(run):
@@ -40,7 +40,7 @@ def test_filters_leave_what_they_say(run):
     assert "drawn_Charts_2" in [question.id for question in panel.chosen]
     panel.look.value, panel.subject.value = "graders disagree", "Tables"
     if not panel.chosen:
-        assert "No question is left" in panel.shown.value
+        assert "No question passes" in panel.shown.value
 
 
 def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
@@ -68,7 +68,7 @@ def test_a_data_set_that_has_moved_leaves_the_words(run):
     moved = Run(run.folder, run.manifest | {"set": {"kind": "mmmu", "folder": "/no/such/folder"}}, *_rest(run))
     panel = Answers(moved)
     assert "contains no Parquet file" in panel.shown.value
-    assert "Right is" in panel.shown.value
+    assert "The right answer is" in panel.shown.value
 
 
 def _rest(run):

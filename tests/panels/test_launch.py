@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.launch.test_server import SERVE
+from vlnb import catalog
 from vlnb.panels import Launch
 
 
@@ -20,22 +21,23 @@ def panel(tmp_path, monkeypatch):
 def test_the_cookbooks_command_is_marked_as_verified(panel):
     panel.size.value = "72B"
     assert "verified by the cookbook" in panel.shown.value
-    assert "--context-length 128000" in panel.shown.value
+    assert "--context-length 128000" in panel.command.value
     assert "2.86 M tokens of cache" in panel.shown.value
-    assert "<mark" not in panel.shown.value
+    assert "<mark" not in panel.command.value
+    assert catalog.COOKBOOK_URL in panel.shown.value
 
 
 def test_what_is_ours_is_marked_with_its_reason(panel):
     panel.size.value = "72B"
     panel.gpus.value = 4
     assert "ours, not verified: --tp 4 instead of 8" in panel.shown.value
-    assert '<mark title="4 GPUs hold one copy' in panel.shown.value
+    assert '<mark title="4 GPUs hold one copy' in panel.command.value
 
 
 def test_what_does_not_fit_is_said(panel):
     panel.size.value = "72B"
     panel.gpus.value = 1
-    assert "does not start. 2 GPUs fit (--tp 2)." in panel.shown.value
+    assert "or with --tp 2 (2 GPUs): 382 k tokens of cache." in panel.shown.value
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_what_does_not_fit_is_said(panel):
 )
 def test_routes(panel, form, words):
     panel.form.value = form
-    assert words in panel.shown.value
+    assert words in panel.command.value
 
 
 def test_an_image_that_is_not_known_is_a_sentence(panel):
@@ -58,6 +60,9 @@ def test_an_image_that_is_not_known_is_a_sentence(panel):
 def test_without_a_gpu_it_says_so(panel):
     assert panel.start() is None
     assert "No AMD GPU was found" in panel.status.value
+    panel.size.value = "3B"
+    assert "No AMD GPU" not in panel.status.value, "a message about an earlier choice goes"
+    assert "No server that was launched from here is running" in panel.status.value
 
 
 def test_every_control_has_a_name(panel):

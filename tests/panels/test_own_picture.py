@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import time
 
 import pytest
 from PIL import Image
@@ -24,11 +25,14 @@ def test_without_an_upload_it_asks_about_the_sample(panel):
     assert panel.ask().text.startswith("20,000")
     assert "20,000" in panel.answer.value
     assert 'aria-live="polite"' in panel.answer.value
-    assert not panel.button.disabled
+    assert not panel.ask_button.disabled
 
 
 def test_a_click_asks(panel):
-    panel.button.click()
+    panel.ask_button.click()
+    deadline = time.monotonic() + 20
+    while panel.reply is None and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert panel.reply.text.startswith("20,000")
 
 
@@ -47,10 +51,42 @@ def test_an_upload_is_asked_about(panel):
 )
 def test_what_is_wrong_is_said_in_the_panel(panel, name, data, words):
     upload(panel, name, data)
+    assert words in panel.shown.value, "as soon as it is chosen"
     assert panel.ask() is None
     assert words in panel.answer.value
     assert 'role="alert"' in panel.answer.value
-    assert not panel.button.disabled
+    assert not panel.ask_button.disabled
+
+
+def test_a_chosen_picture_is_shown_at_once_and_dims_the_old_answer(panel):
+    panel.ask()
+    assert "vlnb-outdated" not in panel.answer._dom_classes
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(buffer, "PNG")
+    upload(panel, "blank.png", buffer.getvalue())
+    assert "blank.png: 300 × 200, seen as 308 × 196 → 11 × 7 = 77 tokens" in panel.shown.value
+    assert "<img" in panel.shown.value
+    assert "vlnb-outdated" in panel.answer._dom_classes
+
+
+def document(*colours):
+    buffer = io.BytesIO()
+    first, *others = (Image.new("RGB", (280, 280), colour) for colour in colours)
+    first.save(buffer, "PDF", save_all=True, append_images=others)
+    return buffer.getvalue()
+
+
+def test_a_document_offers_its_pages(panel):
+    upload(panel, "three.pdf", document("white", "red", "blue"))
+    assert [name for name, _ in panel.pages.options] == [f"three.pdf, page {n}" for n in (1, 2, 3)]
+    assert panel.pages.layout.display == ""
+    assert panel.previews.value.count("<img") == 3
+    assert len(panel.pictures()) == 1
+    panel.pages.value = (1, 2)
+    assert [p.image.getpixel((99, 99))[0] > 200 for p in panel.pictures()] == [True, False]
+    panel.upload.value = ()
+    assert panel.pages.layout.display == "none"
+    assert panel.previews.value == ""
 
 
 def test_a_dead_server_is_said_in_the_panel(receipt):
@@ -60,5 +96,5 @@ def test_a_dead_server_is_said_in_the_panel(receipt):
 
 
 def test_every_control_has_a_name(panel):
-    for control in (panel.upload, panel.question, panel.button):
+    for control in (panel.upload, panel.pages, panel.question, panel.ask_button, panel.stop_button):
         assert control.description

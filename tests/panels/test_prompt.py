@@ -40,9 +40,9 @@ def test_a_skill_without_its_words_says_what_is_missing(panel):
 
 def test_a_skill_brings_its_system_message(panel):
     panel.skill.value = "document as HTML"
-    assert panel._prompt() == prompts.document()
+    assert panel._question() == prompts.document()
     panel.prompt.value += " please"
-    assert panel._prompt() == "QwenVL HTML please"
+    assert panel._question() == "QwenVL HTML please"
 
 
 def test_the_cost_follows_the_resolution(panel):
@@ -103,7 +103,8 @@ def test_stopping_keeps_what_has_come(panel):
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(40)
     for i in range(60):
         pen.text((60, 30 + 64 * i), f"Line {i}: {17 * i} parcels", font=font, fill="black")
-    panel._samples = {"receipt": image}
+    panel._samples = {"receipt": image, "chart": image}
+    panel.samples.value = ("chart",)
     panel.answer.observe(stop_once, "value")
     assert panel.ask() is None
     assert stops

@@ -74,7 +74,7 @@ def memory(plan: Plan) -> Memory:
 
     >>> from vlnb.launch import plan
     >>> memory(plan("MI300X", "7B")).sentence
-    '7B fits: 2.09 M tokens of cache, about 588 requests of two 720p pictures at once.'
+    '7B fits: 2.08 M tokens of cache, about 587 requests of two 720p pictures at once.'
     """
     model, tp = plan.model, plan.tensor_parallel
     total = plan.gpu.memory_mib * 2**20

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from vlnb.panels.answers import Answers
+from vlnb.panels.ask import OwnPicture, Prompt
 from vlnb.panels.benchmark import Benchmark
 from vlnb.panels.dial import Dial
 from vlnb.panels.launch import Launch
-from vlnb.panels.own_picture import OwnPicture
-from vlnb.panels.prompt import Prompt
 
 __all__ = ["Answers", "Benchmark", "Dial", "Launch", "OwnPicture", "Prompt"]

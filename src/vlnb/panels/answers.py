@@ -15,6 +15,7 @@ from vlnb.accuracy import mmmu
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, live, row, table, words
+from vlnb.panels.parts import WRAPPED, Panel, button
 
 if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Grade, Question, QuestionSet, Run
@@ -29,12 +30,10 @@ _LOOK: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
 }
 
 
-class Answers(widgets.VBox):  # type: ignore[misc]
-    """The answers of a run, one at a time, by mouse or keyboard.
+class Answers(Panel):
+    """The answers of a run, one at a time, by mouse or keyboard (arrows in the list, or the buttons).
 
-    JupyterLab takes the arrow keys for itself while a cell is chosen, so there are buttons (Tab, then Space) too.
-
-    `chosen` holds the questions that the filters leave. `questions` are the run's own, opened again, where None.
+    `chosen` holds the questions that pass the filters. Without `questions`, the panel opens the run's own set.
     """
 
     def __init__(self, run: Run, questions: QuestionSet | None = None) -> None:
@@ -46,32 +45,29 @@ class Answers(widgets.VBox):  # type: ignore[misc]
         self.look = widgets.Dropdown(description="Show", options=list(_LOOK), value="wrong")
         self.known = widgets.Select(description="Questions", rows=12, layout=widgets.Layout(width="330px"))
         self.count, self.shown = widgets.HTML(), widgets.HTML(layout=widgets.Layout(flex="1 1 380px"))
-        self.back_button = widgets.Button(description="Previous", tooltip="The question before")
-        self.next_button = widgets.Button(description="Next", tooltip="The question after")
+        self.back_button = button("Previous", "The previous question", lambda: self.step(-1))
+        self.next_button = button("Next", "The next question", lambda: self.step(1))
         self.chosen: list[Question] = []
-        self.back_button.on_click(lambda _: self.step(-1))
-        self.next_button.on_click(lambda _: self.step(1))
         for control in (self.subject, self.look):
             control.observe(lambda _: self._filter(), "value")
         self.known.observe(lambda _: self._show(), "value")
-        wrap = widgets.Layout(flex_flow="row wrap")
         super().__init__(
             [
-                widgets.HBox([self.subject, self.look, self.count], layout=wrap),
+                widgets.HBox([self.subject, self.look, self.count], layout=WRAPPED),
                 widgets.HBox([self.back_button, self.next_button]),
-                widgets.HBox([self.known, self.shown], layout=wrap),
+                widgets.HBox([self.known, self.shown], layout=WRAPPED),
             ]
         )
         self._filter()
 
     def step(self, by: int) -> None:
-        """Go so many questions on, at most to the first or the last."""
+        """Go `by` questions forward (or back), at most to the last or the first."""
         ids = [question.id for question in self.chosen]
         if ids:
             self.known.value = ids[max(0, min(len(ids) - 1, ids.index(self.known.value) + by))]
 
     def _filter(self) -> None:
-        """List the questions that the filters leave, and show the first."""
+        """List the questions that pass the filters, and show the first."""
         keep = _LOOK[self.look.value]
         self.chosen = [
             question for question in self._run.questions
@@ -90,7 +86,7 @@ class Answers(widgets.VBox):  # type: ignore[misc]
         """Show the chosen question."""
         question = next((one for one in self.chosen if one.id == self.known.value), None)
         if question is None:
-            self.shown.value = live("No question is left by these filters.")
+            self.shown.value = live("No question passes these filters.")
             return
         answer = self._run.answers.get(question.id)
         said = answer.text if answer else None
@@ -108,10 +104,9 @@ class Answers(widgets.VBox):  # type: ignore[misc]
                 words(question.text),
                 element("ul", *options, style="list-style:none"),
                 self._pictures(question),
-                element("p", "Right is ", truth, ". The model said:"),
+                element("p", "The right answer is ", truth, ". The model said:"),
                 shown,
                 table(("rules", "read as", "", "how"), grades),
-                style="line-height:1.4",
             )
         )
 

@@ -17,6 +17,7 @@ from vlnb import bench, charts
 from vlnb.errors import VlnbError
 from vlnb.launch import telemetry
 from vlnb.markup import Html, alert, element, joined, listed, live
+from vlnb.panels.parts import Panel
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -26,7 +27,7 @@ _GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 
 
-class Benchmark(widgets.VBox):  # type: ignore[misc]
+class Benchmark(Panel):
     """The benchmark panel; its runs are folders in `runs`. `stored` is the last run."""
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -12,13 +11,14 @@ from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import alert, element, joined, live
+from vlnb.panels.parts import WRAPPED, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
     from vlnb.samples import Sample
 
 
-class Dial(widgets.VBox):  # type: ignore[misc]
+class Dial(Panel):
     """A slider over the tokens a picture may cost; *Measure* has the server read it at every size.
 
     `measured` holds what was measured so far.
@@ -30,17 +30,17 @@ class Dial(widgets.VBox):  # type: ignore[misc]
         self.budget = widgets.SelectionSlider(
             description="At most", options=options, value=options[-1][1], continuous_update=False
         )
-        self.measure_button = widgets.Button(
-            description="Measure", button_style="primary", tooltip="Have the server read the picture at each size"
+        self.measure_button = button(
+            "Measure",
+            "Let the server read the picture at each size",
+            lambda: aside(self.measure),
+            button_style="primary",
         )
         self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
         self.chart = charts.live(charts.dial([]))
         self.measured: list[resolution.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
-        self.measure_button.on_click(
-            lambda _: threading.Thread(target=self.measure, name="vlnb-dial", daemon=True).start()
-        )
-        beside = widgets.HBox([self.shown, self.chart], layout=widgets.Layout(flex_flow="row wrap"))
+        beside = widgets.HBox([self.shown, self.chart], layout=WRAPPED)
         super().__init__([widgets.HBox([self.budget, self.measure_button]), beside, self.status])
         self._show()
 

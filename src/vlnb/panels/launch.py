@@ -15,17 +15,19 @@ from vlnb import catalog, launch
 from vlnb.errors import VlnbError
 from vlnb.launch.memory import bar_html
 from vlnb.markup import Html, alert, element, joined, listed
+from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 _AS_COOKBOOK = "as the cookbook"
 _CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
 _VERSIONS = ("0.5.6", "0.5.9", "0.5.18", "0.5.19", "0.5.23")
-_LOOK_S = 0.5
 _NARROW = widgets.Layout(width="260px")
+_NOT_RUNNING = "No server that was launched from here is running."
 _COPY = "navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'"
-_PRE = "padding:8px;border:1px solid;overflow-x:auto;line-height:1.4"
+_PRE = "padding:8px;border:1px solid var(--jp-border-color1, #888);overflow-x:auto;line-height:1.4"
+_CHANGED = "background:none;color:inherit;font-weight:bold"
 
 
-class Launch(widgets.VBox):  # type: ignore[misc]
+class Launch(Panel):
     """The launch panel. `command` and `environment` start something other than the plan (a server on the CPU, say)."""
 
     def __init__(
@@ -45,50 +47,47 @@ class Launch(widgets.VBox):  # type: ignore[misc]
         self.goal = _choice("Goal", ["latency", "throughput"], "latency")
         self.form = _choice("Route", ["shell", "docker", "compose", "kubernetes"], "shell")
         self.version = _choice("SGLang", list(_VERSIONS), _VERSIONS[0])
-        self.shown, self.status = widgets.HTML(), widgets.HTML()
-        self.bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="min(100%, 640px)"))
-        self.start_button = widgets.Button(description="Start", button_style="primary", tooltip="Start on this machine")
-        self.stop_button = widgets.Button(description="Stop", tooltip="Stop the server and all it started")
+        self.shown, self.status, self.command = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
+        self.start_button = button("Start", "Start the server on this machine", self.start, button_style="primary")
+        self.stop_button = button("Stop", "Stop the server and everything it started", self.stop)
+        self._standing = (_NOT_RUNNING, 0.0)  # what to say once a message about an earlier choice goes
         self.plan: launch.Plan | None = None
         self.server: launch.Server | None = launch.find()
         self._watcher: threading.Thread | None = None
         controls = [self.gpu, self.size, self.gpus, self.context, self.goal, self.form, self.version]
         for control in controls:
             control.observe(lambda _: self.refresh(), "value")
-        self.start_button.on_click(lambda _: self.start())
-        self.stop_button.on_click(lambda _: self.stop())
-        rows = [widgets.HBox(controls[:4]), widgets.HBox(controls[4:]), self.shown]
-        rows += [widgets.HBox([self.start_button, self.stop_button]), self.bar, self.status]
-        for row in rows[:2]:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(rows)
+        buttons = widgets.HBox([self.start_button, self.stop_button])
+        super().__init__(
+            [widgets.HBox(controls, layout=WRAPPED), self.shown, buttons, self.bar, self.status, self.command]
+        )
         self.refresh()
         if self.server:
             self._watch(self.server)
-        else:
-            self._say("No server that was launched from here is running.", 0.0)
 
     def refresh(self) -> launch.Plan | None:
-        """Show the plan that is chosen, or why it cannot be; return it."""
-        context = self.context.value if self.context.value != _CONTEXTS[0] else None
+        """Show the chosen plan, or why it cannot work, and return it. A message about an earlier choice goes."""
+        if self._watcher is None or not self._watcher.is_alive():
+            self._say(*self._standing)
         try:
             self.plan = launch.plan(
                 self.gpu.value,
                 self.size.value,
                 gpus=self.gpus.value or None,
-                context_length=context,
+                context_length=self.context.value if self.context.value != _CONTEXTS[0] else None,
                 goal=self.goal.value,
                 sglang=self.version.value,
             )
-            text = launch.render(self.plan, self.form.value, port=self._port)
-            self.shown.value = plan_html(self.plan, text)
+            self.shown.value = plan_html(self.plan)
+            self.command.value = command_html(self.plan, launch.render(self.plan, self.form.value, port=self._port))
         except VlnbError as error:
-            self.plan = None
+            self.plan, self.command.value = None, ""
             self.shown.value = alert(error)
         return self.plan
 
     def start(self) -> launch.Server | None:
-        """Start the plan (or the command given) on this machine; what stands in the way is said."""
+        """Start the plan (or the given command) on this machine, or say what prevents it."""
         try:
             command = self._command
             if command is None:
@@ -108,10 +107,10 @@ class Launch(widgets.VBox):  # type: ignore[misc]
     def stop(self) -> None:
         """Stop the server and everything it started."""
         if self.server is None:
-            self._say("No server that was launched from here is running.", 0.0)
+            self._say(_NOT_RUNNING, 0.0)
             return
         self._say("stopping …", 0.0)
-        server, self.server = self.server, None
+        server, self.server, self._standing = self.server, None, (_NOT_RUNNING, 0.0)
         try:
             server.stop()
         except VlnbError as error:
@@ -135,36 +134,42 @@ class Launch(widgets.VBox):  # type: ignore[misc]
                     self._say(str(error), 0.0)
                 return
             if self.server is server:
-                self._say(f"ready at {server.base_url}; vlnb.connect() finds it.", 1.0)
+                self._standing = (f"ready at {server.base_url}; vlnb.connect() finds it.", 1.0)
+                self._say(*self._standing)
 
-        self._watcher = threading.Thread(target=follow, name="vlnb-watch", daemon=True)
-        self._watcher.start()
+        self._watcher = aside(follow, name="vlnb-watch")
 
     def _say(self, text: str, share: float) -> None:
         self.bar.value = share
         self.status.value = element("div", text, role="status", aria_live="polite", style="white-space:pre-wrap")
 
 
-def plan_html(plan: launch.Plan, command: str) -> Html:
-    """Return a plan for people: its mark, the memory bar, the command with what is ours marked, the reasons."""
+def plan_html(plan: launch.Plan) -> Html:
+    """Return a plan for people: whether it is verified, the memory bar, the reason for each flag."""
+    mark = [element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}"), " · "]
+    link = element("a", "the cookbook's page", href=catalog.COOKBOOK_URL, target="_blank", rel="noopener")
+    reasons = (joined([element("code", " ".join(flag.words)), f": {flag.reason}"]) for flag in plan.flags)
+    warnings = (element("span", warning, role="note") for warning in plan.warnings)
+    return element(
+        "div",
+        element("p", *mark, link),
+        bar_html(launch.memory(plan)),
+        listed([*reasons, *warnings]),
+        style="max-width:820px",
+    )
+
+
+def command_html(plan: launch.Plan, command: str) -> Html:
+    """Return a command to copy, with what differs from the cookbook in bold."""
     lines: list[str] = []
     for line in command.splitlines():
         flag = next((flag for flag in plan.flags if flag.name in line.split()), None)
         changed = flag and any(flag.name in change for change in plan.differs)
-        lines.append(element("mark", line, title=flag.reason) if flag and changed else line)
+        lines.append(element("mark", line, title=flag.reason, style=_CHANGED) if flag and changed else line)
     copy = element(
         "button", "Copy", style="float:right", aria_label="Copy the command", data_text=command, onclick=_COPY
     )
-    reasons = (joined([element("code", " ".join(flag.words)), f": {flag.reason}"]) for flag in plan.flags)
-    return element(
-        "div",
-        element("p", element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}")),
-        bar_html(launch.memory(plan)),
-        copy,
-        element("pre", joined(lines, "\n"), style=_PRE),
-        listed([*reasons, *(element("span", warning, role="note") for warning in plan.warnings)]),
-        style="max-width:820px",
-    )
+    return element("div", copy, element("pre", joined(lines, "\n"), style=_PRE), style="max-width:820px")
 
 
 def _choice(name: str, options: Sequence[object], value: object) -> widgets.Dropdown:

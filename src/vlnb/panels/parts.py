@@ -1,19 +1,75 @@
-"""Parts that panels share."""
+"""What all panels share: the frame around them, work beside the kernel, and the choice of a file."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anywidget
 import ipywidgets as widgets
 
 WIDE = widgets.Layout(width="min(100%, 640px)")
+WRAPPED = widgets.Layout(flex_flow="row wrap")
+
+
+class _Frame(anywidget.AnyWidget):
+    """Keeps JupyterLab's shortcuts out of the panel that holds it, and gives the panel its text style.
+
+    Without the attribute, a key on a list or a button goes to the notebook: `d d` deletes the cell, an arrow leaves it.
+    JupyterLab looks for it on the focused element itself, so each gets it when it is focused.
+    """
+
+    _esm = """
+    export default {
+      render({ el }) {
+        let waiting = true;
+        const mark = () => {
+          const panel = el.closest(".vlnb-panel");
+          const keep = ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; };
+          if (panel) panel.addEventListener("focusin", keep);
+          else if (waiting) requestAnimationFrame(mark);
+        };
+        mark();
+        return () => { waiting = false; };
+      },
+    };
+    """
+    _css = """
+    .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; }
+    .vlnb-panel .vlnb-outdated { opacity: 0.45; }
+    """
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]
+    """A column of controls and results. Keys typed in it stay in it."""
+
+    def __init__(self, rows: Sequence[widgets.Widget]) -> None:
+        super().__init__([*rows, _Frame(layout=widgets.Layout(display="none"))])
+        self.add_class("vlnb-panel")
+
+
+def aside(work: Callable[[], object], *, name: str = "vlnb-panel") -> threading.Thread:
+    """Start `work` beside the kernel, so that the notebook stays free, and return its thread."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def button(label: str, tooltip: str, work: Callable[[], object], **options: Any) -> widgets.Button:  # noqa: ANN401
+    """Return a button that calls `work` when it is pressed."""
+    made = widgets.Button(description=label, tooltip=tooltip, **options)
+    made.on_click(lambda _: work())
+    return made
 
 
 def upload(description: str, *, multiple: bool = False) -> widgets.FileUpload:
     """Return a button that takes pictures and PDFs."""
-    button = widgets.FileUpload(
+    chosen = widgets.FileUpload(
         accept="image/*,.heic,.avif,.pdf",
         description=description,
         multiple=multiple,
         layout=widgets.Layout(width="auto"),
     )
-    button.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
-    return button
+    chosen.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
+    return chosen

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-NO_KEY = "EMPTY"  # sent to a server without keys: openai requires one
+NO_KEY = "EMPTY"  # stands for no key, as in openai's own examples
 _PORTS = {"http": 80, "https": 443}
 
 

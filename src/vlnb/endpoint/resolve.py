@@ -113,7 +113,7 @@ def models(candidate: Candidate) -> list[str]:
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
     answer = look_up(server, "/models", key=candidate.api_key, hint=hint)
     if answer.status != 200:
-        raise failures.explain_response(server, answer, secret=candidate.api_key)
+        raise failures.refused(server, answer, secret=candidate.api_key)
     try:
         names = [redacted(str(entry["id"]), candidate.api_key) for entry in json.loads(answer.body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -159,6 +159,7 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
             yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), *span, label)
     else:
         log.drop("a box cut off before its end" if cut else f"a box of {len(numbers)} numbers, not {step}", span[0])
+        yield Found("", (), *span)  # so that nothing else reads it again
 
 
 def plain(text: str) -> Iterator[Found]:

@@ -25,7 +25,6 @@ _LABEL_NEAR = re.compile(
 _OPEN = re.compile(r"[\[{]")
 _BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
 _PATCH_PX = 28
-_TOO_DEEP = 60  # characters skipped when brackets nest without end
 _THOUSAND = 1000.0
 
 
@@ -112,6 +111,7 @@ class _Reading:
         for reader in (self.json, notations.plain):
             text = notations.without(text, [(one.start, one.end) for one in found])
             found += reader(text)
+        found = [one for one in found if one.numbers]
         if not found and not self.log.drops:
             found = list(notations.lone_points(text))
         return sorted(found, key=lambda one: one.start)
@@ -129,11 +129,10 @@ class _Reading:
             log = Log(self.text, cut=self.log.cut)
             try:
                 node = reader.read(at, fence, log.repair)
-            except lenient.Tangled:
-                self.log.drop("everything from here on: too many brackets never close", at)
-                break
-            except (lenient.Unreadable, lenient.TooDeep) as error:
-                at += 1 if isinstance(error, lenient.Unreadable) else _TOO_DEEP
+            except lenient.Unreadable as error:
+                if error.skip == len(text):
+                    self.log.drop("everything from here on: too many brackets never close", at)
+                at += error.skip
                 continue
             places = list(regions(node, log, label=_label_of(text, node)))
             bare = node.kind == "list" and all(item.kind == "number" for item in node.value)

@@ -68,7 +68,12 @@ def test_imports_point_down():
 
 @pytest.mark.parametrize(
     ("library", "rooms"),
-    [("ipywidgets", {"panels"}), ("plotly", {"charts", "draw"}), ("openai", set()), ("IPython", {"endpoint"})],
+    [
+        ("ipywidgets", {"panels"}),
+        ("plotly", {"charts", "draw"}),
+        ("openai", set()),
+        ("IPython", {"endpoint", "charts"}),
+    ],
 )
 def test_a_library_has_its_room(library, rooms):
     users = set()

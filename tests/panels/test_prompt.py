@@ -129,7 +129,7 @@ def test_the_dial_shows_what_the_model_sees_and_measures(endpoint, receipt):
     assert "tokens" in panel.shown.value
     measured = panel.measure()
     assert len(measured) == len(panel.budget.options)
-    assert tuple(panel.chart.data[0].x) == tuple(one.step.tokens for one in measured)
+    assert tuple(panel.beside.children[1].data[0].x) == tuple(one.step.tokens for one in measured)
     assert not panel.measure_button.disabled
 
 

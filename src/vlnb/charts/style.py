@@ -1,26 +1,47 @@
-"""The house style of every chart: white, units on the axes, room for the labels, words for who cannot see it."""
+"""The house style of every chart: it follows the page's theme, and says in words what it shows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import plotly.graph_objects as go
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from vlnb.markup import Html, element
 
 _HEIGHT_PX = 340
+# Plotly writes colours into each text; only a rule of the page can follow a change of JupyterLab's theme.
+THEME_CSS = """
+.js-plotly-plot .main-svg text { fill: var(--jp-content-font-color1, CanvasText) !important; }
+.js-plotly-plot .hoverlayer text { fill: #fff !important; }
+.js-plotly-plot .gridlayer path, .js-plotly-plot .zerolinelayer path
+  { stroke: var(--jp-border-color2, #8886) !important; }
+.js-plotly-plot .vlnb-ink path { stroke: var(--jp-content-font-color1, CanvasText) !important; }
+"""
 
 
-def styled(figure: go.Figure, alt: str, *, height: int = _HEIGHT_PX) -> go.Figure:
-    """Give a figure the house's look; `alt` says in words what it shows."""
-    figure.update_yaxes(automargin=True)
-    figure.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
-    return figure.update_layout(height=height, margin={"l": 60, "r": 10, "t": 30, "b": 50}, meta={"alt": alt})
+class Chart(go.Figure):  # type: ignore[misc]
+    """A figure that follows the theme of the page in which it is shown."""
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"text/html": element("style", Html(THEME_CSS)), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+        super()._ipython_display_()
+
+
+def styled(figure: go.Figure, alt: str, *, title: str = "", height: int = _HEIGHT_PX) -> Chart:
+    """Return a figure in the house's look. `title` is the question it answers; `alt` says in words what it shows."""
+    made = Chart(figure)
+    made.update_yaxes(automargin=True)
+    made.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
+    clear = "rgba(0,0,0,0)"
+    made.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, legend={"bgcolor": clear}, meta={"alt": alt})
+    if title:
+        made.update_layout(title={"text": title, "font": {"size": 15}, "x": 0, "xref": "paper", "yref": "container"})
+    made.update_layout(height=height, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
+    return made
 
 
 def live(figure: go.Figure) -> go.FigureWidget:
     """Return the figure as a widget whose data `redraw` can replace while it is shown."""
-    import plotly.graph_objects as go
-
     return go.FigureWidget(figure)
 
 

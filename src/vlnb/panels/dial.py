@@ -1,4 +1,4 @@
-"""Turn the resolution dial: see the picture as the model would, its cost, and what the server makes of each size."""
+"""Turn the resolution dial: see the picture as the model sees it, its cost, and how well the server reads each size."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Dial(Panel):
-    """A slider over the tokens a picture may cost; *Measure* has the server read it at every size.
+    """A slider over the tokens a picture may cost. *Measure* lets the server read it at every size.
 
-    `measured` holds what was measured so far.
+    `measured` holds the results so far.
     """
 
     def __init__(self, endpoint: Endpoint, sample: Sample) -> None:
@@ -37,22 +37,22 @@ class Dial(Panel):
             button_style="primary",
         )
         self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
-        self.chart = charts.live(charts.dial([]))
         self.measured: list[resolution.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
-        beside = widgets.HBox([self.shown, self.chart], layout=WRAPPED)
-        super().__init__([widgets.HBox([self.budget, self.measure_button]), beside, self.status])
+        self.beside = widgets.HBox([self.shown], layout=WRAPPED)
+        super().__init__([widgets.HBox([self.budget, self.measure_button]), self.beside, self.status])
         self._show()
 
     def measure(self) -> list[resolution.Measured]:
-        """Measure as a click does; the curves grow with each size. Returns what was measured."""
+        """Measure as a click does; the curves grow with each size. Returns the results."""
         self.measure_button.disabled = True
         self.measured = []
         try:
             for one in resolution.measure(self._endpoint, self._sample):
                 self.measured.append(one)
                 self.status.value = live(f"{one.step}: {one.accuracy:.0%} of the text in {one.seconds:.2f} s")
-                charts.redraw(self.chart, charts.dial(self.measured))
+                # A new chart each time: data that reach a chart before its view exists are lost.
+                self.beside.children = (self.shown, charts.live(charts.dial(self.measured)))
         except VlnbError as error:
             self.status.value = alert(error)
         finally:

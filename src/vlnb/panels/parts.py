@@ -9,6 +9,8 @@ from typing import Any
 import anywidget
 import ipywidgets as widgets
 
+from vlnb.charts.style import THEME_CSS
+
 WIDE = widgets.Layout(width="min(100%, 640px)")
 WRAPPED = widgets.Layout(flex_flow="row wrap")
 
@@ -35,10 +37,13 @@ class _Frame(anywidget.AnyWidget):
       },
     };
     """
-    _css = """
+    _css = (
+        """
     .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; }
     .vlnb-panel .vlnb-outdated { opacity: 0.45; }
     """
+        + THEME_CSS
+    )
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]

@@ -20,7 +20,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Annotated, Any, Self, TypeVar
+
+from pydantic import Field
 
 from vlnb.errors import BadInput, VlnbError
 
@@ -34,8 +36,11 @@ _MANIFEST_BYTES, _LINE_BYTES, _FILE_BYTES = 1_000_000, 64_000_000, 4_000_000_000
 _LOCK = "lock"
 _SYNC_S = 1.0
 _UNABLE = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)  # a file system that cannot lock or sync
-_MOST = 1e9  # seconds or tokens: a larger number is damage
 _SHOWN = 5  # line numbers or ids in a note
+_MOST = 10**9  # seconds or tokens: a larger number is damage
+Number = Annotated[float, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+Signed = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 Kind = TypeVar("Kind")
 
 
@@ -45,13 +50,6 @@ class Server:
 
     base_url: str
     model: str
-
-
-def plausible(*numbers: float | None) -> None:
-    """Raise `ValueError` if a count or a time is negative, not finite, or impossibly large."""
-    for number in numbers:
-        if number is not None and not 0 <= number <= _MOST:
-            raise ValueError(f"{number} is not a valid time or count")
 
 
 def line(data: Mapping[str, Any]) -> bytes:

@@ -82,9 +82,9 @@ def test_of_two_records_of_one_request_the_first_is_kept(folder):
         (b'{"id": 1}', "Field required"),
         (RECORD.line().strip().replace(b'"id":0', b'"id":1.5'), "id: "),
         (RECORD.line().strip().replace(b'"id":0', b'"id":"1"'), "id: "),
-        (RECORD.line().strip().replace(b"0.103", b"NaN"), "not a valid time or count"),
-        (RECORD.line().strip().replace(b"0.103", b"1e999"), "not a valid time or count"),
-        (RECORD.line().strip().replace(b"0.103", b"-1"), "not a valid time or count"),
+        (RECORD.line().strip().replace(b"0.103", b"NaN"), "ttft_s: Input should be"),
+        (RECORD.line().strip().replace(b"0.103", b"1e999"), "ttft_s: Input should be"),
+        (RECORD.line().strip().replace(b"0.103", b"-1"), "ttft_s: Input should be"),
         (RECORD.line().strip().replace(b'"itl_s":[0.01,0.02]', b'"itl_s":[0.01,null]'), "itl_s.1: "),
     ],
 )

@@ -238,16 +238,14 @@ def _complete(
     """Ask what is missing, and write the answers. Only this thread writes and counts."""
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency} must be at least 1.")
-    missing = {question.id for question in stored.missing}
-    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
     by_id = {question.id: question for question in stored.questions}
-    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if i not in missing}
+    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
     began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
     wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
+    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
     try:
         with records.Journal(stored.folder / ANSWERS) as journal:
-            work.begin(endpoints, min(concurrency, len(missing)))
-            while (answer := work.next()) is not None:
+            for answer in work.answers(endpoints, concurrency):
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
                 inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
@@ -257,9 +255,10 @@ def _complete(
                 cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
                 score = wilson(sum(graded.values()), len(graded))
                 watch(RunProgress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+    except NoServer as error:
+        raise NoServer(
+            f"{error} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run."
+        ) from error
     finally:
-        gone = work.gone
         work.stop()
-    if gone:
-        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run.")
     return read(stored.folder)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlnb import images
-from vlnb.accuracy.check.tasks import SKILLS, named
+from vlnb.accuracy.check.tasks import SKILLS
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check.asking import Answered
 
 _LOOP = re.compile(r"(.{1,80}?)\1{5,}\s*\S{0,80}$", re.DOTALL)  # six times the same text at the end
 _OFF = 0.05  # of the expected tokens: a larger difference is another way of counting
-_CODES = ("seen", "fine print", "transparency", "twice", "usage")  # skills whose truth is a code
+_CODES = ("seen", "fine print", "twice", "usage")  # skills whose truth is a code
 _SOME = 2  # answers that make a pattern
 
 
@@ -103,7 +103,7 @@ def _order(heard: Sequence[Answered]) -> Iterator[Fault]:
 
 
 def _places(heard: Sequence[Answered]) -> Iterator[Fault]:
-    boxes = [one for one in heard if one.task.box and not one.task.raw]
+    boxes = [one for one in heard if one.task.box]
     spaces = [one.space for one in boxes]
     counted, due = _picture_tokens(heard) or (0, 0)
     if "thousand" in spaces and "seen" not in spaces:
@@ -124,13 +124,6 @@ def _places(heard: Sequence[Answered]) -> Iterator[Fault]:
     elif counted > (1 + _OFF) * due + images.DELIMITER_TOKENS:
         cure = "Is it a Qwen2.5-VL? Other models split pictures into other patches."
         yield Fault("tokens counted otherwise", costs, cure)
-    if any(one.space == "original" for one in heard):
-        yield Fault(
-            "coordinates of the file",
-            "For a picture that the model sees at another size, boxes came in pixels of the file.",
-            "Nothing, with vlnb: it sends each picture at the size at which the model sees it.",
-            grave=False,
-        )
 
 
 def _loops(heard: Sequence[Answered]) -> Iterator[Fault]:
@@ -151,7 +144,3 @@ def _single(heard: Sequence[Answered]) -> Iterator[Fault]:
             yield Fault("schema ignored", f"With a JSON schema, the answer was {one.text[:60]!r}.", skill.cure)
         elif skill.name == "twice" and one.note:
             yield Fault("answers differ", f"Asked twice at temperature 0: {one.note}.", skill.cure, grave=False)
-        elif one.task.misread and named(one.text, one.task.choices) == {one.task.misread}:
-            yield Fault("orientation ignored", skill.low, skill.cure, grave=False)
-        elif skill.name == "transparency" and not one.right:
-            yield Fault("transparency ignored", skill.low, skill.cure, grave=False)

@@ -266,21 +266,6 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
         notes.append(f"{path}: line {_some(damaged)} is damaged ({why}) and counts as missing.")
 
 
-def appended(kind: type[Kind], path: Path, offset: int) -> tuple[list[Kind], int]:
-    """Return the content of the whole lines that follow `offset` (in bytes), and the offset of the next line.
-
-    A glance at a run in progress: it skips damaged lines and ignores a file that it cannot read; `lines` reports both.
-    """
-    found: list[Kind] = []
-    with contextlib.suppress(OSError, BadInput), opened(path) as file:
-        file.seek(offset)
-        while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
-            offset += len(data)
-            with contextlib.suppress(ValueError):
-                found.append(parsed(kind, data))
-    return found, offset
-
-
 def parsed(kind: type[Kind], data: bytes) -> Kind:
     """Return the instance of the dataclass `kind` that JSON holds. Raises `ValueError` with a short reason."""
     from pydantic import ValidationError

@@ -69,7 +69,7 @@ class Run:
             self.workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._preparing
         )
         prepared_s = time.perf_counter() - began
-        with contextlib.closing(made), records.Journal(self.folder / store.RECORDS) as journal:
+        with records.Journal(self.folder / store.RECORDS) as journal:
             async with wire.session(self.workload.concurrency) as http:
                 load = asyncio.create_task(self._load(http, made, warm_up, prepared_s))
                 writing = asyncio.create_task(self._write(journal))
@@ -98,11 +98,11 @@ class Run:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop, f"the load generator received {number.name}")
 
-    async def _load(self, http: Any, made: bodies.Bodies, warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
+    async def _load(self, http: Any, made: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        await wire.send(http, self.url, made.of(warm_up), headers, self.turns, self.limits)
+        await wire.send(http, self.url, made[warm_up], headers, self.turns, self.limits)
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
@@ -110,7 +110,7 @@ class Run:
 
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
+            trace = await wire.send(http, self.url, made[request], headers, self.turns, self.limits)
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
             if self.refused >= _REFUSED and not self.stopped:

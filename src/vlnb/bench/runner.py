@@ -35,7 +35,6 @@ class Running:
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
-        self._read_bytes = 0
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the client gets the key of its server, and no other
             environment.pop(name, None)
@@ -77,11 +76,6 @@ class Running:
                 f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
                 f" What was measured is in {self.folder}; resume the run."
             )
-
-    def new_records(self) -> list[store.Record]:
-        """Return the records written since the last call, without reading the older ones again."""
-        found, self._read_bytes = records.appended(store.Record, self.folder / store.RECORDS, self._read_bytes)
-        return found
 
     def stop(self) -> None:
         """End the client. Requests in flight are lost; everything that has ended is on disk."""

@@ -31,14 +31,11 @@ class Asking:
         Its model (instead of VLNB_MODEL).
     concurrency
         Questions at once of each server.
-    dollars
-        Price of all servers an hour, to tell the cost.
     """
 
     url: list[str] | None = None
     model: str | None = None
     concurrency: Count = 8
-    dollars: float | None = None
 
     def options(self) -> dict[str, Any]:
         """Return what `mmmu.run` and `mmmu.resume` take alike."""
@@ -47,7 +44,6 @@ class Asking:
         return {
             "servers": [connect(url, model=self.model, announce=say) for url in self.url or (None,)],
             "concurrency": self.concurrency,
-            "dollars_per_hour": self.dollars,
             "watch": lambda told: progress(told, width=120),
         }
 

@@ -88,24 +88,19 @@ class Run:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """The progress of a run: the score so far by the official rules, tokens, seconds elapsed and left, and the cost."""
+    """The progress of a run: the score so far by the official rules, and the seconds elapsed and left."""
 
     done: int
     of: int
     failed: int
     score: Interval
-    prompt_tokens: int
-    completion_tokens: int
     elapsed_s: float
     left_s: float
-    dollars: float | None
 
     def __str__(self) -> str:
-        cost = f", ${self.dollars:.2f} so far" if self.dollars is not None else ""
         return (
             f"{self.done} of {self.of} ({self.failed} failed), score {self.score.accuracy:.3f}"
-            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s, about {self.left_s:.0f} s left,"
-            f" {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
+            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s, about {self.left_s:.0f} s left"
         )
 
 
@@ -119,13 +114,12 @@ def run(
     *,
     concurrency: int = 8,
     max_tokens: int = MAX_TOKENS,
-    dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
     """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
 
     Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks what is
-    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all servers have gone, and
+    missing. Raises `NoServer` when all servers have gone, and
     `BadInput` if the folder cannot be written. Stored answers are kept.
     """
     endpoints = _listed(servers)
@@ -133,7 +127,7 @@ def run(
     folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
     records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
     with records.held(folder):
-        return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
+        return _complete(read(folder), questions, endpoints, concurrency, watch)
 
 
 def resume(
@@ -141,7 +135,6 @@ def resume(
     servers: Endpoint | Sequence[Endpoint],
     *,
     concurrency: int = 8,
-    dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
     """Ask the questions of a stored run that have no answer or failed. Raises as `run` does.
@@ -153,7 +146,7 @@ def resume(
     with records.held(folder):
         stored, questions = _restored(folder)
         _check(stored, endpoints)
-        return _complete(stored, questions, endpoints, concurrency, dollars_per_hour, watch)
+        return _complete(stored, questions, endpoints, concurrency, watch)
 
 
 def _restored(folder: Path) -> tuple[Run, QuestionSet]:
@@ -232,7 +225,6 @@ def _complete(
     questions: QuestionSet,
     endpoints: Sequence[Endpoint],
     concurrency: int,
-    dollars_per_hour: float | None,
     watch: Watch,
 ) -> Run:
     """Ask what is missing, and write the answers. Only this thread writes and counts."""
@@ -240,7 +232,7 @@ def _complete(
         raise BadInput(f"concurrency={concurrency} must be at least 1.")
     by_id = {question.id: question for question in stored.questions}
     graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
-    began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    began, failed, fresh = time.monotonic(), 0, 0
     wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
     work = Work(questions, stored.missing, stored.manifest["max_tokens"])
     try:
@@ -248,13 +240,11 @@ def _complete(
             for answer in work.answers(endpoints, concurrency):
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
-                inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
                 failed, fresh = failed + (answer.text is None), fresh + 1
                 elapsed = time.monotonic() - began
                 left = elapsed / fresh * (len(by_id) - len(graded))
-                cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
                 score = wilson(sum(graded.values()), len(graded))
-                watch(RunProgress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+                watch(RunProgress(len(graded), len(by_id), failed, score, elapsed, left))
     except NoServer as error:
         raise NoServer(
             f"{error} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run."

@@ -15,8 +15,9 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -90,6 +91,12 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
             replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())  # last: it makes the run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
+
+
+def folder_for(kind: str, out: str | Path | None) -> Path:
+    """Return the folder that the user named, or a new one in `runs/KIND`."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return Path(out) if out else Path("runs") / kind / f"{stamp}-{os.urandom(2).hex()}"
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -225,14 +232,26 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
     return found
 
 
-def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict[Any, Any]:  # noqa: ANN401 - a container of ids
-    """Return records by their id, without repetitions and without ids that are not in `asked`; notes name them."""
+def keyed(
+    found: Iterator[Any],
+    asked: Any,  # noqa: ANN401 - a container of ids
+    name: str,
+    notes: list[str],
+    *,
+    replaceable: Callable[[Any], bool] = lambda _: False,
+) -> dict[Any, Any]:
+    """Return records by their id: the first of each that is not `replaceable`, or the last.
+
+    Ids that are not in `asked` are left out. Notes name those, and ids with another record that would have counted.
+    """
     known: dict[Any, Any] = {}
     repeated, unknown = [], []
     for one in found:
         if one.id not in asked:
             unknown.append(one.id)
-        elif known.setdefault(one.id, one) is not one:
+        elif one.id not in known or replaceable(known[one.id]):
+            known[one.id] = one
+        elif not replaceable(one):
             repeated.append(one.id)
     if repeated:
         notes.append(f"{name} has more than one record of {_some(repeated)}; the first of each is used.")

@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -58,7 +57,7 @@ class Running:
                 try:
                     report = json.loads(line)
                 except ValueError:  # a traceback of a client that crashed
-                    last_words = line.strip()
+                    last_words = line.strip(" |+-\n") or last_words  # a group of errors comes in a frame
                     continue
                 if "error" in report:
                     failed = str(report["error"])
@@ -114,8 +113,7 @@ def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None)
 
     Raises `BadInput` if the folder holds a run already or cannot be written.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(out) if out else Path("runs") / "bench" / f"{stamp}-{os.urandom(2).hex()}"
+    folder = records.folder_for("bench", out)
     records.create(folder, manifest(workload, endpoint))
     return Running(folder, endpoint.base_url, endpoint.api_key)
 
@@ -162,7 +160,7 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
 
     return {
         "format": 1,
-        "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "server": {
             "base_url": endpoint.base_url.split("?")[0],
             "model": endpoint.model,

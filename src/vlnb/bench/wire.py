@@ -8,8 +8,10 @@ reads what has arrived, stamps it, and puts it aside.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import heapq
+import itertools
 import json
 import os
 import re
@@ -295,17 +297,9 @@ def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: A
 
 def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     """Yield the data of each event with the time of the piece that completed it; at the end, whatever is left."""
-    begun: list[bytes] = []  # pieces of an incomplete line
-    at = 0.0
-    for at, piece in pieces:
-        if b"\n" not in piece:
-            begun.append(piece)
-            continue
-        *lines, rest = b"".join((*begun, piece)).split(b"\n")
-        begun = [rest]
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield at, line[5:].strip()
-    rest = b"".join(begun)
-    if rest.startswith(b"data:"):
-        yield at, rest[5:].strip()
+    ends = list(itertools.accumulate(len(piece) for _, piece in pieces))
+    position = 0
+    for line in b"".join(piece for _, piece in pieces).split(b"\n"):
+        position += len(line) + 1
+        if line.startswith(b"data:"):
+            yield pieces[min(bisect.bisect_left(ends, position), len(pieces) - 1)][0], line[5:].strip()

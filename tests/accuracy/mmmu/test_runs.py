@@ -202,7 +202,7 @@ def test_of_two_answers_the_first_is_kept_and_a_failure_never_replaces_one(drawn
         journal.write(records.line(asdict(StoredAnswer("strange", "A"))))
     again = mmmu.read(run.folder)
     assert again.answers == run.answers
-    assert "1 answers in" in again.notes[0]
+    assert "answers.jsonl has records of strange, which the run did not ask for" in again.notes[1]
 
 
 def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):

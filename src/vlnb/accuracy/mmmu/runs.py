@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -123,8 +122,7 @@ def run(
     `BadInput` if the folder cannot be written. Stored answers are kept.
     """
     endpoints = _listed(servers)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
+    folder = records.folder_for("mmmu", out)
     records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
     with records.held(folder):
         return _complete(read(folder), questions, endpoints, concurrency, watch)
@@ -187,15 +185,8 @@ def read(folder: str | Path) -> Run:
     manifest = records.manifest(folder, _Manifest)
     notes: list[str] = []
     questions = {question.id: question for question in records.lines(Question, folder / QUESTIONS, notes)}
-    answers: dict[str, StoredAnswer] = {}
-    unknown = 0
-    for answer in records.lines(StoredAnswer, folder / ANSWERS, notes):
-        if answer.id not in questions:
-            unknown += 1
-        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure replaces no answer
-            answers[answer.id] = answer
-    if unknown:
-        notes.append(f"{unknown} answers in {folder / ANSWERS} belong to no question of the run; they are ignored.")
+    stored = records.lines(StoredAnswer, folder / ANSWERS, notes)
+    answers = records.keyed(stored, questions, ANSWERS, notes, replaceable=lambda one: one.text is None)
     return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
 
 

@@ -72,6 +72,9 @@ def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> Paired:
     """Compare two runs, given as question id → right, by McNemar's exact test (Psychometrika 12, 1947).
 
     Raises `BadInput` if they do not have the same questions.
+
+    >>> mcnemar({"q1": True, "q2": True}, {"q1": True, "q2": False})
+    Paired(only_first=1, only_second=0, both=1, neither=0, p=1.0)
     """
     if first.keys() != second.keys():
         odd = len(first.keys() ^ second.keys())
@@ -185,13 +188,15 @@ def _rows(found: Scores) -> Iterator[tuple[str, Interval]]:
 
 def _verdicts(mine: Scores, other: Scores) -> dict[str, str]:
     """Return for each row whether two independent runs differ by more than noise."""
-    verdicts: dict[str, str] = {}
-    for here, there in ((mine.subjects, other.subjects), (mine.domains, other.domains)):
-        p = {row: _fisher(here[row], there[row]) for row in here if row in there}
-        verdicts |= {row: _verdict(here[row], there[row], sure=p[row] < _SURE / len(p)) for row in p}
+    levels = [(mine.subjects, other.subjects), (mine.domains, other.domains)]
     if mine.subjects.keys() == other.subjects.keys():  # otherwise the totals are not comparable
-        sure = _fisher(mine.overall, other.overall) < _SURE
-        verdicts[OVERALL] = _verdict(mine.overall, other.overall, sure=sure)
+        levels.append(({OVERALL: mine.overall}, {OVERALL: other.overall}))
+    verdicts: dict[str, str] = {}
+    for here, there in levels:
+        shared = [row for row in here if row in there]
+        for row in shared:
+            higher = "higher" if here[row].accuracy > there[row].accuracy else "lower"
+            verdicts[row] = higher if _fisher(here[row], there[row]) < _SURE / len(shared) else "noise"
     return verdicts
 
 
@@ -200,12 +205,6 @@ def _fisher(one: Interval, other: Interval) -> float:
 
     counts = [(round(i.accuracy * i.questions), i.questions) for i in (one, other)]
     return float(fisher_exact([[right, of - right] for right, of in counts]).pvalue)
-
-
-def _verdict(one: Interval, other: Interval, *, sure: bool) -> str:
-    if not sure:
-        return "noise"
-    return "higher" if one.accuracy > other.accuracy else "lower"
 
 
 def compare(first: Run, second: Run, rules: Rules = "official", *, seed: int = 42) -> Paired:

@@ -29,7 +29,6 @@ _CODE_CHARS = 6
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _CITIES = ("Lagos", "Lima", "Oslo", "Pune", "Quito", "Sofia", "Tunis", "Turin", "Vigo")
 _QUARTERS = ("Q1", "Q2", "Q3", "Q4")
-_STEPS = ("wash", "peel", "cut", "boil", "serve")
 _WORDS = "zero one two three four five six seven eight nine ten".split()
 _TENS = tuple(str(number) for number in range(10, 101, 10))
 _COUNTS = tuple(str(number) for number in range(1, 11))
@@ -176,20 +175,6 @@ def sum_row(chance: Random) -> Drawn:
     return Drawn(f"What is the sum of the row {_CITIES[row]}?", (picture,), (str(sum(cells[row])),))
 
 
-def next_step(chance: Random) -> Drawn:
-    """Ask which step follows another in a process."""
-    steps = chance.sample(_STEPS, len(_STEPS))
-    place = chance.randrange(1, len(steps))
-    return Drawn(f"Which step follows {steps[place - 1]}?", (_flow(steps),), (steps[place],), _STEPS)
-
-
-def count_steps(chance: Random) -> Drawn:
-    """Ask how many steps a process has."""
-    count = chance.randint(2, 5)
-    text = "How many steps does the process have?"
-    return Drawn(text, (_flow(chance.sample(_STEPS, count)),), (str(count), _WORDS[count]))
-
-
 def _discs(chance: Random, count: int) -> Picture:
     canvas = Canvas(896, 560, chance.choice(_PAPERS))
     cells = chance.sample([(column, row) for column in range(5) for row in range(3)], count)
@@ -212,18 +197,6 @@ def _table(chance: Random, rows: int) -> tuple[list[list[int]], Picture]:
     numbers = chance.sample(range(100, 1000), rows * columns)
     cells = [numbers[columns * row :][:columns] for row in range(rows)]
     return cells, samples.table(_CITIES[:rows], _QUARTERS, cells)
-
-
-def _flow(steps: list[str]) -> Picture:
-    canvas = Canvas(180 * len(steps) + 20, 160)
-    for i, step in enumerate(steps):
-        left = 20 + 180 * i
-        canvas.rect((left, 50, left + 130, 110), "#eef4f8", radius=10, edge=COLOURS["blue"])
-        canvas.text(left + 65, 80, step, 26, "#222222", anchor="mm")
-        if i + 1 < len(steps):
-            canvas.line([(left + 132, 80), (left + 168, 80)], "#222222", 2)
-            canvas.shape([(left + 178, 80), (left + 164, 73), (left + 164, 87)], "#222222")
-    return _finished(canvas, f"A process: {', then '.join(steps)}")
 
 
 def _finished(canvas: Canvas, alt: str) -> Picture:

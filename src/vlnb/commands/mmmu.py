@@ -167,10 +167,8 @@ def _finish(done: Run) -> int:
 
 
 def _status(*runs: Run) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 where a score is not of all questions."""
+    """Say what is odd about runs on disk; return the exit status, which is 1 if questions have no answer."""
     for one in runs:
         for note in one.notes:
             say(note)
-        if one.lost:
-            say(f"vlnb: only {one.lost}")
-    return 1 if any(one.lost or one.missing for one in runs) else 0
+    return 1 if any(one.missing for one in runs) else 0

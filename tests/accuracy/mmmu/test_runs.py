@@ -120,7 +120,7 @@ def test_no_server_left_ends_the_run_with_what_it_has(drawn, oracle, tmp_path):
 def test_a_score_of_two_models_is_refused(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run")
     (run.folder / "answers.jsonl").unlink()
-    with pytest.raises(BadInput, match=r"answered by oracle, but you are connected to other"):
+    with pytest.raises(BadInput, match=r"Another model answered .*, not other\."):
         mmmu.resume(run.folder, vlnb.Endpoint(oracle.base_url, "other"))
 
 
@@ -184,9 +184,7 @@ def test_a_score_of_fewer_questions_says_so_and_a_resume_restores_them(drawn, or
     left = lines[:12] if harm.startswith("half") else [*lines[:3], b"\xff\n", *lines[4:]]
     (run.folder / "questions.jsonl").write_bytes(b"".join(left))
     assert cli.main(["mmmu", "grade", str(run.folder)]) == 1
-    said = capsys.readouterr()
-    assert said.out.startswith("NOT THE SCORE OF THE RUN: only ")
-    assert "of the 24 questions of this run can be read" in said.err
+    assert "of the 24 questions of this run can be read" in capsys.readouterr().err
     answers = (run.folder / "answers.jsonl").read_bytes().splitlines(keepends=True)
     (run.folder / "answers.jsonl").write_bytes(b"".join(answers[:-1]))
     assert mmmu.scores(mmmu.resume(run.folder, oracle)) == mmmu.scores(run)

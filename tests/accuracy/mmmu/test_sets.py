@@ -11,7 +11,7 @@ from vlnb.errors import BadInput
 def test_the_drawn_set_has_every_kind_of_question(drawn):
     assert len({question.text for question in drawn.questions}) == 24
     assert len(drawn) == len({question.id for question in drawn.questions}) == 24
-    assert {q.subject for q in drawn.questions} == {"Charts", "Tables", "Diagrams", "Pictures"}
+    assert {q.subject for q in drawn.questions} == {"Charts", "Tables", "Pictures", "Letters"}
     assert sum(q.is_open for q in drawn.questions) >= 8
     assert max(len(q.options) for q in drawn.questions) == 9
     assert sum(len(q.pictures) > 1 for q in drawn.questions) >= 4

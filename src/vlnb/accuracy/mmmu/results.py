@@ -91,15 +91,13 @@ def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> Paired:
 class Scores:
     """Accuracy with its interval: by subject, by domain (only for MMMU's subjects), and overall.
 
-    Every question has the same weight, as in MMMU. Those without an answer (`unanswered`) are wrong. `lost` is a
-    warning that questions of the run cannot be read, so that this is not the score of the run.
+    Every question has the same weight, as in MMMU. Those without an answer (`unanswered`) are wrong.
     """
 
     subjects: Mapping[str, Interval]
     domains: Mapping[str, Interval]
     overall: Interval
     unanswered: tuple[str, ...] = ()
-    lost: str = ""
 
     def __str__(self) -> str:
         rows = [*self.subjects.items(), *self.domains.items(), (OVERALL, self.overall)]
@@ -107,8 +105,6 @@ class Scores:
         if self.unanswered:
             shown = ", ".join(self.unanswered[:_SHOWN]) + (" …" if len(self.unanswered) > _SHOWN else "")
             lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
-        if self.lost:
-            lines = [f"NOT THE SCORE OF THE RUN: only {self.lost}", *lines]
         return "\n".join(lines)
 
 
@@ -129,7 +125,7 @@ def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
     for question in run.questions:
         by_subject.setdefault(question.subject, []).append(graded[question.id].correct)
     counted = {subject: (sum(found), len(found)) for subject, found in by_subject.items()}
-    return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing), lost=run.lost)
+    return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing))
 
 
 def published() -> Scores:

@@ -64,22 +64,6 @@ class Run:
         """The questions without an answer: not asked yet, or failed."""
         return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
 
-    @property
-    def lost(self) -> str:
-        """A warning if questions of the run cannot be read; otherwise ""."""
-        asked = self.manifest["set"]["questions"]
-        if len(self.questions) == asked:
-            return ""
-        return (
-            f"{len(self.questions)} of the {asked} questions of this run can be read from {self.folder / QUESTIONS}, so"
-            " their score is not the score of the run. Resume the run to restore them."
-        )
-
-    @property
-    def model(self) -> str:
-        """The model that answered, or several."""
-        return ", ".join(dict.fromkeys(server["model"] for server in self.manifest["servers"]))
-
     def question_set(self) -> QuestionSet:
         """Open the set with its pictures again. Raises `BadInput` if it has moved."""
         return reopen(self.manifest["set"])
@@ -118,14 +102,14 @@ def run(
     """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
 
     Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks what is
-    missing. Raises `NoServer` when all servers have gone, and
-    `BadInput` if the folder cannot be written. Stored answers are kept.
+    missing. Raises `NoServer` when all servers have gone, and `BadInput` if the folder cannot be written. Stored
+    answers are kept.
     """
     endpoints = _listed(servers)
     folder = records.folder_for("mmmu", out)
     records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
     with records.held(folder):
-        return _complete(read(folder), questions, endpoints, concurrency, watch)
+        return _complete(folder, questions, endpoints, concurrency, watch)
 
 
 def resume(
@@ -135,56 +119,46 @@ def resume(
     concurrency: int = 8,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask the questions of a stored run that have no answer or failed. Raises as `run` does.
+    """Ask the questions of a stored run that have no answer or failed, and restore a damaged list of its questions.
 
-    Also raises `BadInput` if another process is writing to the run, the run is complete, or another model answered it.
+    Raises as `run` does, and `BadInput` if another process is writing to the run, the run is complete, its set of
+    questions has changed, or another model answered it.
     """
     folder, endpoints = Path(folder), _listed(servers)
-    read(folder)  # before the lock file: only a run gets one
+    manifest = records.manifest(folder, _Manifest)  # before the lock file: only a run gets one
+    strangers = {one.model for one in endpoints} - {server["model"] for server in manifest["servers"]}
+    if strangers:
+        raise BadInput(
+            f"Another model answered {folder}, not {', '.join(sorted(strangers))}. A score of two models means nothing:"
+            " connect to the same model, or start a new run."
+        )
     with records.held(folder):
-        stored, questions = _restored(folder)
-        _check(stored, endpoints)
-        return _complete(stored, questions, endpoints, concurrency, watch)
-
-
-def _restored(folder: Path) -> tuple[Run, QuestionSet]:
-    """Return a stored run with all its questions; damaged ones are restored from their set."""
-    stored = read(folder)
-    questions = stored.question_set()
-    if stored.lost:
-        if len(questions) != stored.manifest["set"]["questions"]:
-            raise BadInput(f"{stored.lost} But the set has {len(questions)} questions now: start a new run.")
+        questions = reopen(manifest["set"])
+        if len(questions) != manifest["set"]["questions"]:
+            raise BadInput(f"The set of {folder} has {len(questions)} questions now. Start a new run.")
         records.replace(folder / QUESTIONS, _lines(questions))
-        stored = read(folder)
-    return stored, questions
+        return _complete(folder, questions, endpoints, concurrency, watch)
 
 
 def _lines(questions: QuestionSet) -> bytes:
     return b"".join(records.line(asdict(question)) for question in questions.questions)
 
 
-def _check(stored: Run, endpoints: Sequence[Endpoint]) -> None:
-    """Raise `BadInput` if nothing is left to ask, or another model would answer."""
-    folder = stored.folder
-    if not stored.missing:
-        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
-    models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
-    if models:
-        raise BadInput(
-            f"{folder} was answered by {stored.model}, but you are connected to {', '.join(sorted(models))}. A score of"
-            " two models means nothing: connect to the same model, or start a new run."
-        )
-
-
 def read(folder: str | Path) -> Run:
-    """Read a run from disk. Damaged lines count as missing, and a note names them.
+    """Read a run from disk. Damaged answers count as missing, and a note names them.
 
-    Raises `BadInput` if the folder holds no run of questions, its manifest is damaged, or a file cannot be read.
+    Raises `BadInput` if the folder holds no run of questions, its manifest is damaged, or its questions cannot all be
+    read.
     """
     folder = Path(folder)
     manifest = records.manifest(folder, _Manifest)
     notes: list[str] = []
     questions = {question.id: question for question in records.lines(Question, folder / QUESTIONS, notes)}
+    if len(questions) != (of := manifest["set"]["questions"]):
+        raise BadInput(
+            f"Only {len(questions)} of the {of} questions of this run can be read from {folder / QUESTIONS}, and their"
+            " score would not be the score of the run. Resume the run to restore them."
+        )
     stored = records.lines(StoredAnswer, folder / ANSWERS, notes)
     answers = records.keyed(stored, questions, ANSWERS, notes, replaceable=lambda one: one.text is None)
     return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
@@ -212,7 +186,7 @@ def _manifest(questions: QuestionSet, endpoints: Sequence[Endpoint], max_tokens:
 
 
 def _complete(
-    stored: Run,
+    folder: Path,
     questions: QuestionSet,
     endpoints: Sequence[Endpoint],
     concurrency: int,
@@ -221,13 +195,16 @@ def _complete(
     """Ask what is missing, and write the answers. Only this thread writes and counts."""
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency} must be at least 1.")
+    stored = read(folder)
+    if not stored.missing:
+        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
     by_id = {question.id: question for question in stored.questions}
     graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
     began, failed, fresh = time.monotonic(), 0, 0
     wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
     work = Work(questions, stored.missing, stored.manifest["max_tokens"])
     try:
-        with records.Journal(stored.folder / ANSWERS) as journal:
+        with records.Journal(folder / ANSWERS) as journal:
             for answer in work.answers(endpoints, concurrency):
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
@@ -237,9 +214,7 @@ def _complete(
                 score = wilson(sum(graded.values()), len(graded))
                 watch(RunProgress(len(graded), len(by_id), failed, score, elapsed, left))
     except NoServer as error:
-        raise NoServer(
-            f"{error} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run."
-        ) from error
+        raise NoServer(f"{error} {len(graded)} of {len(by_id)} answers are in {folder}; resume the run.") from error
     finally:
         work.stop()
-    return read(stored.folder)
+    return read(folder)

@@ -82,7 +82,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
 
 
 def drawn() -> QuestionSet:
-    """Return 24 questions in MMMU's form, drawn by code: charts, tables, diagrams and pictures. They are not MMMU's.
+    """Return 24 questions in MMMU's form, drawn by code: charts, tables, pictures and letters. They are not MMMU's.
 
     >>> questions = drawn()
     >>> len(questions), questions.questions[0].subject
@@ -106,13 +106,13 @@ def _drawn() -> list[tuple[str, Drawn]]:
             d.compare_bars(chance), d.pick_bar(chance, "lowest", min),
         ),
         "Tables": tuple(make(chance) for make in (d.read_cell, d.pick_row, d.sum_row) * 2),
-        "Diagrams": (
-            d.next_step(chance), d.count_steps(chance), d.next_step(chance), d.name_side(chance, "left"),
-            d.next_step(chance), d.name_colour(chance, "green"),
-        ),
         "Pictures": (
-            d.most_discs(chance), d.count_discs(chance, 6), d.which_code(chance, 2, 1, (448, 280), 56),
-            d.which_code(chance, 4, 3, (448, 280), 56), d.sum_discs(chance), d.read_code(chance),
+            d.most_discs(chance), d.count_discs(chance, 6), d.which_code(chance, 4, 3, (448, 280), 56),
+            d.name_colour(chance, "green"), d.sum_discs(chance), d.name_side(chance, "left"),
+        ),
+        "Letters": (
+            d.which_code(chance, 2, 1, (448, 280), 56),
+            *(d.which_code(chance, count, 2, (448, 280), 56) for count in range(2, 6)), d.read_code(chance),
         ),
     }  # fmt: skip
     return [(f"drawn_{subject}_{n}", one) for subject, some in made.items() for n, one in enumerate(some, 1)]

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ValidationError
 
 from vlnb.accuracy import drawn
 
@@ -23,12 +25,13 @@ _BOX = (
     ' "{0}"}}]'
 )
 _FINE_PX = (28, 18, 12)  # font sizes; the letters are 20, 13 and 9 pixels high
-_SCHEMA = {
-    "type": "object",
-    "properties": {"code": {"type": "string"}, "paper": {"type": "string", "enum": ["light", "dark"]}},
-    "required": ["code", "paper"],
-    "additionalProperties": False,
-}
+
+
+class _Card(BaseModel, extra="forbid", strict=True):
+    """What the question with a JSON schema asks for."""
+
+    code: str
+    paper: Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,10 @@ def named(text: str, choices: tuple[str, ...]) -> set[str]:
 def obeys(text: str) -> bool:
     """Whether a text is JSON that matches the schema."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        _Card.model_validate_json(text)
+    except ValidationError:
         return False
-    if not isinstance(found, dict) or set(found) != {"code", "paper"}:
-        return False
-    return isinstance(found["code"], str) and found["paper"] in ("light", "dark")
+    return True
 
 
 def tasks(seed: int) -> tuple[Task, ...]:
@@ -144,7 +145,7 @@ def _task(name: str, skill: str, made: drawn.Drawn) -> Task:
 
 def _protocol(chance: random.Random) -> Iterator[Task]:
     """Yield the questions that test what the server does around the model."""
-    form = {"type": "json_schema", "json_schema": {"name": "card", "schema": _SCHEMA, "strict": True}}
+    form = {"type": "json_schema", "json_schema": {"name": "card", "schema": _Card.model_json_schema(), "strict": True}}
     question = "Which code is on the picture, and is its paper light or dark?"
     card = drawn.read_code(chance)
     yield Task(

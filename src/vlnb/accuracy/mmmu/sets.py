@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb import catalog
+from vlnb import catalog, extras
 from vlnb.accuracy.mmmu.question import LETTERS, PICTURES, Question, from_row, subject_of
 from vlnb.errors import BadInput
 
@@ -51,18 +51,15 @@ class QuestionSet:
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
     """Return MMMU's validation questions, of all subjects or of some, from the hub or from `folder`.
 
-    The folder contains Parquet files as on the hub, at any depth. Needs `datasets` (pip install datasets).
-    Raises `BadInput` if that is missing, a subject is unknown, or the questions cannot be loaded.
+    The folder contains Parquet files as on the hub, at any depth. Raises `BadInput` if the package `datasets`
+    is missing, a subject is unknown, or the questions cannot be loaded.
     """
     for subject in subjects or ():
         if subject not in SUBJECTS:
             raise BadInput(f"Unknown subject {subject!r}. MMMU has {', '.join(SUBJECTS)}.")
-    try:
-        import datasets
-    except ImportError as error:
-        raise BadInput(
-            "MMMU needs the package datasets: pip install datasets. The questions drawn by code (mmmu.drawn()) do not."
-        ) from error
+    extras.require("mmmu", "MMMU")
+    import datasets
+
     rows = _from_folder(Path(folder)) if folder else _from_hub(subjects or SUBJECTS)
     if subjects:
         ids = rows["id"]

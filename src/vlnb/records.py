@@ -54,7 +54,11 @@ class Server:
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark."""
+    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark.
+
+    >>> line({"id": 1, "text": "café"}).decode().strip()
+    '{"id":1,"text":"café"}'
+    """
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
@@ -263,7 +267,10 @@ def keyed(
 def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
     """Yield the content of each line of a file. Damaged lines are skipped, and a note names them.
 
-    A torn last line, as a kill leaves it, is skipped too. Raises `BadInput` if the file cannot be read.
+    A torn last line, as a kill leaves it, is skipped too.
+
+    Raises:
+        BadInput: the file cannot be read.
     """
     damaged, why = [], ""
     try:
@@ -286,7 +293,17 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
 
 
 def parsed(kind: type[Kind], data: bytes) -> Kind:
-    """Return the instance of the dataclass `kind` that JSON holds. Raises `ValueError` with a short reason."""
+    """Return the instance of the dataclass `kind` that JSON holds.
+
+    Raises:
+        ValueError: the JSON is broken or has another form; the message is a short reason.
+
+    >>> parsed(Server, b'{"base_url": "http://127.0.0.1:30000/v1", "model": "m"}')
+    Server(base_url='http://127.0.0.1:30000/v1', model='m')
+    >>> parsed(Server, b'{"model": "m"}')
+    Traceback (most recent call last):
+    ValueError: base_url: Field required
+    """
     from pydantic import ValidationError
 
     try:

@@ -111,7 +111,8 @@ class Running:
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:
     """Start a run in the folder `out` (default: a new one in `runs/bench/`) and return at once.
 
-    Raises `BadInput` if the folder holds a run already or cannot be written.
+    Raises:
+        BadInput: the folder already holds a run or cannot be written.
     """
     folder = records.folder_for("bench", out)
     records.create(folder, manifest(workload, endpoint))
@@ -122,8 +123,10 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     """Complete a run: send exactly the requests that are not on disk, to the server that the manifest names.
 
     That address comes from a file, so it gets a key only if the key is known to belong there: the key of `endpoint` if
-    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server. Raises `BadInput` if
-    the folder holds no run or a complete one.
+    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server.
+
+    Raises:
+        BadInput: the folder holds no run, or a complete one.
     """
     stored = store.read(folder)
     if not stored.missing:
@@ -140,15 +143,22 @@ def run(
     *,
     watch: Callable[[LoadProgress], None] = lambda _: None,
 ) -> store.Stored:
-    """Run a workload to its end and return it; `watch` gets every report. Ctrl-C stops it and keeps what is done.
+    """Run a workload to its end and return the stored run. Ctrl-C stops it and keeps what is done.
 
-    Raises `BadInput` as `start` does, and if the load generator fails.
+    `watch` is called with every report of the load generator, about four times a second.
+
+    Raises:
+        BadInput: the folder already holds a run or cannot be written, or the load generator failed.
     """
     return follow(start(workload, endpoint, out), watch)
 
 
 def follow(running: Running, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-    """Wait for a run to end and return it. Raises `BadInput` if the load generator fails."""
+    """Wait for a run to end and return it.
+
+    Raises:
+        BadInput: the load generator failed.
+    """
     for report in running.progress():
         watch(report)
     return running.result()

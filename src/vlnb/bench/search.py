@@ -87,6 +87,10 @@ def climb(measure: Callable[[int], Probe], *, most: int) -> Iterator[Probe]:
 
 
 def largest(probes: list[Probe]) -> Probe | None:
-    """Return the probe with the most users that kept the objective, or None."""
+    """Return the probe with the most users that kept the objective, or None.
+
+    >>> largest([Probe(n, 0.1 * n, 0.01, 90.0 * n, 0, n < 4, Path()) for n in (1, 2, 4, 3)]).load
+    3
+    """
     kept = [one for one in probes if one.kept]
     return max(kept, key=lambda one: one.load, default=None)

@@ -90,7 +90,8 @@ class Stored:
 def read(folder: str | Path) -> Stored:
     """Read a run. Damaged lines count as missing, and a note names them.
 
-    Raises `BadInput` if the folder holds no speed run, its manifest is damaged, or a file cannot be read.
+    Raises:
+        BadInput: the folder holds no speed run, its manifest is damaged, or a file cannot be read.
     """
     folder = Path(folder)
     stored = manifest(folder, Manifest)

@@ -25,7 +25,7 @@ _PUBLISHED = Workload()
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Whom:
+class Target:
     """Which server to measure.
 
     Parameters
@@ -40,17 +40,17 @@ class Whom:
     model: str | None = None
 
     def connect(self) -> Endpoint:
-        """Connect, and say to what."""
+        """Connect to the server, and say to which one."""
         from vlnb.endpoint import connect
 
         return connect(self.url, model=self.model, announce=say)
 
 
-_DEFAULT = Whom()
+_DEFAULT = Target()
 
 
 @app.command
-def run(*, workload: Load = _PUBLISHED, whom: Whom = _DEFAULT, out: str | None = None) -> int:
+def run(*, workload: Load = _PUBLISHED, target: Target = _DEFAULT, out: str | None = None) -> int:
     """Run a benchmark and store the results.
 
     Parameters
@@ -60,7 +60,7 @@ def run(*, workload: Load = _PUBLISHED, whom: Whom = _DEFAULT, out: str | None =
     """
     from vlnb import bench
 
-    return _finish(bench.start(workload, whom.connect(), out))
+    return _finish(bench.start(workload, target.connect(), out))
 
 
 @app.command
@@ -124,7 +124,7 @@ def report(*folders: str, to: str | None = None) -> int:
 def search(
     *,
     workload: Load = _PUBLISHED,
-    whom: Whom = _DEFAULT,
+    target: Target = _DEFAULT,
     out: str,
     ttft: Seconds = 2.0,
     tpot: Seconds = 0.05,
@@ -148,7 +148,7 @@ def search(
     from vlnb.bench.search import search as probe
 
     probes = []
-    for one in probe(workload, whom.connect(), out, objective=Objective(ttft, tpot), most=most):
+    for one in probe(workload, target.connect(), out, objective=Objective(ttft, tpot), most=most):
         probes.append(one)
         verdict = "keeps it" if one.kept else "misses it"
         say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
@@ -186,10 +186,10 @@ def _status(runs: Mapping[str, Stored]) -> int:
     return 1 if any(one.missing for one in runs.values()) else 0
 
 
-def _progress(told: LoadProgress) -> None:
-    if "preparing" in told:
-        progress(f"preparing request {told['preparing']} of {told['of']}")
+def _progress(report: LoadProgress) -> None:
+    if "preparing" in report:
+        progress(f"preparing request {report['preparing']} of {report['of']}")
         return
-    half = told["ttft_p50_s"]
+    half = report["ttft_p50_s"]
     first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
-    progress(f"{told['done']} of {told['of']} done, {told['failed']} failed, {told['elapsed_s']:.0f} s{first}")
+    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed, {report['elapsed_s']:.0f} s{first}")

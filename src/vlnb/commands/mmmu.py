@@ -21,7 +21,7 @@ Rules = Literal["official", "strict", "lenient"]
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Asking:
-    """Whom to ask, and how.
+    """The server or servers to ask, and how.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class Asking:
     concurrency: Count = 8
 
     def options(self) -> dict[str, Any]:
-        """Return what `mmmu.run` and `mmmu.resume` take alike."""
+        """Return the arguments that `mmmu.run` and `mmmu.resume` have in common."""
         from vlnb.endpoint import connect
 
         return {
             "servers": [connect(url, model=self.model, announce=say) for url in self.url or (None,)],
             "concurrency": self.concurrency,
-            "watch": lambda told: progress(told, width=120),
+            "watch": lambda so_far: progress(so_far, width=120),
         }
 
 

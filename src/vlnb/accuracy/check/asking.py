@@ -57,8 +57,8 @@ def vision_check(
     """Ask 24 questions about pictures drawn for this check, and return how they were answered.
 
     Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
-    wrong, with its error; when the server has gone, the check ends with what it has. `watch` gets the check so far
-    after every question.
+    wrong, with its error; when the server has gone, the check ends with the answers so far. `watch` is called with the
+    check so far after every question.
     """
     seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
     asked = tasks(seed)

@@ -90,13 +90,21 @@ class Task:
 
 
 def named(text: str, choices: tuple[str, ...]) -> set[str]:
-    """Return which of the choices a text names, as whole words."""
+    """Return which of the choices a text names, as whole words.
+
+    >>> named("The disc is Red.", ("red", "green"))
+    {'red'}
+    """
     low = text.lower()
     return {choice for choice in choices if re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", low)}
 
 
 def obeys(text: str) -> bool:
-    """Whether a text is JSON that matches the schema."""
+    """Whether a text is JSON that matches the schema.
+
+    >>> obeys('{"code": "KX7", "paper": "light"}'), obeys('{"code": "KX7"}')
+    (True, False)
+    """
     try:
         _Card.model_validate_json(text)
     except ValidationError:

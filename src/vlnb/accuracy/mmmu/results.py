@@ -35,9 +35,13 @@ class Interval:
 
 
 def wilson(correct: int, questions: int) -> Interval:
-    """Return the share of right answers with its interval; without questions the interval is 0 to 1.
+    """Return the share of right answers (0 to 1) with its interval; without questions the interval is 0 to 1.
 
-    Raises `BadInput` for more right answers than questions.
+    Raises:
+        BadInput: there are more right answers than questions.
+
+    >>> print(wilson(558, 900))
+    0.620 (95 %: 0.588 to 0.651, 900 questions)
     """
     if not questions:
         return Interval(float("nan"), 0.0, 1.0, 0)
@@ -51,7 +55,7 @@ def wilson(correct: int, questions: int) -> Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two runs over the same questions, and the probability `p` of so uneven a split by chance."""
+    """Two runs over the same questions; `p` is the probability that chance alone splits them this unevenly."""
 
     only_first: int
     only_second: int
@@ -71,7 +75,8 @@ class Paired:
 def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> Paired:
     """Compare two runs, given as question id → right, by McNemar's exact test (Psychometrika 12, 1947).
 
-    Raises `BadInput` if they do not have the same questions.
+    Raises:
+        BadInput: the runs do not have the same questions.
 
     >>> mcnemar({"q1": True, "q2": True}, {"q1": True, "q2": False})
     Paired(only_first=1, only_second=0, both=1, neither=0, p=1.0)
@@ -119,7 +124,7 @@ def grades(run: Run, rules: Rules = "official", *, seed: int = 42) -> dict[str, 
 
 
 def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
-    """Return the scores of a run."""
+    """Return the scores of a run: accuracy (0 to 1) by subject, by domain and overall, with 95 % intervals."""
     graded = grades(run, rules, seed=seed)
     by_subject: dict[str, list[bool]] = {}
     for question in run.questions:
@@ -135,7 +140,14 @@ def published() -> Scores:
 
 
 def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
-    """Return the scores for counts by subject: (right answers, questions)."""
+    """Return the scores for counts by subject: (right answers, questions).
+
+    >>> print(counted_scores({"Art": (21, 30), "Charts": (3, 6)}))
+    Art                                     0.700 (95 %: 0.521 to 0.833, 30 questions)
+    Charts                                  0.500 (95 %: 0.188 to 0.812, 6 questions)
+    Art and Design                          0.700 (95 %: 0.521 to 0.833, 30 questions)
+    Overall                                 0.667 (95 %: 0.503 to 0.798, 36 questions)
+    """
     by_domain: dict[str, list[tuple[int, int]]] = {}
     for subject, count in counted.items():
         if domain := _DOMAIN_OF.get(subject):

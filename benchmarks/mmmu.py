@@ -17,6 +17,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.accuracy.mmmu.rows import rows
+
 QUESTIONS, CONCURRENCY = 900, 64
 HARNESS = """
 import json, psutil, sys, time
@@ -53,9 +57,8 @@ def folder_of_questions(folder: Path) -> float:
     from PIL import Image
 
     from vlnb.accuracy.mmmu import SUBJECTS
-    from vlnb.accuracy.mmmu.sets import drawn_rows
 
-    drawn, chance = drawn_rows(), np.random.default_rng(0)
+    drawn, chance = rows(), np.random.default_rng(0)
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
     form = datasets.Features({name: images.get(name, datasets.Value("string")) for name in drawn[0]})
     for subject in SUBJECTS:

@@ -15,12 +15,15 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Annotated, Any, Self, TypeVar
+
+from pydantic import Field
 
 from vlnb.errors import BadInput, VlnbError
 
@@ -34,8 +37,11 @@ _MANIFEST_BYTES, _LINE_BYTES, _FILE_BYTES = 1_000_000, 64_000_000, 4_000_000_000
 _LOCK = "lock"
 _SYNC_S = 1.0
 _UNABLE = (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)  # a file system that cannot lock or sync
-_MOST = 1e9  # seconds or tokens: a larger number is damage
 _SHOWN = 5  # line numbers or ids in a note
+_MOST = 10**9  # seconds or tokens: a larger number is damage
+Number = Annotated[float, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+Signed = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 Kind = TypeVar("Kind")
 
 
@@ -47,15 +53,12 @@ class Server:
     model: str
 
 
-def plausible(*numbers: float | None) -> None:
-    """Raise `ValueError` if a count or a time is negative, not finite, or impossibly large."""
-    for number in numbers:
-        if number is not None and not 0 <= number <= _MOST:
-            raise ValueError(f"{number} is not a valid time or count")
-
-
 def line(data: Mapping[str, Any]) -> bytes:
-    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark."""
+    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark.
+
+    >>> line({"id": 1, "text": "café"}).decode().strip()
+    '{"id":1,"text":"café"}'
+    """
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
@@ -92,6 +95,12 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
             replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())  # last: it makes the run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
+
+
+def folder_for(kind: str, out: str | Path | None) -> Path:
+    """Return the folder that the user named, or a new one in `runs/KIND`."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return Path(out) if out else Path("runs") / kind / f"{stamp}-{os.urandom(2).hex()}"
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -227,14 +236,26 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
     return found
 
 
-def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict[Any, Any]:  # noqa: ANN401 - a container of ids
-    """Return records by their id, without repetitions and without ids that are not in `asked`; notes name them."""
+def keyed(
+    found: Iterator[Any],
+    asked: Any,  # noqa: ANN401 - a container of ids
+    name: str,
+    notes: list[str],
+    *,
+    replaceable: Callable[[Any], bool] = lambda _: False,
+) -> dict[Any, Any]:
+    """Return records by their id: the first of each that is not `replaceable`, or the last.
+
+    Ids that are not in `asked` are left out. Notes name those, and ids with another record that would have counted.
+    """
     known: dict[Any, Any] = {}
     repeated, unknown = [], []
     for one in found:
         if one.id not in asked:
             unknown.append(one.id)
-        elif known.setdefault(one.id, one) is not one:
+        elif one.id not in known or replaceable(known[one.id]):
+            known[one.id] = one
+        elif not replaceable(one):
             repeated.append(one.id)
     if repeated:
         notes.append(f"{name} has more than one record of {_some(repeated)}; the first of each is used.")
@@ -246,7 +267,10 @@ def keyed(found: Iterator[Any], asked: Any, name: str, notes: list[str]) -> dict
 def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
     """Yield the content of each line of a file. Damaged lines are skipped, and a note names them.
 
-    A torn last line, as a kill leaves it, is skipped too. Raises `BadInput` if the file cannot be read.
+    A torn last line, as a kill leaves it, is skipped too.
+
+    Raises:
+        BadInput: the file cannot be read.
     """
     damaged, why = [], ""
     try:
@@ -268,23 +292,18 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
         notes.append(f"{path}: line {_some(damaged)} is damaged ({why}) and counts as missing.")
 
 
-def appended(kind: type[Kind], path: Path, offset: int) -> tuple[list[Kind], int]:
-    """Return the content of the whole lines that follow `offset` (in bytes), and the offset of the next line.
-
-    A glance at a run in progress: it skips damaged lines and ignores a file that it cannot read; `lines` reports both.
-    """
-    found: list[Kind] = []
-    with contextlib.suppress(OSError, BadInput), opened(path) as file:
-        file.seek(offset)
-        while (data := file.readline(_LINE_BYTES)).endswith(b"\n"):
-            offset += len(data)
-            with contextlib.suppress(ValueError):
-                found.append(parsed(kind, data))
-    return found, offset
-
-
 def parsed(kind: type[Kind], data: bytes) -> Kind:
-    """Return the instance of the dataclass `kind` that JSON holds. Raises `ValueError` with a short reason."""
+    """Return the instance of the dataclass `kind` that JSON holds.
+
+    Raises:
+        ValueError: the JSON is broken or has another form; the message is a short reason.
+
+    >>> parsed(Server, b'{"base_url": "http://127.0.0.1:30000/v1", "model": "m"}')
+    Server(base_url='http://127.0.0.1:30000/v1', model='m')
+    >>> parsed(Server, b'{"model": "m"}')
+    Traceback (most recent call last):
+    ValueError: base_url: Field required
+    """
     from pydantic import ValidationError
 
     try:

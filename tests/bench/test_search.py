@@ -14,11 +14,11 @@ from vlnb.bench.workload import Workload
 GOAL = metrics.Objective(ttft_s=2.0, tpot_s=0.05)
 
 
-def server(*, limit, full=10_000, noise=lambda _load, _again: 0.0):
+def server(*, limit, full=10_000):
     """A server whose TTFT passes 2 s above `limit` users, and that brings no more tokens above `full`."""
 
-    def measure(load, again=0):
-        ttft = 2.0 * load / (limit + 0.5) + noise(load, again)
+    def measure(load):
+        ttft = 2.0 * load / (limit + 0.5)
         kept = ttft <= GOAL.ttft_s
         return Probe(load, ttft, 0.01, 100.0 * min(load, full), 0, kept, Path("x"))
 
@@ -27,26 +27,20 @@ def server(*, limit, full=10_000, noise=lambda _load, _again: 0.0):
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 8, 13, 40, 100, 255])
 def test_it_finds_the_limit_within_an_eighth(limit):
-    probes = list(climb(server(limit=limit), GOAL, most=512))
+    probes = list(climb(server(limit=limit), most=512))
     assert 0.85 * limit - 1 <= largest(probes).load <= limit
     assert len({one.load for one in probes}) <= 14
 
 
 def test_it_stops_where_more_users_bring_no_more():
-    probes = list(climb(server(limit=500, full=8), GOAL, most=512))
+    probes = list(climb(server(limit=500, full=8), most=512))
     assert max(one.load for one in probes) == 16
 
 
-def test_a_result_near_the_limit_is_measured_again_and_the_later_counts():
-    probes = list(climb(server(limit=4, noise=lambda load, again: 0.3 if load == 4 and not again else 0), GOAL, most=8))
-    assert [one.load for one in probes].count(4) == 2
-    assert largest(probes).load == 4
-
-
 def test_no_load_may_keep_it():
-    assert largest(list(climb(server(limit=0), GOAL, most=64))) is None
+    assert largest(list(climb(server(limit=0), most=64))) is None
     with pytest.raises(BadInput, match="at least 1"):
-        list(climb(server(limit=1), GOAL, most=0))
+        list(climb(server(limit=1), most=0))
 
 
 def test_a_real_search_stores_every_probe(tmp_path):

@@ -1,7 +1,6 @@
 """The published workload to the letter, and the bodies that are made of one."""
 
 import base64
-import contextlib
 import io
 import json
 
@@ -51,21 +50,19 @@ def pictures(body):
 def test_a_body_is_a_request_with_pictures_that_differ():
     workload = Workload(prompts=3, images=2, resolution="90x60")
     made = bodies.make(workload, "m", [0, 1, 2, 3])
-    request = json.loads(bytes(made.of(1)))
+    request = json.loads(bytes(made[1]))
     assert request["model"] == "m"
     assert request["max_tokens"] == lengths(workload)[1][1]
     assert request["stream"]
     assert request["ignore_eos"]
-    found = [picture for request in range(4) for picture in pictures(made.of(request))]
+    found = [picture for request in range(4) for picture in pictures(made[request])]
     assert {picture.size for picture in found} == {(90, 60)}
     assert len({picture.tobytes() for picture in found}) == 8
-    made.close()
 
 
 def body_of(workload, request, wanted=None):
     made = bodies.make(workload, "m", wanted or [request])
-    with contextlib.closing(made):
-        return bytes(made.of(request))
+    return bytes(made[request])
 
 
 def test_the_same_request_has_the_same_body_when_a_run_is_resumed():
@@ -108,8 +105,7 @@ def test_a_picture_may_be_an_address(web):
     Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
     web.pages["/a.png"] = (200, "image/png", buffer.getvalue())
     made = bodies.make(Workload(prompts=1, images=1, picture=f"{web.address}/a.png"), "m", [0])
-    assert b"base64," in bytes(made.of(0))
-    made.close()
+    assert b"base64," in bytes(made[0])
 
 
 def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
@@ -117,8 +113,7 @@ def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
         Image.new("RGB", (64, 64), colour).save(tmp_path / name) if colour else (tmp_path / name).touch()
     plan = Workload(prompts=2, images=1, picture=str(tmp_path))
     made = bodies.make(plan, "m", [0, 1, 2])
-    first, second, third = (bytes(made.of(i)).split(b"base64,")[1].split(b'"')[0] for i in range(3))
-    made.close()
+    first, second, third = (bytes(made[i]).split(b"base64,")[1].split(b'"')[0] for i in range(3))
     assert first == third != second
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="contains no picture"):

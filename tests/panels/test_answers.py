@@ -58,7 +58,7 @@ def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
 def test_what_a_model_wrote_runs_nothing(run):
     panel = Answers(run)
     panel.look.value = "all"
-    panel.known.value = "drawn_Diagrams_2"
+    panel.known.value = "drawn_Letters_2"
     assert "&lt;b&gt;bold&lt;/b&gt;" in panel.shown.value
     assert "<b>bold</b>" not in panel.shown.value
     assert panel.shown.value.count("<tr>") == 4  # a head, and a row for each of three rules

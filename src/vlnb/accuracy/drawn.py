@@ -5,7 +5,6 @@ The vision check and the set of questions in MMMU's form both take theirs from h
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -30,7 +29,6 @@ _CODE_CHARS = 6
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 _CITIES = ("Lagos", "Lima", "Oslo", "Pune", "Quito", "Sofia", "Tunis", "Turin", "Vigo")
 _QUARTERS = ("Q1", "Q2", "Q3", "Q4")
-_STEPS = ("wash", "peel", "cut", "boil", "serve")
 _WORDS = "zero one two three four five six seven eight nine ten".split()
 _TENS = tuple(str(number) for number in range(10, 101, 10))
 _COUNTS = tuple(str(number) for number in range(1, 11))
@@ -73,42 +71,9 @@ def two_codes(chance: Random, here: str, *, size: tuple[int, int], letters: floa
     ink = chance.choice(_INKS)
     half = 0.36 * letters * len(here)
     x, y = chance.uniform(0.6, 0.7) * width, chance.uniform(0.6, 0.8) * height
-    left, top = 0.25 * width, 0.25 * height
-    if height < 3 * letters:  # a strip has room for one line only
-        y = top = height / 2
-        left = half + 20
-    canvas.text(left, top, other, letters, ink, anchor="mm")
+    canvas.text(0.25 * width, 0.25 * height, other, letters, ink, anchor="mm")
     box = canvas.text(min(x, width - half - 20), y, here, letters, ink, anchor="mm")
     return _finished(canvas, f"The codes {other} (on the left) and {here} (on the right)"), box
-
-
-def lying(chance: Random) -> tuple[Picture, bytes]:
-    """Return a picture with a red bar along its top, and a JPEG of it that lies on its side but for its EXIF."""
-    from PIL import Image
-
-    canvas = Canvas(896, 672, chance.choice(_PAPERS))
-    canvas.rect((0, 0, 896, 110), COLOURS["red"])
-    canvas.oval((380, 320, 560, 500), COLOURS["blue"])
-    picture = _finished(canvas, "A red bar along the top, and a blue disc")
-    exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turn clockwise by 90 degrees to see it upright
-    buffer = io.BytesIO()
-    picture.image.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", quality=92, exif=exif)
-    return picture, buffer.getvalue()
-
-
-def transparent(chance: Random, text: str) -> tuple[Picture, bytes]:
-    """Return a code on white, and a PNG of it with a transparent background whose hidden colour is black."""
-    from PIL import Image, ImageOps
-
-    canvas = Canvas(896, 560)
-    canvas.text(chance.uniform(260, 620), chance.uniform(120, 440), text, 90, "black", anchor="mm")
-    picture = _finished(canvas, f"The code {text}")
-    image = Image.new("RGBA", picture.size, (0, 0, 0, 0))
-    image.putalpha(ImageOps.invert(picture.image.convert("L")))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return picture, buffer.getvalue()
 
 
 def read_code(chance: Random, size: tuple[int, int] = (896, 560), letters: float = 90) -> Drawn:
@@ -178,13 +143,6 @@ def pick_bar(chance: Random, which: str, best: Callable[..., str]) -> Drawn:
     return Drawn(f"On which day is the bar {which}?", (picture,), (best(_DAYS, key=values.__getitem__),), _DAYS)
 
 
-def count_bars(chance: Random) -> Drawn:
-    """Ask how many bars of a chart are higher than 50."""
-    values, picture = _bars(chance)
-    over = str(sum(value > 50 for value in values.values()))
-    return Drawn("How many bars are higher than 50?", (picture,), (over,), ("0", *_COUNTS[:5]))
-
-
 def compare_bars(chance: Random) -> Drawn:
     """Ask in which of two charts a bar is higher."""
     (one, first), (other, second) = _bars(chance), _bars(chance)
@@ -217,32 +175,6 @@ def sum_row(chance: Random) -> Drawn:
     return Drawn(f"What is the sum of the row {_CITIES[row]}?", (picture,), (str(sum(cells[row])),))
 
 
-def next_step(chance: Random) -> Drawn:
-    """Ask which step follows another in a process."""
-    steps = chance.sample(_STEPS, len(_STEPS))
-    place = chance.randrange(1, len(steps))
-    return Drawn(f"Which step follows {steps[place - 1]}?", (_flow(steps),), (steps[place],), _STEPS)
-
-
-def count_steps(chance: Random) -> Drawn:
-    """Ask how many steps a process has."""
-    count = chance.randint(2, 5)
-    text = "How many steps does the process have?"
-    return Drawn(text, (_flow(chance.sample(_STEPS, count)),), (str(count), _WORDS[count]))
-
-
-def measure(chance: Random, what: str) -> Drawn:
-    """Ask for the "area" or the "perimeter" of a rectangle; the number is right with and without a decimal point."""
-    width, height = chance.randint(4, 9), 5
-    canvas = Canvas(560, 360)
-    canvas.rect((120, 60, 500, 260), "#f3eef8", edge="#222222")
-    canvas.text(310, 296, f"{width} cm", 26, "#222222", anchor="mm")
-    canvas.text(108, 160, f"{height} cm", 26, "#222222", anchor="rm")
-    picture = _finished(canvas, f"A rectangle of {width} by {height} cm")
-    size, unit = (width * height, "square cm") if what == "area" else (2 * (width + height), "cm")
-    return Drawn(f"What is the {what} of the rectangle, in {unit}?", (picture,), (str(size), f"{size}.0"))
-
-
 def _discs(chance: Random, count: int) -> Picture:
     canvas = Canvas(896, 560, chance.choice(_PAPERS))
     cells = chance.sample([(column, row) for column in range(5) for row in range(3)], count)
@@ -265,18 +197,6 @@ def _table(chance: Random, rows: int) -> tuple[list[list[int]], Picture]:
     numbers = chance.sample(range(100, 1000), rows * columns)
     cells = [numbers[columns * row :][:columns] for row in range(rows)]
     return cells, samples.table(_CITIES[:rows], _QUARTERS, cells)
-
-
-def _flow(steps: list[str]) -> Picture:
-    canvas = Canvas(180 * len(steps) + 20, 160)
-    for i, step in enumerate(steps):
-        left = 20 + 180 * i
-        canvas.rect((left, 50, left + 130, 110), "#eef4f8", radius=10, edge=COLOURS["blue"])
-        canvas.text(left + 65, 80, step, 26, "#222222", anchor="mm")
-        if i + 1 < len(steps):
-            canvas.line([(left + 132, 80), (left + 168, 80)], "#222222", 2)
-            canvas.shape([(left + 178, 80), (left + 164, 73), (left + 164, 87)], "#222222")
-    return _finished(canvas, f"A process: {', then '.join(steps)}")
 
 
 def _finished(canvas: Canvas, alt: str) -> Picture:

@@ -22,6 +22,11 @@ def lines(answer: str, truth: Sequence[str]) -> list[LineScore]:
 
     Similarity is 1 minus the share of letters to insert or delete (rapidfuzz's normalised indel similarity); white
     space counts as one space, however wide, and case counts.
+
+    >>> for score in lines("TOTAL  12.50 EUR", ["TOTAL 12.50 EUR", "Thank you"]):
+    ...     print(f"{score.truth}: {score.similarity:.2f}")
+    TOTAL 12.50 EUR: 1.00
+    Thank you: 0.17
     """
     from rapidfuzz import fuzz
 

@@ -42,7 +42,17 @@ class Measured:
 
 
 def step(picture: Picture, budget: int) -> Step:
-    """Return what `picture` costs where it may have `budget` tokens of 28 x 28 pixels."""
+    """Return what `picture` costs if it may have at most `budget` tokens of 28 x 28 pixels.
+
+    Raises:
+        BadInput: the budget is smaller than the smallest picture (4 tokens).
+
+    >>> from vlnb import images
+    >>> from PIL import Image
+    >>> picture = images.load(Image.new("RGB", (1280, 720)))
+    >>> step(picture, 120).size, step(picture, 120).tokens
+    ((392, 224), 112)
+    """
     if budget * images.UNIT_PX**2 < images.MIN_PIXELS:
         raise BadInput(f"budget={budget} tokens is less than any picture has: give 4 or more.")
     max_pixels = budget * images.UNIT_PX**2
@@ -52,7 +62,7 @@ def step(picture: Picture, budget: int) -> Step:
 
 
 def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
-    """Return a step for each budget in tokens, without those at which the picture would have the same size again."""
+    """Return a step for each budget in tokens, leaving out those that give the same size again."""
     found: dict[tuple[int, int], Step] = {}
     for budget in budgets:
         one = step(picture, budget)

@@ -8,15 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vlnb.bench.workload import PUBLISHED, Workload
+
 if TYPE_CHECKING:
     from vlnb.bench import metrics, report, roofline, runner, search, sglang, store, workload
     from vlnb.bench.runner import follow, resume, run, start
-    from vlnb.bench.workload import PUBLISHED, Workload
 
-_HOME = {
-    **dict.fromkeys(("follow", "resume", "run", "start"), "runner"),
-    **dict.fromkeys(("PUBLISHED", "Workload"), "workload"),
-}
 __all__ = [
     "PUBLISHED", "Workload", "follow", "metrics", "report", "resume", "roofline", "run", "runner", "search",
     "sglang", "start", "store", "workload",
@@ -25,7 +22,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function or a module
     """Import a part when it is first used: the command line needs only the workload to list its options."""
+    if name in ("follow", "resume", "run", "start"):
+        return getattr(import_module("vlnb.bench.runner"), name)
     if name in __all__:
-        found = import_module(f"vlnb.bench.{_HOME.get(name, name)}")
-        return getattr(found, name) if name in _HOME else found
+        return import_module(f"vlnb.bench.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

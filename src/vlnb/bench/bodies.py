@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
+import itertools
 import json
 import mmap
 import os
@@ -24,67 +24,42 @@ _CACHED = 32  # pictures of the user, kept in memory ready to be sent
 _MARK = "@picture@"
 
 
-class Bodies:
-    """The bodies of requests by their id, as views into a temporary file that `close` deletes."""
-
-    def __init__(self, file: Any, places: dict[int, tuple[int, int]]) -> None:  # noqa: ANN401 - a temporary file
-        self._file = file
-        # Populated at once where the system can: page faults while sending would count as time to first token.
-        flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-        self._map = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ)
-        self._view = memoryview(self._map)
-        self._places = places
-
-    def of(self, request: int) -> memoryview:
-        """Return the body of a request."""
-        start, end = self._places[request]
-        return self._view[start:end]
-
-    def close(self) -> None:
-        """Delete the file, and free the memory once no view into it is left."""
-        self._file.close()
-        with contextlib.suppress(BufferError):  # a broken request's traceback may still hold a slice
-            self._view.release()
-            self._map.close()
-
-
 def make(
     workload: Workload, model: str, wanted: Sequence[int], *, progress: Callable[[int], None] = lambda _: None
-) -> Bodies:
-    """Make the bodies of the requests `wanted`. A request has the same body in every run of the workload.
+) -> dict[int, memoryview]:
+    """Make the bodies of the requests `wanted`, and return them by their id, as views into a mapped temporary file.
 
-    `progress` gets the number of bodies made so far. Raises `BadInput` if the disk is full or a picture cannot be read.
+    A request has the same body in every run of the workload. `progress` gets the number of bodies made so far. Raises
+    `BadInput` if the disk is full or a picture cannot be read.
     """
     inputs, outputs = lengths(workload)
     words = texts(workload, inputs)
     picture = _pictures(workload)
-    file = tempfile.TemporaryFile(prefix="vlnb-bench-")  # noqa: SIM115 - lives as long as the bodies
-    places: dict[int, tuple[int, int]] = {}
+    sizes: list[int] = []
 
     def body(request: int) -> bytes:
         which = request % workload.prompts  # the warm-up is an extra request, with pictures of its own
         text, *rest = _frame(workload, model, words[which], outputs[which])
         return b"".join([text, *(part for i, more in enumerate(rest) for part in (picture(request, i), more))])
 
+    cores = os.cpu_count() or 1
     try:
-        cores = os.cpu_count() or 1
-        with ThreadPoolExecutor(cores) as pool:
+        with tempfile.TemporaryFile(prefix="vlnb-bench-") as file, ThreadPoolExecutor(cores) as pool:
             for start in range(0, len(wanted), 4 * cores):  # a few at a time: memory must not hold them all
-                some = wanted[start : start + 4 * cores]
-                for request, data in zip(some, pool.map(body, some), strict=True):
-                    places[request] = (file.tell(), file.tell() + len(data))
-                    file.write(data)
-                    progress(len(places))
-        file.flush()
-    except BaseException as error:  # a picture that cannot be read, Ctrl-C, a full disk
-        file.close()
-        if not isinstance(error, OSError):
-            raise
+                for data in pool.map(body, wanted[start : start + 4 * cores]):
+                    sizes.append(file.write(data))
+                    progress(len(sizes))
+            file.flush()
+            # Populated at once where the system can: page faults while sending would count as time to first token.
+            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            whole = memoryview(mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ))
+    except OSError as error:
         raise BadInput(
             f"The pictures of the benchmark do not fit into {tempfile.gettempdir()} ({error.strerror}). Make room, set"
             " TMPDIR to a larger disk, or use fewer or smaller pictures."
         ) from error
-    return Bodies(file, places)
+    ends = itertools.accumulate(sizes)
+    return {request: whole[end - size : end] for request, size, end in zip(wanted, sizes, ends, strict=True)}
 
 
 def _frame(workload: Workload, model: str, text: str, output_len: int) -> list[bytes]:

@@ -54,9 +54,10 @@ class Run:
         self.stopped = ""
         self.figures: store.Segment | None = None
         self.turns = wire.Turns()
-        self.ended: asyncio.Queue[tuple[int, float, wire.Trace] | None] = asyncio.Queue()
         self.reported = 0.0
         self.zero = 0.0
+        self.journal: records.Journal
+        self.tasks: asyncio.TaskGroup
 
     async def go(self) -> None:
         """Warm up, send everything, and write the figures of the segment.
@@ -69,17 +70,9 @@ class Run:
             self.workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._preparing
         )
         prepared_s = time.perf_counter() - began
-        with contextlib.closing(made), records.Journal(self.folder / store.RECORDS) as journal:
-            async with wire.session(self.workload.concurrency) as http:
-                load = asyncio.create_task(self._load(http, made, warm_up, prepared_s))
-                writing = asyncio.create_task(self._write(journal))
-                writing.add_done_callback(lambda _: load.cancel())  # without a journal, no requests
-                self._end_with_others(load)
-                await asyncio.wait([load])
-                self.ended.put_nowait(None)
-                await writing
-                if not load.cancelled():
-                    load.result()
+        with records.Journal(self.folder / store.RECORDS) as self.journal:
+            async with wire.session(self.workload.concurrency) as http, asyncio.TaskGroup() as self.tasks:
+                self._end_with_others(self.tasks.create_task(self._load(http, made, warm_up, prepared_s)))
         if self.figures:
             with records.Journal(self.folder / store.SEGMENTS) as journal:
                 journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
@@ -98,11 +91,11 @@ class Run:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop, f"the load generator received {number.name}")
 
-    async def _load(self, http: Any, made: bodies.Bodies, warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
+    async def _load(self, http: Any, made: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        await wire.send(http, self.url, made.of(warm_up), headers, self.turns, self.limits)
+        await wire.send(http, self.url, made[warm_up], headers, self.turns, self.limits)
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
@@ -110,12 +103,12 @@ class Run:
 
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await wire.send(http, self.url, made.of(request), headers, self.turns, self.limits)
+            trace = await wire.send(http, self.url, made[request], headers, self.turns, self.limits)
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
             if self.refused >= _REFUSED and not self.stopped:
                 self.stopped = f"{_REFUSED} requests in a row failed: {trace.error}. Check the server, and resume."
-            self.ended.put_nowait((request, due, trace))
+            self.tasks.create_task(self._write(request, due, trace))
 
         try:
             await (self._users(ask) if self.workload.rate is None else self._arrive(ask))
@@ -134,18 +127,16 @@ class Run:
                 stopped="",
             )
 
-    async def _write(self, journal: records.Journal) -> None:
-        """Parse and write what has ended, one by one, while no request is being sent."""
-        while (ended := await self.ended.get()) is not None:
-            trace = ended[-1]  # its user sends the next request first
-            await asyncio.sleep(max(0.0, trace.ended + _NEXT_S - time.perf_counter()))
-            await self.turns.take(math.inf)
-            try:
-                record = self._record(*ended)
-                journal.write(record.line())
-                self._count(record)
-            finally:
-                self.turns.give()
+    async def _write(self, request: int, due: float, trace: wire.Trace) -> None:
+        """Parse and write what has ended, while no request is being sent. Without a journal the load ends."""
+        await asyncio.sleep(_NEXT_S)  # its user sends the next request first
+        await self.turns.take(math.inf)
+        try:
+            record = self._record(request, due, trace)
+            self.journal.write(record.line())
+            self._count(record)
+        finally:
+            self.turns.give()
 
     async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
         """Run a closed loop: each user sends the next request when the last one has ended."""
@@ -244,16 +235,16 @@ class Run:
 def main() -> int:
     """Run the segment. Errors are reported as one line of JSON."""
     os.set_blocking(sys.stdout.fileno(), False)  # a slow reader must not hold up the load
-    folder = Path(sys.argv[1])
+    folder, failed = Path(sys.argv[1]), False
     try:
         with records.held(folder):
             run = Run(folder)
             if run.todo:  # unless another resume has just completed it
                 asyncio.run(run.go())
-    except VlnbError as error:
-        _say({"error": str(error)})
-        return 1
-    return 0
+    except* VlnbError as errors:
+        _say({"error": str(errors.exceptions[0])})
+        failed = True
+    return int(failed)
 
 
 def _say(data: dict[str, Any]) -> None:

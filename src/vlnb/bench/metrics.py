@@ -27,7 +27,13 @@ class Objective:
 
 
 def tpot_s(record: Record) -> float | None:
-    """Return TPOT in seconds: (E2E - TTFT) / (output tokens - 1), or None for fewer than two tokens."""
+    """Return TPOT in seconds: (E2E - TTFT) / (output tokens - 1), or None for fewer than two tokens.
+
+    >>> from vlnb.bench.store import Record
+    >>> times = {"queue_s": 0.0, "connect_s": 0.0, "upload_s": 0.1, "server_s": 0.4, "ttft_s": 0.5, "e2e_s": 1.5}
+    >>> tpot_s(Record(0, 0.0, 0.0, **times, itl_s=(), output_tokens=11, finish_reason="length", error=None))
+    0.1
+    """
     if record.ttft_s is None or record.output_tokens < 2:
         return None
     return (record.e2e_s - record.ttft_s) / (record.output_tokens - 1)
@@ -118,7 +124,12 @@ def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % bootstrap confidence interval of the mean of one or more values, in their unit."""
+    """Return the 95 % bootstrap confidence interval of the mean of one or more values, in their unit.
+
+    >>> low, high = mean_interval([1.0, 2.0, 3.0])
+    >>> low < 2.0 < high
+    True
+    """
     import numpy as np
 
     chance, data = np.random.default_rng(0), np.asarray(values)

@@ -64,7 +64,11 @@ def text(stored: Stored) -> str:
 
 
 def number(value: Any) -> str:  # noqa: ANN401 - a number or None
-    """Return a number as the tables show it; a missing one is a dash."""
+    """Return a number as the tables show it; a missing one is a dash.
+
+    >>> number(1234.5), number(12.0), number(None)
+    ('1,234.50', '12', '–')
+    """
     if value is None or value != value:  # noqa: PLR0124 - not a number
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

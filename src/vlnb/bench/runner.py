@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -35,7 +34,6 @@ class Running:
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
-        self._read_bytes = 0
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the client gets the key of its server, and no other
             environment.pop(name, None)
@@ -59,7 +57,7 @@ class Running:
                 try:
                     report = json.loads(line)
                 except ValueError:  # a traceback of a client that crashed
-                    last_words = line.strip()
+                    last_words = line.strip(" |+-\n") or last_words  # a group of errors comes in a frame
                     continue
                 if "error" in report:
                     failed = str(report["error"])
@@ -77,11 +75,6 @@ class Running:
                 f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
                 f" What was measured is in {self.folder}; resume the run."
             )
-
-    def new_records(self) -> list[store.Record]:
-        """Return the records written since the last call, without reading the older ones again."""
-        found, self._read_bytes = records.appended(store.Record, self.folder / store.RECORDS, self._read_bytes)
-        return found
 
     def stop(self) -> None:
         """End the client. Requests in flight are lost; everything that has ended is on disk."""
@@ -118,10 +111,10 @@ class Running:
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:
     """Start a run in the folder `out` (default: a new one in `runs/bench/`) and return at once.
 
-    Raises `BadInput` if the folder holds a run already or cannot be written.
+    Raises:
+        BadInput: the folder already holds a run or cannot be written.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(out) if out else Path("runs") / "bench" / f"{stamp}-{os.urandom(2).hex()}"
+    folder = records.folder_for("bench", out)
     records.create(folder, manifest(workload, endpoint))
     return Running(folder, endpoint.base_url, endpoint.api_key)
 
@@ -130,8 +123,10 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     """Complete a run: send exactly the requests that are not on disk, to the server that the manifest names.
 
     That address comes from a file, so it gets a key only if the key is known to belong there: the key of `endpoint` if
-    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server. Raises `BadInput` if
-    the folder holds no run or a complete one.
+    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server.
+
+    Raises:
+        BadInput: the folder holds no run, or a complete one.
     """
     stored = store.read(folder)
     if not stored.missing:
@@ -148,15 +143,22 @@ def run(
     *,
     watch: Callable[[LoadProgress], None] = lambda _: None,
 ) -> store.Stored:
-    """Run a workload to its end and return it; `watch` gets every report. Ctrl-C stops it and keeps what is done.
+    """Run a workload to its end and return the stored run. Ctrl-C stops it and keeps what is done.
 
-    Raises `BadInput` as `start` does, and if the load generator fails.
+    `watch` is called with every report of the load generator, about four times a second.
+
+    Raises:
+        BadInput: the folder already holds a run or cannot be written, or the load generator failed.
     """
     return follow(start(workload, endpoint, out), watch)
 
 
 def follow(running: Running, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-    """Wait for a run to end and return it. Raises `BadInput` if the load generator fails."""
+    """Wait for a run to end and return it.
+
+    Raises:
+        BadInput: the load generator failed.
+    """
     for report in running.progress():
         watch(report)
     return running.result()
@@ -168,7 +170,7 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
 
     return {
         "format": 1,
-        "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "server": {
             "base_url": endpoint.base_url.split("?")[0],
             "model": endpoint.model,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
     from vlnb.endpoint import Endpoint
 
-_NEAR = 0.1  # of the limit: a result this close is measured again
 _GAIN = 1.03  # the least growth in throughput when the load doubles; below it the server is saturated
 _REQUESTS_EACH = 4  # per user in a probe, at least
 
@@ -55,35 +54,25 @@ def search(
     """Yield a probe for every load that is tried, each stored in `out`; `largest` picks the answer from them.
 
     The load is the number of concurrent users. It doubles until the objective is missed, or until twice the users bring
-    no more tokens per second; then the gap is halved. A result near a limit is measured again, and the second one
-    counts. Raises `BadInput` if `most` is less than 1, and as `runner.run` does.
+    no more tokens per second; then the gap is halved. Raises `BadInput` if `most` is less than 1, and as `runner.run`
+    does.
     """
 
-    def measure(load: int, again: int = 0) -> Probe:
+    def measure(load: int) -> Probe:
         prompts = max(workload.prompts, _REQUESTS_EACH * load)
         plan = replace(workload, concurrency=load, prompts=prompts, rate=None)
-        folder = Path(out) / f"users-{load:04d}{f'-again-{again}' if again else ''}"
-        return probe(runner.run(plan, endpoint, folder), objective)
+        return probe(runner.run(plan, endpoint, Path(out) / f"users-{load:04d}"), objective)
 
-    yield from climb(measure, objective, most=most)
+    yield from climb(measure, most=most)
 
 
-def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *, most: int) -> Iterator[Probe]:
-    """Yield the probes of a search; `measure(load, again)` takes one. Raises `BadInput` if `most` is less than 1."""
+def climb(measure: Callable[[int], Probe], *, most: int) -> Iterator[Probe]:
+    """Yield the probes of a search; `measure(load)` takes one. Raises `BadInput` if `most` is less than 1."""
     if most < 1:
         raise BadInput(f"most={most} must be at least 1 user.")
-
-    def settled(load: int) -> Iterator[Probe]:
-        first = measure(load, 0)
-        yield first
-        near = abs(first.ttft_s / objective.ttft_s - 1) < _NEAR or abs(first.tpot_s / objective.tpot_s - 1) < _NEAR
-        if near and not first.failed:
-            yield measure(load, 1)
-
     good, bad, before, load = 0, most + 1, 0.0, 1
     while load <= most:
-        for last in settled(load):
-            yield last
+        yield (last := measure(load))
         if not last.kept:
             bad = load
             break
@@ -93,13 +82,15 @@ def climb(measure: Callable[[int, int], Probe], objective: metrics.Objective, *,
         before, load = last.output_token_per_s, load * 2
     while bad - good > max(1, good // 8):
         middle = (good + bad) // 2
-        for last in settled(middle):
-            yield last
+        yield (last := measure(middle))
         good, bad = (middle, bad) if last.kept else (good, middle)
 
 
 def largest(probes: list[Probe]) -> Probe | None:
-    """Return the probe with the most users whose last measurement kept the objective, or None."""
-    last = {one.load: one for one in probes}
-    kept = [one for one in last.values() if one.kept]
+    """Return the probe with the most users that kept the objective, or None.
+
+    >>> largest([Probe(n, 0.1 * n, 0.01, 90.0 * n, 0, n < 4, Path()) for n in (1, 2, 4, 3)]).load
+    3
+    """
+    kept = [one for one in probes if one.kept]
     return max(kept, key=lambda one: one.load, default=None)

@@ -31,7 +31,14 @@ def command(workload: Workload, base_url: str, model: str, out: str | None = Non
     """Return the shell command that makes `sglang.bench_serving` run a workload.
 
     The tool appends its result to the file `out` as one line of JSON. Its keys are those of `metrics.table`, so
-    `report.table` sets the two results side by side. Raises `BadInput` for a workload that the tool cannot run.
+    `report.table` sets the two results side by side.
+
+    Raises:
+        BadInput: the tool cannot run the workload.
+
+    >>> from vlnb.bench.workload import Workload
+    >>> command(Workload(), "http://127.0.0.1:30000/v1", "Qwen/Qwen2.5-VL-7B-Instruct").split(" --")[2]
+    'base-url http://127.0.0.1:30000'
     """
     if workload.picture not in ("noise", "blank") or workload.ramp_s:
         raise BadInput("sglang.bench_serving supports only noise and blank pictures, and no ramp.")

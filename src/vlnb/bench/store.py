@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vlnb.bench.workload import Limits, Workload
-from vlnb.records import Server, keyed, line, lines, manifest, plausible
+from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
 
 KEY_VARIABLE = "VLNB_BENCH_KEY"  # passes the key to the load generator; the key is never stored
 RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
@@ -24,27 +24,20 @@ class Record:
     """
 
     id: int
-    scheduled_s: float
-    started_s: float
-    queue_s: float
-    connect_s: float | None
-    upload_s: float | None
-    server_s: float | None
-    ttft_s: float | None
-    e2e_s: float
-    itl_s: tuple[float, ...]
-    output_tokens: int
+    scheduled_s: Number
+    started_s: Number
+    queue_s: Number
+    connect_s: Number | None
+    upload_s: Number | None
+    server_s: Signed | None
+    ttft_s: Number | None
+    e2e_s: Number
+    itl_s: tuple[Number, ...]
+    output_tokens: Count
     finish_reason: str | None
     error: str | None
-    input_tokens: int | None = None
-    segment: int = 0
-
-    def __post_init__(self) -> None:
-        plausible(
-            self.scheduled_s, self.started_s, self.queue_s, self.connect_s, self.upload_s, abs(self.server_s or 0),
-            self.ttft_s, self.e2e_s, min(self.itl_s, default=0), sum(self.itl_s), self.output_tokens,
-            self.input_tokens, self.segment,
-        )  # fmt: skip
+    input_tokens: Count | None = None
+    segment: Count = 0
 
     def line(self) -> bytes:
         """Return the record as a line of JSON, with times to the microsecond."""
@@ -57,19 +50,14 @@ class Record:
 class Segment:
     """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "")."""
 
-    segment: int
+    segment: Count
     started_at: float  # seconds since 1970
-    prepared_s: float
-    duration_s: float
+    prepared_s: Number
+    duration_s: Number
     cpu_share: float  # of a core
-    lag_mean_s: float
-    lag_p99_s: float
+    lag_mean_s: Signed
+    lag_p99_s: Signed
     stopped: str
-
-    def __post_init__(self) -> None:
-        plausible(
-            self.segment, self.prepared_s, self.duration_s, self.cpu_share, abs(self.lag_mean_s), abs(self.lag_p99_s)
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,8 @@ class Stored:
 def read(folder: str | Path) -> Stored:
     """Read a run. Damaged lines count as missing, and a note names them.
 
-    Raises `BadInput` if the folder holds no speed run, its manifest is damaged, or a file cannot be read.
+    Raises:
+        BadInput: the folder holds no speed run, its manifest is damaged, or a file cannot be read.
     """
     folder = Path(folder)
     stored = manifest(folder, Manifest)

@@ -8,8 +8,10 @@ reads what has arrived, stamps it, and puts it aside.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import heapq
+import itertools
 import json
 import os
 import re
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from vlnb.bench.workload import Limits
 
-_WAIT_BYTES = 64 * 1024  # handed to the transport when the system takes nothing; it then waits until they have left
+_SLICE_BYTES = 256 * 1024  # of a body: what one turn writes
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk may hold besides text
@@ -156,39 +158,21 @@ class _Stamped(Payload):
         transport: Any = writer.transport
         transport.set_write_buffer_limits(high=1)  # with 0, a TLS transport would wait forever
         await writer.drain()
+        rest = self._body
         try:
-            await self._upload(writer, transport)
+            while rest:
+                await self._turns.take(self._trace.started)
+                try:
+                    await writer.write(rest[:_SLICE_BYTES], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
+                finally:
+                    self._turns.give()
+                rest = rest[_SLICE_BYTES:]
+                await writer.drain()
+                self._trace.moved = time.perf_counter()
         except asyncio.CancelledError:
             transport.abort()  # closing would wait for a server that does not read
             raise
         self._trace.sent = self._trace.moved
-
-    async def _upload(self, writer: AbstractStreamWriter, transport: Any) -> None:  # noqa: ANN401 - asyncio's
-        bare = os.name == "posix" and transport.get_extra_info("sslcontext") is None
-        connection = transport.get_extra_info("socket").fileno()
-        rest = self._body
-        while rest:
-            await self._turns.take(self._trace.started)
-            try:
-                if transport.is_closing():  # its descriptor may belong to another connection by now
-                    raise aiohttp.ClientConnectionResetError("the server closed it while the request was being sent")
-                taken = _hand_over(connection, rest) if bare else 0
-                if not taken:
-                    taken = _WAIT_BYTES
-                    await writer.write(rest[:taken], drain=False)  # type: ignore[call-arg] # aiohttp's own writer has it
-                rest = rest[taken:]
-            finally:
-                self._turns.give()
-            await writer.drain()
-            self._trace.moved = time.perf_counter()
-
-
-def _hand_over(connection: int, rest: memoryview) -> int:
-    """Write to the socket itself; return how many bytes the system took. The transport would copy all the others."""
-    try:
-        return os.write(connection, rest)
-    except BlockingIOError:
-        return 0
 
 
 @contextlib.asynccontextmanager
@@ -313,17 +297,9 @@ def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: A
 
 def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     """Yield the data of each event with the time of the piece that completed it; at the end, whatever is left."""
-    begun: list[bytes] = []  # pieces of an incomplete line
-    at = 0.0
-    for at, piece in pieces:
-        if b"\n" not in piece:
-            begun.append(piece)
-            continue
-        *lines, rest = b"".join((*begun, piece)).split(b"\n")
-        begun = [rest]
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield at, line[5:].strip()
-    rest = b"".join(begun)
-    if rest.startswith(b"data:"):
-        yield at, rest[5:].strip()
+    ends = list(itertools.accumulate(len(piece) for _, piece in pieces))
+    position = 0
+    for line in b"".join(piece for _, piece in pieces).split(b"\n"):
+        position += len(line) + 1
+        if line.startswith(b"data:"):
+            yield pieces[min(bisect.bisect_left(ends, position), len(pieces) - 1)][0], line[5:].strip()

@@ -33,6 +33,10 @@ class Workload:
     is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures are used in turn.
     Raises `BadInput` for a value out of its range.
 
+    >>> workload = Workload(prompts=4, images=1, resolution="640x480")
+    >>> workload.size, workload.vision_tokens
+    ((640, 480), 1572)
+
     Parameters
     ----------
     prompts
@@ -123,6 +127,9 @@ def lengths(workload: Workload) -> tuple[list[int], list[int]]:
     """Return the text and the output tokens of each request, drawn as SGLang 0.5.6 draws them.
 
     Source: `sglang/bench_serving.py`, `sample_image_requests`: numpy's global generator, inputs before outputs.
+
+    >>> lengths(Workload(prompts=3, input_len=100, output_len=10))
+    ([38, 13, 73], [10, 6, 1])
     """
     import numpy as np
 
@@ -140,6 +147,9 @@ def arrivals(workload: Workload) -> list[float] | None:
     """Return when each request is due, in seconds from the start, or None for users that wait for their last answer.
 
     All moments are drawn in advance, so that lateness never adds up.
+
+    >>> arrivals(Workload(prompts=3)) is None
+    True
     """
     if workload.rate is None:
         return None

@@ -199,13 +199,13 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
     sizes = list(catalog.MODELS)
     for (gpu, colour), dash in zip(zip(catalog.GPUS, COLOURS, strict=False), ("solid", "dash", "dot"), strict=True):
         figure.add_scatter(
-            x=sizes, y=[1000 * bound(gpu, size, gpus).tpot_s for size in sizes], mode="lines+markers", name=gpu,
+            x=sizes, y=[1000 * bound(gpu, size, gpus) for size in sizes], mode="lines+markers", name=gpu,
             line={"color": colour, "dash": dash},
             hovertemplate="%{x} on " + gpu + ": at least %{y:.2f} ms<extra></extra>",
         )  # fmt: skip
     said = []
     for gpu, size, tpot_s in measured:
-        share = bound(gpu, size, gpus).share(tpot_s)
+        share = bound(gpu, size, gpus) / tpot_s
         said.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(
             x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,17 +16,17 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     from vlnb.bench.runner import LoadProgress, Running
     from vlnb.bench.store import Stored
+    from vlnb.endpoint import Endpoint
 
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
 
 
-@app.command
-def run(
-    *, workload: Load = _PUBLISHED, url: str | None = None, model: str | None = None, out: str | None = None
-) -> int:
-    """Run a benchmark and store the results.
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Target:
+    """Which server to measure.
 
     Parameters
     ----------
@@ -33,13 +34,33 @@ def run(
         The server (instead of VLNB_BASE_URL).
     model
         Its model (instead of VLNB_MODEL).
+    """
+
+    url: str | None = None
+    model: str | None = None
+
+    def connect(self) -> Endpoint:
+        """Connect to the server, and say to which one."""
+        from vlnb.endpoint import connect
+
+        return connect(self.url, model=self.model, announce=say)
+
+
+_DEFAULT = Target()
+
+
+@app.command
+def run(*, workload: Load = _PUBLISHED, target: Target = _DEFAULT, out: str | None = None) -> int:
+    """Run a benchmark and store the results.
+
+    Parameters
+    ----------
     out
         Folder to store the run in (a new one in runs/bench).
     """
     from vlnb import bench
-    from vlnb.endpoint import connect
 
-    return _finish(bench.start(workload, connect(url, model=model, announce=say), out))
+    return _finish(bench.start(workload, target.connect(), out))
 
 
 @app.command
@@ -103,8 +124,7 @@ def report(*folders: str, to: str | None = None) -> int:
 def search(
     *,
     workload: Load = _PUBLISHED,
-    url: str | None = None,
-    model: str | None = None,
+    target: Target = _DEFAULT,
     out: str,
     ttft: Seconds = 2.0,
     tpot: Seconds = 0.05,
@@ -114,10 +134,6 @@ def search(
 
     Parameters
     ----------
-    url
-        The server (instead of VLNB_BASE_URL).
-    model
-        Its model (instead of VLNB_MODEL).
     out
         Folder for the runs of the search.
     ttft
@@ -130,11 +146,9 @@ def search(
     from vlnb.bench.metrics import Objective
     from vlnb.bench.search import largest
     from vlnb.bench.search import search as probe
-    from vlnb.endpoint import connect
 
     probes = []
-    endpoint = connect(url, model=model, announce=say)
-    for one in probe(workload, endpoint, out, objective=Objective(ttft, tpot), most=most):
+    for one in probe(workload, target.connect(), out, objective=Objective(ttft, tpot), most=most):
         probes.append(one)
         verdict = "keeps it" if one.kept else "misses it"
         say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
@@ -172,10 +186,10 @@ def _status(runs: Mapping[str, Stored]) -> int:
     return 1 if any(one.missing for one in runs.values()) else 0
 
 
-def _progress(told: LoadProgress) -> None:
-    if "preparing" in told:
-        progress(f"preparing request {told['preparing']} of {told['of']}")
+def _progress(report: LoadProgress) -> None:
+    if "preparing" in report:
+        progress(f"preparing request {report['preparing']} of {report['of']}")
         return
-    half = told["ttft_p50_s"]
+    half = report["ttft_p50_s"]
     first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
-    progress(f"{told['done']} of {told['of']} done, {told['failed']} failed, {told['elapsed_s']:.0f} s{first}")
+    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed, {report['elapsed_s']:.0f} s{first}")

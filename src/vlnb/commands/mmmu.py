@@ -21,7 +21,7 @@ Rules = Literal["official", "strict", "lenient"]
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Asking:
-    """Whom to ask, and how.
+    """The server or servers to ask, and how.
 
     Parameters
     ----------
@@ -31,24 +31,20 @@ class Asking:
         Its model (instead of VLNB_MODEL).
     concurrency
         Questions at once of each server.
-    dollars
-        Price of all servers an hour, to tell the cost.
     """
 
     url: list[str] | None = None
     model: str | None = None
     concurrency: Count = 8
-    dollars: float | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return what `mmmu.run` and `mmmu.resume` take alike."""
+        """Return the arguments that `mmmu.run` and `mmmu.resume` have in common."""
         from vlnb.endpoint import connect
 
         return {
             "servers": [connect(url, model=self.model, announce=say) for url in self.url or (None,)],
             "concurrency": self.concurrency,
-            "dollars_per_hour": self.dollars,
-            "watch": lambda told: progress(told, width=120),
+            "watch": lambda so_far: progress(so_far, width=120),
         }
 
 
@@ -171,10 +167,8 @@ def _finish(done: Run) -> int:
 
 
 def _status(*runs: Run) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 where a score is not of all questions."""
+    """Say what is odd about runs on disk; return the exit status, which is 1 if questions have no answer."""
     for one in runs:
         for note in one.notes:
             say(note)
-        if one.lost:
-            say(f"vlnb: only {one.lost}")
-    return 1 if any(one.lost or one.missing for one in runs) else 0
+    return 1 if any(one.missing for one in runs) else 0

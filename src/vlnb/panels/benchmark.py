@@ -22,7 +22,7 @@ from vlnb.panels.parts import Panel
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
-_DRAWN_S = 1.0  # how often the chart is drawn anew
+_DRAWN_S = 2.0  # how often the chart is drawn anew
 _GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 
@@ -124,12 +124,11 @@ class Benchmark(Panel):
         try:
             self._running = running = begin()
             self._aside(lambda: self._watch_gpus(running))
-            drawn, known = 0.0, list[bench.store.Record]()
+            drawn = 0.0
             for told in running.progress():
                 self._tell(told)
                 if told.get("done") and time.monotonic() - drawn > _DRAWN_S:
-                    known += running.new_records()
-                    self._draw({"so far": tuple(known)})
+                    self._draw({"so far": running.result().records})
                     drawn = time.monotonic()
             self.stored = running.result()
             self._draw({running.folder.name: self.stored.records})

@@ -58,20 +58,11 @@ def test_a_faulty_server_is_named(fault, name, wrong):
     assert wrong <= {skill.name for skill, right, of in found.skills() if right < of}
 
 
-@pytest.mark.parametrize(
-    ("fault", "name", "skill"),
-    [
-        ("exif", "orientation ignored", "upright"),
-        ("alpha", "transparency ignored", "transparency"),
-        ("original", "coordinates of the file", "places"),
-        ("restless", "answers differ", "twice"),
-    ],
-)
-def test_what_vlnb_itself_avoids_is_told_but_is_not_grave(fault, name, skill):
-    found = check(fault)
-    assert [one.name for one in found.findings] == [name]
+def test_what_is_no_harm_to_a_user_is_told_but_is_not_grave():
+    found = check("restless")
+    assert [one.name for one in found.findings] == ["answers differ"]
     assert found.sound
-    assert [s.name for s, right, of in found.skills() if right < of] == [skill]
+    assert [skill.name for skill, right, of in found.skills() if right < of] == ["twice"]
 
 
 def test_the_factor_of_a_second_resizing_is_told():
@@ -84,7 +75,7 @@ def test_the_embedded_engine_gets_its_honest_score(endpoint):
     seen = []
     found = vision_check(endpoint, seed=SEED, watch=seen.append)
     scores = {skill.name: (right, of) for skill, right, of in found.skills()}
-    assert scores["seen"] == (2, 2)
+    assert scores["seen"] == (3, 3)
     assert scores["usage"] == (1, 1)
     assert scores["counting"] == (0, 2)
     assert scores["sides"] == (0, 2)
@@ -169,8 +160,6 @@ def test_answers_in_words(skill, answer, right):
         ("large", (0.5, 0.5), "resized"),
         ("large", (1000 / 2240, 1000 / 1680), "thousand"),
         ("small", (2.0, 0.3), ""),
-        ("strip", (1, 56 / 42), "seen"),
-        ("strip", (1, 1), "original"),
     ],
 )
 def test_in_which_pixels_a_box_is(name, scale, space):

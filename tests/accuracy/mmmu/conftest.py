@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import vlnb
+from tests.accuracy.mmmu.rows import rows
 from vlnb.accuracy import mmmu
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -39,11 +40,9 @@ def parquet(tmp_path_factory):
     """MMMU's files as the hub lays them out, with our questions in them: three of each of four subjects."""
     import datasets
 
-    from vlnb.accuracy.mmmu.sets import drawn_rows
-
     folder = tmp_path_factory.mktemp("mmmu")
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
-    made = drawn_rows()
+    made = rows()
     texts = {name: datasets.Value("string") for name in made[0] if name not in images}
     for number, subject in enumerate(("Art", "Art_Theory", "Math", "Physics")):
         mine = [{**row, "id": f"validation_{subject}_{n}"} for n, row in enumerate(made[6 * number :][:3], 1)]

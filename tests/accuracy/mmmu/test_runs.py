@@ -27,7 +27,7 @@ def words(run):
 
 def test_all_questions_with_all_their_pictures(oracle, drawn, tmp_path):
     told = []
-    run = mmmu.run(drawn, oracle, tmp_path / "run", concurrency=5, dollars_per_hour=36.0, watch=told.append)
+    run = mmmu.run(drawn, oracle, tmp_path / "run", concurrency=5, watch=told.append)
     assert run.missing == []
     for question in drawn.questions:
         said = "".join(part for part in question.said(drawn.pictures(question)) if isinstance(part, str))
@@ -39,7 +39,6 @@ def test_all_questions_with_all_their_pictures(oracle, drawn, tmp_path):
     right = sum(one.correct for one in mmmu.grades(run).values())
     assert told[-1].score.accuracy == pytest.approx(right / 24)
     assert told[-1].left_s == 0
-    assert told[-1].dollars == pytest.approx(told[-1].elapsed_s / 100)
     assert mmmu.read(run.folder) == run
 
 
@@ -121,7 +120,7 @@ def test_no_server_left_ends_the_run_with_what_it_has(drawn, oracle, tmp_path):
 def test_a_score_of_two_models_is_refused(drawn, oracle, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run")
     (run.folder / "answers.jsonl").unlink()
-    with pytest.raises(BadInput, match=r"answered by oracle, but you are connected to other"):
+    with pytest.raises(BadInput, match=r"Another model answered .*, not other\."):
         mmmu.resume(run.folder, vlnb.Endpoint(oracle.base_url, "other"))
 
 
@@ -185,9 +184,7 @@ def test_a_score_of_fewer_questions_says_so_and_a_resume_restores_them(drawn, or
     left = lines[:12] if harm.startswith("half") else [*lines[:3], b"\xff\n", *lines[4:]]
     (run.folder / "questions.jsonl").write_bytes(b"".join(left))
     assert cli.main(["mmmu", "grade", str(run.folder)]) == 1
-    said = capsys.readouterr()
-    assert said.out.startswith("NOT THE SCORE OF THE RUN: only ")
-    assert "of the 24 questions of this run can be read" in said.err
+    assert "of the 24 questions of this run can be read" in capsys.readouterr().err
     answers = (run.folder / "answers.jsonl").read_bytes().splitlines(keepends=True)
     (run.folder / "answers.jsonl").write_bytes(b"".join(answers[:-1]))
     assert mmmu.scores(mmmu.resume(run.folder, oracle)) == mmmu.scores(run)
@@ -203,7 +200,7 @@ def test_of_two_answers_the_first_is_kept_and_a_failure_never_replaces_one(drawn
         journal.write(records.line(asdict(StoredAnswer("strange", "A"))))
     again = mmmu.read(run.folder)
     assert again.answers == run.answers
-    assert "1 answers in" in again.notes[0]
+    assert "answers.jsonl has records of strange, which the run did not ask for" in again.notes[1]
 
 
 def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):

@@ -28,9 +28,9 @@ _SAME = 0.5  # IoU from which two boxes are the same place
 class Answered:
     """The answer to one task, and whether it is right. `note` explains the verdict where that is not obvious.
 
-    `space` says in which pixels a box was answered: "seen", "thousand", "original", "resized" (then `factor` is the
-    size relative to the picture sent), or "" if it fits none. `picture_tokens` is what the picture adds to the prompt
-    by the server's count, without its delimiters.
+    `space` says in which pixels a box was answered: "seen", "thousand", "resized" (then `factor` is the size relative
+    to the picture sent), or "" if it fits none. `picture_tokens` is what the picture adds to the prompt by the server's
+    count, without its delimiters.
     """
 
     task: Task
@@ -57,8 +57,8 @@ def vision_check(
     """Ask 24 questions about pictures drawn for this check, and return how they were answered.
 
     Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
-    wrong, with its error; when the server has gone, the check ends with what it has. `watch` gets the check so far
-    after every question.
+    wrong, with its error; when the server has gone, the check ends with the answers so far. `watch` is called with the
+    check so far after every question.
     """
     seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
     asked = tasks(seed)
@@ -111,13 +111,7 @@ def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> A
 
 
 def _ask(endpoint: Endpoint, task: Task) -> Reply:
-    options = {**task.options, **_LIMITS, "max_tokens": _MAX_TOKENS}
-    if not task.raw:
-        return endpoint.ask(task.question, *task.pictures, **options)
-    # The file goes out unchanged: vlnb would turn it upright, put it on white, and resize it to what the model sees.
-    picture = {"type": "image_url", "image_url": {"url": task.raw}}
-    content = [picture, {"type": "text", "text": task.question}]
-    return endpoint.ask(task.question, messages=[{"role": "user", "content": content}], **options)
+    return endpoint.ask(task.question, *task.pictures, **{**task.options, **_LIMITS, "max_tokens": _MAX_TOKENS})
 
 
 def place(task: Task, text: str) -> tuple[str, float, float]:
@@ -126,20 +120,19 @@ def place(task: Task, text: str) -> tuple[str, float, float]:
     The space is "" if the box fits in none of them.
     """
     assert task.box is not None  # noqa: S101 - for the type checker
-    sent, seen = task.pictures[0].size, task.seen
     try:
         boxes = parse(text, seen=(10**6, 10**6), original=(10**6, 10**6), space="pixels").boxes  # as written
     except BadAnswer:
         boxes = ()
     if not boxes:
         return "", 0.0, 1.0
-    answer, truth = boxes[0], scaled(task.box, seen[0] / sent[0], seen[1] / sent[1])
+    answer, truth, (width, height) = boxes[0], task.box, task.pictures[0].size
     factor = sum(answer.corners) / sum(truth.corners)
+    spaces = (
+        ("seen", iou(answer, truth), 1.0),
+        ("thousand", iou(answer, scaled(truth, 1000 / width, 1000 / height)), 1.0),
+        ("resized", iou(answer, scaled(truth, factor, factor)), factor),
+    )
     # Of two spaces that fit equally well the earlier one counts: a factor near 1 is no resizing.
-    spaces = [("seen", iou(answer, truth), 1.0)]
-    if sent != seen:
-        spaces.append(("original", iou(answer, task.box), 1.0))
-    spaces.append(("thousand", iou(answer, scaled(truth, 1000 / seen[0], 1000 / seen[1])), 1.0))
-    spaces.append(("resized", iou(answer, scaled(truth, factor, factor)), factor))
     best = max(spaces, key=lambda one: round(one[1], 1))
     return best if best[1] >= _SAME else ("", *best[1:])

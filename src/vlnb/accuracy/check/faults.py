@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlnb import images
-from vlnb.accuracy.check.tasks import SKILLS, named
+from vlnb.accuracy.check.tasks import SKILLS
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check.asking import Answered
 
 _LOOP = re.compile(r"(.{1,80}?)\1{5,}\s*\S{0,80}$", re.DOTALL)  # six times the same text at the end
 _OFF = 0.05  # of the expected tokens: a larger difference is another way of counting
-_CODES = ("seen", "fine print", "transparency", "twice", "usage")  # skills whose truth is a code
+_CODES = ("seen", "fine print", "twice", "usage")  # skills whose truth is a code
 _SOME = 2  # answers that make a pattern
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of a server: its `name`, the evidence, and what to try. vlnb itself avoids those that are not `grave`."""
+    """A fault of a server: its `name`, the evidence, and what to try. Faults that are not `grave` may be accepted."""
 
     name: str
     sentence: str
@@ -33,15 +33,18 @@ class Fault:
 
 
 def faults(answered: Sequence[Answered]) -> tuple[Fault, ...]:
-    """Return the faults of a server, the gravest first. A low skill alone is not a fault; it has its own row."""
+    """Return the faults of a server, the gravest first; empty if it is sound.
+
+    A low score in a skill is no fault by itself. If the server sees nothing, or answers what another question asked,
+    that is the only fault: everything else would follow from it.
+    """
     heard = [one for one in answered if not one.error]
     if not heard:
         return (Fault("no answer", answered[0].error if answered else "Nothing was asked.", "See 02_launch."),)
-    for decisive in (_blind, _mixed):  # anything else would only be their consequence
+    for decisive in (_blind, _mixed):
         if found := tuple(decisive(heard)):
             return found
-    rules = (_order, _places, _loops, _single)
-    return tuple(one for rule in rules for one in rule(heard))
+    return (*_order(heard), *_places(heard), *_loops(heard), *_single(heard))
 
 
 def _picture_tokens(heard: Sequence[Answered]) -> tuple[int, int] | None:
@@ -53,23 +56,20 @@ def _picture_tokens(heard: Sequence[Answered]) -> tuple[int, int] | None:
 
 
 def _blind(heard: Sequence[Answered]) -> Iterator[Fault]:
-    """Find a server that sees nothing: then all its other answers are guesses."""
     readings = [one for one in heard if one.task.skill in ("seen", "fine print")]
     if not readings or any(one.right for one in readings):
         return
     unread, cure = f"None of {len(readings)} codes was read", SKILLS["seen"].cure
-    counted = _picture_tokens(heard)
-    if counted is None:
-        yield Fault("blind", f"{unread}, and the server counts no tokens.", cure)
-    elif counted[0] == 0:
-        sentence = (
-            f"{unread}, and a picture adds no tokens to the prompt (expected: {counted[1]}), so no picture arrives."
-        )
-        cure = f"Is it a vision model, and started as one? A proxy may drop image_url parts. {cure}"
-        yield Fault("pictures dropped", sentence, cure)
-    else:
-        sentence = f"{unread}, although a picture is counted ({counted[0]} tokens): the model cannot see what it gets."
-        yield Fault("blind", sentence, f"Are the weights complete, including the vision tower? {cure}")
+    match _picture_tokens(heard):
+        case None:
+            yield Fault("blind", f"{unread}, and the server counts no tokens.", cure)
+        case (0, due):
+            sentence = f"{unread}, and a picture adds no tokens to the prompt (expected: {due}), so no picture arrives."
+            cure = f"Is it a vision model, and started as one? A proxy may drop image_url parts. {cure}"
+            yield Fault("pictures dropped", sentence, cure)
+        case (counted, _):
+            sentence = f"{unread}, although a picture is counted ({counted} tokens): the model cannot see what it gets."
+            yield Fault("blind", sentence, f"Are the weights complete, including the vision tower? {cure}")
 
 
 def _mixed(heard: Sequence[Answered]) -> Iterator[Fault]:
@@ -88,12 +88,8 @@ def _mixed(heard: Sequence[Answered]) -> Iterator[Fault]:
 
 def _order(heard: Sequence[Answered]) -> Iterator[Fault]:
     asked = [one for one in heard if one.task.skill == "order"]
-    turned = [
-        one for one in asked
-        if (numbers := re.findall(r"\d+", one.text))
-        and int(numbers[-1]) == len(one.task.pictures) + 1 - int(one.task.truth)
-    ]  # fmt: skip
-    if len(turned) >= _SOME and len(turned) == len(asked):
+    reverse = [re.findall(r"\d+", one.text)[-1:] == [one.task.reversed_truth] for one in asked]
+    if len(reverse) >= _SOME and all(reverse):
         yield Fault(
             "pictures swapped",
             f"All {len(asked)} answers about several pictures are right when counted from the end, so the pictures"
@@ -103,7 +99,7 @@ def _order(heard: Sequence[Answered]) -> Iterator[Fault]:
 
 
 def _places(heard: Sequence[Answered]) -> Iterator[Fault]:
-    boxes = [one for one in heard if one.task.box and not one.task.raw]
+    boxes = [one for one in heard if one.task.box]
     spaces = [one.space for one in boxes]
     counted, due = _picture_tokens(heard) or (0, 0)
     if "thousand" in spaces and "seen" not in spaces:
@@ -113,23 +109,16 @@ def _places(heard: Sequence[Answered]) -> Iterator[Fault]:
             'Is it another model? Read its boxes with regions.parse(…, space="thousand").',
         )
     costs = f"A picture costs {counted} tokens; {due} are expected."
-    shrunk = [
-        f"{one.factor:.2f} on the {one.task.pictures[0].width} px wide one" for one in boxes if one.space == "resized"
-    ]
+    resized = [one for one in boxes if one.space == "resized"]
+    factors = [f"{one.factor:.2f} on the {one.task.pictures[0].width} px wide one" for one in resized]
     short = counted < (1 - _OFF) * due
-    if shrunk or short:
-        moved = f"Boxes fit in a picture of another size than the one sent (factor {', '.join(shrunk)})."
-        sentence = " ".join([moved] * bool(shrunk) + [costs] * short)
+    if factors or short:
+        moved = f"Boxes fit in a picture of another size than the one sent (factor {', '.join(factors)})."
+        sentence = " ".join([moved] * bool(factors) + [costs] * short)
         yield Fault("pictures resized again", sentence, SKILLS["usage"].cure)
     elif counted > (1 + _OFF) * due + images.DELIMITER_TOKENS:
-        cure = "Is it a Qwen2.5-VL? Other models split pictures into other patches."
-        yield Fault("tokens counted otherwise", costs, cure)
-    if any(one.space == "original" for one in heard):
         yield Fault(
-            "coordinates of the file",
-            "For a picture that the model sees at another size, boxes came in pixels of the file.",
-            "Nothing, with vlnb: it sends each picture at the size at which the model sees it.",
-            grave=False,
+            "tokens counted otherwise", costs, "Is it a Qwen2.5-VL? Other models split pictures into other patches."
         )
 
 
@@ -151,7 +140,3 @@ def _single(heard: Sequence[Answered]) -> Iterator[Fault]:
             yield Fault("schema ignored", f"With a JSON schema, the answer was {one.text[:60]!r}.", skill.cure)
         elif skill.name == "twice" and one.note:
             yield Fault("answers differ", f"Asked twice at temperature 0: {one.note}.", skill.cure, grave=False)
-        elif one.task.misread and named(one.text, one.task.choices) == {one.task.misread}:
-            yield Fault("orientation ignored", skill.low, skill.cure, grave=False)
-        elif skill.name == "transparency" and not one.right:
-            yield Fault("transparency ignored", skill.low, skill.cure, grave=False)

@@ -50,9 +50,22 @@ class Grade:
 
 
 def grade(question: Question, answer: str | None, rules: Rules = "official", *, seed: int = 42) -> Grade:
-    """Grade the answer of a model. None stands for a request that failed; it is wrong under all rules.
+    """Grade a model's answer. None stands for a request that failed, which is wrong by all rules.
 
-    Raises `BadInput` for unknown rules.
+    "official" are MMMU's own rules, which guess where they find no letter (`seed` makes the guess repeatable); "strict"
+    accepts the answer and nothing else; "lenient" also finds it in a sentence, and never guesses.
+
+    Raises:
+        BadInput: the rules are unknown.
+
+    >>> from vlnb.accuracy.mmmu import Question
+    >>> question = Question("q1", "Art", "Which fruit is it?", ("apple", "banana"), ("B",))
+    >>> grade(question, "The answer is (B).")
+    Grade(parsed='B', correct=True, how='letter in brackets')
+    >>> grade(question, "**B**", "strict")
+    Grade(parsed='', correct=False, how='not a letter alone')
+    >>> grade(question, "**B**", "lenient")
+    Grade(parsed='B', correct=True, how='letter alone')
     """
     if rules not in get_args(Rules):
         raise BadInput(f"Unknown rules {rules!r}. Choose {', '.join(get_args(Rules))}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -65,22 +64,6 @@ class Run:
         """The questions without an answer: not asked yet, or failed."""
         return [q for q in self.questions if q.id not in self.answers or self.answers[q.id].text is None]
 
-    @property
-    def lost(self) -> str:
-        """A warning if questions of the run cannot be read; otherwise ""."""
-        asked = self.manifest["set"]["questions"]
-        if len(self.questions) == asked:
-            return ""
-        return (
-            f"{len(self.questions)} of the {asked} questions of this run can be read from {self.folder / QUESTIONS}, so"
-            " their score is not the score of the run. Resume the run to restore them."
-        )
-
-    @property
-    def model(self) -> str:
-        """The model that answered, or several."""
-        return ", ".join(dict.fromkeys(server["model"] for server in self.manifest["servers"]))
-
     def question_set(self) -> QuestionSet:
         """Open the set with its pictures again. Raises `BadInput` if it has moved."""
         return reopen(self.manifest["set"])
@@ -88,24 +71,19 @@ class Run:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """The progress of a run: the score so far by the official rules, tokens, seconds elapsed and left, and the cost."""
+    """The progress of a run: the score so far by the official rules, and the seconds elapsed and left."""
 
     done: int
     of: int
     failed: int
     score: Interval
-    prompt_tokens: int
-    completion_tokens: int
     elapsed_s: float
     left_s: float
-    dollars: float | None
 
     def __str__(self) -> str:
-        cost = f", ${self.dollars:.2f} so far" if self.dollars is not None else ""
         return (
             f"{self.done} of {self.of} ({self.failed} failed), score {self.score.accuracy:.3f}"
-            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s, about {self.left_s:.0f} s left,"
-            f" {self.prompt_tokens + self.completion_tokens:,} tokens{cost}"
+            f" ({self.score.low:.3f} to {self.score.high:.3f}), {self.elapsed_s:.0f} s, about {self.left_s:.0f} s left"
         )
 
 
@@ -119,21 +97,19 @@ def run(
     *,
     concurrency: int = 8,
     max_tokens: int = MAX_TOKENS,
-    dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
     """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
 
     Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks what is
-    missing. `dollars_per_hour` is the price of all servers together. Raises `NoServer` when all servers have gone, and
-    `BadInput` if the folder cannot be written. Stored answers are kept.
+    missing. Raises `NoServer` when all servers have gone, and `BadInput` if the folder cannot be written. Stored
+    answers are kept.
     """
     endpoints = _listed(servers)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(out) if out else Path("runs") / "mmmu" / f"{stamp}-{os.urandom(2).hex()}"
+    folder = records.folder_for("mmmu", out)
     records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
     with records.held(folder):
-        return _complete(read(folder), questions, endpoints, concurrency, dollars_per_hour, watch)
+        return _complete(folder, questions, endpoints, concurrency, watch)
 
 
 def resume(
@@ -141,68 +117,50 @@ def resume(
     servers: Endpoint | Sequence[Endpoint],
     *,
     concurrency: int = 8,
-    dollars_per_hour: float | None = None,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask the questions of a stored run that have no answer or failed. Raises as `run` does.
+    """Ask the questions of a stored run that have no answer or failed, and restore a damaged list of its questions.
 
-    Also raises `BadInput` if another process is writing to the run, the run is complete, or another model answered it.
+    Raises as `run` does, and `BadInput` if another process is writing to the run, the run is complete, its set of
+    questions has changed, or another model answered it.
     """
     folder, endpoints = Path(folder), _listed(servers)
-    read(folder)  # before the lock file: only a run gets one
+    manifest = records.manifest(folder, _Manifest)  # before the lock file: only a run gets one
+    strangers = {one.model for one in endpoints} - {server["model"] for server in manifest["servers"]}
+    if strangers:
+        raise BadInput(
+            f"Another model answered {folder}, not {', '.join(sorted(strangers))}. A score of two models means nothing:"
+            " connect to the same model, or start a new run."
+        )
     with records.held(folder):
-        stored, questions = _restored(folder)
-        _check(stored, endpoints)
-        return _complete(stored, questions, endpoints, concurrency, dollars_per_hour, watch)
-
-
-def _restored(folder: Path) -> tuple[Run, QuestionSet]:
-    """Return a stored run with all its questions; damaged ones are restored from their set."""
-    stored = read(folder)
-    questions = stored.question_set()
-    if stored.lost:
-        if len(questions) != stored.manifest["set"]["questions"]:
-            raise BadInput(f"{stored.lost} But the set has {len(questions)} questions now: start a new run.")
+        questions = reopen(manifest["set"])
+        if len(questions) != manifest["set"]["questions"]:
+            raise BadInput(f"The set of {folder} has {len(questions)} questions now. Start a new run.")
         records.replace(folder / QUESTIONS, _lines(questions))
-        stored = read(folder)
-    return stored, questions
+        return _complete(folder, questions, endpoints, concurrency, watch)
 
 
 def _lines(questions: QuestionSet) -> bytes:
     return b"".join(records.line(asdict(question)) for question in questions.questions)
 
 
-def _check(stored: Run, endpoints: Sequence[Endpoint]) -> None:
-    """Raise `BadInput` if nothing is left to ask, or another model would answer."""
-    folder = stored.folder
-    if not stored.missing:
-        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
-    models = {endpoint.model for endpoint in endpoints} - {server["model"] for server in stored.manifest["servers"]}
-    if models:
-        raise BadInput(
-            f"{folder} was answered by {stored.model}, but you are connected to {', '.join(sorted(models))}. A score of"
-            " two models means nothing: connect to the same model, or start a new run."
-        )
-
-
 def read(folder: str | Path) -> Run:
-    """Read a run from disk. Damaged lines count as missing, and a note names them.
+    """Read a run from disk. Damaged answers count as missing, and a note names them.
 
-    Raises `BadInput` if the folder holds no run of questions, its manifest is damaged, or a file cannot be read.
+    Raises `BadInput` if the folder holds no run of questions, its manifest is damaged, or its questions cannot all be
+    read.
     """
     folder = Path(folder)
     manifest = records.manifest(folder, _Manifest)
     notes: list[str] = []
     questions = {question.id: question for question in records.lines(Question, folder / QUESTIONS, notes)}
-    answers: dict[str, StoredAnswer] = {}
-    unknown = 0
-    for answer in records.lines(StoredAnswer, folder / ANSWERS, notes):
-        if answer.id not in questions:
-            unknown += 1
-        elif answer.id not in answers or answers[answer.id].text is None:  # a later failure replaces no answer
-            answers[answer.id] = answer
-    if unknown:
-        notes.append(f"{unknown} answers in {folder / ANSWERS} belong to no question of the run; they are ignored.")
+    if len(questions) != (of := manifest["set"]["questions"]):
+        raise BadInput(
+            f"Only {len(questions)} of the {of} questions of this run can be read from {folder / QUESTIONS}, and their"
+            " score would not be the score of the run. Resume the run to restore them."
+        )
+    stored = records.lines(StoredAnswer, folder / ANSWERS, notes)
+    answers = records.keyed(stored, questions, ANSWERS, notes, replaceable=lambda one: one.text is None)
     return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
 
 
@@ -228,38 +186,35 @@ def _manifest(questions: QuestionSet, endpoints: Sequence[Endpoint], max_tokens:
 
 
 def _complete(
-    stored: Run,
+    folder: Path,
     questions: QuestionSet,
     endpoints: Sequence[Endpoint],
     concurrency: int,
-    dollars_per_hour: float | None,
     watch: Watch,
 ) -> Run:
     """Ask what is missing, and write the answers. Only this thread writes and counts."""
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency} must be at least 1.")
-    missing = {question.id for question in stored.missing}
-    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
+    stored = read(folder)
+    if not stored.missing:
+        raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
     by_id = {question.id: question for question in stored.questions}
-    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if i not in missing}
-    began, inputs, outputs, failed, fresh = time.monotonic(), 0, 0, 0, 0
+    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
+    began, failed, fresh = time.monotonic(), 0, 0
     wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
+    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
     try:
-        with records.Journal(stored.folder / ANSWERS) as journal:
-            work.begin(endpoints, min(concurrency, len(missing)))
-            while (answer := work.next()) is not None:
+        with records.Journal(folder / ANSWERS) as journal:
+            for answer in work.answers(endpoints, concurrency):
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
-                inputs, outputs = inputs + answer.prompt_tokens, outputs + answer.completion_tokens
                 failed, fresh = failed + (answer.text is None), fresh + 1
                 elapsed = time.monotonic() - began
                 left = elapsed / fresh * (len(by_id) - len(graded))
-                cost = dollars_per_hour * elapsed / 3600 if dollars_per_hour is not None else None
                 score = wilson(sum(graded.values()), len(graded))
-                watch(RunProgress(len(graded), len(by_id), failed, score, inputs, outputs, elapsed, left, cost))
+                watch(RunProgress(len(graded), len(by_id), failed, score, elapsed, left))
+    except NoServer as error:
+        raise NoServer(f"{error} {len(graded)} of {len(by_id)} answers are in {folder}; resume the run.") from error
     finally:
-        gone = work.gone
         work.stop()
-    if gone:
-        raise NoServer(f"{gone} {len(graded)} of {len(by_id)} answers are in {stored.folder}; resume the run.")
-    return read(stored.folder)
+    return read(folder)

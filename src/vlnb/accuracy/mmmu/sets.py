@@ -5,7 +5,6 @@ The texts are in memory. Pictures stay where they are until they are needed.
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb import catalog
+from vlnb import catalog, extras
 from vlnb.accuracy.mmmu.question import LETTERS, PICTURES, Question, from_row, subject_of
 from vlnb.errors import BadInput
 
@@ -52,18 +51,15 @@ class QuestionSet:
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
     """Return MMMU's validation questions, of all subjects or of some, from the hub or from `folder`.
 
-    The folder contains Parquet files as on the hub, at any depth. Needs `datasets` (pip install datasets).
-    Raises `BadInput` if that is missing, a subject is unknown, or the questions cannot be loaded.
+    The folder contains Parquet files as on the hub, at any depth. Raises `BadInput` if the package `datasets`
+    is missing, a subject is unknown, or the questions cannot be loaded.
     """
     for subject in subjects or ():
         if subject not in SUBJECTS:
             raise BadInput(f"Unknown subject {subject!r}. MMMU has {', '.join(SUBJECTS)}.")
-    try:
-        import datasets
-    except ImportError as error:
-        raise BadInput(
-            "MMMU needs the package datasets: pip install datasets. The questions drawn by code (mmmu.drawn()) do not."
-        ) from error
+    extras.require("mmmu", "MMMU")
+    import datasets
+
     rows = _from_folder(Path(folder)) if folder else _from_hub(subjects or SUBJECTS)
     if subjects:
         ids = rows["id"]
@@ -83,62 +79,49 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
 
 
 def drawn() -> QuestionSet:
-    """Return 24 questions in MMMU's form, made by code: charts, tables, diagrams and pictures. They are not MMMU's."""
-    rows = drawn_rows()
-    questions = tuple(
-        from_row(row, subject_of(row["id"]), tuple(n for n, column in enumerate(_COLUMNS, 1) if row[column]))
-        for row in rows
-    )
+    """Return 24 questions in MMMU's form, drawn by code: charts, tables, pictures and letters. They are not MMMU's.
+
+    >>> questions = drawn()
+    >>> len(questions), questions.questions[0].subject
+    (24, 'Charts')
+    """
+    made = _drawn()
     return QuestionSet(
-        "questions drawn by code, in MMMU's form", questions, {"kind": "drawn"},
-        lambda place, number: rows[place][f"image_{number}"]["bytes"],
+        "questions drawn by code, in MMMU's form", tuple(_question(*one) for one in made), {"kind": "drawn"},
+        lambda place, number: made[place][1].pictures[number - 1].encoded[1],
     )  # fmt: skip
 
 
-def drawn_rows() -> list[dict[str, Any]]:
-    """Return the drawn questions as rows with MMMU's columns, the same ones each time."""
+def _drawn() -> list[tuple[str, Drawn]]:
+    """Return the drawn questions with their ids, the same ones each time."""
     from vlnb.accuracy import drawn as d
 
-    chance = random.Random(3)  # noqa: S311 - the same questions again; with this seed, no two have the same text
+    chance = random.Random(13)  # noqa: S311 - the same questions again; with this seed, no two have the same text
     made = {
         "Charts": (
-            d.pick_bar(chance, "highest", max), d.read_bar(chance), d.count_bars(chance), d.read_bar(chance),
+            d.pick_bar(chance, "highest", max), d.read_bar(chance), d.read_bar(chance), d.read_bar(chance),
             d.compare_bars(chance), d.pick_bar(chance, "lowest", min),
         ),
         "Tables": tuple(make(chance) for make in (d.read_cell, d.pick_row, d.sum_row) * 2),
-        "Diagrams": (
-            d.next_step(chance), d.count_steps(chance), d.measure(chance, "area"),
-            d.name_side(chance, "left"), d.next_step(chance), d.measure(chance, "perimeter"),
-        ),
         "Pictures": (
-            d.most_discs(chance), d.name_colour(chance, "green"), d.which_code(chance, 4, 3, (448, 280), 56),
-            d.count_discs(chance, 6), d.sum_discs(chance), d.read_code(chance),
+            d.most_discs(chance), d.count_discs(chance, 6), d.which_code(chance, 4, 3, (448, 280), 56),
+            d.name_colour(chance, "green"), d.sum_discs(chance), d.name_side(chance, "left"),
+        ),
+        "Letters": (
+            d.which_code(chance, 2, 1, (448, 280), 56),
+            *(d.which_code(chance, count, 2, (448, 280), 56) for count in range(2, 6)), d.read_code(chance),
         ),
     }  # fmt: skip
-    return [_row(f"drawn_{subject}_{n}", one) for subject, some in made.items() for n, one in enumerate(some, 1)]
+    return [(f"drawn_{subject}_{n}", one) for subject, some in made.items() for n, one in enumerate(some, 1)]
 
 
-def _row(name: str, made: Drawn) -> dict[str, Any]:
+def _question(name: str, made: Drawn) -> Question:
     options = made.choices if len(made.choices) <= len(LETTERS) else ()  # a question with more choices is open
-    tags = [f"<image {number}>" for number, _ in enumerate(made.pictures, 1)]
-    answers = made.answers[0] if len(made.answers) == 1 else str(list(made.answers))
-    row: dict[str, Any] = {
-        "id": name,
-        "question": " ".join([*(tag for tag in tags if tag not in options), made.text]),
-        "options": str(list(options)),
-        "explanation": "",
-        **dict.fromkeys(_COLUMNS),
-        "img_type": f"['{subject_of(name)}']",
-        "answer": LETTERS[options.index(made.answers[0])] if options else answers,
-        "topic_difficulty": "Easy",
-        "question_type": "multiple-choice" if options else "open",
-        "subfield": subject_of(name),
-    }
-    for number, picture in enumerate(made.pictures, 1):
-        buffer = io.BytesIO()
-        picture.image.save(buffer, "PNG")
-        row[f"image_{number}"] = {"bytes": buffer.getvalue(), "path": f"{name}_{number}.png"}
-    return row
+    numbers = tuple(range(1, len(made.pictures) + 1))
+    tags = (f"<image {number}>" for number in numbers)
+    text = " ".join([*(tag for tag in tags if tag not in options), made.text])
+    answers = (LETTERS[options.index(made.answers[0])],) if options else made.answers
+    return Question(name, subject_of(name), text, options, answers, numbers)
 
 
 def reopen(origin: Mapping[str, Any]) -> QuestionSet:

@@ -1,110 +1,92 @@
-"""Ask questions from several threads, of one or more servers: which thread takes which, and what a failure means."""
+"""Ask questions of one or more servers, several at once: who gets which question, and what a failure means."""
 
 from __future__ import annotations
 
 import os
 import queue
 import threading
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlnb import images, records
+from vlnb import images
 from vlnb.errors import NoServer, ServerRefused, VlnbError
+from vlnb.records import Count, Number  # noqa: TC001 - pydantic reads the annotations
 
 if TYPE_CHECKING:
     from vlnb.accuracy.mmmu.question import Question
     from vlnb.accuracy.mmmu.sets import QuestionSet
-    from vlnb.endpoint import Endpoint
+    from vlnb.endpoint import Endpoint, Reply
 
-_TRIES, _WAIT_S, _LONGEST_S = 6, 1.0, 30.0  # for an overloaded server
+_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, for an overloaded server
+_LONGEST_S = 30.0
 _RETRIED = {429, 502, 503, 504}  # HTTP status of an overloaded server
 _FIRST_TOKEN_S = 600.0  # many concurrent questions wait for each other
-_POLL_S = 0.05
 _GONE = 3  # questions in a row without a connection
 
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """The answer of a model to one question. If it failed, `text` is None and `error` says why in a sentence."""
+    """A model's answer to one question. If it failed, `text` is None and `error` says why in a sentence."""
 
     id: str
     text: str | None
     error: str | None = None
     finish_reason: str = ""
-    seconds: float = 0.0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    seconds: Number = 0.0
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
     server: str = ""
-
-    def __post_init__(self) -> None:
-        records.plausible(self.seconds, self.prompt_tokens, self.completion_tokens)
 
 
 class Work:
-    """The questions to ask, the threads that ask them, and their answers."""
+    """The questions left to ask, the threads that ask them, and their answers as they arrive."""
 
     def __init__(self, questions: QuestionSet, missing: Iterable[Question], max_tokens: int) -> None:
         self._questions, self._max_tokens = questions, max_tokens
         self._todo = deque(missing)
-        self._left = len(self._todo)  # questions without an answer, including those in flight
-        self._came: queue.SimpleQueue[StoredAnswer | None] = queue.SimpleQueue()
-        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._stopped = threading.Event()
         # Few threads decode pictures, because each thread that has done so keeps the memory of one.
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
-        self._silent: dict[str, int] = {}
-        self._asking = 0
-        self._silence = ""
 
-    @property
-    def gone(self) -> str:
-        """Why questions are left although nobody stopped the run: no server answers. Otherwise ""."""
-        return self._silence if self._left and not self._stopped.is_set() else ""
+    def answers(self, endpoints: Sequence[Endpoint], each: int) -> Iterator[StoredAnswer]:
+        """Ask `each` questions at once of every server, and yield the answers as they arrive.
 
-    def begin(self, endpoints: Sequence[Endpoint], each: int) -> None:
-        """Start `each` threads for each server."""
-        self._asking = each * len(endpoints)
-        for endpoint in endpoints:
-            for _ in range(each):
-                threading.Thread(target=self._ask_all, args=(endpoint,), name="vlnb-mmmu", daemon=True).start()
+        A question that a lost server leaves unanswered goes to another one. Raises `NoServer` when all are lost.
+        """
+        free = [endpoint for _ in range(each) for endpoint in endpoints]
+        came: queue.SimpleQueue[tuple[Endpoint, Question, StoredAnswer | NoServer]] = queue.SimpleQueue()
+        silent: Counter[str] = Counter()
+        asking = 0
 
-    def next(self) -> StoredAnswer | None:
-        """Wait for the next answer and return it, or None when all threads have ended."""
-        while self._asking:
-            answer = self._came.get()
-            if answer is not None:
-                return answer
-            self._asking -= 1
-        return None
+        def ask(endpoint: Endpoint, question: Question) -> None:
+            came.put((endpoint, question, self._ask(endpoint, question)))
+
+        while self._todo or asking:
+            while self._todo and free:
+                words = (free.pop(0), self._todo.popleft())
+                # Daemons, so that Ctrl-C does not wait for answers on their way.
+                threading.Thread(target=ask, args=words, name="vlnb-mmmu", daemon=True).start()
+                asking += 1
+            endpoint, question, answer = came.get()
+            asking -= 1
+            if isinstance(answer, NoServer):
+                silent[endpoint.base_url] += 1
+                self._todo.appendleft(question)
+            else:
+                silent[endpoint.base_url] = 0
+                yield answer
+            if silent[endpoint.base_url] < _GONE:
+                free.append(endpoint)
+            elif not asking and not free and isinstance(answer, NoServer):
+                raise answer
 
     def stop(self) -> None:
-        """Let each thread end after its current question."""
+        """Ask nothing further: questions on their way are given up."""
         self._stopped.set()
         self._preparing.shutdown(wait=False, cancel_futures=True)
-
-    def _ask_all(self, endpoint: Endpoint) -> None:
-        try:
-            while self._left and not self._stopped.is_set() and self._silent.get(endpoint.base_url, 0) < _GONE:
-                try:
-                    question = self._todo.popleft()
-                except IndexError:  # another server may fail and hand its question back
-                    self._stopped.wait(_POLL_S)
-                    continue
-                try:
-                    answer = self._ask(endpoint, question)
-                except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
-                    why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
-                    answer = StoredAnswer(question.id, None, why, server=endpoint.base_url)
-                if answer is None:  # left to another server, or to a resumed run
-                    self._todo.appendleft(question)
-                else:
-                    with self._lock:
-                        self._left -= 1
-                    self._came.put(answer)
-        finally:
-            self._came.put(None)
 
     def _pause(self, seconds: float) -> None:
         self._stopped.wait(seconds)
@@ -120,32 +102,17 @@ class Work:
                 content.append({"type": "image_url", "image_url": {"url": images.data_uri(seen)}})
         return [{"role": "user", "content": content}]
 
-    def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | None:
-        """Ask one question. A failure is an answer too; None means that the server has gone."""
-        failed = StoredAnswer(question.id, None, server=endpoint.base_url)
-        wait = _WAIT_S
-        for last in (False,) * (_TRIES - 1) + (True,):
-            try:
-                messages = self._preparing.submit(self._messages, question).result()
-                reply = endpoint.ask(
-                    "", messages=messages, max_tokens=self._max_tokens,
-                    first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S,
-                )  # fmt: skip
-            except NoServer as error:
-                self._silent[endpoint.base_url] = self._silent.get(endpoint.base_url, 0) + 1
-                self._silence = str(error)
-                return None
-            except ServerRefused as error:
-                if last or error.status not in _RETRIED or self._stopped.is_set():
-                    return replace(failed, error=str(error))
-                # Overloaded: wait as long as the server asks for, or a little longer each time.
-                self._pause(min(_LONGEST_S, error.retry_after_s or wait))
-                wait *= 2
-            except VlnbError as error:
-                return replace(failed, error=str(error))
-            else:
-                break
-        self._silent[endpoint.base_url] = 0
+    def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | NoServer:
+        """Ask one question. A failure is an answer too, unless there is no server to answer."""
+        try:
+            reply = self._reply(endpoint, question)
+        except NoServer as error:
+            return error
+        except VlnbError as error:
+            return StoredAnswer(question.id, None, str(error), server=endpoint.base_url)
+        except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
+            why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
+            return StoredAnswer(question.id, None, why, server=endpoint.base_url)
         usage = reply.usage
         return StoredAnswer(
             id=question.id,
@@ -156,3 +123,19 @@ class Work:
             completion_tokens=usage.completion_tokens if usage else 0,
             server=endpoint.base_url,
         )
+
+    def _reply(self, endpoint: Endpoint, question: Question) -> Reply:
+        """Ask until the server is not overloaded, waiting as long as it says, or twice as long each time."""
+        waits = iter(_WAITS_S)
+        while True:
+            messages = self._preparing.submit(self._messages, question).result()
+            try:
+                return endpoint.ask(
+                    "", messages=messages, max_tokens=self._max_tokens,
+                    first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S,
+                )  # fmt: skip
+            except ServerRefused as error:
+                wait = next(waits, None)
+                if wait is None or error.status not in _RETRIED or self._stopped.is_set():
+                    raise
+                self._pause(min(_LONGEST_S, error.retry_after_s or wait))

@@ -6,7 +6,6 @@ sees a picture and what it costs; `data_uri` is its form inside a request.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +69,9 @@ def load(
         picture = from_pil(image, name)
     else:
         found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-        with contextlib.closing(found):
-            if not 1 <= page <= len(found):
-                raise BadInput(
-                    f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1."
-                )
-            picture = found[page - 1]
+        if not 1 <= page <= len(found):
+            raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
+        picture = found[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 

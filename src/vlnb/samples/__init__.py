@@ -1,4 +1,4 @@
-"""Pictures made by code, each with its known truth: the same seed gives the same pixels on every machine."""
+"""Pictures that code draws, each with its truth: the same seed gives the same pixels on every machine."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PAPER = (520, 700)  # width, height of the slip in pixels, before it is turned
 _SIZE = (640, 820)  # of the picture
 _MARGIN = 44
-# Rows: what stands at the left, at the right, the size of the letters, the white above, and the field's name.
+# Rows: the text at the left, the text at the right, the size of the letters, the space above, the field's name.
 _ROWS = (
     ("Auntie Anne's", None, 46, 20, "shop"),
     ("CINNAMON SUGAR", None, 28, 70, "item"),
@@ -41,6 +41,9 @@ def receipt(seed: int = 0) -> Sample:
     """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with shadow and noise.
 
     `seed` chooses the turn, the tone of the paper and the noise; the text is always that of the cookbook's receipt.
+
+    >>> receipt().picture
+    <Picture samples.receipt(seed=0): 640 x 820 px>
     """
     import numpy as np
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from vlnb.samples.canvas import Sample, Truth
 from vlnb.samples.figures import bars, chart, table
 from vlnb.samples.receipt import receipt
-from vlnb.samples.scenes import desktop, lot, shelf, street
+from vlnb.samples.scenes import lot, shelf, street
 
-__all__ = ["Sample", "Truth", "bars", "chart", "desktop", "lot", "receipt", "shelf", "street", "table"]
+__all__ = ["Sample", "Truth", "bars", "chart", "lot", "receipt", "shelf", "street", "table"]

@@ -1,4 +1,4 @@
-"""Pictures drawn by code: taxis in a street and in a car park, a kitchen shelf, and a desktop with windows."""
+"""Pictures that code draws: taxis in a street and in a car park, and a kitchen shelf."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vlnb.regions import Box
 from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
-    from vlnb.samples.canvas import Rect, Row, Sample
+    from vlnb.samples.canvas import Row, Sample
 
 _RED, _DARK_RED, _SILVER, _GLASS = "#c8202a", "#8e141c", "#d9dcdf", "#26323d"
 _GREEN, _BLUE = "#2c8a52", "#2d6fb0"
@@ -178,70 +178,3 @@ def shelf() -> Sample:
             fields[name.lower()] = canvas.text(middle, y, name, 18 if len(name) < 7 else 16, "#2b2620", anchor="mm")
     counts = ", ".join(f"{sum(o.label == kind for o in canvas.objects)} {kind}" for kind in _THINGS)
     return canvas.finish("samples.shelf()", f"A kitchen shelf with three boards: {counts}", noise=2, fields=fields)
-
-
-# -- a desktop ---------------------------------------------------------------------------------------------------
-
-# Each icon: its name, the colour of its tile, and the white shape on it.
-_ICONS = (
-    ("Files", "#e9b949", (12, 18, 28, 18, 33, 24, 52, 24, 52, 48, 12, 48)),
-    ("Mail", "#3d7bd9", (12, 19, 32, 33, 52, 19, 52, 46, 12, 46)),
-    ("Music", "#c2478f", (25, 18, 46, 15, 46, 44, 38, 44, 38, 24, 33, 24, 33, 49, 25, 49)),
-    ("Photos", "#2f9e76", (12, 48, 27, 24, 36, 38, 42, 30, 52, 48)),
-    ("Trash", "#7d8790", (18, 20, 46, 20, 43, 51, 21, 51)),
-)
-_LETTER = (
-    "Dear Ms Okafor,",
-    "Your order 58213 left our warehouse on Monday.",
-    "It should reach you by Thursday, 14 May.",
-    "Two of the five books are signed copies.",
-    "With kind regards, Harbour Books",
-)
-
-
-def desktop() -> Sample:
-    """Return a screen of 1440 x 900 pixels: icons, an editor with a letter, buttons, a question, and the clock.
-
-    >>> desktop().truth.fields["clock"].text
-    '10:42'
-    """
-    canvas = Canvas(1440, 900)
-    canvas.gradient((0, 0, 1440, 900), "#24456b", "#6f8fa8")
-    for i, (name, colour, shape) in enumerate(_ICONS):
-        top = 50 + 128 * i
-        canvas.rect((66, top, 130, top + 64), colour, radius=14)
-        canvas.shape([(66 + x, top + y) for x, y in zip(shape[::2], shape[1::2], strict=True)], "white")
-        canvas.text(98, top + 92, name, 20, "#ffffff", anchor="ms")
-        canvas.thing(f"{name} icon", (66, top, 130, top + 64))
-    _window(canvas, (240, 90, 1080, 640), "letter.txt - Editor")
-    for i, name in enumerate(("File", "Edit", "View", "Help")):
-        canvas.text(262 + 74 * i, 156, name, 19, "#30343a")
-    for i, line in enumerate(_LETTER):
-        canvas.text(270, 222 + 48 * i, line, 24, "#1c1e22")
-    fields: dict[str, Box] = {}
-    for name, left, fill, ink in (("Save", 846, "#2d6cdf", "white"), ("Cancel", 960, "#e4e6ea", "#26282c")):
-        fields[name.lower()] = _button(canvas, (left, 580, left + 100, 622), name, fill, ink)
-    _window(canvas, (880, 262, 1340, 422), "Question")
-    canvas.text(904, 340, "Replace the older file?", 22, "#1c1e22")
-    for name, left in (("Yes", 1140), ("No", 1236)):
-        fields[name.lower()] = _button(canvas, (left, 366, left + 84, 406), name, "#e4e6ea", "#26282c")
-    canvas.rect((0, 852, 1440, 900), (18, 24, 32, 235))
-    canvas.text(70, 884, "Search", 20, "#cfd8e0")
-    fields["clock"] = canvas.text(1420, 884, "10:42", 22, "white", anchor="rs")
-    alt = "A desktop with five icons, an editor that shows a letter, and a question whether to replace a file"
-    return canvas.finish("samples.desktop()", alt, fields=fields)
-
-
-def _window(canvas: Canvas, rect: Rect, title: str) -> None:
-    left, top, right, _ = rect
-    canvas.rect(rect, "#fbfbfa", radius=10, edge="#9aa4ad")
-    canvas.rect((left, top, right, top + 38), "#dfe5ea", radius=10)
-    canvas.text(left + 18, top + 26, title, 19, "#2a2e33")
-    canvas.thing("window", rect)
-
-
-def _button(canvas: Canvas, rect: Rect, name: str, fill: str, ink: str) -> Box:
-    canvas.rect(rect, fill, radius=7, edge="#8d949c")
-    canvas.text((rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2, name, 20, ink, anchor="mm")
-    canvas.thing(f"{name} button", rect)
-    return Box(*rect, label=f"{name} button")

@@ -140,9 +140,10 @@ class Canvas:
         ink = mask.point(lambda level: 255 * (level > _FAINT)).getbbox()
         return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
-    def thing(self, label: str, rect: Rect) -> None:
-        """Record that there is a thing in `rect`."""
+    def thing(self, label: str, rect: Rect) -> Box:
+        """Record that there is a thing in `rect`, and return its box."""
         self.objects.append(Box(*rect, label=label))
+        return self.objects[-1]
 
     def finish(self, source: str, alt: str, *, noise: float = 0, fields: dict[str, Box] | None = None) -> Sample:
         """Return the sample: the picture, with noise of that standard deviation (0 to 255), and the truth."""

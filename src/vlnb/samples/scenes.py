@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from vlnb.regions import Box
 from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
+    from vlnb.regions import Box
     from vlnb.samples.canvas import Row, Sample
 
 _RED, _DARK_RED, _SILVER, _GLASS = "#c8202a", "#8e141c", "#d9dcdf", "#26323d"

@@ -42,7 +42,6 @@ def create_app(*, api_key: str | None, reader: Reader) -> Starlette:
         routes=[
             Route("/health", _health),
             Route("/v1/models", _models),
-            Route("/v1/models/{name:path}", _models),
             Route("/v1/chat/completions", _Engine(reader), methods=["POST"]),
         ],
         middleware=[Middleware(Gate, api_key=api_key)],
@@ -57,14 +56,9 @@ async def _health(_: Request) -> Response:
     return Response(status_code=200)
 
 
-async def _models(request: Request) -> Response:
+async def _models(_: Request) -> Response:
     model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "vlnb", "root": MODEL}
-    name = request.path_params.get("name")
-    if name is None:
-        return JSONResponse({"object": "list", "data": [model]})
-    if name == MODEL:
-        return JSONResponse(model)
-    return error(f"There is no model {name[:100]!r} here, only {MODEL!r}.", 404, "model_not_found")
+    return JSONResponse({"object": "list", "data": [model]})
 
 
 async def _not_found(request: Request, failure: Exception) -> Response:

@@ -44,12 +44,8 @@ class Reader:
 
     def warm_up(self) -> None:
         """Load the models, so that the first request does not wait for them."""
-        import numpy as np
-
         with self._lock:
-            blank = np.full((64, 320, 3), 255, np.uint8)
-            self._detect(blank)
-            self._models().recognize_txt([blank])
+            self._models()
 
     def read(self, image: Image.Image, *, stop: Callable[[], bool] = lambda: False) -> Page:
         """Return the whole page. Raises `Stopped` soon after `stop()` turns true."""

@@ -1,4 +1,4 @@
-"""Pictures: from any source that a person has to exactly what the model sees.
+"""Pictures: from any source to exactly what the model sees.
 
 `load` returns one `Picture` and `pages` those of a document. `smart_resize` and `tokens` say at which size the model
 sees a picture and what it costs; `data_uri` is its form inside a request.
@@ -55,8 +55,12 @@ def load(
 
     `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` is the resolution of a PDF page.
     `timeout_s` limits a download as a whole, and the drawing of a PDF page.
-    With `seen_pixels`, only the picture that `seen(max_pixels=seen_pixels)` returns is kept in memory.
+    With `seen_pixels`, the result is already at the size of `seen(max_pixels=seen_pixels)`, to save memory.
     Raises `BadInput` if the source is missing, broken, too large, too slow, or not a picture.
+
+    >>> import numpy as np
+    >>> load(np.zeros((20, 30), np.uint8))
+    <Picture the array: 30 x 20 px>
     """
     if isinstance(source, Picture):
         return source
@@ -83,7 +87,7 @@ def pages(
     max_pixels: int = MAX_FILE_PIXELS,
     timeout_s: float = TIMEOUT_S,
 ) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each made when it is used.
+    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each decoded when it is used.
 
     Raises `BadInput` as `load` does.
     """

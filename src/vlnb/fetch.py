@@ -27,7 +27,7 @@ LOOKUP_S = 5.0  # a server lists its models quickly, and nobody wants to wait fo
 
 
 class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows what was fetched
-    """The answer passed `limit` bytes."""
+    """The answer has more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit:,} bytes")
@@ -40,7 +40,7 @@ class BadRedirect(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer: its HTTP status and reason, its headers (names in lower case), and its body, unpacked."""
+    """An answer: HTTP status and reason, headers (looked up in any case), and the unpacked body."""
 
     status: int
     reason: str
@@ -58,10 +58,13 @@ def get(
 ) -> Fetched:
     """Return the answer to a GET. Blocks until it is complete; Ctrl-C hangs up.
 
-    Follows at most `redirects` redirects; a key in `headers` never follows one to another server. Raises
-    `TimeoutError` if it all takes longer than `total_s` seconds, `TooLarge` if the body, packed or unpacked, exceeds
-    `max_bytes`, `BadRedirect` for a redirect from a public address to a private one or for too many, and
-    `httpx2.HTTPError` or `httpx2.InvalidURL` if there is no connection or no valid answer.
+    Follows at most `redirects` redirects, and never sends a key in `headers` to another server.
+
+    Raises:
+        TimeoutError: it all takes longer than `total_s` seconds.
+        TooLarge: the body, packed or unpacked, has more than `max_bytes`.
+        BadRedirect: a redirect leads from a public address to a private one, or there are too many.
+        httpx2.HTTPError, httpx2.InvalidURL: there is no connection, or no valid answer.
     """
     work = asyncio.run_coroutine_threadsafe(_get(url, dict(headers or {}), max_bytes, total_s, redirects), background())
     try:
@@ -72,7 +75,11 @@ def get(
 
 
 def shown_url(address: str) -> str:
-    """Return an address, valid or not, without user, password, query and fragment, which may hold secrets."""
+    """Return an address, valid or not, without user, password, query and fragment, which may hold secrets.
+
+    >>> shown_url("https://user:secret@example.com/a.png?sig=secret")
+    'https://example.com/a.png'
+    """
     scheme, mark, rest = re.split("[?#]", address.strip(), maxsplit=1)[0].rpartition("://")
     host, slash, path = rest.partition("/")
     if "@" in host or not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host):

@@ -13,7 +13,11 @@ from vlnb.errors import LaunchFailed
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether `host` (a name or an address, brackets allowed) never leaves this machine."""
+    """Return whether `host` (a name or an address, brackets allowed) is one of this machine's loopback addresses.
+
+    >>> is_loopback("localhost"), is_loopback("[::1]"), is_loopback("10.0.0.7")
+    (True, True, False)
+    """
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -23,10 +27,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_here(host: str) -> bool:
-    """Return whether a connection to `host` stays on this machine, so that no proxy has a part in it.
+    """Return whether a connection to `host` stays on this machine, and so needs no proxy.
 
-    Beside loopback these are the unspecified addresses (0.0.0.0, ::), names below localhost, IPv4 addresses written as
-    IPv6, and short forms such as 127.1.
+    Besides loopback addresses, these are the unspecified ones (0.0.0.0, ::), names below localhost, IPv4 addresses
+    written as IPv6, and short forms.
+
+    >>> is_here("127.1"), is_here("app.localhost"), is_here("example.com")
+    (True, True, False)
     """
     name = host.strip("[]").lower().rstrip(".")
     if is_loopback(name) or name.endswith(".localhost"):
@@ -48,7 +55,14 @@ def cache() -> Path:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on the address. Raises `LaunchFailed` if it cannot."""
+    """Return a socket that listens on `host` and `port`; port 0 means any free one.
+
+    Raises `LaunchFailed` if the address cannot be used.
+
+    >>> with listen("127.0.0.1", 0) as listener:
+    ...     listener.getsockname()[0]
+    '127.0.0.1'
+    """
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

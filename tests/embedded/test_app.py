@@ -51,7 +51,6 @@ def post(engine, body, headers=None):
 def test_it_says_what_it_is(client, engine):
     (model,) = client.models.list().data
     assert model.id == embedded.MODEL == "vlnb-embedded-ocr"
-    assert client.models.retrieve(model.id).id == model.id
     assert post_free(engine, "/health") == 200
 
 
@@ -163,8 +162,8 @@ REFUSED = [
     ({"max_tokens": 0}, 400, "max_tokens: Input should be greater than or equal to 1"),
     ({"max_tokens": "many"}, 400, "max_tokens: Input should be a valid integer"),
     ({"n": 2}, 400, "n: Input should be 1"),
-    ({"tools": [{}]}, 400, "cannot do tool calls"),
-    ({"response_format": {"type": "json_object"}}, 400, "cannot do answers by a schema"),
+    ({"tools": [{}]}, 400, "does not support 'tools'"),
+    ({"response_format": {"type": "json_object"}}, 400, "does not support 'response_format'"),
 ]
 
 

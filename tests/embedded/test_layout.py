@@ -59,3 +59,9 @@ def test_every_box_is_read_once(boxes):
 
 def test_nothing_to_read():
     assert reading_order([]) == []
+
+
+def test_ragged_columns_are_parted_behind_their_longest_line():
+    left = [quad(20, 40 * i, width) for i, width in enumerate((300, 290, 310, 295, 380, 390, 385, 370))]
+    right = [quad(460, 40 * i, 390) for i in range(8)]
+    assert reading_order([*left, *right]) == [[i] for i in range(16)]

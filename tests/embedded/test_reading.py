@@ -2,18 +2,15 @@
 
 import io
 import random
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from tests.embedded.pages import draw, rows
 from vlnb import samples
 from vlnb.embedded.lookup import find
-from vlnb.embedded.reader import TILE_PX, Reader, Stopped, tiles
+from vlnb.embedded.reader import Reader, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +49,7 @@ def test_a_till_roll_of_a_hundred_lines(reader):
     assert sum(got == list(want) for got, want in zip(lines, truth, strict=True)) >= 98
 
 
-def test_lines_across_tiles_are_read_once_and_whole(reader):
+def test_long_lines_are_read_once_and_whole(reader):
     words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     wide = draw((3000, 400), [(40, 60 + 90 * i, f"{i}00 {words}", 60) for i in range(3)])
     assert [line.text for line in reader.read(wide).lines] == [f"{i}00 {words}" for i in range(3)]
@@ -97,13 +94,10 @@ def test_reading_stops_when_nobody_waits(reader, receipt):
     assert reader.read(receipt.picture.image).lines, "and the next one is read"
 
 
-@given(st.integers(1, 9000), st.integers(1, 9000))
-def test_tiles_cover_the_picture_and_overlap(width, height):
-    columns = sorted({(left, right) for left, _, right, _ in tiles(width, height)})
-    assert columns[0][0] == 0
-    assert columns[-1][1] == width
-    assert all(right - left <= TILE_PX for left, right in columns)
-    assert all(following[0] <= before[1] - 90 for before, following in pairwise(columns))
+def test_small_letters_on_a_large_page(reader):
+    lines = [f"Lot {i}: {7 * i} barrels of tar" for i in range(12)]
+    page = draw((3000, 4000), [(200 + 90 * i, 200 + 310 * i, line, 24) for i, line in enumerate(lines)])
+    assert [line.text for line in reader.read(page).lines] == lines
 
 
 def test_a_jpeg_of_poor_quality(reader, receipt):

@@ -109,32 +109,28 @@ def skew(quads: Sequence[Quad]) -> float:
 
 def _order(members: list[int], boxes: list[_Box]) -> list[list[int]]:
     """Return the rows of `members`, column after column if a gutter separates columns of prose."""
-    best, most = [members], 0
-    for edge in {boxes[i][2] for i in members}:
-        following = [boxes[i][0] for i in members if boxes[i][0] >= edge]
-        if following:
-            parts, count = _split(members, boxes, (edge + min(following)) / 2)
-            if count > most:
-                best, most = parts, count
-    return [row for part in best for row in (_order(part, boxes) if most else _rows(part, boxes))]
+    for gutter in sorted((boxes[i][2] for i in members), reverse=True):
+        parts = _columns(members, boxes, gutter)
+        if len(parts) > 1:
+            return [row for part in parts for row in _order(part, boxes)]
+    return _rows(members, boxes)
 
 
-def _split(members: list[int], boxes: list[_Box], gutter: float) -> tuple[list[list[int]], int]:
-    """Return the parts of a page from top to bottom, and how many boxes stand in columns on both sides of `gutter`.
+def _columns(members: list[int], boxes: list[_Box], gutter: float) -> list[list[int]]:
+    """Return the parts of a page: the two columns of prose that `gutter` separates, and what is above and below them.
 
     Boxes across the gutter (a title, a rule, a footer) end the columns above them.
     """
-    parts, count = [], 0
+    parts: list[list[int]] = [[]]
     down = sorted(members, key=lambda i: boxes[i][1] + boxes[i][3])
     for _, group in groupby(down, key=lambda i: boxes[i][0] < gutter < boxes[i][2]):
         band = list(group)
         columns = [[i for i in band if boxes[i][2] <= gutter], [i for i in band if boxes[i][0] >= gutter]]
         if all(_is_prose(column, boxes) for column in columns):
-            parts += columns
-            count += len(band)
+            parts += [*columns, []]
         else:
-            parts.append(band)
-    return parts, count
+            parts[-1] += band
+    return [part for part in parts if part]
 
 
 def _is_prose(members: list[int], boxes: list[_Box]) -> bool:

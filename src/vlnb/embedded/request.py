@@ -34,10 +34,7 @@ _LARGE_PIXELS = 4_000_000
 _HEAD_CHARS = 200  # of a data URI: its media type
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
-_UNSUPPORTED = {
-    "tools": "tool calls", "functions": "function calls", "response_format": "answers by a schema",
-    "logprobs": "token probabilities", "audio": "sound",
-}  # fmt: skip
+_UNSUPPORTED = ("tools", "functions", "response_format", "logprobs", "audio")
 
 
 class Refused(VlnbError):  # noqa: N818
@@ -132,8 +129,7 @@ def parse(body: bytes | bytearray) -> Chat:
         )
     for field, value in (request.model_extra or {}).items():
         if value and field in _UNSUPPORTED and value != {"type": "text"}:
-            what = f"The embedded engine cannot do {_UNSUPPORTED[field]}"
-            message = f"{what}: leave out {field!r}, or use a Qwen2.5-VL server."
+            message = f"The embedded engine does not support {field!r}: leave it out, or use a Qwen2.5-VL server."
             raise Refused(message, param=field)
     parts = [part for message in request.messages for part in message.content]
     urls = [part.image_url.url for part in parts if isinstance(part, _Picture)]

@@ -1,4 +1,4 @@
-"""Pictures: from any source that a person has to exactly what the model sees.
+"""Pictures: from any source to exactly what the model sees.
 
 `load` returns one `Picture` and `pages` those of a document. `smart_resize` and `tokens` say at which size the model
 sees a picture and what it costs; `data_uri` is its form inside a request.
@@ -6,7 +6,6 @@ sees a picture and what it costs; `data_uri` is its form inside a request.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +55,12 @@ def load(
 
     `page` is the page of a PDF, or the frame of an animated picture, from 1; `dpi` is the resolution of a PDF page.
     `timeout_s` limits a download as a whole, and the drawing of a PDF page.
-    With `seen_pixels`, only the picture that `seen(max_pixels=seen_pixels)` returns is kept in memory.
+    With `seen_pixels`, the result is already at the size of `seen(max_pixels=seen_pixels)`, to save memory.
     Raises `BadInput` if the source is missing, broken, too large, too slow, or not a picture.
+
+    >>> import numpy as np
+    >>> load(np.zeros((20, 30), np.uint8))
+    <Picture the array: 30 x 20 px>
     """
     if isinstance(source, Picture):
         return source
@@ -70,12 +73,9 @@ def load(
         picture = from_pil(image, name)
     else:
         found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-        with contextlib.closing(found):
-            if not 1 <= page <= len(found):
-                raise BadInput(
-                    f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1."
-                )
-            picture = found[page - 1]
+        if not 1 <= page <= len(found):
+            raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
+        picture = found[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 
@@ -87,7 +87,7 @@ def pages(
     max_pixels: int = MAX_FILE_PIXELS,
     timeout_s: float = TIMEOUT_S,
 ) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each made when it is used.
+    """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each decoded when it is used.
 
     Raises `BadInput` as `load` does.
     """

@@ -33,15 +33,15 @@ _STRIP_PIXELS = 1 << 20
 
 
 def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:
-    """Return all pages of a PDF, or all frames of a picture, each drawn when it is used.
+    """Return all pages of a PDF, or all frames of a picture, each decoded when it is used.
 
-    `name` is used in messages. Raises `BadInput` if the file is empty, broken, too large, too slow, or not a picture.
+    `name` stands for the file in messages. Raises `BadInput` if it is empty, broken, too large, too slow, or not a
+    picture.
     """
     if _is_pdf(data):
-        if not _MIN_DPI <= dpi <= _MAX_DPI:
-            raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
-        document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s)
-        return Pages(name, document.count, partial(_page, document, name, dpi), document.close)
+        document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s)
+        count = document.count()
+        return Pages(name, count, partial(_page, document, dpi, count))
     with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
         # An MPO's further frames are a phone's depth map, not pictures.
         count = 1 if image.format == "MPO" else _frames(image)
@@ -49,7 +49,7 @@ def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: 
 
 
 def _frames(image: Image.Image) -> int:
-    """Count the frames. Of a TIFF at most `_MOST_FRAMES`: Pillow's own count takes hours for one made on purpose."""
+    """Count the frames, of a TIFF at most `_MOST_FRAMES`: Pillow's own count can take hours."""
     if image.format != "TIFF":
         return getattr(image, "n_frames", 1)
     for number in range(1, _MOST_FRAMES):
@@ -63,34 +63,23 @@ def _frames(image: Image.Image) -> int:
 def peek(
     data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float, watch: Callable[[], object]
 ) -> tuple[tuple[int, int], Callable[[], Picture]]:
-    """Return the (width, height) of the first page or frame, read from its header, and a function that decodes it.
+    """Return the (width, height) in pixels of the first page or frame, and a function that decodes it.
 
-    `watch()` is called while a PDF is drawn; an exception from it ends the drawing. Both raise as `open_pages` does.
+    The size comes from the header. While a PDF is read, `watch()` is called; an exception from it ends the reading.
+    Both raise `BadInput` as `open_pages` does.
     """
     if _is_pdf(data):
-        document = Document(data, name, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
-        with contextlib.closing(document):
-            size = document.size(0, dpi)
-
-        def draw() -> Picture:
-            with contextlib.closing(document):
-                return _page(document, name, dpi, 0)
-
-        return size, draw
+        document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
+        return document.size(0, dpi), partial(_page, document, dpi, 1, 0)
     with _open(data, name, max_pixels=max_pixels) as image:
         return image.size, partial(_frame, data, name, 1, max_pixels, 0)
 
 
 class Pages(Sequence[Picture]):
-    """The pages of a document, each made by `draw(index)` when it is used, so that a long document fits in memory."""
+    """The `count` pages of a document. `draw(index)` decodes one when it is used, so a long document fits in memory."""
 
-    def __init__(
-        self, name: str, count: int, draw: Callable[[int], Picture], close: Callable[[], object] = lambda: None
-    ) -> None:
-        self.name = name
-        self._count = count
-        self._draw = draw
-        self.close = close  # ends the process behind the document; the next page starts it again
+    def __init__(self, name: str, count: int, draw: Callable[[int], Picture]) -> None:
+        self.name, self._count, self._draw = name, count, draw
 
     def __len__(self) -> int:
         return self._count
@@ -105,16 +94,22 @@ class Pages(Sequence[Picture]):
         return self._draw(range(self._count)[index])
 
     def __repr__(self) -> str:
-        return printable(f"<Pages {self.name}: {self._count} page(s)>")
+        return printable(f"<Pages {self.name}: {len(self)} page(s)>")
 
 
 def _is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:1024]
 
 
-def _page(document: Document, name: str, dpi: int, index: int) -> Picture:
-    notes = (f"page {index + 1} of {document.count}, drawn at {dpi} dpi",)
-    return from_pil(document.draw(index, dpi), name, notes=notes)
+def _document(data: bytes, name: str, dpi: int, **limits: Any) -> Document:  # noqa: ANN401 - `Document` has the types
+    if not _MIN_DPI <= dpi <= _MAX_DPI:
+        raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
+    return Document(data, name, **limits)
+
+
+def _page(document: Document, dpi: int, count: int, index: int) -> Picture:
+    notes = (f"page {index + 1} of {count}, drawn at {dpi} dpi",)
+    return from_pil(document.draw(index, dpi), document.name, notes=notes)
 
 
 def _frame(data: bytes, name: str, count: int, max_pixels: int, index: int) -> Picture:

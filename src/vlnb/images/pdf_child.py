@@ -1,10 +1,11 @@
-"""The process that draws a PDF for `pdf.Document`: it imports only PDFium, and executes one command a line.
+"""The process that reads one page of a PDF for `pdf.Document`. It imports PDFium and nothing else of weight.
 
-    python pdf_child.py MEMORY_BYTES PDF_BYTES
+    python pdf_child.py ORDER < PDF
 
-It reads the PDF from its standard input and answers {"count": pages}. The command {"page": index, "cpu_s": limit} gets
-{"size": [width, height]} in points. {"scale": pixels per point} gets {"size": [width, height], "stride": bytes} and the
-rows of pixels, blue first. {"error": text} replaces an answer. The process ends with its standard input.
+ORDER is JSON: {"page": index or null, "scale": pixels per point, "draw": whether to draw it, "max_pixels": limit,
+"memory_bytes": limit, "cpu_s": limit}. The answer is one line of JSON, {"count": pages, "size": [width, height] in
+pixels, "stride": bytes per row}, and then the rows of pixels, blue first, if the page was drawn. PDFium's own words
+stand in "error".
 """
 
 from __future__ import annotations
@@ -14,44 +15,36 @@ import json
 import math
 import resource
 import sys
-import time
 
 import pypdfium2
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    memory_bytes, pdf_bytes = map(int, sys.argv[1:])
+    """Carry out the order."""
+    order = json.loads(sys.argv[1])
     # A second line of defence, because the parent checks the memory only now and then. macOS lacks this limit.
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    given, answers = sys.stdin.buffer, sys.stdout.buffer
-
-    def tell(answer: dict[str, object]) -> None:
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
-
+        resource.setrlimit(resource.RLIMIT_DATA, (order["memory_bytes"],) * 2)
+    # If the parent is gone, this alone ends an endless drawing.
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(order["cpu_s"]) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    answer: dict[str, object] = {}
+    pixels = b""
     try:
-        pdf = pypdfium2.PdfDocument(given.read(pdf_bytes))
+        pdf = pypdfium2.PdfDocument(sys.stdin.buffer.read())
         pdf.init_forms()  # to draw what people typed into a form
-        tell({"count": len(pdf)})
-        for line in given:
-            command = json.loads(line)
-            if "page" in command:
-                # If the parent is gone, this alone ends an endless drawing.
-                seconds = math.ceil(time.process_time() + command["cpu_s"]) + 1
-                resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-                page = pdf[command["page"]]
-                tell({"size": page.get_size()})
-            else:
-                bitmap = page.render(scale=command["scale"])
-                tell({"size": [bitmap.width, bitmap.height], "stride": bitmap.stride})
-                answers.write(bitmap.buffer)
-                answers.flush()
-                bitmap.close()
-                page.close()
+        answer["count"] = len(pdf)
+        if order["page"] is not None:
+            page = pdf[order["page"]]
+            width, height = (round(side * order["scale"]) for side in page.get_size())
+            answer["size"] = width, height
+            if order["draw"] and width * height <= order["max_pixels"]:
+                bitmap = page.render(scale=order["scale"])
+                answer |= {"size": (bitmap.width, bitmap.height), "stride": bitmap.stride}
+                pixels = bitmap.buffer
     except pypdfium2.PdfiumError as error:
-        tell({"error": str(error)})
+        answer["error"] = str(error)
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+    sys.stdout.buffer.write(pixels)
 
 
 if __name__ == "__main__":

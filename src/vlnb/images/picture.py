@@ -1,4 +1,4 @@
-"""One picture, as everything else in vlnb takes it."""
+"""One picture, in the form that all of vlnb works with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ class Picture:
     """A picture ready for a model: RGB, upright, without transparency.
 
     `original_size` is (width, height) in pixels, upright, before any resizing; coordinates of regions refer to it.
-    `source` says where it came from, `notes` what was done to it on the way in, `alt` what a screen reader reads.
+    `source` says where it came from, `notes` what loading changed, `alt` what a screen reader reads.
+
+    >>> from vlnb import images, samples
+    >>> picture = samples.receipt().picture
+    >>> picture.size, picture.seen_size()
+    ((640, 820), (644, 812))
+    >>> images.data_uri(picture)[:22]
+    'data:image/jpeg;base64'
     """
 
     image: Image.Image

@@ -19,8 +19,13 @@ DELIMITER_TOKENS = 2  # <|vision_start|> and <|vision_end|> around each picture
 def smart_resize(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Return the (width, height) in pixels at which the model sees a picture of `width` x `height` pixels.
 
-    Both become multiples of 28 with nearly the same aspect ratio, and the area comes to lie between `MIN_PIXELS` and
-    `max_pixels`. Raises `BadInput` if one side is more than 200 times the other: the server refuses such a picture.
+    Both sides become multiples of 28, the aspect ratio stays nearly the same, and the area ends up between `MIN_PIXELS`
+    and `max_pixels`. Raises `BadInput` if a side is 0, or more than 200 times the other, which a server would refuse.
+
+    >>> smart_resize(640, 820)
+    (644, 812)
+    >>> smart_resize(4000, 3000, max_pixels=1_003_520)
+    (1148, 840)
     """
     if width < 1 or height < 1:
         raise BadInput(f"A picture of {width} x {height} pixels has no area; both sides must be at least 1.")
@@ -47,6 +52,9 @@ def tokens(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> int:
     """Return how many image tokens a picture of `width` x `height` pixels costs, without its two delimiters.
 
     Raises `BadInput` as `smart_resize` does.
+
+    >>> tokens(640, 820)
+    667
     """
     seen_w, seen_h = smart_resize(width, height, max_pixels=max_pixels)
     return (seen_w // UNIT_PX) * (seen_h // UNIT_PX)

@@ -1,10 +1,10 @@
-"""Pictures made by code, each with its known truth: the same seed gives the same pixels on every machine."""
+"""Pictures that code draws, each with its truth: the same seed gives the same pixels on every machine."""
 
 from __future__ import annotations
 
 from vlnb.samples.canvas import Sample, Truth
 from vlnb.samples.figures import bars, chart, table
 from vlnb.samples.receipt import receipt
-from vlnb.samples.scenes import desktop, lot, shelf, street
+from vlnb.samples.scenes import lot, shelf, street
 
-__all__ = ["Sample", "Truth", "bars", "chart", "desktop", "lot", "receipt", "shelf", "street", "table"]
+__all__ = ["Sample", "Truth", "bars", "chart", "lot", "receipt", "shelf", "street", "table"]

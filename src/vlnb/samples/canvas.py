@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from vlnb.errors import BadInput
 from vlnb.images import Picture
 from vlnb.regions import Box
 
@@ -23,15 +22,23 @@ _BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bo
 
 Colour = str | tuple[int, ...]
 Rect = tuple[float, float, float, float]
-Row = tuple[str, tuple[float, ...], str | tuple[int, ...], float, str]
-"""A part of a sketch: its kind, its points (x, y, x, y, …), its colour, a radius or a width, and the edge's colour."""
+Row = tuple[str, tuple[float, ...], Colour, float, str]
+"""A part of a sketch: its kind ("rect", "oval" or "shape"), its points (x, y, x, y, …), its colour, and for a rectangle
+the radius of its corners and the colour of its edge."""
 
 
 @dataclass(frozen=True)
 class Truth:
     """What is on a sample: its lines of text, a box around each run of text, and the fields a person would ask for.
 
-    `objects` are the things on it, each with its label. Boxes are tight and in pixels of the sample's picture.
+    `objects` are the things on it, each with its label. Boxes are tight, in pixels of the sample's picture.
+
+    >>> from vlnb import samples
+    >>> truth = samples.receipt().truth
+    >>> truth.lines[-1]
+    'CHANGE DUE    3,000'
+    >>> truth.fields["grand_total"].text
+    '17,000'
     """
 
     lines: tuple[str, ...]
@@ -40,13 +47,13 @@ class Truth:
     objects: tuple[Box, ...] = ()
 
     def count(self, label: str) -> int:
-        """Return how many objects of that label there are."""
+        """Return how many objects have that label."""
         return sum(box.label == label for box in self.objects)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture and what is known to be on it."""
+    """A picture, and the truth about it: what is on it, and where."""
 
     picture: Picture
     truth: Truth
@@ -69,13 +76,11 @@ class Canvas:
 
     def gradient(self, rect: Rect, top: str, bottom: str) -> None:
         """Fill a rectangle with a colour that runs from top to bottom."""
-        from PIL import Image, ImageColor
+        from PIL import Image, ImageOps
 
-        strip = Image.new("RGB", (1, 2))
-        strip.putdata([ImageColor.getrgb(top), ImageColor.getrgb(bottom)])
         left, y1, right, y2 = (round(side * _TIMES) for side in rect)
-        ramp = strip.resize((right - left, y2 - y1), Image.Resampling.BILINEAR, box=(0, 0.5, 1, 1.5))
-        self._image.paste(ramp, (left, y1))
+        ramp = Image.linear_gradient("L").resize((right - left, y2 - y1))
+        self._image.paste(ImageOps.colorize(ramp, top, bottom), (left, y1))
 
     def rect(self, rect: Rect, fill: Colour, *, radius: float = 0, edge: str | None = None) -> None:
         """Draw a rectangle with corners rounded by `radius`."""
@@ -95,15 +100,13 @@ class Canvas:
 
     def sketch(self, rows: Sequence[Row], x: float, y: float, *, paint: Colour = "", unit: float = 1) -> None:
         """Draw the rows of a sketch with its origin at (x, y), `unit` times as large; "paint" stands for `paint`."""
-        for kind, flat, colour, size, edge in rows:
+        for kind, flat, colour, radius, edge in rows:
             points = [(x + across * unit, y + down * unit) for across, down in zip(flat[::2], flat[1::2], strict=True)]
             fill = paint if colour == "paint" else colour
             if kind == "rect":
-                self.rect((*points[0], *points[1]), fill, radius=size * unit, edge=edge or None)
+                self.rect((*points[0], *points[1]), fill, radius=radius * unit, edge=edge or None)
             elif kind == "oval":
                 self.oval((*points[0], *points[1]), fill)
-            elif kind == "line":
-                self.line(points, fill, max(0.5, size * unit))
             else:
                 self.shape(points, fill)
 
@@ -111,9 +114,10 @@ class Canvas:
         self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
         bold: bool = False, known: bool = True,
     ) -> Box:  # fmt: skip
-        """Write at (x, y), which is what Pillow calls `anchor` ("ls": left end of the base line); return the ink's box.
+        """Write `words` and return the box of their ink.
 
-        With `known` off, it is too small to count as legible text.
+        `anchor` says which point of the text lies at (x, y), in Pillow's letters ("ls": the left end of the base line).
+        Text that is not `known` is too small to count as legible.
         """
         font = _font(size)
         stroke = max(1, round(size * _BOLD * _TIMES)) if bold else 0
@@ -126,7 +130,7 @@ class Canvas:
         return box
 
     def _ink(self, at: tuple[float, float], words: str, font: FreeTypeFont, anchor: str, stroke: int) -> Rect:
-        """Return the box of the ink alone: Pillow's box includes the white at the sides of letters."""
+        """Return the box of the ink alone: Pillow's box includes the space at the sides of letters."""
         from PIL import Image, ImageDraw
 
         left, top, right, bottom = self._pen.textbbox(at, words, font, anchor, stroke_width=stroke)
@@ -136,12 +140,13 @@ class Canvas:
         ink = mask.point(lambda level: 255 * (level > _FAINT)).getbbox()
         return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
-    def thing(self, label: str, rect: Rect) -> None:
-        """Record that a thing stands in `rect`."""
+    def thing(self, label: str, rect: Rect) -> Box:
+        """Record that there is a thing in `rect`, and return its box."""
         self.objects.append(Box(*rect, label=label))
+        return self.objects[-1]
 
     def finish(self, source: str, alt: str, *, noise: float = 0, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample: the picture with a camera's noise of that strength, and the truth."""
+        """Return the sample: the picture, with noise of that standard deviation (0 to 255), and the truth."""
         import numpy as np
         from PIL import Image
 
@@ -166,9 +171,4 @@ def _scaled(rect: Rect) -> Rect:
 def _font(size: float) -> FreeTypeFont:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(size * _TIMES)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise BadInput(
-            "This Pillow was built without FreeType and cannot write text. Run pip install --force-reinstall pillow."
-        )
-    return font
+    return cast("FreeTypeFont", ImageFont.load_default(size * _TIMES))

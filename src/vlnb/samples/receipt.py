@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _PAPER = (520, 700)  # width, height of the slip in pixels, before it is turned
 _SIZE = (640, 820)  # of the picture
 _MARGIN = 44
-# Rows: what stands at the left, at the right, the size of the letters, the white above, and the field's name.
+# Rows: the text at the left, the text at the right, the size of the letters, the space above, the field's name.
 _ROWS = (
     ("Auntie Anne's", None, 46, 20, "shop"),
     ("CINNAMON SUGAR", None, 28, 70, "item"),
@@ -41,6 +42,9 @@ def receipt(seed: int = 0) -> Sample:
     """Return a photograph of a receipt, 640 x 820 pixels: turned a little, on a dark table, with shadow and noise.
 
     `seed` chooses the turn, the tone of the paper and the noise; the text is always that of the cookbook's receipt.
+
+    >>> receipt().picture
+    <Picture samples.receipt(seed=0): 640 x 820 px>
     """
     import numpy as np
 
@@ -112,10 +116,9 @@ def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -
 
 def _turned(box: Box, angle: float) -> Box:
     """Move a box from the upright slip to the turned one in the photograph: the box around its turned corners."""
-    cx, cy = _SIZE[0] / 2, _SIZE[1] / 2
-    xs, ys = [], []
-    for x, y in ((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)):
-        right, down = x - _PAPER[0] / 2, y - _PAPER[1] / 2
-        xs.append(cx + right * math.cos(angle) - down * math.sin(angle))
-        ys.append(cy + right * math.sin(angle) + down * math.cos(angle))
+    centre, turn = complex(*_SIZE) / 2, cmath.rect(1, angle)
+    corners = [
+        centre + (complex(x, y) - complex(*_PAPER) / 2) * turn for x in (box.x1, box.x2) for y in (box.y1, box.y2)
+    ]
+    xs, ys = [corner.real for corner in corners], [corner.imag for corner in corners]
     return Box(min(xs), min(ys), max(xs), max(ys), text=box.text)

@@ -83,7 +83,7 @@ def test_the_embedded_engine_gets_its_honest_score(endpoint):
     assert "pictures dropped" not in [one.name for one in found.findings]
     assert [len(so_far.answered) for so_far in seen] == list(range(1, 25))
     schema = next(one for one in found.answered if one.task.skill == "schema")
-    assert "cannot do answers by a schema" in schema.error
+    assert "does not support 'response_format'" in schema.error
 
 
 def test_a_server_that_dies_ends_the_check_with_what_it_has():

@@ -16,7 +16,7 @@ from vlnb import embedded, samples
 SLOW = frozenset(
     "test_app test_benchmark test_check test_cli test_cli_launch test_extras test_fuzz test_gate test_keys test_limits"
     " test_locating test_logs test_notebooks test_own_picture test_pdf test_prompt test_reading test_record"
-    " test_regions_growth test_render test_report test_run test_runs test_samples test_search test_server test_sets"
+    " test_regions_growth test_render test_report test_run test_runs test_samples test_sweep test_server test_sets"
     " test_setup test_wire".split()
 )
 

@@ -14,7 +14,6 @@ SCORE = wilson(3, 4)
 
 CHARTS = {
     "distribution": lambda: charts.distribution({NASTY: [RECORD]}),
-    "histogram": lambda: charts.distribution({NASTY: [RECORD]}, kind="histogram"),
     "published": lambda: charts.published({"mean_ttft_ms": 1.0}, catalog.LATENCY_RUN, name=NASTY),
     "costs": lambda: charts.costs({NASTY: 2.0}, 3.0),
     "accuracy": lambda: charts.accuracy({NASTY: Scores({NASTY: SCORE}, {}, SCORE)}),

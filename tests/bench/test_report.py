@@ -8,7 +8,7 @@ from tests.bench.test_metrics import record, run
 from vlnb import BadInput, catalog, charts, cli
 from vlnb.bench import metrics, report, roofline, store
 from vlnb.bench.metrics import phases
-from vlnb.bench.search import Probe
+from vlnb.bench.sweep import Load
 
 RUN = run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3), record(2, error="<b>HTTP 500</b>"))
 RUN.manifest.update(server={"model": "<i>m</i>", "base_url": "http://x/v1"}, created="2026")
@@ -39,17 +39,20 @@ def test_the_phases_of_a_request_follow_each_other_and_add_up(one):
     assert parts[-1][0] == "stream"
 
 
+LOADS = [Load(1, 0.5, 0.01, 100, 2, 2, 0, True, None), Load(2, 2.5, 0.01, 150, 3, 1, 0, False, None)]
 FIGURES = {
     "timeline": lambda: charts.timeline(RUN.records),
     "ttft": lambda: charts.distribution({"a": RUN.records}),
-    "histogram": lambda: charts.distribution({"a": RUN.records, "b": RUN.records}, "itl", kind="histogram"),
+    "strip": lambda: charts.strip(RUN.records[0]),
+    "progress": lambda: charts.progress([{"ttft_p50_s": 0.1, "ttft_p99_s": 0.3, "elapsed_s": 1.0}]),
     "itl": lambda: charts.distribution({"a": RUN.records, "b": RUN.records}, "itl"),
-    "rates": lambda: charts.rates(RUN.records),
-    "front": lambda: charts.front([Probe(1, 0.5, 0.01, 100, 0, True, None), Probe(2, 2.5, 0.01, 150, 0, False, None)]),
+    "concurrency": lambda: charts.concurrency(RUN.records),
+    "sweep": lambda: charts.sweep(LOADS, metrics.Objective()),
     "published": lambda: charts.published(metrics.table(RUN), catalog.LATENCY_RUN),
     "roofline": lambda: charts.roofline(measured=[("MI300X", "72B", 0.00782)]),
     "costs": lambda: charts.costs({"one": 2.0, "hundred": 4.4}, 36),
-    "empty": lambda: charts.rates([]),
+    "empty": lambda: charts.concurrency([]),
+    "no load": lambda: charts.sweep([], metrics.Objective()),
 }
 
 
@@ -57,26 +60,43 @@ FIGURES = {
 def test_every_figure_names_its_axes_and_can_be_heard(name):
     figure = FIGURES[name]()
     assert figure.layout.xaxis.title.text
-    assert figure.layout.yaxis.title.text or name in ("published", "costs")
+    assert figure.layout.yaxis.title.text or name == "strip"
     assert len(figure.layout.meta["alt"]) > 20
-    assert figure.layout.template.layout.plot_bgcolor == "white"
+    assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)", "the page's own background"
 
 
 def test_a_time_that_is_a_fraction_of_a_millisecond_is_not_told_as_nothing():
     mine = {"mean_ttft_ms": 1234.56, "mean_itl_ms": 0.0171}
     figure = charts.published(mine, catalog.LATENCY_RUN)
-    assert list(figure.data[1].text) == ["1,234.6", "0.017"]
-    assert figure.layout.title.text == "TTFT 2.4, ITL 0.0017 times the published"
+    assert list(figure.data[-2].text) == ["1,234.6", "0.017"]
+    assert "first token (TTFT) 1,234.6 ms, published 504.4 ms" in figure.layout.meta["alt"]
 
 
-def test_a_histogram_counts_every_value_once():
-    gaps = [record(i, gaps=(0.0, 0.002, 0.002, 0.1)) for i in range(5)]
-    trace = charts.distribution({"a": gaps}, "itl", kind="histogram").data[0]
-    full = [(x, y) for x, y in zip(trace.x, trace.y, strict=True) if y]
-    assert [y for _, y in full] == pytest.approx([25, 50, 25])
-    assert [x for x, _ in full] == pytest.approx([0.01, 2, 100], rel=0.3)
-    with pytest.raises(BadInput, match="curve or histogram"):
-        charts.distribution({"a": gaps}, kind="pie")
+def test_a_percentile_is_marked_only_where_there_are_values_enough():
+    def marked(count):
+        return [one.text for one in charts.distribution({"a": [record(n) for n in range(count)]}).layout.annotations]
+
+    assert marked(8) == ["P50"]
+    assert marked(10) == ["P50", "P90"]
+    assert marked(100) == ["P50", "P90", "P99"]
+    with pytest.raises(BadInput, match="Unknown metric"):
+        charts.distribution({}, "pie")
+
+
+def test_the_strip_marks_every_chunk_and_what_the_words_mean():
+    one = record(0, gaps=(0.01, 0.02))
+    figure = charts.strip(one)
+    assert len(figure.data[-1].x) == 3
+    assert figure.data[-1].x[0] == pytest.approx(1000 * one.ttft_s)
+    assert [note.text.split()[0] for note in figure.layout.annotations] == ["TTFT", "E2E"]
+    with pytest.raises(BadInput, match="no answer"):
+        charts.strip(record(2, error="HTTP 500"))
+
+
+def test_concurrency_rises_and_falls_to_nothing():
+    trace = charts.concurrency(RUN.records).data[0]
+    assert max(trace.y) == 2
+    assert trace.y[-1] == 0
 
 
 def test_a_hundred_thousand_requests_are_drawn_through_few_points():
@@ -129,10 +149,10 @@ def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, cap
     assert "is complete" in capsys.readouterr().err
 
 
-def test_the_command_line_searches(truth, tmp_path, capsys):
-    words = ["bench", "search", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--images", "0"]
-    assert (
-        cli.main([*words, "--output-len", "3", "--most", "2", "--ttft", "9", "--tpot", "9", "--out", str(tmp_path)])
-        == 0
-    )
-    assert capsys.readouterr().out.strip() == "2 users"
+def test_the_command_line_sweeps(truth, tmp_path, capsys):
+    words = ["bench", "sweep", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--images", "0"]
+    words += ["--output-len", "3", "--users", "1", "2", "--ttft", "9", "--tpot", "9", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["users", "1", "2"]
+    assert "2 users keep the target" in err

@@ -11,7 +11,7 @@ from vlnb.accuracy import mmmu
 receipt, e = vlnb.samples.receipt(), vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
 about = {"servers": [{"model": "m"}], "set": {"kind": "drawn", "questions": 24}}
 """
-TWO = "{'receipt': receipt.picture, 'desktop': vlnb.samples.desktop().picture}"
+TWO = "{'receipt': receipt.picture, 'shelf': vlnb.samples.shelf().picture}"
 PANELS = {
     "OwnPicture": "p = vlnb.panels.OwnPicture(e, sample=receipt.picture, question='What?')",
     "Prompt": f"p = vlnb.panels.Prompt(e, samples={TWO})",

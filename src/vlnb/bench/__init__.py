@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from vlnb.bench.workload import PUBLISHED, Workload
 
 if TYPE_CHECKING:
-    from vlnb.bench import metrics, report, roofline, runner, search, sglang, store, workload
+    from vlnb.bench import metrics, report, roofline, runner, sglang, store, sweep, workload
     from vlnb.bench.runner import follow, resume, run, start
 
 __all__ = [
-    "PUBLISHED", "Workload", "follow", "metrics", "report", "resume", "roofline", "run", "runner", "search",
-    "sglang", "start", "store", "workload",
+    "PUBLISHED", "Workload", "follow", "metrics", "report", "resume", "roofline", "run", "runner",
+    "sglang", "start", "store", "sweep", "workload",
 ]  # fmt: skip
 
 

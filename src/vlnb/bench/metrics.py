@@ -20,10 +20,17 @@ _LIMITING_LAG = 0.05  # of the median TTFT: a client that is later than this dis
 
 @dataclass(frozen=True)
 class Objective:
-    """Upper limits of a good service: P95 of TTFT and of TPOT, in seconds."""
+    """Upper limits of a good service for each request: TTFT and TPOT, in seconds."""
 
     ttft_s: float = 2.0
     tpot_s: float = 0.05
+
+
+def meets(record: Record, objective: Objective) -> bool:
+    """Return whether a request succeeded within the objective."""
+    if record.error is not None or record.ttft_s is None:
+        return False
+    return record.ttft_s <= objective.ttft_s and (tpot_s(record) or 0.0) <= objective.tpot_s
 
 
 def tpot_s(record: Record) -> float | None:

@@ -20,6 +20,7 @@ _WORDS = (
     " area money story fact month lot right study book eye job word business issue side kind head house service friend"
     " father power hour game line end member law car city community name president team minute idea body information"
 ).split()  # each is one token of Qwen's vocabulary if a space precedes it
+USERS = (1, 2, 4, 8, 16, 32, 64, 128)  # loads of a sweep
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import plotly.graph_objects as go
+
 from vlnb import catalog
-from vlnb.charts.style import styled
+from vlnb.charts.style import Chart, styled
 from vlnb.draw.colours import COLOURS
 from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from vlnb.accuracy.mmmu import Interval, Scores
 
 _ROW_PX, _EDGES_PX = 19, 130
@@ -21,13 +21,11 @@ _SYMBOLS = ("circle", "diamond", "square", "cross")
 _APART = 0.22  # of a row, between two runs
 
 
-def accuracy(runs: Mapping[str, Scores]) -> go.Figure:
+def accuracy(runs: Mapping[str, Scores]) -> Chart:
     """Return the accuracy of each run (at most four) by subject, domain and overall, with intervals of 95 %.
 
     Subjects stand below their domain, domains in MMMU's order.
     """
-    import plotly.graph_objects as go
-
     if not 0 < len(runs) <= len(_SYMBOLS):
         raise BadInput(f"{len(runs)} runs cannot be told apart in one chart: give one to {len(_SYMBOLS)}.")
     rows = list(dict.fromkeys(row for found in runs.values() for row, _, _ in _rows(found)))

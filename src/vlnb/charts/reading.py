@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from vlnb.charts.style import styled
+import plotly.graph_objects as go
+
+from vlnb.charts.style import Chart, styled
 from vlnb.draw.colours import COLOURS
 from vlnb.draw.html import plotly_text
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from vlnb.accuracy.resolution import Measured
 
 _DOUBLING = "0.30103"  # log10 of 2
 
 
-def dial(measured: Iterable[Measured]) -> go.Figure:
+def dial(measured: Iterable[Measured]) -> Chart:
     """Return two curves over the tokens a picture may cost: how much of the text was read, and how long it took."""
     from plotly.subplots import make_subplots
 
@@ -43,10 +43,8 @@ def _dial_alt(points: list[Measured]) -> str:
     return f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
 
 
-def scores(published: Mapping[str, Mapping[str, float]]) -> go.Figure:
+def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:
     """Return a dot for each model size on each benchmark; `published` is benchmark → size → percent."""
-    import plotly.graph_objects as go
-
     figure = go.Figure()
     sizes = list(dict.fromkeys(size for by_size in published.values() for size in by_size))
     for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vlnb.bench.report import number, sentences, table
-from vlnb.charts.speed import distribution, rates, timeline
+from vlnb.charts.speed import concurrency, distribution, timeline
 from vlnb.errors import BadInput
 from vlnb.markup import Html, element, listed
 
@@ -29,7 +29,7 @@ def page(runs: Mapping[str, Stored]) -> str:
     figures = [(f"How {what} is spread", distribution(records, key)) for key, what in _SPREADS.items()]
     for name, run in runs.items():
         figures += [(f"Where the time went: {name}", timeline(run.records))]
-        figures += [(f"Text over time: {name}", rates(run.records))]
+        figures += [(f"Requests in flight: {name}", concurrency(run.records))]
     parts = [element("h1", ", ".join(runs))]
     for name, run in runs.items():
         server = run.manifest["server"]

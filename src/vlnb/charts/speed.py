@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
 
 from vlnb import catalog
 from vlnb.bench import metrics
 from vlnb.bench.roofline import bound, cost_per_thousand
-from vlnb.charts.style import styled
+from vlnb.charts.style import Chart, styled
 from vlnb.draw.colours import COLOURS
 from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from vlnb.bench.search import Probe
     from vlnb.bench.store import Record
+    from vlnb.bench.sweep import Load
 
 _POINTS = 2_000  # of a curve: more cannot be told apart on a screen
-_BINS = 40  # of a histogram, equally wide on its logarithmic axis
-_LEAST_MS = 0.01  # chunks that came together have no gap, and a logarithm has no zero
 _TICKED = 20  # requests that each get a number on the axis
 _ROWS = 200  # requests of a timeline
 _PHASES = ("queue", "connect", "upload", "server", "stream")
-_GREY = "#BBBBBB"
-PHASE_COLOURS = dict(zip(_PHASES, (_GREY, "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
+_GREY = "#8A8A8A"
+PHASE_COLOURS = dict(zip(_PHASES, ("#BBBBBB", "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
+_LEVELS = {50: 2, 90: 10, 99: 100}  # percentiles, and the least number of values for which each means something
 
-_HOVERS = {
-    "curve": "%{y:.1f} % take at most %{x:.1f} ms",
-    "histogram": "%{y:.1f} % take from %{x:.2f} ms to the next step",
-}
 _SERIES: Mapping[str, tuple[str, Callable[[Record], Sequence[float]]]] = {
-    "ttft": ("time to first token (TTFT)", lambda r: [] if r.ttft_s is None else [r.ttft_s]),
-    "itl": ("gap between chunks (ITL)", lambda r: r.itl_s),
-    "tpot": ("time per output token (TPOT)", lambda r: [t for t in [metrics.tpot_s(r)] if t is not None]),
-    "e2e": ("whole request (E2E)", lambda r: [r.e2e_s]),
+    "ttft": ("Time to first token (TTFT)", lambda r: [] if r.ttft_s is None else [r.ttft_s]),
+    "itl": ("Gap between two chunks (ITL)", lambda r: r.itl_s),
+    "tpot": ("Time per output token (TPOT)", lambda r: [t for t in [metrics.tpot_s(r)] if t is not None]),
+    "e2e": ("Whole request (E2E)", lambda r: [r.e2e_s]),
 }
 
 
-def timeline(records: Sequence[Record]) -> go.Figure:
-    """Return a bar for each request, coloured by its phases; of more than 200 requests 200, evenly chosen."""
-    import plotly.graph_objects as go
+def strip(record: Record) -> Chart:
+    """Return one request as a strip of its phases, with TTFT, E2E and every chunk marked on it.
 
+    Raises `BadInput` for a request without an answer.
+    """
+    if record.error is not None or record.ttft_s is None:
+        raise BadInput(f"Request {record.id} has no answer: {record.error}. Choose one that succeeded.")
+    begun, ttft, whole = record.started_s, 1000 * record.ttft_s, 1000 * record.e2e_s
+    figure = go.Figure()
+    for phase, start, length in metrics.phases(record):
+        figure.add_bar(
+            y=["request"], x=[1000 * length], base=[1000 * (start - begun)], orientation="h", name=phase, width=0.5,
+            marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
+            hovertemplate=f"{phase}: %{{x:.1f}} ms<extra></extra>",
+        )  # fmt: skip
+    chunks = [ttft + 1000 * passed for passed in (0.0, *itertools.accumulate(record.itl_s))]
+    figure.add_scatter(
+        x=chunks, y=["request"] * len(chunks), mode="markers", name="chunk",
+        marker={"symbol": "line-ns-open", "size": 30, "color": "white", "line": {"width": 1}},
+        hovertemplate="a chunk after %{x:.1f} ms<extra></extra>",
+    )  # fmt: skip
+    tpot = metrics.tpot_s(record)
+    gap = (whole - ttft) / max(1, len(chunks) - 1)
+    per_token = "" if tpot is None else f", TPOT {1000 * tpot:.2f} ms"
+    held = f"{record.output_tokens} tokens in {len(chunks)} chunks{per_token}, mean ITL {gap:.2f} ms"
+    for height, end, words in ((0.62, ttft, f"TTFT {ttft:.1f} ms"), (0.92, whole, f"E2E {whole:.1f} ms: {held}")):
+        figure.add_shape(
+            type="line", x0=0, x1=end, y0=height, y1=height, yref="paper", line={"color": _GREY, "width": 2}
+        )
+        figure.add_annotation(
+            x=0, y=height, yref="paper", text=words, showarrow=False, xanchor="left", yanchor="bottom"
+        )
+    figure.update_xaxes(title="milliseconds since the request began")
+    figure.update_yaxes(showticklabels=False, domain=[0, 0.55])
+    figure.update_layout(barmode="overlay", legend_title="phase")
+    return styled(figure, f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}", height=260)
+
+
+def timeline(records: Sequence[Record]) -> Chart:
+    """Return a bar for each request, coloured by its phases; of more than 200 requests 200, evenly chosen."""
     step = max(1, -(-len(records) // _ROWS))
     rows = records[::step]
     figure = go.Figure()
@@ -67,134 +99,142 @@ def timeline(records: Sequence[Record]) -> go.Figure:
     return styled(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
 
 
-def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft", *, kind: str = "curve") -> go.Figure:
-    """Return for each run which share was at most so long, of its requests, or of its chunks where `what` is "itl".
+def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Chart:
+    """Return for each run which share of its requests (for "itl", of its gaps) took at most how long.
 
-    `what` is "ttft", "tpot", "itl" or "e2e". The curve of a run with very many values is drawn through 2,000 of them.
-    With kind="histogram" it is the share in each of 40 bins instead, which shows two humps where there are two.
+    `what` is "ttft", "tpot", "itl" or "e2e". Dotted lines mark the percentiles that so many values allow. The curve of
+    a very long run is drawn through 2,000 of its values. Raises `BadInput` for another `what`.
     """
     import numpy as np
-    import plotly.graph_objects as go
 
     if what not in _SERIES:
-        raise BadInput(f"{what!r} is not measured: choose one of {', '.join(_SERIES)}.")
-    if kind not in _HOVERS:
-        raise BadInput(f"kind={kind!r} is none: choose {' or '.join(_HOVERS)}.")
+        raise BadInput(f"Unknown metric {what!r}. Choose {', '.join(_SERIES)}.")
     name, values_of = _SERIES[what]
-    figure, said = go.Figure(), []
+    figure, said, most = go.Figure(), [], 0
     for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
         values = np.sort([1000 * value for record in records if record.error is None for value in values_of(record)])
         if not len(values):
             continue
-        x, y = _curve(values) if kind == "curve" else _histogram(values)
+        most = max(most, len(values))
+        at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
         figure.add_scatter(
-            x=x, y=y, mode="lines", name=plotly_text(run), line={"color": colour, "width": 3, "shape": "hv"},
-            hovertemplate=f"{_HOVERS[kind]}<extra>%{{fullData.name}}</extra>",
+            x=values[at], y=100 * (at + 1) / len(values), mode="lines", name=plotly_text(run),
+            line={"color": colour, "width": 3, "shape": "hv"},
+            hovertemplate="%{y:.1f} % take at most %{x:.1f} ms<extra>%{fullData.name}</extra>",
         )  # fmt: skip
-        half, most = np.percentile(values, [50, 99])
-        said.append(f"{run}: half within {half:.1f} ms, 99 % within {most:.1f} ms")
+        half, late = np.percentile(values, [50, 99])
+        said.append(f"{run}: half within {half:.1f} ms, 99 % within {late:.1f} ms")
+    for level in (level for level, least in _LEVELS.items() if most >= least):
+        figure.add_hline(y=level, line={"color": _GREY, "dash": "dot"}, annotation_text=f"P{level}")
     figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
-    if kind == "curve":
-        figure.add_hline(y=50, line={"color": _GREY, "dash": "dot"})
-        figure.add_hline(y=99, line={"color": _GREY, "dash": "dot"})
-        figure.update_yaxes(title="at most so long, %", range=[0, 102])
-    else:
-        figure.update_traces(fill="tozeroy")
-        figure.update_yaxes(title="share in each bin, %", rangemode="tozero")
+    figure.update_yaxes(title="share that takes at most this long, %", range=[0, 104])
     return styled(figure, f"Distribution of {name}. " + "; ".join(said))
 
 
-def _curve(sorted_ms: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numpy is imported where it is used
-    """Return (ms, % that take at most so long), through at most 2,000 of the values."""
-    import numpy as np
-
-    at = np.unique(np.linspace(0, len(sorted_ms) - 1, min(len(sorted_ms), _POINTS)).astype(int))
-    return sorted_ms[at], 100 * (at + 1) / len(sorted_ms)
-
-
-def _histogram(sorted_ms: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Return (edges of the bins in ms, % in the bin that begins there, and 0 at the last edge)."""
-    import numpy as np
-
-    values = np.maximum(sorted_ms, _LEAST_MS)
-    edges = np.geomspace(0.999 * values[0], 1.001 * values[-1], _BINS + 1)
-    return edges, np.append(100 * np.histogram(values, edges)[0] / len(values), 0.0)
-
-
-def rates(records: Sequence[Record], *, bucket_s: float = 1.0) -> go.Figure:
-    """Return the chunks of text that came in each `bucket_s` seconds, as a rate: how a server fills, and runs empty."""
-    import numpy as np
-    import plotly.graph_objects as go
-
-    times = [
-        record.started_s + record.ttft_s + offset
-        for record in records
-        if record.ttft_s is not None
-        for offset in (0.0, *np.cumsum(record.itl_s))
-    ]
-    counts = np.bincount((np.asarray(times) / bucket_s).astype(int)) if times else np.zeros(0)
+def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
+    """Return how the percentiles of TTFT settle while a run lasts, from the load generator's reports."""
+    known = [report for report in reports if report.get("ttft_p50_s") is not None]
     figure = go.Figure()
-    figure.add_bar(x=(np.arange(len(counts)) + 0.5) * bucket_s, y=counts / bucket_s, marker_color=COLOURS[0])
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title="chunks of text a second")
-    most = f"{counts.max() / bucket_s:.0f}" if len(counts) else "0"
-    return styled(figure, f"Chunks of text a second over time; at most {most}")
-
-
-def front(probes: Sequence[Probe]) -> go.Figure:
-    """Return throughput against latency, a point for each load that was tried: best is at the right, below."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for kept, colour, name in ((True, COLOURS[2], "keeps the objective"), (False, COLOURS[1], "misses it")):
-        mine = [probe for probe in probes if probe.kept == kept]
+    for key, name, colour in (("ttft_p50_s", "P50", COLOURS[0]), ("ttft_p99_s", "P99", COLOURS[1])):
         figure.add_scatter(
-            x=[p.output_token_per_s for p in mine], y=[1000 * p.ttft_s for p in mine], mode="markers+text", name=name,
-            text=[str(p.load) for p in mine], textposition="top center", marker={"size": 12, "color": colour},
-            marker_symbol="circle" if kept else "x",
-            hovertemplate="%{text} users: %{x:.0f} tokens a second, P95 TTFT %{y:.0f} ms<extra></extra>",
+            x=[report["elapsed_s"] for report in known], y=[1000 * report[key] for report in known],
+            mode="lines", name=name, line={"color": colour, "width": 3},
         )  # fmt: skip
-    figure.update_xaxes(title="output tokens a second", rangemode="tozero")
-    figure.update_yaxes(title="P95 TTFT, ms", rangemode="tozero")
-    said = "; ".join(f"{p.load} users {p.output_token_per_s:.0f} tokens/s, {1000 * p.ttft_s:.0f} ms" for p in probes)
-    return styled(figure, f"Throughput against time to first token: {said}")
+    figure.update_xaxes(title="seconds since the start")
+    figure.update_yaxes(title="time to first token so far, ms", rangemode="tozero")
+    now = f"half within {1000 * known[-1]['ttft_p50_s']:.1f} ms" if known else "no answer yet"
+    return styled(figure, f"Time to first token so far: {now}")
 
 
-def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> go.Figure:
-    """Return the mean times of a `metrics.table` beside those of a published run, with the ratio in words."""
-    import plotly.graph_objects as go
+def concurrency(records: Sequence[Record]) -> Chart:
+    """Return how many requests were in flight over time: the ramp at the start, and the tail at the end."""
+    import numpy as np
 
-    pairs = {
-        "TTFT": (mine.get("mean_ttft_ms"), run.ttft_ms["mean"]),
-        "TPOT": (mine.get("mean_tpot_ms"), run.tpot_ms["mean"]),
-        "ITL": (mine.get("mean_itl_ms"), run.itl_ms["mean"]),
-        "E2E": (mine.get("mean_e2e_latency_ms"), run.e2e_ms["mean"]),
-    }
-    known = {what: (here, there) for what, (here, there) in pairs.items() if here is not None}
+    starts, ends = [r.started_s for r in records], [r.started_s + r.e2e_s for r in records]
+    times = np.asarray([*starts, *ends])
+    order = np.argsort(times, kind="stable")
+    count = np.cumsum(np.asarray([1] * len(starts) + [-1] * len(ends))[order])
     figure = go.Figure()
-    who = (f"published: {run.model} on {run.gpus} × {run.gpu}", [there for _, there in known.values()], COLOURS[0])
-    for title, values, colour in (who, (name, [here for here, _ in known.values()], COLOURS[1])):
-        figure.add_bar(
-            x=values, y=list(known), orientation="h", name=plotly_text(title), marker_color=colour,
-            text=[_short(v) for v in values], textposition="outside", cliponaxis=False,
+    figure.add_scatter(x=times[order], y=count, mode="lines", line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy")
+    figure.update_xaxes(title="seconds since the start")
+    figure.update_yaxes(title="requests in flight", rangemode="tozero")
+    most = int(count.max()) if len(count) else 0
+    return styled(figure, f"Requests in flight over time; at most {most}")
+
+
+def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
+    """Return latency against throughput, a point for each number of users, and goodput against the users."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(cols=2, horizontal_spacing=0.14)
+    users = [load.users for load in loads]
+    figure.add_scatter(
+        x=[load.output_token_per_s for load in loads], y=[1000 * load.ttft_s for load in loads], row=1, col=1,
+        mode="lines+markers+text", text=[f"{count}" for count in users], textposition="top center", name="users",
+        line={"color": COLOURS[0]}, marker={"size": 10}, showlegend=False, cliponaxis=False,
+        hovertemplate="%{text} users: %{x:.0f} tokens per second, P95 TTFT %{y:.0f} ms<extra></extra>",
+    )  # fmt: skip
+    figure.add_hline(
+        y=1000 * objective.ttft_s, line={"color": _GREY, "dash": "dot"}, annotation_text="TTFT target", row=1, col=1
+    )
+    for name, values, colour, symbol in (
+        ("all requests", [load.request_per_s for load in loads], COLOURS[4], "circle"),
+        ("goodput: within the target", [load.goodput for load in loads], COLOURS[2], "diamond"),
+    ):
+        figure.add_scatter(
+            x=users, y=values, row=1, col=2, mode="lines+markers", name=name, line={"color": colour},
+            marker={"size": 10, "symbol": symbol},
+        )  # fmt: skip
+    figure.update_xaxes(title="output tokens per second", rangemode="tozero", col=1)
+    figure.update_yaxes(title="P95 TTFT, ms", rangemode="tozero", col=1)
+    figure.update_xaxes(title="users (requests in flight)", type="log", tickvals=users, col=2)
+    figure.update_yaxes(title="requests per second", rangemode="tozero", col=2)
+    figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
+    said = "; ".join(
+        f"{load.users} users {load.output_token_per_s:.0f} tokens/s, P95 TTFT {1000 * load.ttft_s:.0f} ms, goodput"
+        f" {load.goodput:.2f}/s"
+        for load in loads
+    )
+    return styled(figure, f"Throughput, latency and goodput by load: {said or 'nothing measured'}", height=380)
+
+
+def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> Chart:
+    """Return the mean times of a `metrics.table` and of a published run, as two dots for each metric."""
+    known = {
+        what: (mine[key], there)
+        for what, key, there in (
+            ("first token (TTFT)", "mean_ttft_ms", run.ttft_ms["mean"]),
+            ("each further token (TPOT)", "mean_tpot_ms", run.tpot_ms["mean"]),
+            ("gap between chunks (ITL)", "mean_itl_ms", run.itl_ms["mean"]),
+            ("whole request (E2E)", "mean_e2e_latency_ms", run.e2e_ms["mean"]),
+        )
+        if mine.get(key)
+    }
+    figure = go.Figure()
+    for what, pair in known.items():
+        figure.add_scatter(
+            x=pair, y=[what] * 2, mode="lines", line={"color": _GREY}, showlegend=False, hoverinfo="skip"
+        )
+    theirs = f"published: {run.model} on {run.gpus} × {run.gpu}"
+    for place, (title, colour, side) in enumerate(((name, COLOURS[1], "top"), (theirs, COLOURS[0], "bottom"))):
+        values = [pair[place] for pair in known.values()]
+        figure.add_scatter(
+            x=values, y=list(known), mode="markers+text", name=plotly_text(title), text=[_short(v) for v in values],
+            marker={"size": 12, "color": colour}, textposition=f"{side} center", cliponaxis=False,
             hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title="mean, ms (logarithmic)", type="log")
-    figure.update_yaxes(autorange="reversed")
-    ratios = ", ".join(f"{what} {_short(here / there)}" for what, (here, there) in known.items() if there)
-    said = f"{ratios} times the published" if ratios else "nothing measured"
-    figure.update_layout(title={"text": said, "font": {"size": 13}, "x": 0, "xref": "paper"})
-    return styled(figure, f"Mean times of {name} and of the published {run.name} run: {said}")
+    figure.update_yaxes(title="metric", autorange="reversed")
+    said = "; ".join(f"{what} {_short(here)} ms, published {_short(there)} ms" for what, (here, there) in known.items())
+    return styled(figure, f"Mean times: {said or 'nothing measured'}", title="How long does each part take?")
 
 
 def _short(value: float) -> str:
     return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
-def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) -> go.Figure:
+def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) -> Chart:
     """Return the least time per output token by model size and GPU, with measured ones (GPU, size, seconds) as dots."""
-    import plotly.graph_objects as go
-
     figure = go.Figure()
     sizes = list(catalog.MODELS)
     for (gpu, colour), dash in zip(zip(catalog.GPUS, COLOURS, strict=False), ("solid", "dash", "dot"), strict=True):
@@ -210,24 +250,23 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         figure.add_scatter(
             x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),
             textposition="top center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
-            marker={"size": 13, "color": "black", "symbol": "diamond"},
+            marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
     figure.update_xaxes(title="model size")
-    figure.update_yaxes(title=f"time per output token on {gpus} GPU(s), ms", rangemode="tozero")
-    return styled(figure, "Least time per output token by memory bandwidth; " + "; ".join(said))
+    figure.update_yaxes(title=f"time per output token on {gpus} GPUs, ms", rangemode="tozero")
+    alt = "Least time per output token by memory bandwidth; " + "; ".join(said)
+    return styled(figure, alt, title="How fast could the memory be read?")
 
 
-def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> go.Figure:
+def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> Chart:
     """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour."""
-    import plotly.graph_objects as go
-
     prices = {name: cost_per_thousand(dollars_per_hour, rate) for name, rate in pictures_per_s.items()}
     figure = go.Figure()
     figure.add_bar(
         x=list(prices.values()), y=list(map(plotly_text, prices)), orientation="h", marker_color=COLOURS[0],
         text=[f"${price:,.2f}" for price in prices.values()], textposition="outside", cliponaxis=False,
     )  # fmt: skip
-    figure.update_xaxes(title=f"dollars a thousand pictures, at ${dollars_per_hour:g} an hour for the server")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title=f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server")
+    figure.update_yaxes(title="load", autorange="reversed")
     said = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
     return styled(figure, f"Cost of a thousand pictures: {said}")

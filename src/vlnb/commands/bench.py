@@ -1,4 +1,4 @@
-"""`vlnb bench run | resume | compare | report | search`."""
+"""`vlnb bench run | resume | compare | report | sweep`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from vlnb.bench.workload import Workload
+from vlnb.bench.workload import USERS, Workload
 from vlnb.commands import Count, Seconds, progress, say, show
 from vlnb.errors import BadInput
 
@@ -121,39 +121,43 @@ def report(*folders: str, to: str | None = None) -> int:
 
 
 @app.command
-def search(
+def sweep(
     *,
     workload: Load = _PUBLISHED,
     target: Target = _DEFAULT,
-    out: str,
+    users: tuple[Count, ...] = USERS,
     ttft: Seconds = 2.0,
     tpot: Seconds = 0.05,
-    most: Count = 512,
+    out: str | None = None,
 ) -> int:
-    """Find the largest number of users that meets a latency target.
+    """Measure growing loads: throughput, latency, and goodput (requests that meet a latency target).
 
     Parameters
     ----------
-    out
-        Folder for the runs of the search.
+    users
+        Numbers of users to try, in order; it ends early once goodput collapses.
     ttft
-        P95 of the time to first token, in seconds.
+        Target for the time to first token of a request, in seconds.
     tpot
-        P95 of the time per output token, in seconds.
-    most
-        Upper limit for the number of users.
+        Target for the time per output token of a request, in seconds.
+    out
+        Folder for the runs (a new one in runs/bench).
     """
     from vlnb.bench.metrics import Objective
-    from vlnb.bench.search import largest
-    from vlnb.bench.search import search as probe
+    from vlnb.bench.sweep import largest
+    from vlnb.bench.sweep import sweep as measure
 
-    probes = []
-    for one in probe(workload, target.connect(), out, objective=Objective(ttft, tpot), most=most):
-        probes.append(one)
-        verdict = "keeps it" if one.kept else "misses it"
-        say(f"{one.load:5d} users: P95 TTFT {one.ttft_s:.3f} s, TPOT {one.tpot_s:.4f} s: {verdict}")
-    best = largest(probes)
-    show(f"{best.load} users" if best else "not even one user")
+    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, s':>13}{'P95 TPOT, s':>13}")
+    loads = []
+    for one in measure(workload, target.connect(), out, objective=Objective(ttft, tpot), users=users):
+        loads.append(one)
+        show(
+            f"{one.users:5d}{one.output_token_per_s:11.1f}{one.request_per_s:12.2f}{one.goodput:10.2f}"
+            f"{one.ttft_s:13.3f}{one.tpot_s:13.4f}"
+        )
+    best = largest(loads)
+    say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")
+    say(f"stored in {loads[-1].folder.parent}")
     return 0 if best else 1
 
 

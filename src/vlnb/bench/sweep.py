@@ -1,0 +1,91 @@
+"""Measure a server under growing load: throughput, latency, goodput under an objective. Each load is a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlnb.bench import metrics, runner
+from vlnb.bench.workload import USERS
+from vlnb.errors import BadInput
+from vlnb.records import folder_for
+
+if TYPE_CHECKING:
+    from vlnb.bench.store import Stored
+    from vlnb.bench.workload import Workload
+    from vlnb.endpoint import Endpoint
+
+_REQUESTS_EACH = 4  # per user at each load, at least
+_COLLAPSED = 0.5  # of the best goodput: beyond this, more users only wait
+
+
+@dataclass(frozen=True)
+class Load:
+    """A server with `users` requests in flight: P95 of TTFT and TPOT in seconds, rates per second.
+
+    `goodput` counts only requests that met the objective; `kept` says that at least 95 % of all requests did.
+    """
+
+    users: int
+    ttft_s: float
+    tpot_s: float
+    output_token_per_s: float
+    request_per_s: float
+    goodput: float
+    failed: int
+    kept: bool
+    folder: Path
+
+
+def sweep(
+    workload: Workload,
+    endpoint: Endpoint,
+    out: str | Path | None = None,
+    *,
+    objective: metrics.Objective,
+    users: Sequence[int] = USERS,
+) -> Iterator[Load]:
+    """Yield the server's behaviour under each load; each run is stored in `out` (default: a new folder in runs/bench).
+
+    It ends early once goodput falls below half of the best. Raises `BadInput` if no load, or one below 1, is given, and
+    as `runner.run` does.
+    """
+    if not users or min(users) < 1:
+        raise BadInput("Give at least one number of users, each 1 or more, such as 1, 2, 4, 8.")
+    folder, best = folder_for("bench", out), 0.0
+    for count in users:
+        plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
+        load = judged(runner.run(plan, endpoint, folder / f"users-{count:04d}"), objective)
+        yield load
+        best = max(best, load.goodput)
+        if load.goodput < _COLLAPSED * best:
+            return
+
+
+def judged(stored: Stored, objective: metrics.Objective) -> Load:
+    """Return a stored run judged by an objective. Failed and missing requests do not meet it."""
+    found = metrics.table(stored)
+    good = sum(metrics.meets(record, objective) for record in stored.records)
+    seconds = max(found["duration"], 1e-9)
+    return Load(
+        users=stored.manifest["workload"]["concurrency"],
+        ttft_s=found.get("p95_ttft_ms", float("inf")) / 1000,
+        tpot_s=found.get("p95_tpot_ms", 0.0) / 1000,
+        output_token_per_s=found.get("output_throughput", 0.0),
+        request_per_s=found.get("request_throughput", 0.0),
+        goodput=good / seconds,
+        failed=found["failed"] + found["missing"],
+        kept=good >= 0.95 * max(1, len(stored.records) + len(stored.missing)),
+        folder=stored.folder,
+    )
+
+
+def largest(loads: Sequence[Load]) -> Load | None:
+    """Return the load with the most users that kept the objective, or None.
+
+    >>> largest([Load(n, 0.1 * n, 0.01, 90.0 * n, n, n, 0, n < 4, Path()) for n in (1, 2, 4)]).users
+    2
+    """
+    return max((load for load in loads if load.kept), key=lambda load: load.users, default=None)

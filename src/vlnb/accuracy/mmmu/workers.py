@@ -56,20 +56,27 @@ class Work:
 
         A question that a lost server leaves unanswered goes to another one. Raises `NoServer` when all are lost.
         """
-        free = [endpoint for _ in range(each) for endpoint in endpoints]
+        free = deque(endpoint for _ in range(each) for endpoint in endpoints)
         came: queue.SimpleQueue[tuple[Endpoint, Question, StoredAnswer | NoServer]] = queue.SimpleQueue()
         silent: Counter[str] = Counter()
+        answer: StoredAnswer | NoServer | None = None
         asking = 0
 
         def ask(endpoint: Endpoint, question: Question) -> None:
             came.put((endpoint, question, self._ask(endpoint, question)))
 
-        while self._todo or asking:
+        while True:
             while self._todo and free:
-                words = (free.pop(0), self._todo.popleft())
+                words = (free.popleft(), self._todo.popleft())
                 # Daemons, so that Ctrl-C does not wait for answers on their way.
                 threading.Thread(target=ask, args=words, name="vlnb-mmmu", daemon=True).start()
                 asking += 1
+            if isinstance(answer, StoredAnswer):
+                yield answer  # only now: while it is graded, the next question is on its way
+            elif answer and not asking:
+                raise answer
+            if not asking:
+                return
             endpoint, question, answer = came.get()
             asking -= 1
             if isinstance(answer, NoServer):
@@ -77,11 +84,8 @@ class Work:
                 self._todo.appendleft(question)
             else:
                 silent[endpoint.base_url] = 0
-                yield answer
             if silent[endpoint.base_url] < _GONE:
                 free.append(endpoint)
-            elif not asking and not free and isinstance(answer, NoServer):
-                raise answer
 
     def stop(self) -> None:
         """Ask nothing further: questions on their way are given up."""

@@ -227,7 +227,7 @@ def test_sixty_megabytes_are_too_many(engine, client):
     assert client.models.list().data
 
 
-def test_other_paths_are_told(engine):
+def test_other_paths_get_a_sentence(engine):
     assert post_free(engine, "/v1/embeddings") == 404
     assert post_free(engine, "/v1/models/gpt-5") == 404
     assert post_free(engine, "/v1/chat/completions") == 405
@@ -309,7 +309,7 @@ def test_other_machines_only_with_a_key():
         serve("0.0.0.0", 0, api_key=None)
 
 
-def test_a_port_in_use_is_told():
+def test_a_port_in_use_gets_a_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(vlnb.LaunchFailed, match="choose another"):
         listen("127.0.0.1", taken.getsockname()[1])
 

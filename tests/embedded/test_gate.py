@@ -244,7 +244,7 @@ def test_a_pdf_bomb_is_a_bad_picture(engine):
     assert "Picture 1 of the request: it, page 1, needs more than 400 MB" in answer["error"]["message"]
 
 
-def test_a_later_picture_that_is_broken_is_told(engine):
+def test_a_later_picture_that_is_broken_is_reported(engine):
     cut = blank(300, 200, mode="RGB")[:-40]
     status, answer = asked(engine, blank(300, 200), cut)
     assert status == 400

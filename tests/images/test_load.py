@@ -121,7 +121,7 @@ def test_a_heic_photo_of_a_phone():
     assert is_halves(picture)
 
 
-def test_heic_without_its_reader_is_told(monkeypatch):
+def test_heic_without_its_reader_gets_a_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pi_heif", None)
     with pytest.raises(BadInput, match=r"HEIC.*pip install pi-heif"):
         images.load(DATA / "phone.heic")

@@ -1,5 +1,8 @@
 """Samples are what they say they are."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,9 @@ from vlnb import catalog, samples
 from vlnb.accuracy import reading
 from vlnb.embedded.reader import Reader
 
-SCENES = {name: getattr(samples, name) for name in ("street", "lot", "shelf", "chart")}
+DRAW = runpy.run_path(str(Path(__file__).parent.parent / "scripts" / "draw_samples.py"))
+SCENES = {name: getattr(samples, name) for name in DRAW["DRAWN"]}
+PRINTED = ("street", "lot", "shelf", "chart")
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +49,12 @@ def test_a_picture_of_it_can_be_heard(receipt):
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_scene_is_the_same_each_time_and_can_be_heard(name, scenes):
-    again = SCENES[name]()
-    assert (np.asarray(again.picture.image) == np.asarray(scenes[name].picture.image)).all()
-    assert again.truth == scenes[name].truth
-    assert len(again.picture.alt) > 40
+def test_the_files_are_what_the_script_draws(name, scenes):
+    again, shipped = DRAW["DRAWN"][name](), scenes[name]
+    difference = np.asarray(again.picture.image, int) - np.asarray(shipped.picture.image, int)
+    assert np.abs(difference).mean() < 4, "no more than JPEG costs"
+    assert DRAW["described"](again, "") == DRAW["described"](shipped, "")
+    assert len(shipped.picture.alt) > 40
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -62,7 +68,7 @@ def test_everything_known_lies_on_the_picture(name, scenes):
     assert all(box.label for box in sample.truth.objects)
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", PRINTED)
 def test_the_ink_of_each_text_fills_its_box(name, scenes):
     """Something stands out in every edge of the box: it is tight on all four sides."""
     sample = scenes[name]
@@ -109,3 +115,11 @@ def test_the_taxis_plate_can_be_read_where_it_is(scenes):
         Reader().read(scenes["street"].picture.image.crop((left - 20, top - 10, right + 20, bottom + 10))).segments
     )
     assert segment.text.replace(" ", "") == "KX4821"
+
+
+def test_the_hard_sample_is_hard(scenes):
+    """An engine reads much of the creased receipt, and not everything: there is something to see in a table of misses."""
+    sample = scenes["till"]
+    text = "\n".join(segment.text for segment in Reader().read(sample.picture.image).segments)
+    right = sum(line.similarity == 1.0 for line in reading.lines(text, sample.truth.lines))
+    assert 0.5 < right / len(sample.truth.lines) < 0.97

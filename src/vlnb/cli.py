@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, ask, bench, check, launch, mmmu, say
+from vlnb.commands import STDIN, ask, bench, check, launch, mmmu, sample, say
 from vlnb.errors import VlnbError
 
 app = App(
@@ -27,7 +27,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for command in (ask.ask, ask.serve, launch.plan, launch.launch, launch.stop, ask.doctor, check.check):
+for command in (ask.ask, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop, ask.doctor, check.check):
     app.command(command)
 for group in (bench.app, mmmu.app):
     app.command(group)

@@ -1,10 +1,10 @@
-"""Pictures that code draws, each with its truth: the same seed gives the same pixels on every machine."""
+"""Sample pictures, each with the truth about it: what is on it, and where."""
 
 from __future__ import annotations
 
 from vlnb.samples.canvas import Sample, Truth
-from vlnb.samples.figures import bars, chart, table
+from vlnb.samples.figures import bars, table
+from vlnb.samples.files import chart, letter, lot, shelf, street, till
 from vlnb.samples.receipt import receipt
-from vlnb.samples.scenes import lot, shelf, street
 
-__all__ = ["Sample", "Truth", "bars", "chart", "lot", "receipt", "shelf", "street", "table"]
+__all__ = ["Sample", "Truth", "bars", "chart", "letter", "lot", "receipt", "shelf", "street", "table", "till"]

@@ -16,15 +16,12 @@ from vlnb.regions import Box
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-_TIMES = 2
+TIMES = 2
 _FAINT = 90  # of 255: a pixel with less black does not count as ink
 _BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bold
 
 Colour = str | tuple[int, ...]
 Rect = tuple[float, float, float, float]
-Row = tuple[str, tuple[float, ...], Colour, float, str]
-"""A part of a sketch: its kind ("rect", "oval" or "shape"), its points (x, y, x, y, …), its colour, and for a rectangle
-the radius of its corners and the colour of its edge."""
 
 
 @dataclass(frozen=True)
@@ -69,46 +66,22 @@ class Canvas:
         from PIL import Image, ImageDraw
 
         self.size = (width, height)
-        self._image = Image.new("RGB", (width * _TIMES, height * _TIMES), background)
-        self._pen = ImageDraw.Draw(self._image, "RGBA")
+        self.image = Image.new("RGB", (width * TIMES, height * TIMES), background)
+        self.pen = ImageDraw.Draw(self.image, "RGBA")
         self.texts: list[Box] = []
         self.objects: list[Box] = []
 
-    def gradient(self, rect: Rect, top: str, bottom: str) -> None:
-        """Fill a rectangle with a colour that runs from top to bottom."""
-        from PIL import Image, ImageOps
-
-        left, y1, right, y2 = (round(side * _TIMES) for side in rect)
-        ramp = Image.linear_gradient("L").resize((right - left, y2 - y1))
-        self._image.paste(ImageOps.colorize(ramp, top, bottom), (left, y1))
-
     def rect(self, rect: Rect, fill: Colour, *, radius: float = 0, edge: str | None = None) -> None:
         """Draw a rectangle with corners rounded by `radius`."""
-        self._pen.rounded_rectangle(_scaled(rect), radius * _TIMES, fill, edge, _TIMES if edge else 0)
+        self.pen.rounded_rectangle(_scaled(rect), radius * TIMES, fill, edge, TIMES if edge else 0)
 
     def oval(self, rect: Rect, fill: Colour) -> None:
         """Draw an ellipse inside a rectangle."""
-        self._pen.ellipse(_scaled(rect), fill)
-
-    def shape(self, points: Sequence[tuple[float, float]], fill: Colour) -> None:
-        """Fill the polygon through `points`."""
-        self._pen.polygon([(x * _TIMES, y * _TIMES) for x, y in points], fill)
+        self.pen.ellipse(_scaled(rect), fill)
 
     def line(self, points: Sequence[tuple[float, float]], fill: Colour, width: float = 1) -> None:
         """Draw a line through `points`."""
-        self._pen.line([(x * _TIMES, y * _TIMES) for x, y in points], fill, round(width * _TIMES), "curve")
-
-    def sketch(self, rows: Sequence[Row], x: float, y: float, *, paint: Colour = "", unit: float = 1) -> None:
-        """Draw the rows of a sketch with its origin at (x, y), `unit` times as large; "paint" stands for `paint`."""
-        for kind, flat, colour, radius, edge in rows:
-            points = [(x + across * unit, y + down * unit) for across, down in zip(flat[::2], flat[1::2], strict=True)]
-            fill = paint if colour == "paint" else colour
-            if kind == "rect":
-                self.rect((*points[0], *points[1]), fill, radius=radius * unit, edge=edge or None)
-            elif kind == "oval":
-                self.oval((*points[0], *points[1]), fill)
-            else:
-                self.shape(points, fill)
+        self.pen.line([(x * TIMES, y * TIMES) for x, y in points], fill, round(width * TIMES), "curve")
 
     def text(
         self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
@@ -120,10 +93,10 @@ class Canvas:
         Text that is not `known` is too small to count as legible.
         """
         font = _font(size)
-        stroke = max(1, round(size * _BOLD * _TIMES)) if bold else 0
-        at = (x * _TIMES, y * _TIMES)
-        self._pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
-        x1, y1, x2, y2 = (side / _TIMES for side in self._ink(at, words, font, anchor, stroke))
+        stroke = max(1, round(size * _BOLD * TIMES)) if bold else 0
+        at = (x * TIMES, y * TIMES)
+        self.pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
+        x1, y1, x2, y2 = (side / TIMES for side in self._ink(at, words, font, anchor, stroke))
         box = Box(x1, y1, x2, y2, text=words)
         if known:
             self.texts.append(box)
@@ -133,7 +106,7 @@ class Canvas:
         """Return the box of the ink alone: Pillow's box includes the space at the sides of letters."""
         from PIL import Image, ImageDraw
 
-        left, top, right, bottom = self._pen.textbbox(at, words, font, anchor, stroke_width=stroke)
+        left, top, right, bottom = self.pen.textbbox(at, words, font, anchor, stroke_width=stroke)
         x, y = int(left) - 4, int(top) - 4
         mask = Image.new("L", (int(right) - x + 4, int(bottom) - y + 4))
         ImageDraw.Draw(mask).text((at[0] - x, at[1] - y), words, 255, font, anchor, stroke_width=stroke)
@@ -145,15 +118,11 @@ class Canvas:
         self.objects.append(Box(*rect, label=label))
         return self.objects[-1]
 
-    def finish(self, source: str, alt: str, *, noise: float = 0, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample: the picture, with noise of that standard deviation (0 to 255), and the truth."""
-        import numpy as np
+    def finish(self, source: str, alt: str, *, fields: dict[str, Box] | None = None) -> Sample:
+        """Return the sample: the picture and its truth."""
         from PIL import Image
 
-        image = self._image.resize(self.size, Image.Resampling.LANCZOS)
-        if noise:
-            grain = np.random.default_rng(0).normal(0, noise, (*self.size[::-1], 1))
-            image = Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8))
+        image = self.image.resize(self.size, Image.Resampling.LANCZOS)
         truth = Truth(
             lines=tuple(box.text for box in self.texts),
             boxes=tuple(self.texts),
@@ -165,10 +134,10 @@ class Canvas:
 
 def _scaled(rect: Rect) -> Rect:
     left, top, right, bottom = rect
-    return left * _TIMES, top * _TIMES, right * _TIMES, bottom * _TIMES
+    return left * TIMES, top * TIMES, right * TIMES, bottom * TIMES
 
 
 def _font(size: float) -> FreeTypeFont:
     from PIL import ImageFont
 
-    return cast("FreeTypeFont", ImageFont.load_default(size * _TIMES))
+    return cast("FreeTypeFont", ImageFont.load_default(size * TIMES))

@@ -1,4 +1,4 @@
-"""Charts and a table: one chart with a title, and plain ones for questions that code makes up."""
+"""Plain charts and tables, for questions that code makes up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from vlnb.samples.canvas import Canvas
 if TYPE_CHECKING:
     from vlnb.images import Picture
     from vlnb.regions import Box
-    from vlnb.samples.canvas import Rect, Sample
+    from vlnb.samples.canvas import Rect
 
 _BLUE = "#1f57c3"
-_VISITORS = {"Mon": 42, "Tue": 57, "Wed": 38, "Thu": 74, "Fri": 91}
 
 
 def bars(names: Sequence[str], values: Sequence[int]) -> Picture:
@@ -23,12 +22,12 @@ def bars(names: Sequence[str], values: Sequence[int]) -> Picture:
     'Bars: Mon 40, Tue 70'
     """
     canvas = Canvas(896, 560)
-    _draw_bars(canvas, dict(zip(names, values, strict=True)), (100, 60, 860, 490), 10)
+    draw_bars(canvas, dict(zip(names, values, strict=True)), (100, 60, 860, 490), 10)
     alt = f"Bars: {', '.join(f'{name} {value}' for name, value in zip(names, values, strict=True))}"
     return canvas.finish("samples.bars()", alt).picture
 
 
-def _draw_bars(canvas: Canvas, bars: Mapping[str, int], rect: Rect, step: int) -> dict[str, Box]:
+def draw_bars(canvas: Canvas, bars: Mapping[str, int], rect: Rect, step: int) -> dict[str, Box]:
     """Draw bars of 0 to 100 in `rect`, with a rule and a number at each `step`; return the bars by name."""
     left, top, right, bottom = rect
     for value in range(0, 101, step):
@@ -63,22 +62,3 @@ def table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[
             canvas.text(x, y, f"{value:,}", 30, "#222222", anchor="rm")
     alt = "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in zip(rows, cells, strict=True))
     return canvas.finish("samples.table()", f"A table of {', '.join(columns)}. {alt}").picture
-
-
-def chart() -> Sample:
-    """Return a bar chart of 960 x 600 pixels: visitors on five days, the numbers above the bars.
-
-    >>> chart().truth.fields["Fri"].text
-    '91'
-    """
-    canvas = Canvas(960, 600)
-    canvas.text(480, 58, "The reading room, week 19", 32, "#1c1e22", anchor="ms")
-    canvas.text(40, 74, "Visitors", 22, "#4a4f56")
-    drawn = _draw_bars(canvas, _VISITORS, (100, 100, 920, 500), 20)
-    fields = {
-        day: canvas.text((bar.x1 + bar.x2) / 2, bar.y1 - 10, str(_VISITORS[day]), 24, "#1c1e22", anchor="ms")
-        for day, bar in drawn.items()
-    }
-    canvas.text(510, 582, "Day of the week", 22, "#4a4f56", anchor="ms")
-    alt = "Bar chart of the visitors of a reading room: " + ", ".join(f"{day} {n}" for day, n in _VISITORS.items())
-    return canvas.finish("samples.chart()", alt, fields=fields)

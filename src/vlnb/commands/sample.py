@@ -1,0 +1,39 @@
+"""`vlnb sample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from vlnb.commands import say, show
+from vlnb.errors import BadInput
+
+
+def sample(
+    name: Literal["receipt", "till", "letter", "street", "lot", "shelf", "chart"] = "receipt",
+    /,
+    *,
+    to: str | None = None,
+) -> int:
+    """Write a sample picture to a file, to try the other commands with.
+
+    Parameters
+    ----------
+    name
+        Which one: receipt, a creased receipt (till), letter, street, lot, shelf or chart.
+    to
+        The file to write (NAME.jpg here).
+    """
+    from vlnb import samples
+
+    path = Path(to or f"{name}.jpg")
+    if path.exists():
+        raise BadInput(f"{path} exists already. Choose another file with --to.")
+    found = getattr(samples, name)()
+    try:
+        found.picture.image.save(path, quality=92)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+    say(found.picture.alt)
+    show(path)
+    return 0

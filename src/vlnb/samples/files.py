@@ -1,0 +1,82 @@
+"""Samples that are shipped as files, each with its truth. `scripts/draw_samples.py` drew them."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib import resources
+from types import MappingProxyType
+
+from vlnb.images import Picture
+from vlnb.regions import Box
+from vlnb.samples.canvas import Sample, Truth
+
+
+def street() -> Sample:
+    """Return a street of 1280 x 720 pixels: one red taxi in front with a readable plate, two more behind, shops.
+
+    >>> street().truth.fields["plate"].text
+    'KX 4821'
+    """
+    return _stored("street")
+
+
+def lot() -> Sample:
+    """Return a car park seen from above, 1280 x 600 pixels: 22 taxis in three rows, one of them under a cover.
+
+    >>> lot().truth.count("taxi")
+    21
+    """
+    return _stored("lot")
+
+
+def shelf() -> Sample:
+    """Return three boards of 1000 x 750 pixels with seven jars, five bottles and five boxes, each with its name.
+
+    >>> shelf().truth.count("jar")
+    7
+    """
+    return _stored("shelf")
+
+
+def chart() -> Sample:
+    """Return a bar chart of 960 x 600 pixels: visitors on five days, the numbers above the bars.
+
+    >>> chart().truth.fields["Fri"].text
+    '91'
+    """
+    return _stored("chart")
+
+
+def till() -> Sample:
+    """Return a long supermarket receipt, 720 x 1500 pixels: creased, dim, a little out of focus, with small print.
+
+    >>> till().truth.fields["total"].text
+    '42,24'
+    """
+    return _stored("till")
+
+
+def letter() -> Sample:
+    """Return a printed letter in two columns with a small table, 1000 x 760 pixels.
+
+    >>> letter().truth.fields["thursday_closes"].text
+    '21:30'
+    """
+    return _stored("letter")
+
+
+def _stored(name: str) -> Sample:
+    from PIL import Image
+
+    folder = resources.files("vlnb.samples") / "files"
+    known = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    image = Image.open(io.BytesIO((folder / known["file"]).read_bytes())).convert("RGB")
+    texts = tuple(Box(x1, y1, x2, y2, text=text) for x1, y1, x2, y2, text in known["texts"])
+    truth = Truth(
+        lines=tuple(box.text for box in texts),
+        boxes=texts,
+        fields=MappingProxyType({field: texts[place] for field, place in known["fields"].items()}),
+        objects=tuple(Box(x1, y1, x2, y2, label=label) for x1, y1, x2, y2, label in known["objects"]),
+    )
+    return Sample(Picture(image, f"samples.{name}()", image.size, alt=known["alt"]), truth)

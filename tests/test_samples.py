@@ -118,7 +118,7 @@ def test_the_taxis_plate_can_be_read_where_it_is(scenes):
 
 
 def test_the_hard_sample_is_hard(scenes):
-    """An engine reads much of the creased receipt, and not everything: there is something to see in a table of misses."""
+    """An engine reads much of the creased receipt, and not everything: a table of misses has rows."""
     sample = scenes["till"]
     text = "\n".join(segment.text for segment in Reader().read(sample.picture.image).segments)
     right = sum(line.similarity == 1.0 for line in reading.lines(text, sample.truth.lines))

@@ -7,72 +7,34 @@ the label, to its right, below it, or where its row meets a column.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 
 from rapidfuzz import fuzz
 
 from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
-_STOP = frozenset(
-    "a about all am an and answer any are as at be been by can could did do does find for from gave get give go goes"
-    " going had has have here how i if image in into is it its know like list locate long look many me much my of off"
-    " on only or our photo picture please printed read s say says see shall should show shown stand stands state stated"
-    " tell than that the their them then there these they this to up us was we were what whats when where which who"
-    " whom whose will with would write written you your according exact exactly".split()
-)
-# These words count little, because they do not tell one label from another.
-_VAGUE = frozenset(
-    "amount arrive begin bill card charge charged cost customer depart document end figure form invoice label leave"
-    " name number order page paid pay price receipt screen sign slip spent start ticket value".split()
+_WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("words.toml").read_text("utf-8"))
+_STOP, _VAGUE, _TITLES, _FORMS, _BLOCKS = (
+    frozenset(_WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
 )
 _VAGUE_WEIGHT = 0.4
-# Different words that forms and receipts print for one thing.
-_SYNONYMS = tuple(
-    frozenset(group.split())
-    for group in (
-        "number no nr num # id", "phone tel telephone mobile fon", "total sum", "cost price amount", "quantity qty",
-        "tax vat gst", "email mail", "website web url www", "departure depart departing leave dep",
-        "arrival arrive arriving arr", "address addr", "expiry expire expiration exp", "birth dob born",
-        "open opening hours", "from sender sent", "recipient receiver ship shipping deliver delivery", "win won",
-        "lose lost", "pay paid payment", "buy bought purchase", "reference ref", "temperature temp", "maximum max",
-        "minimum min",
-    )
-)  # fmt: skip
+_SYNONYMS = tuple(frozenset(group.split()) for group in _WORDS["synonyms"])
 _ALIKE = 82  # of 100: from here on, two words are one word with a misread letter
 _SHORT = 3  # letters: shorter words must be equal
 
 _FOUND = 0.55  # lowest score of an answer
-_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\.?"
-_YEAR = r"(,?\s?\d{2,4})?"
-_DATE = rf"\b(\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.?\s?{_MONTH}{_YEAR}|{_MONTH}\s?\d{{1,2}}{_YEAR})"
-_TIME = r"\b\d{1,2}[:.h]\d{2}\b(\s?[ap]\.?m\.?)?|\b\d{1,2}\s?[ap]\.?m\b"
 _AMOUNT = r"\d"
-# What a question asks for, what such a value looks like, and whether the look is enough if no label is printed.
 _KINDS = tuple(
-    (re.compile(rf"\b({asks})\b", re.IGNORECASE), re.compile(looks, re.IGNORECASE), certain)
-    for asks, looks, certain in (
-        ("e-?mail", r"\S+@\S+\.\w+", True),
-        ("web ?site|web address|url", r"(https?://|www\.)\S+|\b[\w-]+\.(com|org|net|io|de|eu)\b", True),
-        (
-            "phone|telephone|fax|mobile",
-            r"(?<!\w)(?<!\d )((\+|\(?0)[\d ()./-]{6,16}\d|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4})(?!\d)",
-            True,
-        ),
-        ("time", _TIME, True),
-        ("date|what day|which day", _DATE, True),
-        ("who|whose|whom", r"^\D+$", False),
-        ("when", f"{_DATE}|{_TIME}", False),
-        ("how much|how many|how old|total|amount|price|costs?|fee|tax|vat|balance|quantity", _AMOUNT, False),
-    )
+    (re.compile(rf"\b({kind['asks']})\b", re.IGNORECASE), re.compile(kind["looks"], re.IGNORECASE), kind["certain"])
+    for kind in _WORDS["kind"]
 )
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _LETTER = re.compile(r"[^\W\d]")
-_TITLES = frozenset("shop store merchant company restaurant cafe vendor business brand issuer title heading".split())
-_FORMS = frozenset("invoice receipt bill statement quotation order form ticket menu".split())  # kinds of page, no names
-_BLOCKS = frozenset("address bill billed ship shipped sold deliver delivered recipient sender".split())
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def element(name: str, *children: str, **attributes: str | int) -> Html:
         for key, value in attributes.items()
     )
     inner = joined(children)
-    return Html(f"<{name}{said}>" if name in {"br", "img"} else f"<{name}{said}>{inner}</{name}>")
+    return Html(f"<{name}{said}>" if name in {"br", "img", "meta"} else f"<{name}{said}>{inner}</{name}>")
 
 
 def joined(parts: Iterable[str], between: str = "") -> Html:

@@ -113,16 +113,36 @@ def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
     assert "&lt;b&gt;HTTP 500" in page
     assert "<i>m" not in page
     assert 'role="img" aria-label="' in page
+    for words in ("its settings", "not reported", "pictures of 720p", "seed 1", "one request in a hundred", "†"):
+        assert words in page, words
+    assert page.count("<figcaption>") == page.count("<figure>") == 5
+    assert "color-scheme: light dark" in page
+    assert "@media print" in page
+
+
+def test_a_mean_has_its_interval_and_a_percentile_its_warning():
+    found = metrics.table(RUN)
+    by_key = {row.key: report.cell(RUN, row, found) for row in report.ROWS}
+    assert by_key["mean_ttft_ms"].startswith("200 (100 to 300")
+    assert by_key["p99_ttft_ms"].endswith("†")
+    assert by_key["failed"] == "1"
+
+
+def test_answers_of_another_length_and_reused_connections_are_counted():
+    found = metrics.table(RUN)
+    assert found["other_length"] == 2, "three tokens each, and the workload asks for others"
+    assert found["reused_connections"] == 1.0
+    assert found["mean_request_itl_ms"] == pytest.approx(20)
 
 
 def test_words_about_a_run_hide_no_failure():
     said = " ".join(report.sentences(RUN))
     assert "1 of 3 requests failed" in said
-    assert "bootstrap" in said
+    assert "P99 comes from 2 requests" in said
 
 
 def test_a_run_without_requests_has_no_page():
-    with pytest.raises(BadInput, match="no request on disk"):
+    with pytest.raises(BadInput, match="No request of these runs"):
         charts.page({"empty": run(prompts=3)})
 
 

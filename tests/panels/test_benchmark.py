@@ -27,9 +27,11 @@ def panel(truth, tmp_path):
 def test_a_run_is_followed_stored_and_shown(panel):
     stored = panel.start()
     assert len(stored.records) == 6
-    assert "This client was" in panel.status.value
+    assert "This client was" in panel.shown.value
+    assert "TTFT mean, ms" in panel.shown.value
+    assert "killed" not in panel.shown.value
     assert panel.known.options == (stored.folder.name,)
-    assert len(panel.chart.data) == 1
+    assert len(panel.figure.children[0].data) == 1
     assert panel.bar.value == 1.0
     assert not panel.start_button.disabled
 
@@ -40,7 +42,16 @@ def test_stored_runs_are_compared(panel):
     panel.known.value = panel.known.options
     panel.compare()
     assert "TTFT mean, ms" in panel.shown.value
-    assert len(panel.chart.data) == 2
+    assert len(panel.figure.children[0].data) == 2
+
+
+def test_start_answers_at_once_and_clears_the_old_run(panel):
+    panel.start()
+    seen = []
+    panel.status.observe(lambda change: seen.append((change.new, panel.shown.value, panel.figure.children)), "value")
+    panel.start()
+    assert seen[0] == ('<div aria-live="polite">starting the load generator …</div>', "", ())
+    assert any("s left" in status for status, *_ in seen)
 
 
 def test_it_is_stopped_and_resumed(panel):
@@ -53,7 +64,8 @@ def test_it_is_stopped_and_resumed(panel):
     panel.stop()
     worker.join(20)
     assert 0 < len(panel.stored.records) < 60
-    assert "Resume the run" in panel.status.value
+    assert "Resume the run" in panel.shown.value
+    assert "killed" not in panel.shown.value
     assert panel.resume().missing == []
 
 
@@ -89,7 +101,7 @@ def test_what_is_wrong_is_said(panel, tmp_path):
     assert "Choose one" in empty.status.value
     assert empty.resume() is None
     assert empty.start() is not None
-    assert "no connection" in empty.status.value
+    assert "no connection" in empty.shown.value
 
 
 def test_every_control_has_a_name(panel):

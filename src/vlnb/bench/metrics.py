@@ -6,9 +6,11 @@ The definitions are those of `calculate_metrics` in `sglang/bench_serving.py` 0.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from vlnb.bench.workload import Workload, lengths
 
 if TYPE_CHECKING:
     from vlnb.bench.store import Record, Stored
@@ -100,11 +102,15 @@ def table(stored: Stored) -> dict[str, Any]:
         found["output_throughput"] = output / seconds
         found["total_throughput"] = (inputs + output) / seconds
         found["concurrency"] = sum(r.e2e_s for r in good) / seconds
+    known = [r.connect_s for r in good if r.connect_s is not None]
+    if known:
+        found["reused_connections"] = known.count(0.0) / len(known)
+    asked = lengths(Workload(**stored.manifest["workload"]))[1]
+    found["other_length"] = sum(r.output_tokens != asked[r.id] for r in good)
     series: dict[str, Iterable[float | None]] = {
-        "e2e_latency": (r.e2e_s for r in good),
-        "ttft": (r.ttft_s for r in good),
-        "tpot": (tpot_s(r) for r in good),
+        **{name: per_request(stored, name) for name in PER_REQUEST},
         "itl": (gap for r in good for gap in r.itl_s),
+        "connect": known,
         "server": (r.server_s for r in good),
         "upload": (r.upload_s for r in good),
         "queue": (r.queue_s for r in good),
@@ -113,6 +119,20 @@ def table(stored: Stored) -> dict[str, Any]:
     for name, values in series.items():
         found |= _statistics(name, [value for value in values if value is not None])
     return found
+
+
+PER_REQUEST: Mapping[str, Callable[[Record], float | None]] = {
+    "e2e_latency": lambda r: r.e2e_s,
+    "ttft": lambda r: r.ttft_s,
+    "tpot": tpot_s,
+    "request_itl": lambda r: sum(r.itl_s) / len(r.itl_s) if r.itl_s else None,
+}
+
+
+def per_request(stored: Stored, name: str) -> list[float]:
+    """Return a metric of `PER_REQUEST` for each successful request that has it, in seconds."""
+    values = (PER_REQUEST[name](record) for record in stored.records if record.error is None)
+    return [value for value in values if value is not None]
 
 
 def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:
@@ -148,13 +168,14 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 def client(stored: Stored) -> str:
     """Return a sentence on the client's own error, and on whether the client was the bottleneck."""
     if not stored.segments:
-        return "The client was killed before it could report its own lateness. Resume the run to get it."
+        return "The client ended before it could report its own lateness. Resume the run to get it."
     late = max(segment.lag_mean_s for segment in stored.segments)
     worst = max(segment.lag_p99_s for segment in stored.segments)
     share = max(segment.cpu_share for segment in stored.segments)
     first = sorted(r.ttft_s for r in stored.records if r.ttft_s is not None)
     median = first[len(first) // 2] if first else 0.0
-    lateness = f"the event loop was {1000 * late:.1f} ms late on average ({1000 * worst:.1f} ms at P99)"
+    part = f", {late / median:.1%} of the median TTFT" if median else ""
+    lateness = f"the event loop was {1000 * late:.1f} ms late on average ({1000 * worst:.1f} ms at P99{part})"
     if share > _LIMITING_CPU or (median and late > _LIMITING_LAG * median):
         return f"This client was the bottleneck at times: {lateness}, CPU at {share:.0%} of a core. Use fewer users."
     return f"This client was never the bottleneck: {lateness}, CPU at {share:.0%} of a core."

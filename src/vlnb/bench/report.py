@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from vlnb.bench import metrics
@@ -11,26 +14,29 @@ from vlnb.bench.store import Stored
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS: Mapping[str, str] = {
-    "completed": "requests completed",
-    "failed": "requests failed",
-    "missing": "requests not sent",
-    "duration": "duration, s",
-    "total_input_tokens": "input tokens",
-    "total_output_tokens": "output tokens",
-    "request_throughput": "requests per second",
-    "output_throughput": "output tokens per second",
-    "concurrency": "mean concurrency",
-    "mean_ttft_ms": "TTFT mean, ms",
-    "median_ttft_ms": "TTFT median, ms",
-    "p99_ttft_ms": "TTFT P99, ms",
-    "mean_server_ms": "last byte sent to first token, mean, ms",
-    "mean_tpot_ms": "TPOT mean, ms",
-    "mean_itl_ms": "ITL mean, ms",
-    "p99_itl_ms": "ITL P99, ms",
-    "mean_e2e_latency_ms": "E2E mean, ms",
-    "p99_e2e_latency_ms": "E2E P99, ms",
-}
+    from vlnb.catalog import SpeedRun
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a report: a metric's key, title and meaning.
+
+    `interval` names the metric per request whose mean it is; `least` is the least number of requests for which the row
+    says something.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    interval: str = ""
+    least: int = 1
+
+
+ROWS = tuple(
+    Row(**row) for row in tomllib.loads(resources.files("vlnb.bench").joinpath("rows.toml").read_text("utf-8"))["row"]
+)
+
+_FEW = 100  # requests: fewer have no 99th percentile
 
 
 def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
@@ -38,7 +44,7 @@ def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     columns = {name: metrics.table(run) if isinstance(run, Stored) else run for name, run in runs.items()}
-    rows = {title: [column.get(key) for column in columns.values()] for key, title in _ROWS.items()}
+    rows = {row.title: [column.get(row.key) for column in columns.values()] for row in ROWS}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
 
 
@@ -48,12 +54,39 @@ def sentences(stored: Stored) -> Iterator[str]:
         yield f"{count} of {len(stored.records)} requests failed: {why}."
     if stored.missing:
         yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
-    good = [record.ttft_s for record in stored.records if record.ttft_s is not None and record.error is None]
-    if len(good) > 1:
-        low, high = metrics.mean_interval(good)
-        yield f"The mean TTFT lies between {1000 * low:.1f} and {1000 * high:.1f} ms (95 %, bootstrap over requests)."
+    count = len(metrics.per_request(stored, "ttft"))
+    if 0 < count < _FEW:
+        yield f"P99 comes from {count} requests: with fewer than {_FEW}, it is close to the slowest one."
     stops = (segment.stopped for segment in stored.segments)
     yield from filter(None, (metrics.client(stored), metrics.pause(stored), *stored.notes, *stops))
+
+
+def cell(stored: Stored, row: Row, found: Mapping[str, Any]) -> str:
+    """Return a metric of a run as text: with its 95 % interval if it is a mean, and † if the requests are too few."""
+    value = number(found.get(row.key))
+    values = metrics.per_request(stored, row.interval) if row.interval else []
+    if len(values) > 1:
+        low, high = metrics.mean_interval(values)
+        value += f" ({number(1000 * low)} to {number(1000 * high)})"
+    return value + (" †" if row.least > found["completed"] else "")
+
+
+def why_itl_exceeds_tpot(run: SpeedRun) -> str:
+    """Return why the mean ITL of a published run exceeds its TPOT, computed from its own numbers.
+
+    >>> from vlnb import catalog
+    >>> print(why_itl_exceeds_tpot(catalog.LATENCY_RUN))
+    The 10 requests streamed for 32.9 s in total. At a mean gap of 10.07 ms that makes 3,280 chunks for 4,220 tokens:
+    1.29 tokens per chunk. TPOT divides the same time by tokens, ITL by chunks, so ITL is 1.29 times TPOT (7.82 ms).
+    """
+    stream_ms = run.prompts * (run.e2e_ms["mean"] - run.ttft_ms["mean"])
+    chunks = stream_ms / run.itl_ms["mean"] + run.prompts
+    return (
+        f"The {run.prompts:,} requests streamed for {stream_ms / 1000:,.1f} s in total. At a mean gap of"
+        f" {run.itl_ms['mean']:.2f} ms that makes {chunks:,.0f} chunks for {run.output_tokens:,} tokens:\n"
+        f"{run.output_tokens / chunks:.2f} tokens per chunk. TPOT divides the same time by tokens, ITL by chunks, so"
+        f" ITL is {run.itl_ms['mean'] / run.tpot_ms['mean']:.2f} times TPOT ({run.tpot_ms['mean']:.2f} ms)."
+    )
 
 
 def text(stored: Stored) -> str:

@@ -2,43 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from vlnb.bench.report import number, sentences, table
+from vlnb.bench import metrics
+from vlnb.bench.report import ROWS, cell, sentences
+from vlnb.bench.workload import Workload
 from vlnb.charts.speed import concurrency, distribution, timeline
+from vlnb.charts.style import THEME_CSS
 from vlnb.errors import BadInput
-from vlnb.markup import Html, element, listed
+from vlnb.markup import Html, element, joined, listed, table
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from vlnb.bench.store import Stored
 
-_SPREADS = {"ttft": "time to first token", "itl": "the gap between chunks", "e2e": "the whole request"}
-_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>vlnb bench report</title>'
-    "<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}}"
-    "td{{text-align:right;padding:0 1em}}th{{text-align:left}}</style>{}</html>"
-)
+_SPREADS = {"ttft": "How long did the first token take?", "itl": "How long were the gaps between chunks?",
+            "e2e": "How long did whole requests take?"}  # fmt: skip
+_FEW = "† Too few requests for this percentile. Intervals in brackets: 95 %, bootstrap over requests."
+_CSS = """
+:root { color-scheme: light dark; --jp-content-font-color1: CanvasText; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: 0.15em 1em 0.15em 0; vertical-align: top; }
+tr { border-bottom: 1px solid #8884; } figure { margin: 1em 0 2em; } figcaption { max-width: 60em; }
+@media print { :root { color-scheme: light; } figure, tr { break-inside: avoid; } body { max-width: none; } }
+"""
 
 
 def page(runs: Mapping[str, Stored]) -> str:
     """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
     if not any(run.records for run in runs.values()):
-        raise BadInput("There is no request on disk yet, so there is nothing to report.")
+        raise BadInput("No request of these runs is on disk yet, so there is nothing to report. Resume the run first.")
+    title = f"Speed of {', '.join(dict.fromkeys(run.manifest['server']['model'] for run in runs.values()))}"
+    parts = [element("h1", title)]
+    for name, run in runs.items():
+        parts += [element("h2", name), table(("", ""), _about(run)), listed(sentences(run))]
+    parts += [element("h2", "Metrics"), metrics_table(runs)]
     records = {name: run.records for name, run in runs.items()}
-    figures = [(f"How {what} is spread", distribution(records, key)) for key, what in _SPREADS.items()]
+    figures = [(question, distribution(records, key)) for key, question in _SPREADS.items()]
     for name, run in runs.items():
-        figures += [(f"Where the time went: {name}", timeline(run.records))]
-        figures += [(f"Requests in flight: {name}", concurrency(run.records))]
-    parts = [element("h1", ", ".join(runs))]
-    for name, run in runs.items():
-        server = run.manifest["server"]
-        parts.append(element("h2", name))
-        parts.append(element("p", f"{server['model']} at {server['base_url']}, {run.manifest['created']}"))
-        parts.append(listed(sentences(run)))
-    parts.append(Html(table(dict(runs)).map(number).to_html(border=0)))
-    for place, (title, figure) in enumerate(figures):
-        drawn = Html(figure.to_html(full_html=False, include_plotlyjs=not place))
-        parts.append(element("h2", title))
-        parts.append(element("div", drawn, role="img", aria_label=figure.layout.meta["alt"]))
-    return _PAGE.format("".join(parts))
+        figures.append((f"Where did the time go? {name}", timeline(run.records)))
+        figures.append((f"How many requests were in flight? {name}", concurrency(run.records)))
+    parts += [_figure(question, figure, first=not place) for place, (question, figure) in enumerate(figures)]
+    head = joined([element("meta", charset="utf-8"), element("title", title), element("style", Html(_CSS + THEME_CSS))])
+    return f"<!doctype html>{element('html', element('head', head), element('body', *parts), lang='en')}"
+
+
+def metrics_table(runs: Mapping[str, Stored]) -> Html:
+    """Return the metrics of runs side by side, each with its meaning; means with their 95 % interval."""
+    columns = [(run, metrics.table(run)) for run in runs.values()]
+    rows = ([row.title, *(cell(run, row, found) for run, found in columns), row.meaning] for row in ROWS)
+    return joined([table(("metric", *runs, "meaning"), rows), element("p", element("small", _FEW))])
+
+
+def _about(run: Stored) -> Iterator[tuple[str, str]]:
+    """Yield what was measured: server, flags, workload, client."""
+    manifest, plan = run.manifest, Workload(**run.manifest["workload"])
+    server = manifest["server"]
+    yield "date", str(manifest["created"])
+    yield "server", f"{server['model']} at {server['base_url']}"
+    flags = ", ".join(f"{name} {value}" for name, value in server.get("reported", {}).items())
+    yield "its settings", flags or "not reported"
+    arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
+    yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
+    yield (
+        "each",
+        (
+            f"{plan.images} pictures of {plan.resolution} ({plan.picture}), up to {plan.input_len} text tokens in and"
+            f" {plan.output_len} tokens out"
+        ),
+    )
+    yield "client", ", ".join(f"{name} {value}" for name, value in manifest.get("client", {}).items())
+
+
+def _figure(question: str, figure: go.Figure, *, first: bool) -> Html:
+    drawn = Html(figure.to_html(full_html=False, include_plotlyjs=first))
+    alt = figure.layout.meta["alt"]
+    return element(
+        "figure", element("h2", question), element("div", drawn, role="img", aria_label=alt), element("figcaption", alt)
+    )

@@ -1,11 +1,10 @@
-"""Run a benchmark from a notebook: choose, start, watch it live, stop, resume, and set stored runs beside each other.
+"""Run a benchmark from a notebook: choose, start, watch it live, stop, resume, and compare stored runs.
 
 The panel decides nothing: `bench.start`, `resume`, `report` and `charts` do.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +15,12 @@ import ipywidgets as widgets
 from vlnb import bench, charts
 from vlnb.errors import VlnbError
 from vlnb.launch import telemetry
-from vlnb.markup import Html, alert, element, joined, listed, live
-from vlnb.panels.parts import Panel
+from vlnb.markup import alert, element, joined, listed, live
+from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
-_DRAWN_S = 2.0  # how often the chart is drawn anew
 _GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 
@@ -43,38 +41,34 @@ class Benchmark(Panel):
         )
         self.output = _number("Tokens out", plan.output_len)
         self.seed = _number("Seed", plan.seed, least=0)
-        self.start_button = widgets.Button(description="Start", button_style="primary", tooltip="Begin a new run")
-        self.stop_button = widgets.Button(description="Stop", tooltip="What has ended is kept", disabled=True)
+        self.start_button = button("Start", "Begin a new run", lambda: aside(self.start), button_style="primary")
+        self.stop_button = button("Stop", "Stop the run; what has ended is kept", self.stop, disabled=True)
         self.known = widgets.SelectMultiple(description="Stored", rows=4, layout=widgets.Layout(width="460px"))
-        self.resume_button = widgets.Button(description="Resume", tooltip="Complete the chosen run")
-        self.compare_button = widgets.Button(description="Compare", tooltip="Set the chosen runs beside each other")
-        self.bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="min(100%, 640px)"))
+        self.resume_button = button("Resume", "Complete the chosen run", lambda: aside(self.resume))
+        self.compare_button = button("Compare", "Show the chosen runs beside each other", self.compare)
+        self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.chart = charts.live(charts.distribution({}))
+        self.chart = charts.live(charts.progress([]))
         self.stored: bench.store.Stored | None = None
         self._running: bench.runner.Running | None = None
-        self.start_button.on_click(lambda _: self._aside(self.start))
-        self.resume_button.on_click(lambda _: self._aside(self.resume))
-        self.stop_button.on_click(lambda _: self.stop())
-        self.compare_button.on_click(lambda _: self.compare())
         choices = [self.prompts, self.users, self.pictures, self.resolution, self.output, self.seed]
-        wrap = widgets.Layout(flex_flow="row wrap")
+        self.figure = widgets.VBox()
         super().__init__(
             [
-                widgets.HBox(choices, layout=wrap),
+                widgets.HBox(choices, layout=WRAPPED),
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
                 self.gpus,
-                self.chart,
-                widgets.HBox([self.known, self.resume_button, self.compare_button], layout=wrap),
+                self.figure,
+                widgets.HBox([self.known, self.resume_button, self.compare_button], layout=WRAPPED),
                 self.shown,
             ]
         )
         self._list()
 
     def workload(self) -> bench.Workload:
-        """Return what is chosen. Raises `BadInput` for what cannot be."""
+        """Return the chosen workload. Raises `BadInput` if it cannot work."""
         return bench.Workload(
             prompts=self.prompts.value,
             concurrency=self.users.value,
@@ -85,11 +79,9 @@ class Benchmark(Panel):
         )
 
     def start(self) -> bench.store.Stored | None:
-        """Begin a run as a click does, and follow it to its end; what is wrong is said."""
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        return self._follow(
-            lambda: bench.start(self.workload(), self._endpoint, self._folder / f"{stamp}-{time.time_ns() % 1000:03d}")
-        )
+        """Begin a run as a click does, and follow it to its end. Errors are shown in the panel."""
+        folder = self._folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}"
+        return self._follow(lambda: bench.start(self.workload(), self._endpoint, folder))
 
     def resume(self) -> bench.store.Stored | None:
         """Complete the first of the chosen runs."""
@@ -100,39 +92,37 @@ class Benchmark(Panel):
         return self._follow(lambda: bench.resume(folder, self._endpoint))
 
     def stop(self) -> None:
-        """End the run; what has ended is on disk."""
+        """Stop the run. Every request that has ended is on disk."""
         if self._running:
             self._running.stop()
 
     def compare(self) -> None:
-        """Show the chosen runs beside each other: table, curves, and what is to be said of each."""
+        """Show the chosen runs beside each other: table, curves, and what to know about each."""
         try:
             runs = {name: bench.store.read(self._folder / name) for name in self.known.value}
             if not runs:
                 self.status.value = live("Choose one or more stored runs first.")
                 return
-            said = listed(f"{name}: {line}" for name, run in runs.items() for line in bench.report.sentences(run))
-            table = bench.report.table(dict(runs)).to_html(border=0, float_format="{:,.2f}".format, na_rep="–")
-            self.shown.value = joined([Html(table), said])
-            self._draw({name: run.records for name, run in runs.items()})
+            self._show(runs)
         except VlnbError as error:
             self.shown.value = alert(error)
 
     def _follow(self, begin: Callable[[], bench.runner.Running]) -> bench.store.Stored | None:
         self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = True, True, False
-        self.stored = None
+        self.stored, self.bar.value, self.shown.value, self.figure.children = None, 0.0, "", ()
+        self.status.value = live("starting the load generator …")
         try:
             self._running = running = begin()
-            self._aside(lambda: self._watch_gpus(running))
-            drawn = 0.0
-            for told in running.progress():
-                self._tell(told)
-                if told.get("done") and time.monotonic() - drawn > _DRAWN_S:
-                    self._draw({"so far": running.result().records})
-                    drawn = time.monotonic()
+            aside(lambda: self._watch_gpus(running))
+            reports = list[bench.runner.LoadProgress]()
+            for report in running.progress():
+                self._tell(report)
+                if report.get("ttft_p50_s") is not None:
+                    reports.append(report)
+                    self._draw(reports)
             self.stored = running.result()
-            self._draw({running.folder.name: self.stored.records})
-            self.status.value = live(f"Stored in {running.folder}.", listed(bench.report.sentences(self.stored)))
+            self.status.value = live(f"Stored in {running.folder}.")
+            self._show({running.folder.name: self.stored})
         except VlnbError as error:
             self.status.value = alert(error)
         finally:
@@ -141,40 +131,42 @@ class Benchmark(Panel):
             self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = False, False, True
         return self.stored
 
-    def _tell(self, told: bench.runner.LoadProgress) -> None:
-        if "preparing" in told:
-            self.bar.value = 0.0
-            self.status.value = live(f"preparing request {told['preparing']} of {told['of']}")
+    def _show(self, runs: dict[str, bench.store.Stored]) -> None:
+        said = listed(f"{name}: {line}" for name, run in runs.items() for line in bench.report.sentences(run))
+        self.shown.value = joined([charts.metrics_table(runs), said])
+        curves = charts.distribution({name: run.records for name, run in runs.items()})
+        self.figure.children = (charts.live(curves),)
+
+    def _draw(self, reports: list[bench.runner.LoadProgress]) -> None:
+        if len(reports) == 1:
+            self.chart = charts.live(charts.progress(reports))
+            self.figure.children = (self.chart,)
+        else:
+            charts.redraw(self.chart, charts.progress(reports))
+
+    def _tell(self, report: bench.runner.LoadProgress) -> None:
+        if "preparing" in report:
+            self.status.value = live(f"preparing request {report['preparing']} of {report['of']}")
             return
-        half = told["ttft_p50_s"]
-        first = (
-            f", half of the first tokens within {1000 * half:,.0f} ms, 99 % within {1000 * told['ttft_p99_s']:,.0f} ms"
-            if half is not None
-            else ""
-        )
-        self.bar.value = told["done"] / max(1, told["of"])
+        done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
+        left = f", about {elapsed_s / done * (of - done):.0f} s left" if done else ""
+        self.bar.value = done / max(1, of)
         self.status.value = live(
-            f"{told['done']} of {told['of']} done, {told['running']} on their way, {told['failed']} failed,"
-            f" {told['elapsed_s']:.0f} s{first}. {told['stopped']}"
+            f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s{left}."
+            f" {report['stopped']}"
         )
 
     def _watch_gpus(self, running: bench.runner.Running) -> None:
-        """Show how busy the GPUs of this machine are while a run lasts; nothing where there are none."""
+        """Show how busy the GPUs of this machine are while a run lasts; nothing if there are none."""
         while self._running is running and (found := telemetry.loads()):
             self.gpus.value = joined(["On this machine:", *map(str, found)], element("br"))
             time.sleep(_GPUS_S)
         self.gpus.value = ""
 
-    def _draw(self, runs: dict[str, tuple[bench.store.Record, ...]]) -> None:
-        charts.redraw(self.chart, charts.distribution(runs))
-
     def _list(self, ended: str = "") -> None:
-        """List the stored runs, the one that has just ended chosen, else the newest."""
+        """List the stored runs, and choose the one that has just ended, else the newest."""
         found = sorted((path.parent.name for path in self._folder.glob("*/manifest.json")), reverse=True)
         self.known.options, self.known.value = found, (ended,) if ended in found else tuple(found[:1])
-
-    def _aside(self, work: Callable[[], object]) -> None:
-        threading.Thread(target=work, name="vlnb-bench", daemon=True).start()
 
 
 def _number(name: str, value: int, *, least: int = 1) -> widgets.BoundedIntText:

@@ -186,6 +186,9 @@ def test_doctor_on_a_sound_machine(capsys):
     assert "the embedded engine would answer" in out
     assert "onnxruntime" in out
     assert "PROBLEM" not in out
+    assert "optional  gpus: No AMD GPU was found" in out
+    for words in ("GiB available", "GiB free for models", "30000 free (SGLang)"):
+        assert words in out
 
 
 def test_doctor_names_the_problem(monkeypatch, capsys):
@@ -197,7 +200,7 @@ def test_doctor_names_the_problem(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "hunter2" not in text
     findings = {finding["name"]: finding for finding in json.loads(text)}
-    assert not findings["server"]["ok"]
+    assert findings["server"]["state"] == "problem"
     assert "connection was refused" in findings["server"]["found"]
     assert "scipy missing" in findings["vlnb[bench]"]["found"]
     assert "make lab" in findings["vlnb[bench]"]["found"]

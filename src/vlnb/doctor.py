@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
+import socket
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
 
 from vlnb import extras
 from vlnb._version import __version__
@@ -27,46 +33,70 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what it is, whether it is as it should be, and what was found."""
+    """One thing that was examined: "ok", "optional" (missing, and you can do without) or "problem" (and its remedy)."""
 
     name: str
-    ok: bool
+    state: Literal["ok", "optional", "problem"]
     found: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.state != "problem"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{'ok     ' if self.ok else 'PROBLEM'}  {self.name}: {self.found}"
+        return f"{self.state.upper() if self.state == 'problem' else self.state:<9} {self.name}: {self.found}"
 
 
 def examine() -> list[Finding]:
-    """Look at the server that would answer, this Python, and the packages. Starts nothing and changes nothing."""
-    return [_server(), _gpus(), _python(), *_packages(), *_neighbours()]
+    """Examine the server that would answer, this machine, and the packages. Starts nothing and changes nothing."""
+    return [_server(), _gpus(), _memory(), _disk(), _ports(), _python(), *_packages()]
 
 
 def _gpus() -> Finding:
     from vlnb.launch import gpus
 
     found = gpus()
-    # A machine without a GPU is sound: the embedded engine, or a server elsewhere, answers.
-    return Finding("gpus", not (found.gpus and found.problem), str(found))
+    if not found.gpus:
+        return Finding("gpus", "optional", f"{found} The embedded engine, or a server elsewhere, answers.")
+    return Finding("gpus", "problem" if found.problem else "ok", str(found))
 
 
-def _neighbours() -> list[Finding]:
-    """Name what answers on the ports that servers of models usually take."""
+def _memory() -> Finding:
+    memory = psutil.virtual_memory()
+    enough = memory.available > 2 * 2**30
+    found = f"{memory.available / 2**30:.0f} of {memory.total / 2**30:.0f} GiB available"
+    return Finding("memory", "ok" if enough else "problem", found + ("" if enough else ": close other programs."))
+
+
+def _disk() -> Finding:
+    cache = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    folder = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    return Finding("disk", "ok", f"{free:.0f} GiB free for models ({cache}); 7B takes 16, 72B takes 137")
+
+
+def _ports() -> Finding:
+    """Say what answers on the ports that model servers usually take."""
     found = []
     for port, usual in _PORTS.items():
         url = f"http://127.0.0.1:{port}/v1"
-        try:
-            names = models(Endpoint(url, "", origin="port"))
-        except VlnbError:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        if not taken:
+            found.append(f"{port} free ({usual})")
             continue
-        found.append(
-            Finding(f"port {port}", True, f"{', '.join(names)} answers (usually {usual}): VLNB_BASE_URL={url}")
-        )
-    return found
+        try:
+            names = ", ".join(models(Endpoint(url, "", origin="port")))
+            found.append(f"{port}: {names} answers; to use it, set VLNB_BASE_URL={url}")
+        except VlnbError:
+            found.append(f"{port}: taken by something that is not a model server")
+    return Finding("ports", "ok", "; ".join(found))
 
 
 def _server() -> Finding:
@@ -74,17 +104,17 @@ def _server() -> Finding:
         named = resolve()
         if named is None:
             return Finding(
-                "server", True, "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
+                "server", "ok", "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
             )
         names = models(named)
     except VlnbError as error:
-        return Finding("server", False, str(error))
-    return Finding("server", True, f"{named.base_url} (from {named.origin}) answers, with {', '.join(names)}")
+        return Finding("server", "problem", str(error))
+    return Finding("server", "ok", f"{named.base_url} (from {named.origin}) answers, with {', '.join(names)}")
 
 
 def _python() -> Finding:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}"
-    return Finding("vlnb", sys.version_info >= _PYTHON, f"{__version__}, Python {found}")
+    return Finding("vlnb", "ok" if sys.version_info >= _PYTHON else "problem", f"{__version__}, Python {found}")
 
 
 def _packages() -> list[Finding]:
@@ -93,9 +123,9 @@ def _packages() -> list[Finding]:
     found = {name: extras.version(name) for every in names.values() for name in every}
     here = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     lacking = [
-        Finding(f"vlnb[{extra}]", False, f"{', '.join(gone)} missing, needed for {_EXTRAS[extra]}: run `make lab`, or"
-                f" pip install 'vlnb[{extra}]'.")
+        Finding(f"vlnb[{extra}]", "problem", f"{', '.join(gone)} missing, needed for {_EXTRAS[extra]}: run"
+                f" `make lab`, or pip install 'vlnb[{extra}]'.")
         for extra, every in names.items()
         if (gone := [name for name in every if not found[name]])
     ]  # fmt: skip
-    return [Finding("packages", not lacking, here), *lacking]
+    return [Finding("packages", "problem" if lacking else "ok", here), *lacking]

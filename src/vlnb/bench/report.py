@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from vlnb.bench import metrics
-from vlnb.bench.store import Stored
+from vlnb.bench.store import Record, Stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,23 @@ def cell(stored: Stored, row: Row, found: Mapping[str, Any]) -> str:
         low, high = metrics.mean_interval(values)
         value += f" ({number(1000 * low)} to {number(1000 * high)})"
     return value + (" †" if row.least > found["completed"] else "")
+
+
+def typical(run: SpeedRun, *, tokens: int = 40) -> Record:
+    """Return a made-up request with the mean times of a published run: its TTFT, TPOT, and gaps between chunks.
+
+    >>> from vlnb import catalog
+    >>> request = typical(catalog.LATENCY_RUN)
+    >>> request.output_tokens, len(request.itl_s) + 1
+    (40, 31)
+    """
+    ttft_s, stream_s = run.ttft_ms["mean"] / 1000, (tokens - 1) * run.tpot_ms["mean"] / 1000
+    gaps = round(stream_s / (run.itl_ms["mean"] / 1000))
+    return Record(
+        id=0, scheduled_s=0.0, started_s=0.0, queue_s=0.0, connect_s=None, upload_s=None, server_s=None, ttft_s=ttft_s,
+        e2e_s=ttft_s + stream_s, itl_s=(stream_s / gaps,) * gaps, output_tokens=tokens, finish_reason="length",
+        error=None,
+    )  # fmt: skip
 
 
 def why_itl_exceeds_tpot(run: SpeedRun) -> str:

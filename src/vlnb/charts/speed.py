@@ -53,7 +53,7 @@ def strip(record: Record) -> Chart:
         )  # fmt: skip
     chunks = [ttft + 1000 * passed for passed in (0.0, *itertools.accumulate(record.itl_s))]
     figure.add_scatter(
-        x=chunks, y=["request"] * len(chunks), mode="markers", name="chunk",
+        x=chunks, y=["request"] * len(chunks), mode="markers", name="chunk", showlegend=False,
         marker={"symbol": "line-ns-open", "size": 30, "color": "white", "line": {"width": 1}},
         hovertemplate="a chunk after %{x:.1f} ms<extra></extra>",
     )  # fmt: skip
@@ -249,7 +249,7 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         said.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(
             x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),
-            textposition="top center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
+            textposition="bottom center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
             marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
     figure.update_xaxes(title="model size")

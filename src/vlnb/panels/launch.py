@@ -25,6 +25,7 @@ _NOT_RUNNING = "No server that was launched from here is running."
 _COPY = "navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'"
 _PRE = "padding:8px;border:1px solid var(--jp-border-color1, #888);overflow-x:auto;line-height:1.4"
 _CHANGED = "background:none;color:inherit;font-weight:bold"
+_LINK = "color:var(--jp-content-link-color, LinkText);text-decoration:underline"
 
 
 class Launch(Panel):
@@ -147,7 +148,7 @@ class Launch(Panel):
 def plan_html(plan: launch.Plan) -> Html:
     """Return a plan for people: whether it is verified, the memory bar, the reason for each flag."""
     mark = [element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}"), " · "]
-    link = element("a", "the cookbook's page", href=catalog.COOKBOOK_URL, target="_blank", rel="noopener")
+    link = element("a", "the cookbook's page", href=catalog.COOKBOOK_URL, target="_blank", rel="noopener", style=_LINK)
     reasons = (joined([element("code", " ".join(flag.words)), f": {flag.reason}"]) for flag in plan.flags)
     warnings = (element("span", warning, role="note") for warning in plan.warnings)
     return element(

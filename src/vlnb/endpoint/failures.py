@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or restarting
 _MESSAGE_CHARS = 400
+_OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
+_REFUSES = re.compile(
+    r"extra|unexpected|unknown|unrecogni[sz]ed|unsupported|additional|invalid|no such"
+    r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
+    re.IGNORECASE,
+)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
 
@@ -88,6 +94,19 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
     else:
         what = f"{server} failed on this request ({status}). Its log says why; other requests may work.{quoted}"
     return ServerRefused(what, status=status, retry_after_s=retry_after_s)
+
+
+def refused_field(text: str) -> str | None:
+    """Return the optional field that a server's message refuses: "stream_options", "ignore_eos", or None.
+
+    >>> refused_field('{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}')
+    'stream_options'
+    >>> refused_field("stream_options.include_usage must be a boolean")
+    """
+    field = _OPTIONAL.search(text)
+    if not field or not _REFUSES.search(text):
+        return None
+    return "stream_options" if field[1] == "include_usage" else field[1]
 
 
 def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations
-from vlnb.regions.meaning import KIND_OF, Found, regions, short
+from vlnb.regions.meaning import KIND_OF, Found, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
-_THOUGHTS = re.compile(r"<think>(.{0,1000000}?)(?:</think>|\Z)", re.DOTALL)
+_THOUGHTS = re.compile(r"<(think\w{0,40}|reasoning)>.{0,1000000}?(?:</\1>|\Z)", re.DOTALL)
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns bound a run of white space by 24
 _KEY_BEFORE = re.compile(r"[\"'“*`]{0,4}\b([^\W\d][\w ]{1,24})[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[*`]{0,4}$")
 _LABEL_NEAR = re.compile(
@@ -22,7 +22,10 @@ _LABEL_NEAR = re.compile(
     r"([^\"'”*`\n,}]{1,200})",
     re.IGNORECASE,
 )
-_OPEN = re.compile(r"[\[{]")
+_OPEN = re.compile(r"[\[{]|(?<=\w)\(")
+_VERB_BEFORE = re.compile(
+    r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
+)
 _BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
 _PATCH_PX = 28
 _THOUSAND = 1000.0
@@ -104,7 +107,7 @@ class _Reading:
         """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
         thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
         found = self.read(notations.without(self.text, thoughts))
-        return found or (self.read(self.text) if thoughts else [])
+        return self.read(self.text) if thoughts and not found and not self.log.drops else found
 
     def read(self, text: str) -> list[Found]:
         found = list(notations.tagged(text, self.log))
@@ -127,6 +130,11 @@ class _Reading:
                 fence = text.find("```", at)
                 fence = len(text) if fence < 0 else fence
             log = Log(self.text, cut=self.log.cut)
+            action = _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
+            verb = verb_of(action[1], call=text[at] == "(") if action else ""
+            if text[at] == "(" and not verb:
+                at += 1
+                continue
             try:
                 node = reader.read(at, fence, log.repair)
             except lenient.Unreadable as error:
@@ -134,8 +142,10 @@ class _Reading:
                     self.log.drop("everything from here on: too many brackets never close", at)
                 at += error.skip
                 continue
-            places = list(regions(node, log, label=_label_of(text, node)))
-            bare = node.kind == "list" and all(item.kind == "number" for item in node.value)
+            is_call = text[at] == "("
+            label = notations.name_around(text, at, node.end) if is_call else _label_of(text, node)
+            places = list(regions(node, log, label=label, verb=verb))
+            bare = is_call or (node.kind == "list" and all(item.kind == "number" for item in node.value))
             if bare and not places and not _KEY_BEFORE.search(notations.line_before(text, at)):
                 log.drops = []  # "[3]" in a sentence is no box
             if places or log.drops:
@@ -175,6 +185,8 @@ def _mentions_places(node: lenient.Node) -> bool:
 
 def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:
     """Return the space of the numbers, and why: anything but pixels only if it is certain."""
+    if stated := next((one.space for one in found if one.space), ""):
+        return cast("Literal['thousand']", stated), "its notation has numbers from 0 to 1000"
     numbers = [abs(n) for one in found for n in one.numbers]
     if not numbers:
         return "pixels", "the answer contains no numbers"
@@ -191,6 +203,8 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
 
 def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:
     """Return a region in pixels as seen, with its corners in order and within the picture; report why if it is None."""
+    if one.kind == "box" and one.numbers[:2] == one.numbers[2:] and any(one.numbers):
+        one = replace(one, kind="point", numbers=one.numbers[:2])
     points = [(x * factor[0], y * factor[1]) for x, y in zip(one.numbers[::2], one.numbers[1::2], strict=True)]
     region: Box | Point | Polygon
     if one.kind == "point":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
+import html
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from vlnb import fetch
-from vlnb.endpoint.answer import Refusal
+from vlnb.endpoint.answer import Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
@@ -23,6 +26,11 @@ _REFUSES = re.compile(
     r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(
+    r"context.{0,20}(?:length|size|window)|max_model_len|too (?:long|many tokens)|(?:exceed|longer than).{0,60}token",
+    re.IGNORECASE,
+)
+_UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
 
@@ -58,7 +66,7 @@ def too_slow(server: str, *, partial: str, first_token_s: float, total_s: float)
     )
 
 
-def cut(server: str, partial: str, why: str) -> VlnbError:
+def cut(server: str, partial: str, why: str) -> BadAnswer:
     """Return the error for a stream that broke off."""
     if not partial:
         return BadAnswer(
@@ -69,6 +77,15 @@ def cut(server: str, partial: str, why: str) -> VlnbError:
         " error's .partial. Check its log, then ask again.",
         partial=partial,
     )
+
+
+def unfinished(server: str, answer: Answer, *, secret: str = "") -> BadAnswer:
+    """Return the error for an answer that came to no proper end."""
+    if answer.finish_reason == "error":
+        return cut(server, answer.text, "its finish_reason is an error")
+    if answer.page.startswith(b"<") and not answer.text:
+        return cut(server, "", f'it is a web page: "{_said(answer.page, secret)}"')
+    return cut(server, answer.text, "the stream ended without a finish_reason")
 
 
 def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
@@ -83,7 +100,12 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
         fix = "check the port, and that the address ends in /v1"
         what = f"{server} {which}is not an OpenAI-compatible server (404): {fix}.{quoted}"
     elif status == 413:
-        what = f"The request is too large for {server} (413): send smaller or fewer pictures.{quoted}"
+        what = f"The request is too large for {server} (413): send smaller or fewer pictures (max_pixels).{quoted}"
+    elif status < 500 and _TOO_LONG.search(said):
+        what = (
+            f"{server} did not accept the request ({status}): it is longer than the model's context. Send the pictures"
+            f" smaller (max_pixels=1003520 makes 1,280 tokens each) or fewer of them, or lower max_tokens.{quoted}"
+        )
     elif status == 429:
         wait = "in a moment" if retry_after_s is None else f"in {retry_after_s:g} s"
         what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"
@@ -146,12 +168,15 @@ def _said(body: bytes, secret: str) -> str:
         if isinstance(said, dict):
             said = said.get("error") or said.get("message") or said.get("detail") or ""
     text = redacted(" ".join(str(said or "")[:_READ_CHARS].split()), secret)
-    text = " ".join(re.sub(r"<[^<>]{1,300}>", " ", text).split()) if text.startswith("<") else text
+    if text.startswith("<"):
+        text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _UNSEEN.sub(" ", text))).split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 
 def _seconds(text: str | None) -> float | None:
-    try:
+    """Return the seconds to wait that a Retry-After header asks for: a number, or a date."""
+    with contextlib.suppress(ValueError):
         return float(text) if text else None
-    except ValueError:
-        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, round(email.utils.parsedate_to_datetime(text or "").timestamp() - time.time()))
+    return None

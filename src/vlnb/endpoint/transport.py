@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
+from vlnb import fetch
 from vlnb.endpoint.answer import Refusal
 from vlnb.endpoint.keys import bearer, same_server
 from vlnb.errors import BadAnswer, ServerRefused
-from vlnb.fetch import received
-from vlnb.local import is_here
 
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, one chunk each, is smaller
@@ -29,11 +28,11 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
             )
 
     # The deadlines of `Endpoint` are exact and separate the first text from the whole; httpx2's would only add to them.
-    return httpx2.AsyncClient(
+    return fetch.client(
+        httpx2.URL(base_url).host,
         headers={"accept-encoding": "identity", **bearer(api_key)},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         follow_redirects=True,
-        trust_env=not is_here(httpx2.URL(base_url).host),
         event_hooks={"request": [before]},
     )
 
@@ -51,7 +50,7 @@ async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:
             " or on the proxy in front of it."
         )
     if response.is_error:
-        raise Refusal(await received(response, MAX_ANSWER_BYTES))
+        raise Refusal(await fetch.received(response, MAX_ANSWER_BYTES))
     total, rest = 0, b""
     async for chunk in response.aiter_raw():
         total += len(chunk)

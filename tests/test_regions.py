@@ -119,6 +119,13 @@ def test_an_empty_list_is_an_answer(text):
         ("The box is bbox_2d: 1, 2, 30, 40 and more", [(1, 2, 30, 40, "more")]),
         ("cat 1,2,30,40\ndog 5,6,70,80", [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
         ("- label: cat\n  bbox_2d: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        (
+            "- bbox: 1 2 30 40\n  label: cat\n- bbox: 5 6 70 80\n  label: dog",
+            [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")],
+        ),
+        ("Object: cat\nBounding box: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        ("Cat (x1=1, y1=2, x2=30, y2=40)", [(1, 2, 30, 40, "Cat")]),
+        ("left: 1\ntop: 2\nwidth: 29\nheight: 38", [(1, 2, 30, 40, "")]),
         ("cup (10, 20, 30, 40) and mug (50, 60, 70, 80)", [(10, 20, 30, 40, "cup"), (50, 60, 70, 80, "mug")]),
         ('{"top_left": {"x": 1, "y": 2}, "bottom_right": {"x": 30, "y": 40}}', [(1, 2, 30, 40, "")]),
         ('{"bbox_2d": [1, 2, 30, 40], "la[bel": "a"}', [(1, 2, 30, 40, "a")]),

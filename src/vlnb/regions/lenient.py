@@ -84,7 +84,8 @@ class Reader:
     def read(self, start: int, end: int, repair: Repair) -> Node:
         """Return the value that begins with the bracket at `start`; nothing from `end` on is looked at.
 
-        A round bracket begins the arguments of a call: they are an object, those by position have the key "".
+        Whatever else begins there is the members of an object without its brackets, such as the arguments of a call;
+        those by position have the key "".
 
         Raises:
             Unreadable: The bracket begins something else, brackets nest without end, or so many of them never close
@@ -93,7 +94,7 @@ class Reader:
         if self._left < 0:
             raise Unreadable(len(self._text))
         self._at, self._end, self._repair = start, end, repair
-        self._call = self._text[start] == "("
+        self._call = self._text[start] not in "[{"
         self._objects = self._depth = 0
         try:
             return self._container("object") if self._call else self._value()
@@ -133,7 +134,7 @@ class Reader:
             raise Unreadable(_MAX_DEPTH)
         start = self._at
         pairs: list[tuple[str, Node]] = []
-        self._at += 1
+        self._at += self._depth > 0 or not self._call or self._text[start] == "("
         self._depth += 1
         self._objects += kind == "object"
         try:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 # Keys are compared without case, spaces and punctuation: "bbox_2d", "BBox2D" and "bbox 2d" are the same.
 _KINDS = {
-    "box": "bbox2d bbox box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect rectangle"
-    " region coordinate2d bounds bndbox xyxy bboxcoordinates boxcoordinates boundingboxcoordinates textbox quad box2ds"
-    " 边界框",
+    "box": "bbox2d bbox bbox3d box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect region"
+    " rectangle coordinate2d bounds bndbox xyxy bboxcoordinates boxcoordinates boundingboxcoordinates textbox quad"
+    " box2ds 边界框",
     "place": "coordinates coords position positions location locations element target startbox endbox 坐标 位置",
     "size": "xywh bboxxywh",
     "point": "point2d point points points2d point2ds coordinate coordinate2 xy center centre centerpoint keypoint"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vlnb.regions.lenient import NUMBER
-from vlnb.regions.meaning import STROKES, Found, corners, verb_of
+from vlnb.regions.meaning import STROKES, Found, verb_of
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
@@ -46,8 +46,7 @@ _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a ke
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
-    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]"
-    rf"|\b(?:bbox(?:_2d)?|bounding box|box(?:_2d)?|coordinates)[\"'*`]{{0,4}}{_S}[:：=]{_S}{_N4S}",
+    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
 )
 _LINE_CHARS = 400  # longer lines are prose
@@ -56,12 +55,7 @@ _LINE = re.compile(
     r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
-_NAMED = re.compile(
-    r"[^\w\-]{1,20}".join([rf"\b(x_?[012]|y_?[012]|[xy]_?m(?:in|ax)|left|top|right|bottom)\b[^\w\-]{{1,5}}({_N})"] * 4),
-    re.IGNORECASE,
-)
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
-_XY = re.compile(rf"\bx{_S}[=:]{_S}({_N}){_S}[,;]?{_S}(?:and\s)?{_S}y{_S}[=:]{_S}({_N})", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = " \t\r\n:：=*_`\"'|([{<-–—,，"
@@ -78,7 +72,7 @@ _SECTION = re.compile(  # what a name may begin with that is none of it: "Action
 )
 _STROKE = re.compile(r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$", re.IGNORECASE)
 _ARGUMENT = re.compile(r"\(\w{1,30}\s{0,3}=.{0,200}$")
-_JSON = re.compile(r"[{}]|[\"']\s{0,9}[:,=]")  # no name goes beyond it
+_JSON = re.compile(r"[{}\[]|[\"'”’]\s{0,9}[:：,，=]")  # no name goes beyond it
 _REF_BEFORE = re.compile(
     r"<\|?(?:object_ref|ref|p)(?:_start)?\|?>([^<>]{1,200})<\|?/?(?:object_ref|ref|p)(?:_end)?\|?>\W{0,9}$"
 )
@@ -201,16 +195,15 @@ def plain(text: str) -> Iterator[Found]:
     """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
     count = sum(bool(line.strip(" `")) for _, line in _lines(text))
     blank = text
-    for form in (_table_rows, _named_sides, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
+    for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         found = list(form(blank, text))
         yield from found
         blank = without(blank, [(one.start, one.end) for one in found])
 
 
 def lone_points(text: str) -> Iterator[Found]:
-    """Yield pairs of numbers that may be points: (x, y), [x, y], "x=…, y=…". For answers that hold nothing surer."""
-    for pattern in (_LONE_PAIR, _XY):
-        yield from _matches(pattern, "point", text, text)
+    """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers that hold nothing surer."""
+    yield from _matches(_LONE_PAIR, "point", text, text)
 
 
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
@@ -219,14 +212,6 @@ def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iter
         stroke = len(numbers) == 4 and _STROKE.search(line_before(text, hit.start()))
         for row in [numbers[:2], numbers[2:]] if stroke else [numbers]:
             yield Found("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
-
-
-def _named_sides(blank: str, text: str) -> Iterator[Found]:
-    for hit in _NAMED.finditer(blank):
-        names = [name.lower().replace("_", "") for name in hit.groups()[::2]]
-        sides = corners({name: [float(number)] for name, number in zip(names, hit.groups()[1::2], strict=True)})
-        if sides and len(sides) == 4:
-            yield Found("box", sides, *hit.span(), name_around(text, *hit.span()))
 
 
 def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -16,13 +17,13 @@ Space = Literal["auto", "pixels", "thousand", "unit"]
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
 _THOUGHTS = re.compile(r"<(think\w{0,40}|reasoning)>.{0,1000000}?(?:</\1>|\Z)", re.DOTALL)
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns bound a run of white space by 24
-_KEY_BEFORE = re.compile(r"[\"'“*`]{0,4}\b([^\W\d][\w ]{1,24})[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[*`]{0,4}$")
-_LABEL_NEAR = re.compile(
-    r"\b(?:label|name|text_content|class|category|object)[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[\"'“*` ]{0,24}"
-    r"([^\"'”*`\n,}]{1,200})",
+# Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
+_OPEN = re.compile(
+    r"[\[{]|(?<=\w)\(|(?<![\w\"'.<-])[\"'*`]{0,4}(?P<key>(?:(?:bounding[ _])?box|bbox|coordinates|point|rect)(?:_?2d)?"
+    r"|label|name|text_content|class|category|object|[xy](?:_?[012]|_?m(?:in|ax))?|left)[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}"
+    r"(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
-_OPEN = re.compile(r"[\[{]|(?<=\w)\(")
 _VERB_BEFORE = re.compile(
     r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
 )
@@ -120,60 +121,56 @@ class _Reading:
         return sorted(found, key=lambda one: one.start)
 
     def json(self, text: str) -> list[Found]:
-        """Return the regions in all values that begin with a bracket, wherever they are."""
+        """Return the regions in all values that begin with a bracket or a key, wherever they are."""
         found: list[Found] = []
-        at, fence = 0, -1
-        reader = lenient.Reader(text)
+        reader, at = lenient.Reader(text + "\n"), 0
+        fences = [*(fence.start() for fence in re.finditer("```", text)), len(text)]
         while (hit := _OPEN.search(text, at)) is not None:
             at = hit.start()
-            if fence < at:
-                fence = text.find("```", at)
-                fence = len(text) if fence < 0 else fence
-            log = Log(self.text, cut=self.log.cut)
-            action = _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
+            action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
             if text[at] == "(" and not verb:
                 at += 1
                 continue
             try:
-                node = reader.read(at, fence, log.repair)
+                node, places = self.value(text, reader, at, fences[bisect.bisect_left(fences, at)], verb)
             except lenient.Unreadable as error:
-                if error.skip == len(text):
+                if error.skip > len(text):
                     self.log.drop("everything from here on: too many brackets never close", at)
                 at += error.skip
                 continue
-            is_call = text[at] == "("
-            label = notations.name_around(text, at, node.end) if is_call else _label_of(text, node)
-            places = list(regions(node, log, label=label, verb=verb))
-            bare = is_call or (node.kind == "list" and all(item.kind == "number" for item in node.value))
-            if bare and not places and not _KEY_BEFORE.search(notations.line_before(text, at)):
-                log.drops = []  # "[3]" in a sentence is no box
-            if places or log.drops:
-                found += places
-                self.log.repairs += log.repairs
-                self.log.drops += log.drops
-                if not node.whole and not any("cut off" in change.what for change in log.drops):
-                    (self.log.drop if self.log.cut else self.log.repair)("cut off at the end", len(self.text) - 1)
-            elif (not node.value and node.whole) or _mentions_places(node):
-                self.empty = True
-            else:
-                at += 1
-                continue
-            at = node.end
+            found += places or ()
+            at = hit.end() if places is None else node.end
         return found
+
+    def value(
+        self, text: str, reader: lenient.Reader, at: int, end: int, verb: str
+    ) -> tuple[lenient.Node, list[Found] | None]:
+        """Return the value that begins at `at`, and its regions; None if it has nothing to do with places."""
+        log, is_json = Log(self.text, cut=self.log.cut), text[at] in "[{"
+        # A number at the very end may have lost digits, but hardly in a line of plain text.
+        node = reader.read(at, end if is_json or log.cut else end + 1, log.repair)
+        places = list(regions(node, log, label=_label_of(text, node), verb=verb))
+        bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
+        if not places and (bare or not is_json):
+            log.drops = []  # "[3]" in a sentence is no box
+        if places or log.drops:
+            self.log.repairs += log.repairs if is_json else []
+            self.log.drops += log.drops
+            if not node.whole and is_json and not any("cut off" in change.what for change in log.drops):
+                (self.log.drop if self.log.cut else self.log.repair)("cut off at the end", len(self.text) - 1)
+        elif is_json and ((not node.value and node.whole) or _mentions_places(node)):
+            self.empty = True
+        else:
+            return node, None
+        return node, places
 
 
 def _label_of(text: str, node: lenient.Node) -> str:
-    """Return the name around a bare list: "cat: [1, 2, 3, 4]", "[…] cat", or `label: …` near "bbox_2d: […]"."""
-    if node.kind == "object" or any(item.kind == "object" for item in node.value):
+    """Return the name around a value, as in "cat: [1, 2, 3, 4]" or "[…] cat", unless it has names of its own."""
+    if text[node.start] == "{" or (node.kind == "list" and any(item.kind == "object" for item in node.value)):
         return ""
-    key = _KEY_BEFORE.search(notations.line_before(text, node.start))
-    if not key or short(key[1]) not in KIND_OF:
-        return notations.name_around(text, node.start, node.end)
-    above = re.split(r"[\]}]", text[max(0, node.start - 200) : node.start])[-1]
-    below = re.split(r"bbox|\[", text[node.end : node.end + 200], maxsplit=1)[0]
-    same_line = _LABEL_NEAR.findall(below.partition("\n")[0])[:1]
-    return next(iter(same_line or _LABEL_NEAR.findall(above)[-1:] or _LABEL_NEAR.findall(below)), "").strip()
+    return notations.name_around(text, node.start, node.end)
 
 
 def _mentions_places(node: lenient.Node) -> bool:

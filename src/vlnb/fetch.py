@@ -105,6 +105,8 @@ def client(host: str, **options: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - w
         if not isinstance(error, OSError):
             usual = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
         names = " or ".join(name for name in os.environ if name.upper() in usual)
+        if not names:
+            raise
         raise BadInput(f"{names} in the environment cannot be used ({error}). Correct it, or unset it.") from error
 
 

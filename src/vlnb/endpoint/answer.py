@@ -32,7 +32,7 @@ class Answer:
     pieces: queue.SimpleQueue[str | None]
     text: str = ""
     model: str = ""
-    started: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
     first: float | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -63,20 +63,18 @@ class Answer:
         Raises:
             Refusal: The object is an error.
             ValueError: It is not JSON.
+            EOFError: The answer came to no proper end: neither a finish_reason nor [DONE] after its text.
         """
         self.ended = True
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
+        if self.finish_reason == "error" or not (self.finish_reason or (self.done and self.text)):
+            raise EOFError
 
     @property
     def page(self) -> bytes:
         """What came beside events: one JSON object, or a web page."""
         return b"\n".join(self.other).strip().removeprefix(_BOM)
-
-    @property
-    def whole(self) -> bool:
-        """Whether the answer came to its end: it says so, or [DONE] follows its text."""
-        return self.finish_reason != "error" and bool(self.finish_reason or (self.done and self.text))
 
     @property
     def why_empty(self) -> str:

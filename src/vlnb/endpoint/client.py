@@ -157,29 +157,21 @@ class Endpoint:
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        http, answer, notes = self._client, Answer(pieces), list[str]()
+        answer, notes = Answer(pieces), list[str]()
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
                 while not answer.ended:
                     try:
-                        await self._receive(http, request, answer, lambda: deadline.reschedule(start + total_s))
+                        await self._receive(request, answer, lambda: deadline.reschedule(start + total_s))
                     except Refusal as error:
                         refused = failures.refused_field(error.answer.body.decode(errors="replace"))
                         if answer.text or refused is None or request.pop(refused, None) is None:
                             raise
                         notes.append(f"this server refuses {refused}, so it counts no tokens")
-        except TimeoutError as error:
-            raise failures.too_slow(
-                self.base_url, partial=answer.text, first_token_s=first_token_s, total_s=total_s
-            ) from error
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
             # Not `from error`: a traceback would show what the server said of the key.
-            raise failures.explain(
-                error, self.base_url, partial=answer.text, model=self.model, secret=self.api_key
-            ) from None
-        if not answer.whole:
-            raise failures.unfinished(self.base_url, answer, secret=self.api_key)
+            raise failures.explain(error, self, answer, first_token_s=first_token_s, total_s=total_s) from None
         ended = time.perf_counter()
         return Reply(
             text=answer.text,
@@ -194,11 +186,11 @@ class Endpoint:
             note="; ".join(filter(None, [*notes, answer.why_empty])),
         )
 
-    async def _receive(
-        self, http: httpx2.AsyncClient, request: dict[str, Any], answer: Answer, begun: Callable[[], None]
-    ) -> None:
+    async def _receive(self, request: dict[str, Any], answer: Answer, begun: Callable[[], None]) -> None:
         from vlnb.endpoint import transport
 
+        http = self._client  # first: the import of httpx2 must not count as the server's time
+        answer.started = time.perf_counter()
         async with http.stream("POST", f"{self.base_url}/chat/completions", json=request) as response:
             async for line in transport.lines(response, self.base_url):
                 if answer.read(line):

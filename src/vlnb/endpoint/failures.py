@@ -9,6 +9,7 @@ import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from vlnb import fetch
 from vlnb.endpoint.answer import Answer, Refusal
@@ -16,6 +17,7 @@ from vlnb.endpoint.keys import redacted
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
+    from vlnb.endpoint.client import Endpoint
     from vlnb.fetch import Fetched
 
 _NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or restarting
@@ -52,20 +54,6 @@ def unreachable(server: str, error: BaseException, *, hint: str = "", secret: st
     return NoServer(f"{what}{hint and ' ' + hint}")
 
 
-def too_slow(server: str, *, partial: str, first_token_s: float, total_s: float) -> VlnbError:
-    """Return the error for an answer that did not begin, or did not end, in time."""
-    if partial:
-        return BadAnswer(
-            f"{server} had not finished its answer after {total_s:g} s; the {len(partial)} characters received are in"
-            " this error's .partial. Pass a larger total_s, or a smaller max_tokens.",
-            partial=partial,
-        )
-    return NoServer(
-        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading or full, or the pictures"
-        " may be large. Check its log, or pass a larger first_token_s."
-    )
-
-
 def cut(server: str, partial: str, why: str) -> BadAnswer:
     """Return the error for a stream that broke off."""
     if not partial:
@@ -79,21 +67,18 @@ def cut(server: str, partial: str, why: str) -> BadAnswer:
     )
 
 
-def unfinished(server: str, answer: Answer, *, secret: str = "") -> BadAnswer:
-    """Return the error for an answer that came to no proper end."""
-    if answer.finish_reason == "error":
-        return cut(server, answer.text, "its finish_reason is an error")
-    if answer.page.startswith(b"<") and not answer.text:
-        return cut(server, "", f'it is a web page: "{_said(answer.page, secret)}"')
-    return cut(server, answer.text, "the stream ended without a finish_reason")
-
-
 def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
-    """Return the error for an answer with an HTTP status of 400 or more; its words are quoted without `secret`."""
+    """Return the error for an HTTP status other than success; the server's words are quoted without `secret`."""
     status, said = answer.status, _said(answer.body, secret)
     quoted = f' It says: "{said}"' if said else ""
     retry_after_s = _seconds(answer.headers.get("retry-after"))
-    if status in {401, 403}:
+    if status < 400:
+        there = urlsplit(urljoin(server, answer.headers.get("location", "")))
+        what = (
+            f"{server} redirects to {there.scheme}://{there.netloc.rpartition('@')[2]}: not followed, so that neither"
+            " key nor picture goes to another server. Use that one as the address if you trust it."
+        )
+    elif status in {401, 403}:
         what = f"{server} rejected the API key ({status}). Set VLNB_API_KEY or api_key to one it accepts.{quoted}"
     elif status == 404:
         which = f"does not know the model {model!r}, or " if model else ""
@@ -131,26 +116,40 @@ def refused_field(text: str) -> str | None:
     return "stream_options" if field[1] == "include_usage" else field[1]
 
 
-def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
-    """Return the error for anything raised during a request; once text has arrived, it is `BadAnswer`."""
+def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token_s: float, total_s: float) -> VlnbError:
+    """Return the error for anything raised during a question; once text has arrived, it is `BadAnswer`."""
     import httpx2
 
+    server, secret, partial = endpoint.base_url, endpoint.api_key, answer.text
+    if isinstance(error, TimeoutError):
+        if partial:
+            return cut(server, partial, f"it had not finished after {total_s:g} s: pass a larger total_s")
+        return NoServer(
+            f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading or full, or the"
+            " pictures may be large. Check its log, or pass a larger first_token_s."
+        )
     if isinstance(error, VlnbError):
         return cut(server, partial, str(error)) if partial else error
+    if isinstance(error, Refusal) and not partial:
+        return refused(server, error.answer, model=endpoint.model, secret=secret)
+    if isinstance(error, httpx2.TransportError) and not partial:
+        return unreachable(server, error, secret=secret)
     if isinstance(error, Refusal):
         why = _said(error.answer.body, secret)
-        return cut(server, partial, why) if partial else refused(server, error.answer, model=model, secret=secret)
-    if isinstance(error, httpx2.TransportError):
+    elif isinstance(error, EOFError):
+        why = answer.finish_reason or "the stream ended without a finish_reason"
+        why = f'it is a web page: "{_said(answer.page, secret)}"' if answer.page.startswith(b"<") else why
+    elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        why = "a piece of it is not valid JSON"
+    else:
         why = _why(error, secret)
-        return cut(server, partial, why) if partial else unreachable(server, error, secret=secret)
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return cut(server, partial, "a piece of it is not valid JSON")
-    return cut(server, partial, redacted(f"{type(error).__name__}: {error}", secret)[:_MESSAGE_CHARS])
+    return cut(server, partial, why)
 
 
 def _why(error: BaseException, secret: str) -> str:
     cause = _root(error)
-    return redacted(str(cause) or type(cause).__name__, secret)[:_MESSAGE_CHARS]
+    kind = "" if type(cause).__module__.startswith("http") else f"{type(cause).__name__}: "
+    return redacted(f"{kind}{cause}" if str(cause) else type(cause).__name__, secret)[:_MESSAGE_CHARS]
 
 
 def _root(error: BaseException) -> BaseException:

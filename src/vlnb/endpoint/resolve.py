@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from vlnb import fetch
 from vlnb.endpoint import failures, record
@@ -135,13 +135,6 @@ def models(server: Endpoint, *, named: str | None = None) -> list[str]:
     answer = look_up(address, "/models", key=key, hint=hint)
     if named and answer.status in {404, 405, 501}:
         return [named]
-    if 300 <= answer.status < 400:
-        elsewhere = fetch.shown_url(urljoin(f"{address}/models", answer.headers.get("location", "")))
-        raise ServerRefused(
-            f"{address} redirects to {elsewhere}: not followed, so that no key goes to another server. Use that address"
-            " (without /models) if you trust it.",
-            status=answer.status,
-        )
     if answer.status != 200:
         raise failures.refused(address, answer, secret=key)
     try:
@@ -178,7 +171,5 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
         raise BadAnswer(
             f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
         ) from error
-    except UnicodeEncodeError as error:
-        raise BadInput("The API key contains characters that cannot be sent. Copy it again.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise failures.unreachable(server, error, hint=hint, secret=key) from None

@@ -32,7 +32,10 @@ _LABEL_KEYS = (
     " description 标签 名称 类别 物体".split()
 )
 _VAGUE_KEYS = "type ref action item entity key".split()
-_LABEL_WORDS = frozenset("label name names title caption info desc description".split())
+_LABEL_WORDS = frozenset(
+    "label name names title caption info desc description object category tag product target".split()
+)
+_NO_LABEL = frozenset("id ids file image index count score color colour url path box bbox".split())
 _VERB_KEYS = (
     "action",
     "actiontype",
@@ -197,8 +200,9 @@ class _Object:
         keys = _VERB_KEYS if _ARGUMENTS.isdisjoint(self.by_name) else (*_VERB_KEYS, "name")
         verbs = [verb, *(verb_of(str(node.value)) for name, node in self.by_name.items() if name in keys)]
         self.verb = next((one for one in verbs if one in STROKES), max(verbs))
-        self.label = self.take(_LABEL_KEYS) or self.named() or self.take(_VAGUE_KEYS) or label
         self.text = self.take(_TEXT_KEYS) or text
+        label = (self.verb and self.text) or self.take(_VAGUE_KEYS) or label
+        self.label = self.take(_LABEL_KEYS) or self.named() or label
 
     def take(self, names: Sequence[str]) -> str:
         """Return the value of the first of these keys that has one."""
@@ -215,7 +219,8 @@ class _Object:
         """Return the value of a key such as "label_de" or "element_info", or the first of {"de": …, "en": …} in it."""
         for key, node in self.members:
             values = [value for _, value in node.value] if node.kind == "object" else [node]
-            if _LABEL_WORDS.isdisjoint(re.findall(r"[a-z]{1,40}", key.lower())):
+            words = {word.lower() for word in re.findall(r"[A-Za-z][a-z]{0,40}", key)}
+            if _LABEL_WORDS.isdisjoint(words) or words & _NO_LABEL:
                 continue
             if values and all(value.kind == "text" and value.value for value in values):
                 self.used.add(short(key))
@@ -243,9 +248,7 @@ class _Object:
             self.used.update(_LABEL_LISTS)
         for key, node in self.members:
             kind = KIND_OF.get(short(key)) or self.argument(key, node)
-            wraps = (
-                kind in ("box", "place") and node.kind == "list" and any(item.kind == "object" for item in node.value)
-            )
+            wraps = kind != "polygon" and node.kind == "list" and any(item.kind == "object" for item in node.value)
             words = kind in ("point", "place") and node.kind not in ("list", "object")
             words = words and len(numbers_of(node) or ()) not in (2, _ROW)
             if not kind or wraps or words:

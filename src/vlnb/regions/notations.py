@@ -58,7 +58,7 @@ _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
-_MARKS = " \t\r\n:：=*_`\"'|([{<-–—,，"
+_MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
     r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
@@ -66,12 +66,15 @@ _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL 
 )
 _FILLER_CHARS = 16
 _SECTION = re.compile(  # what a name may begin with that is none of it: "Action: tap", `, "label": "cup"`
-    r"^\W{0,24}(?:(?:and|or|then)\s{1,24}|(?:action|status|answer|result|output|response|location|position|object|label"
-    r"|name|target|element|note|caption|text|description|observation|found|step \d{1,3})[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
+    r"^\W{0,24}(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}"
+    r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
+    r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
+    r"|element|note|caption|text|description|observation|found|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
     re.IGNORECASE,
 )
 _STROKE = re.compile(r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$", re.IGNORECASE)
 _ARGUMENT = re.compile(r"\(\w{1,30}\s{0,3}=.{0,200}$")
+_KEY_END = re.compile(r"(?<=[\"'”’])\s{0,9}[:：=]\s{0,24}$")
 _JSON = re.compile(r"[{}\[]|[\"'”’]\s{0,9}[:：,，=]")  # no name goes beyond it
 _REF_BEFORE = re.compile(
     r"<\|?(?:object_ref|ref|p)(?:_start)?\|?>([^<>]{1,200})<\|?/?(?:object_ref|ref|p)(?:_end)?\|?>\W{0,9}$"
@@ -157,8 +160,11 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
             yield Found("", (), hit.start(), last)
         elif (closed or _DIGIT.search(body)) and not _QUOTED.search(text, max(0, hit.start() - 8), hit.start()):
             line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
-            label = before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
             span = (hit.start(), after.end() if after and closed else hit.end() + len(body))
+            label = before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
+            if not label:
+                behind = _MARK.split(line_after(text, span[1]), maxsplit=1)[0]
+                label, last = _after(_TAGS.sub(" ", behind)), span[1] + len(behind)
             yield from _token(body, span, kind, label, log, closed=after is not None)
 
 
@@ -225,7 +231,7 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
         named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
         listed = named and "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
         if not (first and last) and (listed or len(rows) == count):
-            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else after(last or ""))
+            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else _after(last or ""))
 
 
 def _table_rows(_blank: str, text: str) -> Iterator[Found]:
@@ -255,8 +261,9 @@ def name_around(text: str, start: int, end: int) -> str:
     line = line_before(text, start)
     if named := _REF_BEFORE.search(line):
         return html.unescape(named[1]).strip()
-    line = _JSON.split(_PLACE_END.split(_TAGS.sub(" ", line))[-1])[-1]
-    return before(line) or after(line_after(text, end))
+    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
+    line = _JSON.split(line)[-1]
+    return before(line) or _after(line_after(text, end))
 
 
 def before(text: str) -> str:
@@ -267,9 +274,10 @@ def before(text: str) -> str:
     return _bare(text)[-_LABEL_CHARS:]
 
 
-def after(text: str) -> str:
+def _after(text: str) -> str:
     """Return the name in the words after a place."""
-    return _bare(re.split(r"[\[({<}\]]", _SECTION.sub("", text), maxsplit=1)[0])[:_LABEL_CHARS]
+    text = re.sub(r"^\s{0,9}\((?=[^\W\d])", "", _SECTION.sub("", text))
+    return _bare(re.split(r"[\[({<}\]]", text, maxsplit=1)[0])[:_LABEL_CHARS]
 
 
 def _bare(text: str) -> str:
@@ -278,7 +286,11 @@ def _bare(text: str) -> str:
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
     text += ")" if text.count("(") > text.count(")") else ""
-    return text if text.count('"') % 2 == 0 else text.strip('"')
+    if "bbox" in text or not re.search(r"\w", text):
+        return ""
+    for quote in "\"'":
+        text = text.strip(quote) if text.count(quote) % 2 else text
+    return text
 
 
 def line_before(text: str, at: int) -> str:

@@ -20,8 +20,8 @@ _SPACES = re.compile(r"\s{25,1000000}")  # the patterns bound a run of white spa
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
     r"[\[{]|(?<=\w)\(|(?<![\w\"'.<-])[\"'*`]{0,4}(?P<key>(?:(?:bounding[ _])?box|bbox|coordinates|point|rect)(?:_?2d)?"
-    r"|label|name|text_content|class|category|object|[xy](?:_?[012]|_?m(?:in|ax))?|left)[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}"
-    r"(?=[-+.\w(\[{\"'“*`])",
+    r"|label|name|text_content|class|category|object(?: \d{1,3})?|[xy](?:_?[012]|_?m(?:in|ax))?|left)"
+    r"[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
 _VERB_BEFORE = re.compile(

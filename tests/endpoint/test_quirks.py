@@ -9,7 +9,7 @@ import pytest
 import vlnb
 from vlnb.endpoint import Reply, Usage
 
-STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 DONE = b"data: [DONE]\n\n"
 
 
@@ -27,10 +27,16 @@ def said(text):
     return chunk({"content": text})
 
 
+def sized(sent):
+    """Give a stream its length: a server that closes its socket before it has read all resets the connection."""
+    body = sent.removeprefix(STREAM)
+    return sent if body == sent else STREAM + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
 @pytest.fixture
 def ask(raw_server):
     def ask(sent, **options):
-        return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(sent)), "m").ask("?", **options)
+        return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(sized(sent))), "m").ask("?", **options)
 
     return ask
 
@@ -43,6 +49,7 @@ READ = {
     + chunk({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Two "}]})
     + said("cats")
     + END,
+    "content in texts": STREAM + chunk({"content": ["Two ", {"type": "output_text", "text": "cats"}]}) + END,
     "message in place of delta": STREAM + chunk({"content": "Two cats"}, "stop", key="message") + DONE,
     "a second answer": STREAM + said("Two ") + chunk({"content": "Nine"}, "stop", index=1) + said("cats") + END,
     "no stream at all": plain(WHOLE),
@@ -79,6 +86,7 @@ def test_usage_without_both_numbers_is_unknown(ask, usage):
         (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
         (chunk({"tool_calls": [{"function": {"name": "zoom"}}]}) + chunk(finish="tool_calls"), "called a tool"),
         (said("") + chunk(finish="stop"), "the answer is empty"),
+        (chunk({"thinking": "Let me see"}), "only thought"),
     ],
 )
 def test_an_empty_answer_says_why(ask, sent, why):
@@ -88,16 +96,17 @@ def test_an_empty_answer_says_why(ask, sent, why):
     assert why in reply.as_dict()["note"]
 
 
-def test_thoughts_count_as_a_beginning(raw_server):
+def test_thoughts_count_as_a_beginning_and_done_as_the_end(raw_server):
     def slow(connection):
-        connection.sendall(STREAM + chunk({"reasoning_content": "Let me see"}))
+        connection.sendall(STREAM + b"content-length: 999999\r\n\r\n" + chunk({"reasoning_content": "Let me see"}))
         time.sleep(0.6)
         connection.sendall(said("Two cats") + END)
+        time.sleep(5)
 
     assert vlnb.Endpoint(raw_server(slow), "m").ask("?", first_token_s=0.4).text == "Two cats"
 
 
-@pytest.mark.parametrize("end", ["null", "error", "", None])
+@pytest.mark.parametrize("end", ["null", "None", "error", "", None])
 def test_an_end_that_is_none_keeps_what_came(ask, end):
     with pytest.raises(vlnb.BadAnswer) as caught:
         ask(STREAM + said("Two cats") + chunk(finish=end))
@@ -113,6 +122,8 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
         (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
+        (STREAM + b'data: {"detail": "no more credit"}\n\n', vlnb.ServerRefused, 'It says: "no more credit"'),
+        (plain(b"Gateway error: " + PAGE, "502 Bad"), vlnb.ServerRefused, 'It says: "Gateway error: Log in"$'),
         (plain(PAGE, kind="text/html"), vlnb.BadAnswer, r'it is a web page: "Log in"\)'),
         (plain(PAGE, "502 Bad", "text/html"), vlnb.ServerRefused, 'It says: "Log in"$'),
         (plain(b"<style>a{color:red}", "500 Oh", "text/html"), vlnb.ServerRefused, "may work.$"),
@@ -134,18 +145,24 @@ def test_retry_after_may_be_a_date(ask, ahead_s, least, most):
     assert least <= caught.value.retry_after_s <= most
 
 
+@pytest.mark.parametrize(("header", "seconds"), [("1.5", 1.5), ("-3", 0), ("nan", None), ("soon", None)])
+def test_retry_after_may_be_anything(ask, header, seconds):
+    with pytest.raises(vlnb.ServerRefused) as caught:
+        ask(plain(b"{}", "429 Busy", "application/json", f"retry-after: {header}"))
+    assert caught.value.retry_after_s == seconds
+
+
 @pytest.mark.parametrize("as_event", [False, True])
 def test_a_server_without_stream_options_is_asked_again(raw_server, as_event):
     bodies = []
     refusal = {"error": {"message": "Extra inputs are not permitted: stream_options", "code": 400}}
 
-    def strict(connection, body=b""):
-        connection.settimeout(0.3)
-        bodies.append(body)
+    def strict(connection):
+        bodies.append(connection)
         refused = STREAM + b"data: " + json.dumps(refusal).encode() + b"\n\n"
         if not as_event:
             refused = plain(json.dumps(refusal).encode(), "422 No")
-        connection.sendall(refused if len(bodies) == 1 else STREAM + said("Two cats") + END)
+        connection.sendall(sized(refused if len(bodies) == 1 else STREAM + said("Two cats") + END))
 
     reply = vlnb.Endpoint(raw_server(strict), "m").ask("?")
     assert reply.text == "Two cats"
@@ -164,6 +181,7 @@ def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
     [
         (b'{"data": [{"id": "nomic-embed-text"}, {"id": "llama-3"}, {"id": "qwen2.5vl:3b"}]}', None, "qwen2.5vl:3b"),
         (b'{"data": [{"id": "bge-reranker"}, {"id": "llama-3"}]}', None, "llama-3"),
+        (b'{"data": [{"id": "llama-3"}, {"id": "glm-4.5v"}]}', None, "glm-4.5v"),
         (b'{"data": [{"id": "first"}, {"id": "second"}]}', None, "first"),
         (b'[{"id": "a"}, {"id": "b"}]', None, "a"),
         (b'{"models": ["a"]}', None, "a"),

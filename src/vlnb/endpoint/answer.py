@@ -68,7 +68,8 @@ class Answer:
         self.ended = True
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
-        if self.finish_reason == "error" or not (self.finish_reason or (self.done and self.text)):
+        came = self.text or self.thought or self.called
+        if self.finish_reason == "error" or not (self.finish_reason or (self.done and came)):
             raise EOFError
 
     @property
@@ -90,7 +91,7 @@ class Answer:
     def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
         if not isinstance(chunk, dict):
             return False
-        error = chunk.get("error") or chunk.get("object") == "error"
+        error = chunk.get("error") or chunk.get("object") == "error" or ("choices" not in chunk and chunk.get("detail"))
         if error or (needed and needed not in chunk):
             code = error.get("code") if isinstance(error, dict) else chunk.get("code")
             raise Refusal(Fetched(code if isinstance(code, int) and code >= 400 else 400, "", {}, data))
@@ -104,14 +105,20 @@ class Answer:
 
     def _add(self, choice: dict[str, Any]) -> bool:
         finish = choice.get("finish_reason")
-        self.finish_reason = finish if isinstance(finish, str) and finish not in ("", "null") else self.finish_reason
+        self.finish_reason = (
+            finish if isinstance(finish, str) and finish.lower() not in ("", "null", "none") else self.finish_reason
+        )
         delta = choice.get("delta") or choice.get("message") or {}
         content = delta.get("content") or ""
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        text = "".join(str(part.get("text") or "") for part in parts if part.get("type", "text") == "text")
-        thought = any(delta.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+        parts: list[Any] = content if isinstance(content, list) else [content]
+        parts = [{"text": part} if isinstance(part, str) else part for part in parts]
+        text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
         begins = not self.text and not self.thought
-        self.thought = self.thought or thought or any(part.get("type") == "thinking" for part in parts)
+        self.thought = (
+            self.thought
+            or any(delta.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+            or any("think" in str(part.get("type")) for part in parts)
+        )
         self.called = self.called or bool(delta.get("tool_calls") or delta.get("function_call"))
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair becomes “�”
         if text:

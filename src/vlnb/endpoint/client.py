@@ -195,6 +195,8 @@ class Endpoint:
             async for line in transport.lines(response, self.base_url):
                 if answer.read(line):
                     begun()
+                if answer.done:  # some servers then leave the connection open
+                    break
         answer.end()
 
 

@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import html
 import json
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -167,15 +168,16 @@ def _said(body: bytes, secret: str) -> str:
         if isinstance(said, dict):
             said = said.get("error") or said.get("message") or said.get("detail") or ""
     text = redacted(" ".join(str(said or "")[:_READ_CHARS].split()), secret)
-    if text.startswith("<"):
+    if re.match(r"<|.{0,80}<(?:html|body|style|!doctype)", text, re.IGNORECASE):
         text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _UNSEEN.sub(" ", text))).split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 
 def _seconds(text: str | None) -> float | None:
     """Return the seconds to wait that a Retry-After header asks for: a number, or a date."""
+    seconds = math.inf
     with contextlib.suppress(ValueError):
-        return float(text) if text else None
+        seconds = round(email.utils.parsedate_to_datetime(text or "").timestamp() - time.time())
     with contextlib.suppress(ValueError):
-        return max(0.0, round(email.utils.parsedate_to_datetime(text or "").timestamp() - time.time()))
-    return None
+        seconds = float(text or "inf")
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -18,7 +18,10 @@ from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 _ENVIRONMENT = "VLNB_BASE_URL"
 _LAUNCHED = "the server launched from here"
 _NO_CHAT = re.compile(r"embed(?!ded)|rerank|whisper|tts|speech|bge-|guard|clip", re.IGNORECASE)
-_SEES = re.compile(r"vl(?![a-z])|vision|llava|pixtral|-v-|minicpm|gemma-?[34]|omni", re.IGNORECASE)
+_SEES = re.compile(
+    r"vl(?:m|(?![a-z]))|vision|llava|pixtral|molmo|moondream|minicpm|gemma-?[34]|omni|multimodal|ocr|\dv\b",
+    re.IGNORECASE,
+)
 
 
 def connect(
@@ -133,7 +136,7 @@ def models(server: Endpoint, *, named: str | None = None) -> list[str]:
     elif server.origin == "argument":
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
     answer = look_up(address, "/models", key=key, hint=hint)
-    if named and answer.status in {404, 405, 501}:
+    if named and (300 <= answer.status < 400 or answer.status in {404, 405, 501}):
         return [named]
     if answer.status != 200:
         raise failures.refused(address, answer, secret=key)

@@ -4,10 +4,12 @@ import base64
 import datetime as dt
 import io
 import pathlib
+import struct
 import subprocess
 import sys
 import time
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -442,3 +444,165 @@ def test_a_tiff_of_many_frames_is_counted_up_to_a_bound():
     assert len(images.pages(data)) == 1000
     assert images.load(data).original_size == (1, 1)
     assert time.process_time() - begun < 5
+
+
+# -- sources written with less care -------------------------------------------------------------------------------
+
+TEXT = base64.b64encode(PNG).decode()
+CARELESS = {
+    "capitals": "DATA:image/png;BASE64," + TEXT,
+    "URL-safe alphabet": "data:image/png;base64," + base64.urlsafe_b64encode(PNG).decode(),
+    "no padding": "data:image/png;base64," + TEXT.rstrip("="),
+    "percent signs": "data:image/png;base64," + TEXT.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D"),
+    "lines of 76": "data:image/png;base64,\n" + base64.encodebytes(PNG).decode(),
+    "spaces": " data:image/png; base64 , " + TEXT + " \n",
+    "a parameter": "data:image/png;charset=utf-8;base64," + TEXT,
+    "quotes": f'"data:image/png;base64,{TEXT}"',
+}
+
+
+@pytest.mark.parametrize("kind", CARELESS)
+def test_data_uris_are_read_as_browsers_read_them(kind):
+    assert is_halves(images.load(CARELESS[kind]))
+
+
+def test_half_a_data_uri_is_still_refused():
+    with pytest.raises(BadInput, match="not valid base64"):
+        images.load("data:image/png;base64," + TEXT.rstrip("=")[:21])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["{} ", "\n{}", "'{}'", '"{}"', "“{}”", "<{}>", "\u202a{}", " 'file://{}' ", "{}\r\n"],
+)
+def test_a_path_may_be_pasted_with_what_stood_around_it(tmp_path, written):
+    (tmp_path / "a.png").write_bytes(PNG)
+    assert is_halves(images.load(written.format(tmp_path / "a.png")))
+
+
+def test_a_path_as_the_shell_writes_it(tmp_path):
+    (tmp_path / "my own.png").write_bytes(PNG)
+    assert is_halves(images.load(str(tmp_path / "my own.png").replace(" ", "\\ ")))
+
+
+def test_a_name_that_really_ends_in_a_space_is_opened(tmp_path):
+    (tmp_path / "'a.png' ").write_bytes(PNG)
+    assert is_halves(images.load(str(tmp_path / "'a.png' ")))
+
+
+# -- grey of more than eight bits ----------------------------------------------------------------------------------
+
+RAMP = np.linspace(0, 1, 64).reshape(8, 8)
+GREYS = [
+    # values, the darkest and lightest afterwards, whether a note says that they were stretched
+    ((RAMP * 65535).astype(np.uint16), (0, 255), False),
+    ((RAMP * 30000).astype(np.uint16), (0, 117), False),
+    ((RAMP * 4095).astype(np.uint16), (0, 255), True),
+    ((RAMP * 600 + 31000).astype(np.uint16), (0, 255), True),
+    (np.full((8, 8), 32768, np.uint16), (128, 128), False),
+    (RAMP.astype(np.float32), (0, 255), False),
+    ((RAMP * 0.02 + 0.7).astype(np.float32), (0, 255), True),
+    ((RAMP * 900 - 200).astype(np.float32), (0, 255), True),
+    ((RAMP * 255).astype(np.float32), (0, 255), False),
+    ((RAMP * 200_000).astype(np.int32), (0, 255), False),
+]
+
+
+@pytest.mark.parametrize(("values", "ends", "stretched"), GREYS, ids=lambda value: str(getattr(value, "dtype", value)))
+def test_grey_that_uses_few_of_its_values_is_stretched_and_says_so(values, ends, stretched):
+    picture = images.load(encoded(Image.fromarray(values), "TIFF"))
+    assert picture.image.getextrema()[0] == ends
+    assert any("stretched" in note for note in picture.notes) == stretched
+    if values.dtype == np.uint16:
+        assert images.load(values).notes == picture.notes
+
+
+def test_nothing_that_is_no_number_counts_as_grey():
+    values = RAMP.astype(np.float32)
+    values[0, :2] = np.nan, np.inf
+    assert images.load(encoded(Image.fromarray(values), "TIFF")).image.getextrema()[0] == (0, 255)
+
+
+def test_a_tiff_of_twelve_bits_is_scaled_by_twelve():
+    """Two pixels in three bytes; the directory is written by hand, because Pillow does not write this kind."""
+    pixels = bytes.fromhex("000fff") * 32
+    tags = [(256, 8), (257, 8), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 8), (279, len(pixels))]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
+    data = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4)
+    assert images.load(data).image.getextrema()[0] == (0, 255)
+
+
+# -- damaged, and unsupported --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("ending", [b"", b"\xff", bytes(30)])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_loaded(options, ending):
+    whole = encoded(Image.effect_noise((90, 60), 60).convert("RGB"), "JPEG", **options)
+    picture = images.load(whole[:-2] + ending)
+    assert (np.asarray(picture.image) == np.asarray(images.load(whole).image)).all()
+    assert picture.notes == ("its end marker is missing, but the picture is whole",)
+    with pytest.raises(BadInput, match="broken or cut-off JPEG"):
+        images.load(whole[:-400])
+
+
+def png_chunk(name, content, error=0):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content) ^ error)
+
+
+@pytest.mark.parametrize("name", [b"tEXt", b"tIME", b"gAMA", b"eXIf"])
+def test_a_wrong_checksum_beside_the_picture_does_not_matter(name):
+    start = PNG.index(b"IDAT") - 4
+    picture = images.load(PNG[:start] + png_chunk(name, b"Title\0x", error=1) + PNG[start:])
+    assert is_halves(picture)
+    assert name.decode() in picture.notes[0]
+
+
+def test_a_wrong_checksum_in_the_header_does():
+    with pytest.raises(BadInput, match="broken or cut-off PNG"):
+        images.load(PNG[:29] + bytes(4) + PNG[33:])
+
+
+def changed(data, at, new):
+    return data[:at] + new + data[at + len(new) :]
+
+
+def unsupported():
+    bmp, jpeg, tiff = (encoded(halves(), form) for form in ("BMP", "JPEG", "TIFF"))
+    frame, compression = jpeg.index(b"\xff\xc0"), tiff.index(struct.pack("<HHI", 259, 3, 1)) + 8
+    return {
+        "BMP of 2 bits": ("BMP", changed(bmp, 28, b"\2")),
+        "BMP with an unknown compression": ("BMP", changed(bmp, 30, b"\x0b")),
+        "JPEG of 12 bits": ("JPEG", changed(jpeg, frame + 4, b"\x0c")),
+        "lossless JPEG": ("JPEG", changed(jpeg, frame + 1, b"\xc3")),
+        "TIFF with LERC": ("TIFF", changed(tiff, compression, struct.pack("<H", 34887))),
+    }
+
+
+@pytest.mark.parametrize("kind", unsupported())
+def test_what_is_unsupported_is_not_called_broken(kind):
+    form, data = unsupported()[kind]
+    with pytest.raises(BadInput, match=f"a {form} of a kind that cannot be read here .*Save it as PNG"):
+        images.load(data)
+
+
+def test_what_is_cut_off_is_not_called_unsupported():
+    for form in ("BMP", "TIFF", "GIF", "WEBP", "AVIF"):
+        with pytest.raises(BadInput, match=f"broken or cut-off {form}"):
+            images.load(encoded(Image.effect_noise((90, 60), 60).convert("RGB"), form)[:200])
+
+
+def test_a_text_that_starts_as_a_picture_could_is_not_called_a_broken_one():
+    with pytest.raises(BadInput, match="not a picture that can be read"):
+        images.load(b"Python is no picture")
+
+
+@pytest.mark.parametrize("source", [np.zeros((90, 90), np.uint8), Image.new("L", (90, 90))], ids=["array", "image"])
+def test_what_is_in_memory_has_the_same_limit(source):
+    with pytest.raises(BadInput, match=r"90 x 90 pixels.*max_pixels"):
+        images.load(source, max_pixels=8000)
+
+
+def test_an_image_that_is_decoded_late_is_refused_in_a_sentence():
+    with pytest.raises(BadInput, match="broken or cut-off"):
+        images.load(Image.open(io.BytesIO(encoded(halves((400, 300)), "JPEG")[:900])))

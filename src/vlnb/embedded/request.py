@@ -31,7 +31,6 @@ MAX_TEXT_CHARS = 50_000  # looking up a question of this length takes some secon
 PDF_S = 10.0
 _MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of lists
 _LARGE_PIXELS = 4_000_000
-_HEAD_CHARS = 200  # of a data URI: its media type
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
 _UNSUPPORTED = ("tools", "functions", "response_format", "logprobs", "audio")
@@ -156,8 +155,9 @@ def _limit(count: float, most: float, what: str, code: str) -> None:
 
 
 def _file(number: int, url: str) -> bytes:
-    if url[:5].lower() != "data:" or ";base64," not in url[:_HEAD_CHARS]:
-        kind = "files of this machine" if url[:5].lower() == "file:" else "other addresses"
+    scheme = url.lstrip()[:5].lower()
+    if scheme != "data:":
+        kind = "files of this machine" if scheme == "file:" else "other addresses"
         raise Refused(
             f"The embedded engine does not open {kind}, because a request could come from anyone. Send the picture"
             " itself, as data:image/png;base64,… (vlnb's own client does so).",

@@ -14,8 +14,6 @@ from vlnb.images.picture import Picture, data_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from vlnb.images.decode import Pages
 
 __all__ = [
@@ -64,14 +62,8 @@ def load(
     """
     if isinstance(source, Picture):
         return source
-    image, name = _as_image(source)
-    if image is not None:
-        from vlnb.images.decode import from_pil
-
-        if image.width * image.height == 0:
-            raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
-        picture = from_pil(image, name)
-    else:
+    picture = _in_memory(source, max_pixels)
+    if picture is None:
         found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
         if not 1 <= page <= len(found):
             raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
@@ -97,16 +89,20 @@ def pages(
     return open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)
 
 
-def _as_image(source: Source) -> tuple[Image.Image | None, str]:
-    """Return (Pillow image, name) of an image or an array, else (None, "")."""
+def _in_memory(source: Source, max_pixels: int) -> Picture | None:
+    """Return the picture of a Pillow image or a numpy array, None for anything else."""
     kind = type(source)
     if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
-        return source.copy(), str(getattr(source, "filename", "") or f"the {source.mode} image")
+        from vlnb.images.decode import copy_of
+
+        name = str(getattr(source, "filename", "") or f"the {source.mode} image")
+        return copy_of(source, name, max_pixels=max_pixels)
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        from vlnb.images.decode import from_pil
         from vlnb.images.sources import from_array
 
-        return from_array(source, "the array"), "the array"
-    return None, ""
+        return from_pil(from_array(source, "the array", max_pixels=max_pixels), "the array")
+    return None
 
 
 def _as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:

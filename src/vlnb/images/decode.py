@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -22,14 +23,26 @@ if TYPE_CHECKING:
 
 # What Pillow may open. Left out are formats that start another program (EPS) and those that are not pictures.
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO", "JPEG2000", "TGA")
+_WEAK = ("PPM", "DIB")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
 # What Pillow's decoders raise on broken data, besides its own errors.
 _BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
+# What Pillow says of sound files that it cannot decode.
+_UNSUPPORTED = re.compile(
+    r"unsupported|not (yet )?supported|cannot handle|unknown|unable to determine|not available", re.IGNORECASE
+)
+# The start of a lossless, hierarchical or JPEG-LS frame, which the decoder calls broken.
+_RARE_JPEG = re.compile(rb"\xff[\xc3\xc5-\xc7\xcb\xcd-\xcf\xf7]\0.[\x02-\x10]", re.DOTALL)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd9", b"\xff\xda"
+_BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
+_FEW_GREYS = 0.25  # of all values: a picture that uses fewer is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
 _STRIP_PIXELS = 1 << 20
+_SMALLER = "Load a smaller copy, or pass max_pixels."
 
 
 def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:
@@ -42,10 +55,11 @@ def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: 
         document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s)
         count = document.count()
         return Pages(name, count, partial(_page, document, dpi, count))
-    with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
+    data, notes = _without_damaged_chunks(data)
+    with _open(data, name, max_pixels=max_pixels) as image, _reported(data, name):
         # An MPO's further frames are a phone's depth map, not pictures.
         count = 1 if image.format == "MPO" else _frames(image)
-    return Pages(name, count, partial(_frame, data, name, count, max_pixels))
+    return Pages(name, count, partial(_frame, data, name, notes, count, max_pixels))
 
 
 def _frames(image: Image.Image) -> int:
@@ -71,8 +85,9 @@ def peek(
     if _is_pdf(data):
         document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
         return document.size(0, dpi), partial(_page, document, dpi, 1, 0)
+    data, notes = _without_damaged_chunks(data)
     with _open(data, name, max_pixels=max_pixels) as image:
-        return image.size, partial(_frame, data, name, 1, max_pixels, 0)
+        return image.size, partial(_frame, data, name, notes, 1, max_pixels, 0)
 
 
 class Pages(Sequence[Picture]):
@@ -112,11 +127,16 @@ def _page(document: Document, dpi: int, count: int, index: int) -> Picture:
     return from_pil(document.draw(index, dpi), document.name, notes=notes)
 
 
-def _frame(data: bytes, name: str, count: int, max_pixels: int, index: int) -> Picture:
-    with _open(data, name, max_pixels=max_pixels) as image, _reported(name):
+def _frame(data: bytes, name: str, notes: tuple[str, ...], count: int, max_pixels: int, index: int) -> Picture:
+    if count > 1:
+        notes = (f"frame {index + 1} of {count}", *notes)
+    with _open(data, name, max_pixels=max_pixels) as image, _reported(data, name):
+        if image.format == "JPEG" and (ended := _with_end(data)):
+            notes = (*notes, "its end marker is missing, but the picture is whole")
+            return _frame(ended, name, notes, 1, max_pixels, 0)
         image.seek(index)
         image.load()
-        return from_pil(image, name, notes=(f"frame {index + 1} of {count}",) if count > 1 else ())
+        return from_pil(image, name, notes=notes)
 
 
 def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
@@ -126,19 +146,52 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
         raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
     _register_heif(data, name)
     try:
-        with _reported(name):
+        with _reported(data, name):
             image = Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError as error:
         raise BadInput(_what_else(data, name)) from error
     except Image.DecompressionBombError as error:
         raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
-    check_pixels(name, *image.size, max_pixels, cure="Save a smaller copy and load that.")
+    check_pixels(name, *image.size, max_pixels, cure=_SMALLER)
     return image
 
 
+def _without_damaged_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a PNG without the side chunks (text, times, …) whose checksums are wrong, and a note that names them."""
+    damaged, start = [], 8
+    while data.startswith(_PNG) and (end := start + 12 + int.from_bytes(data[start : start + 4])) <= len(data):
+        name, checksum = data[start + 4 : start + 8], int.from_bytes(data[end - 4 : end])
+        if name[:1].islower() and zlib.crc32(data[start + 4 : end - 4]) != checksum:
+            damaged.append((start, end, name.decode("ascii", "replace")))
+        start = end
+    if not damaged:
+        return data, ()
+    for start, end, _ in reversed(damaged):
+        data = data[:start] + data[end:]
+    return data, (f"left out what is damaged and not part of the picture: {', '.join(name for _, _, name in damaged)}",)
+
+
+def _with_end(data: bytes) -> bytes | None:
+    """Return a JPEG that lacks only its end marker with this marker; None if it lacks more, or nothing.
+
+    Bytes after the last pixel change nothing. If pixels are missing, the decoder makes them of these bytes.
+    """
+    from PIL import Image, ImageChops
+
+    if data.rfind(_END_OF_JPEG) > data.rfind(_SCAN_OF_JPEG):
+        return None
+    data = data.rstrip(b"\xff")
+    ended = data + _END_OF_JPEG
+    for more in (b"Zu" * 64, bytes(range(254, 0, -1))):
+        one, other = (Image.open(io.BytesIO(file), formats=["JPEG"]) for file in (ended, data + more + _END_OF_JPEG))
+        if ImageChops.difference(one, other).getbbox(alpha_only=False):
+            return None
+    return ended
+
+
 @contextlib.contextmanager
-def _reported(name: str) -> Iterator[None]:
-    """Report broken data as `BadInput`, and hide Pillow's warnings (broken EXIF, large pictures)."""
+def _reported(data: bytes, name: str) -> Iterator[None]:
+    """Report data that Pillow cannot decode as `BadInput`, and hide its warnings (broken EXIF, large pictures)."""
     from PIL import UnidentifiedImageError
 
     try:
@@ -148,7 +201,39 @@ def _reported(name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise
     except _BROKEN as error:
-        raise BadInput(f"{name} is a broken or cut-off picture ({error}). Copy or download it again.") from error
+        raise BadInput(_why(data, name, error)) from error
+
+
+def _why(data: bytes, name: str, error: BaseException) -> str:
+    """Say whether a file is broken, or sound but of a kind that Pillow does not know."""
+    kind = next(_kinds(data), "picture")
+    cause = error.__cause__
+    if (
+        _UNSUPPORTED.search(str(error))
+        or (kind == "JPEG" and _RARE_JPEG.search(data))
+        or (isinstance(cause, KeyError) and cause.args[0] not in _TIFF_TAGS)  # a TIFF's compression
+    ):
+        return f"{name} is a {kind} of a kind that cannot be read here ({error}). Save it as PNG and load that."
+    return f"{name} is a broken or cut-off {kind} ({error}). Copy or download it again."
+
+
+def _kinds(data: bytes) -> Iterator[str]:
+    """Yield the formats whose signature the file has; two letters of a text can be a weak one."""
+    from PIL import Image
+
+    for form in _formats():
+        accept = Image.OPEN[form][1]
+        if accept and form not in _WEAK and accept(data[:16].ljust(16, b"\0")) is True:
+            yield form
+
+
+def copy_of(image: Image.Image, name: str, *, max_pixels: int) -> Picture:
+    """Return a copy of a Pillow image as a `Picture`. Raises `BadInput` if it is empty, broken or too large."""
+    if 0 in image.size:
+        raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
+    check_pixels(name, *image.size, max_pixels, cure=_SMALLER)
+    with _reported(b"", name):
+        return from_pil(image.copy(), name)
 
 
 def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
@@ -165,7 +250,8 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
         opaque, image = _on_white(image)
         notes = notes if opaque else (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
-        image = _eight_bit(image)
+        image, more = _eight_bit(image)
+        notes += more
     if image.mode != "RGB":
         image = image.convert("RGB")
     image.info = {}
@@ -188,26 +274,33 @@ def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
     return opaque, laid
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale a 16-bit, 32-bit or float grey picture to eight bits; Pillow's own conversion would clip it to white."""
+def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Scale a grey picture of more than 8 bits to 8, and stretch one that uses few of its values; say so in a note.
+
+    Pillow's own conversion would clip it to white.
+    """
     import numpy as np
     from PIL import Image
 
     def numbers(strip: Image.Image) -> np.ndarray[Any, Any]:
-        return np.nan_to_num(np.asarray(strip, dtype=np.float64))
+        return np.nan_to_num(np.asarray(strip, dtype=np.float64), posinf=0.0, neginf=0.0)
 
+    used = [(values.min(), values.max()) for _, strip in _strips(image) if (values := numbers(strip)).size]
+    low, high = float(min(low for low, _ in used)), float(max(high for _, high in used))
     if image.mode.startswith("I;16"):
-        full = 65535.0
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
+        full = 2.0**bits - 1
     else:
-        top = max(float(numbers(strip).max(initial=0)) for _, strip in _strips(image))
-        full = next(
-            (limit for limit in (1.0, 255.0, 65535.0) if top <= limit and (limit > 1 or image.mode == "F")), top
-        )
+        full = next((top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")), high)
+    first, notes = 0.0, tuple[str, ...]()
+    if low < high and (low < 0 or high > full or high - low < _FEW_GREYS * full):
+        first, full, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
 
     def scale(strip: Image.Image) -> Image.Image:
-        return Image.fromarray((numbers(strip).clip(0, full) * (255 / full)).round().astype(np.uint8))
+        shade = (numbers(strip).clip(first, full) - first) * (255 / (full - first))
+        return Image.fromarray(shade.round().astype(np.uint8))
 
-    return _by_strips(image, "L", scale)
+    return _by_strips(image, "L", scale), notes
 
 
 def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
@@ -254,8 +347,13 @@ def _what_else(data: bytes, name: str) -> str:
         return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."
     if b"<svg" in start:
         return f"{name} is an SVG drawing, which has no pixels yet. Export it as PNG and load that."
-    if data[4:8] == b"ftyp":
-        return f"{name} is a video or a photo format that cannot be read here. Save it as JPEG or PNG."
     if data[:2] == b"PK":
         return f"{name} is a ZIP or office file, not a picture. Save its pages as PDF or PNG and load those."
+    from PIL import Image
+
+    for kind in _kinds(data):
+        with _reported(data, name):  # Pillow's `open` hides why it failed
+            Image.OPEN[kind][0](io.BytesIO(data), "")
+    if data[4:8] == b"ftyp":
+        return f"{name} is a video or a photo format that cannot be read here. Save it as JPEG or PNG."
     return f"{name} is not a picture that can be read here (PNG, JPEG, WebP, GIF, TIFF, BMP, HEIC, AVIF and PDF can)."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import os
+import re
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -12,19 +14,27 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vlnb import fetch
 from vlnb.errors import BadInput
+from vlnb.images.sizing import check_pixels
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
 _REDIRECTS = 10
+_AROUND_PATHS = " \t\r\n\"'`“”‘’«»<>\ufeff\u200b\u200e\u202a"  # what comes along when a path is copied
 
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
-    """Return (bytes, name to show) of a path or a `file://`, `http(s)://` or `data:` address. Raises `BadInput`."""
-    scheme = text.partition(":")[0].strip().lower()
+    """Return (bytes, name to show) of a path or a `file://`, `http(s)://` or `data:` address.
+
+    White space and quotes around it do not matter. Raises `BadInput`.
+    """
+    if os.path.exists(text):  # noqa: PTH110 - False also for a text that cannot be a path
+        return from_path(Path(text), max_bytes=max_bytes)
+    text = text.strip(_AROUND_PATHS)
+    scheme = text.partition(":")[0].lower()
     if scheme in {"http", "https"}:
-        return _from_url(text.strip(), max_bytes=max_bytes, timeout_s=timeout_s)
+        return _from_url(text, max_bytes=max_bytes, timeout_s=timeout_s)
     if scheme == "data":
         return from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
     if scheme == "file":
@@ -39,6 +49,8 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
         text = urllib.request.url2pathname(parts.path)
     elif "://" in text:
         raise BadInput(f"{fetch.shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
+    elif os.name == "posix" and "\\" in text:  # as a shell and the terminal of macOS write spaces
+        text = re.sub(r"\\(.)", r"\1", text)
     return from_path(Path(text), max_bytes=max_bytes)
 
 
@@ -93,8 +105,11 @@ def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywi
     return None
 
 
-def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
-    """Return a Pillow image of an array: (height, width) or (height, width, 1, 3 or 4). Raises `BadInput`."""
+def from_array(array: np.ndarray[Any, Any], name: str, *, max_pixels: int) -> Image.Image:
+    """Return a Pillow image of an array of shape (height, width) or (height, width, 1, 3 or 4).
+
+    Floats are from 0 to 1, 16-bit integers from 0 to 65535, others from 0 to 255. Raises `BadInput` otherwise.
+    """
     import numpy as np
     from PIL import Image
 
@@ -107,14 +122,19 @@ def from_array(array: np.ndarray[Any, Any], name: str) -> Image.Image:
             f"{name} has the shape {array.shape}; a picture is (height, width), or (height, width, 3 or 4)."
             " Channels first? Use array.transpose(1, 2, 0)."
         )
+    check_pixels(name, array.shape[1], array.shape[0], max_pixels, cure="Shrink it, or pass max_pixels.")
     kind = array.dtype.kind
     if kind not in "bfui":
         raise BadInput(f"{name} holds {array.dtype}, not numbers of a picture; use uint8.")
+    if array.dtype.str.endswith("u2"):
+        array = array.astype(np.uint16)  # in this machine's order of bytes
     most = 1 if kind in "bf" else 65535 if array.dtype == np.uint16 else 255
     if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= most):
         values = "floats" if kind == "f" else "integers"
         raise BadInput(f"{name} holds {values} outside 0 to {most}; scale them, or convert them to uint8.")
-    if array.dtype != np.uint8:
+    if array.ndim == 2 and kind == "f":
+        array = array.astype(np.float32)  # grey of more than 8 bits is scaled as that of a file
+    elif array.dtype != np.uint8 and not (array.ndim == 2 and array.dtype == np.uint16):
         array = (array * (255 / most)).round().astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(array))
 
@@ -154,16 +174,22 @@ def _cure(status: int) -> str:
 
 
 def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
-    """Return the bytes in a `data:` address. Raises `BadInput`."""
+    """Return the bytes in a `data:` address, read as browsers do and with the URL-safe alphabet. Raises `BadInput`.
+
+    >>> from_data_uri("data:text/plain;BASE64, aGk", max_bytes=100)
+    b'hi'
+    """
     head, comma, body = uri.partition(",")
     if not comma:
         raise BadInput("The data URI has no comma, and so no data. It should look like data:image/png;base64,….")
-    if len(body) > max_bytes * 4 / 3 + 8:
+    data = urllib.parse.unquote_to_bytes(body)
+    is_base64 = re.search(r";\s*base64\s*$", head, re.IGNORECASE)
+    if is_base64:
+        data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+    if len(data) > (max_bytes * 4 / 3 + 8 if is_base64 else max_bytes):
         raise _too_many_bytes("The data URI", max_bytes)
-    if not head.endswith(";base64"):
-        return urllib.parse.unquote_to_bytes(body)
     try:
-        return base64.b64decode(body, validate=True)
+        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True) if is_base64 else data
     except (binascii.Error, ValueError) as error:
         raise BadInput(f"The data URI is not valid base64 ({error}). Was it cut off?") from error
 

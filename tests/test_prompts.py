@@ -1,4 +1,4 @@
-"""Prompts: each says what it wants, in which form, and where that form comes from."""
+"""Prompts: each says what it wants, and in which form."""
 
 import pytest
 
@@ -13,9 +13,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("prompt", EVERY, ids=lambda prompt: prompt.text[:20])
-def test_each_names_form_and_source(prompt):
-    assert prompt.form
-    assert prompt.source
+def test_a_prompt_is_its_text(prompt):
     assert str(prompt) == prompt.text
     assert "  " not in prompt.text
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from vlnb import extras
 from vlnb._version import __version__
-from vlnb.endpoint.keys import NO_KEY
-from vlnb.endpoint.resolve import Candidate, models, resolve
+from vlnb.endpoint import Endpoint
+from vlnb.endpoint.resolve import models, resolve
 from vlnb.errors import VlnbError
 
 _PYTHON = (3, 11)
@@ -60,7 +60,7 @@ def _neighbours() -> list[Finding]:
     for port, usual in _PORTS.items():
         url = f"http://127.0.0.1:{port}/v1"
         try:
-            names = models(Candidate(url, NO_KEY, "port"))
+            names = models(Endpoint(url, "", origin="port"))
         except VlnbError:
             continue
         found.append(
@@ -71,15 +71,15 @@ def _neighbours() -> list[Finding]:
 
 def _server() -> Finding:
     try:
-        candidate = resolve()
-        if candidate is None:
+        named = resolve()
+        if named is None:
             return Finding(
                 "server", True, "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
             )
-        names = models(candidate)
+        names = models(named)
     except VlnbError as error:
         return Finding("server", False, str(error))
-    return Finding("server", True, f"{candidate.base_url} (from {candidate.origin}) answers, with {', '.join(names)}")
+    return Finding("server", True, f"{named.base_url} (from {named.origin}) answers, with {', '.join(names)}")
 
 
 def _python() -> Finding:

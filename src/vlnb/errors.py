@@ -1,14 +1,20 @@
 """Every failure that vlnb explains.
 
     VlnbError
-    ├── BadInput        what you gave cannot be used: a path, a picture, a setting
+    ├── BadInput        what you passed cannot be used: a path, a picture, a setting
     ├── NoServer        nothing usable answers at the address
-    ├── ServerRefused   a server answered, and said no (it carries the HTTP status)
-    ├── BadAnswer       an answer came that is broken or incomplete (it carries what came)
-    └── LaunchFailed    a server was started and did not come up
+    ├── ServerRefused   a server refused the request (`status` is the HTTP status)
+    ├── BadAnswer       an answer is broken or incomplete (`partial` is the text that arrived)
+    └── LaunchFailed    a server did not come up
 
 A message is a sentence or two for the person at the keyboard: what happened, where, and what to do next.
 In a notebook the message stands alone, without a traceback.
+
+>>> try:
+...     raise ServerRefused("http://host/v1 is overloaded (429): try again in 7 s.", status=429, retry_after_s=7)
+... except VlnbError as error:
+...     print(error.retry_after_s, error)
+7 http://host/v1 is overloaded (429): try again in 7 s.
 """
 
 from __future__ import annotations
@@ -17,10 +23,10 @@ from vlnb.terminal import printable
 
 
 class VlnbError(Exception):
-    """Base of all errors of vlnb: catch this one to catch them all."""
+    """The base of all errors of vlnb: catch it to catch them all."""
 
     def __str__(self) -> str:
-        """Return the sentence; it may quote a server, so nothing that a terminal obeys is left in it."""
+        """Return the sentence, without control characters: it may quote a server."""
         return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
@@ -29,17 +35,17 @@ class VlnbError(Exception):
 
 
 class BadInput(VlnbError):  # noqa: N818 - the tree reads as words
-    """What was given cannot be used; the message says why and what would do."""
+    """What was passed cannot be used; the message says why, and what can be."""
 
 
 class NoServer(VlnbError):  # noqa: N818
-    """No server answers at the address, or it gave no answer in time."""
+    """No server answers at the address, or none in time."""
 
 
 class ServerRefused(VlnbError):  # noqa: N818
     """A server answered and refused.
 
-    `status` is its HTTP status; `retry_after_s` the pause it asked for, in seconds, where it named one.
+    `status` is the HTTP status; `retry_after_s` is the pause, in seconds, that the server asks for, if any.
     """
 
     def __init__(self, message: str, *, status: int, retry_after_s: float | None = None) -> None:
@@ -49,7 +55,7 @@ class ServerRefused(VlnbError):  # noqa: N818
 
 
 class BadAnswer(VlnbError):  # noqa: N818
-    """An answer that is broken or incomplete; `partial` is the text that came before it broke."""
+    """An answer is broken or incomplete; `partial` is the text that arrived."""
 
     def __init__(self, message: str, *, partial: str = "") -> None:
         super().__init__(message)
@@ -57,4 +63,4 @@ class BadAnswer(VlnbError):  # noqa: N818
 
 
 class LaunchFailed(VlnbError):  # noqa: N818
-    """A server was started and did not come up."""
+    """A server was started, but did not come up."""

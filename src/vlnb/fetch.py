@@ -102,8 +102,7 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
                 client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
             ):
                 if not (redirects and response.has_redirect_location):
-                    body = await _body(response, max_bytes)
-                    return Fetched(response.status_code, response.reason_phrase, response.headers, body)
+                    return await received(response, max_bytes)
                 there = here.join(response.headers["location"])
             if from_public and not await _is_public(there.host):
                 raise BadRedirect("it redirects to an address inside this network, which a public site must not choose")
@@ -113,8 +112,13 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
     raise BadRedirect(f"it redirects more than {redirects} times")
 
 
-async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
-    """Return the body, unpacked. The server was asked not to pack it; if it still does, the body is unpacked here."""
+async def received(response: httpx2.Response, max_bytes: int) -> Fetched:
+    """Return an answer with its body, which is unpacked here if the server has packed it although asked not to.
+
+    Raises:
+        TooLarge: The body, packed or unpacked, exceeds `max_bytes`.
+        httpx2.HTTPError: It does not arrive whole, or its encoding is broken.
+    """
     import httpx2
 
     packed = response.headers.get("content-encoding", "identity").lower()
@@ -129,7 +133,7 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
             raise httpx2.DecodingError(f"its {packed} encoding is broken: {error}") from error
         if max(received, len(body)) > max_bytes:
             raise TooLarge(max_bytes)
-    return bytes(body)
+    return Fetched(response.status_code, response.reason_phrase, response.headers, bytes(body))
 
 
 async def _is_public(host: str) -> bool:

@@ -24,7 +24,11 @@ class Html(str):
 
 
 def element(name: str, *children: str, **attributes: str | int) -> Html:
-    """Return a tag around its children; `aria_label` is written aria-label, `class_` class."""
+    """Return a tag around its children; `aria_label` is written aria-label, `class_` class.
+
+    >>> print(element("b", "2 < 3", class_="sum"))
+    <b class="sum">2 &lt; 3</b>
+    """
     said = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value), quote=True)}"'
         for key, value in attributes.items()
@@ -50,17 +54,17 @@ def row(*parts: str) -> Html:
 
 
 def alert(error: Exception) -> Html:
-    """Return an error that a screen reader says at once."""
+    """Return an error that a screen reader reads out at once."""
     return element("div", element("strong", str(error)), role="alert")
 
 
 def live(*parts: str) -> Html:
-    """Return what a screen reader says, each time it changes, when it is free to."""
+    """Return parts that a screen reader reads out whenever they change, once it has finished speaking."""
     return element("div", *parts, aria_live="polite")
 
 
 def listed(items: Iterable[str]) -> Html:
-    """Return a list of points; empty without any."""
+    """Return a bulleted list, or nothing without items."""
     points = [element("li", item) for item in items]
     return element("ul", *points) if points else Html()
 

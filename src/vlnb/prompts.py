@@ -1,7 +1,9 @@
-"""Prompts for the grounding and document skills of Qwen2.5-VL, each with the form of its answer.
+"""Prompts for the grounding and document skills of Qwen2.5-VL.
 
-The wording is ours; the form of each answer, and any words that must be exact, come from the source named.
-`endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message.
+`endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message. The wording is ours; the
+form of each answer, and any words that must be exact, come from the Qwen2.5-VL cookbooks (spatial understanding, OCR,
+document parsing) and from the SGLang cookbook on Qwen2.5-VL. All coordinates are pixels of the picture as the model
+sees it.
 """
 
 from __future__ import annotations
@@ -13,19 +15,14 @@ from types import MappingProxyType
 
 from vlnb.errors import BadInput
 
-_SPATIAL = "Qwen2.5-VL cookbook, spatial understanding"
-_OCR = "Qwen2.5-VL cookbook, OCR"
-_DOCUMENT = "Qwen2.5-VL cookbook, document parsing"
 _LEVELS = {"line": "line of text", "word": "word", "text": "text"}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to ask, the `form` of the answer to expect, and the `source` of that form."""
+    """What to ask, and the system message that belongs to it, if any."""
 
     text: str
-    form: str
-    source: str
     system: str | None = None
 
     def __str__(self) -> str:
@@ -33,78 +30,104 @@ class Prompt:
 
 
 def detect(what: str) -> Prompt:
-    """Find every thing of a kind: "taxi", "cup, plate and fork", "the person with a hat"."""
+    """Find every thing of a kind: "taxi", "cup, plate and fork", "the person with a hat".
+
+    The answer is a fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "label": name}.
+
+    >>> print(detect("taxi").text[:35])
+    Detect every taxi in the picture. A
+
+    Raises:
+        BadInput: `what` is empty.
+    """
     return Prompt(
         f"Detect every {_named(what)} in the picture. Answer with a JSON list and nothing else, one entry each:"
-        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}',
-        'fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "label"}, pixels of the picture as seen',
-        _SPATIAL,
+        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}'
     )
 
 
 def points(what: str) -> Prompt:
-    """Point to every thing of a kind, in XML: the form in which Qwen2.5-VL writes points most reliably."""
+    """Point to every thing of a kind, in XML: the form in which Qwen2.5-VL writes points most reliably.
+
+    The answer is <points x1="…" y1="…" x2="…" y2="…" alt="name">name</points>.
+
+    Raises:
+        BadInput: `what` is empty.
+    """
     return Prompt(
         f"Point to every {_named(what)} in the picture, one by one. Answer in XML:"
-        ' <points x1="..." y1="..." alt="...">...</points>',
-        "<points x1 y1 x2 y2 … alt>name</points>, pixels of the picture as seen",
-        _SPATIAL,
+        ' <points x1="..." y1="..." alt="...">...</points>'
     )
 
 
 def count(what: str) -> Prompt:
-    """Count things of a kind ("taxis") by boxing each first, which is more reliable than counting at a glance."""
+    """Count things of a kind ("taxis") by boxing each first, which is more reliable than counting at a glance.
+
+    The answer is a fenced JSON list as for `detect`, then a sentence with the number.
+
+    Raises:
+        BadInput: `what` is empty.
+    """
     return Prompt(
         f"How many {_named(what)} are in the picture? First list each with its place as JSON,"
-        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}; then say the number in one sentence.',
-        "fenced JSON list, then a sentence with the number",
-        _SPATIAL,
+        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}; then say the number in one sentence.'
     )
 
 
 def spot_text(level: str = "line") -> Prompt:
     """Read all text with its places; `level` is "line", "word" or "text" (runs without a wide gap).
 
-    Raises `BadInput` for another level.
+    The answer is a fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "text_content": text}, without labels.
+
+    Raises:
+        BadInput: There is no such level.
     """
     if level not in _LEVELS:
         raise BadInput(f"Unknown level {level!r}. Choose {', '.join(_LEVELS)}.")
     return Prompt(
         f"Spot every {_LEVELS[level]} in the picture. Answer with a JSON list, one entry each:"
-        ' {"bbox_2d": [x1, y1, x2, y2], "text_content": "..."}',
-        'fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "text_content"}, without labels',
-        _OCR,
+        ' {"bbox_2d": [x1, y1, x2, y2], "text_content": "..."}'
     )
 
 
 def locate(what: str) -> Prompt:
-    """Find one thing, or the value of a name: "the grand total"."""
+    """Find one thing, or the value of a name: "the grand total".
+
+    The answer is a fenced JSON list with one {"bbox_2d": [x1, y1, x2, y2], "label": name}.
+
+    Raises:
+        BadInput: `what` is empty.
+    """
     return Prompt(
-        f'Locate {_named(what)} in the picture. Answer in JSON: [{{"bbox_2d": [x1, y1, x2, y2], "label": "..."}}]',
-        'fenced JSON list with one {"bbox_2d": [x1, y1, x2, y2], "label"}',
-        _SPATIAL,
+        f'Locate {_named(what)} in the picture. Answer in JSON: [{{"bbox_2d": [x1, y1, x2, y2], "label": "..."}}]'
     )
 
 
 def extract(fields: Iterable[str]) -> Prompt:
-    """Extract the values of named fields as one JSON object. Raises `BadInput` without fields."""
+    """Extract the values of named fields as one JSON object with these keys.
+
+    >>> print(extract(["company", "total"]).text.partition(": ")[2])
+    {"company": "", "total": ""}
+
+    Raises:
+        BadInput: No field is named.
+    """
     names = list(fields)
     if not names:
         raise BadInput("extract needs the names of the fields to fill in, such as ['company', 'date', 'total'].")
     empty = json.dumps(dict.fromkeys(names, ""), ensure_ascii=False)
     return Prompt(
-        f"Fill in this form from the picture, and answer with the filled form as JSON and nothing else: {empty}",
-        "fenced JSON object with the keys of the form; prose may stand before it",
-        _OCR,
+        f"Fill in this form from the picture, and answer with the filled form as JSON and nothing else: {empty}"
     )
 
 
 def document() -> Prompt:
-    """Turn a page into HTML with a place for every element. The prompt's two words must be exact."""
+    """Turn a page into HTML with a place for every element. The prompt's two words must be exact.
+
+    The answer is fenced HTML: h2, p, div class="image" … with data-bbox="x1 y1 x2 y2", some with data-polygon.
+    """
     return Prompt(
         "QwenVL HTML",
-        'fenced HTML; h2, p, div class="image" … carry data-bbox="x1 y1 x2 y2", some data-polygon',
-        _DOCUMENT,
         system="You turn pictures of documents into QwenVL HTML: every element of the page as a tag, in reading order,"
         " with its place in data-bbox.",
     )
@@ -112,15 +135,13 @@ def document() -> Prompt:
 
 def read() -> Prompt:
     """Read all text, without places: the prompt of the OCR example in the SGLang cookbook."""
-    return Prompt("Read all the text in the image.", "plain text", "SGLang cookbook, Qwen2.5-VL")
+    return Prompt("Read all the text in the image.")
 
 
 def compare() -> Prompt:
     """Compare the pictures of the request, in their order."""
     return Prompt(
-        "Compare these pictures. Name them first, second and so on, and say in at most 100 words how they differ.",
-        "a paragraph",
-        "SGLang cookbook, Qwen2.5-VL, multi-image",
+        "Compare these pictures. Name them first, second and so on, and say in at most 100 words how they differ."
     )
 
 
@@ -137,7 +158,7 @@ SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
         "compare pictures": lambda _: compare(),
     }
 )
-"""Each skill by name: a function of what to look for (which some skills do not need)."""
+"""Each skill by name: a function of what to look for, which some skills ignore."""
 
 
 def _named(what: str) -> str:

@@ -14,6 +14,9 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
 
     A label keeps its colour from picture to picture unless another one has the same first choice. With more than six
     labels, colours repeat.
+
+    >>> colours(["taxi", "dog"])
+    {'dog': '#D55E00', 'taxi': '#E69F00'}
     """
     chosen: dict[str, str] = {}
     for label in sorted(set(labels)):

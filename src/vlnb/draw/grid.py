@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return `picture` as the model sees it, at most `max_pixels`, with a line every 28 pixels and its cost below.
 
-    Raises `BadInput` if one side is more than 200 times the other.
+    Raises:
+        BadInput: One side is more than 200 times the other.
     """
     from PIL import Image, ImageDraw
 
@@ -35,7 +36,13 @@ def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
 def cost(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> str:
     """Return the cost in words: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens".
 
-    Raises `BadInput` if one side is more than 200 times the other.
+    >>> from PIL import Image
+    >>> from vlnb import images
+    >>> cost(images.load(Image.new("RGB", (1280, 720))))
+    '1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens'
+
+    Raises:
+        BadInput: One side is more than 200 times the other.
     """
     width, height = picture.seen_size(max_pixels=max_pixels)
     across, down = width // UNIT_PX, height // UNIT_PX

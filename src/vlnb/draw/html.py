@@ -12,6 +12,9 @@ def plotly_text(text: str) -> str:
 
     Use it for names, categories and texts. A hover template must not contain untrusted words at all: write
     `%{fullData.name}` there.
+
+    >>> plotly_text("<b>50 %</b>")
+    '&lt;b&gt;50 %&lt;/b&gt;'
     """
     text = " ".join(text.split())
     return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…").replace("%{", "%&#123;")

@@ -29,6 +29,9 @@ def interactive(picture: Picture, regions: Regions | Iterable[Shape], *, seen: S
     Hovering shows label, text, attributes, and the coordinates in original pixels and in pixels of the size `seen`, the
     (width, height) at which the model saw the picture (by default, the size at which it would see it). Labels are shown
     as text: markup in them has no effect.
+
+    Raises:
+        BadInput: plotly is not installed, or one side is more than 200 times the other.
     """
     extras.require("notebooks", "The interactive figure")
     import plotly.graph_objects as go

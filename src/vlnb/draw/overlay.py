@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vlnb.draw.colours import colours
-from vlnb.regions.shapes import Box, Point, Polygon, Regions, scaled
+from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, scaled
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -29,8 +29,14 @@ def overlay(picture: Picture, regions: Regions | Iterable[Shape]) -> Picture:
     """Return a copy of `picture` with each region drawn on it, its label (or else its text) beside it.
 
     Regions are in pixels of the picture's original size, whatever size it has now. A label has the same colour
-    everywhere. Labels that find no free place are left out, and the notes give their number. A picture of less than 360
+    everywhere. Labels that find no free place are left out, and the notes say how many. A picture of less than 360
     pixels is enlarged by a whole number.
+
+    >>> from PIL import Image
+    >>> from vlnb import images
+    >>> from vlnb.regions import Box
+    >>> overlay(images.load(Image.new("RGB", (500, 400))), [Box(20, 40, 90, 80, "cup")]).alt.partition(", with ")[2]
+    '1 box(es) drawn on it: cup'
     """
     from PIL import ImageDraw
 
@@ -41,7 +47,7 @@ def overlay(picture: Picture, regions: Regions | Iterable[Shape]) -> Picture:
     unit = max(image.size) / 500
     line = max(2, round(unit))
     colour = colours(shape.label for shape in shapes)
-    here = [_inside(scaled(shape, x, y), image.size) for shape in shapes]
+    here = [clamped(scaled(shape, x, y), image.size) for shape in shapes]
     for shape in sorted(here, key=_area, reverse=True):  # small ones last, so that they stay visible
         _draw(pen, shape, colour[shape.label], line)
     left_out = _label(pen, here, colour, unit, image.size)
@@ -81,27 +87,14 @@ def _enlarged(image: Image) -> Image:
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
 
 
-def _inside(shape: Shape, size: tuple[int, int]) -> Shape:
-    """Return a region with its corners in order and within the picture."""
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return min(max(x, 0), size[0]), min(max(y, 0), size[1])
-
-    if isinstance(shape, Polygon):
-        return replace(shape, points=tuple(at(x, y) for x, y in shape.points))
-    if isinstance(shape, Point):
-        x, y = at(shape.x, shape.y)
-        return replace(shape, x=x, y=y)
-    x1, y1 = at(min(shape.x1, shape.x2), min(shape.y1, shape.y2))
-    x2, y2 = at(max(shape.x1, shape.x2), max(shape.y1, shape.y2))
-    return replace(shape, x1=x1, y1=y1, x2=x2, y2=y2)
-
-
 def _around(shape: Shape, margin: float) -> Rect:
-    if isinstance(shape, Point):
-        return shape.x - margin, shape.y - margin, shape.x + margin, shape.y + margin
-    x1, y1, x2, y2 = (shape if isinstance(shape, Box) else shape.box).corners
-    return x1 - margin, y1 - margin, x2 + margin, y2 + margin
+    """Return the upright rectangle around a region, with its corners in order."""
+    x1, y1, x2, y2 = (
+        shape.corners if isinstance(shape, Box)
+        else shape.box.corners if isinstance(shape, Polygon)
+        else (shape.x, shape.y, shape.x, shape.y)
+    )  # fmt: skip
+    return min(x1, x2) - margin, min(y1, y2) - margin, max(x1, x2) + margin, max(y1, y2) + margin
 
 
 def _area(shape: Shape) -> float:

@@ -7,16 +7,17 @@ import queue
 import re
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
+from vlnb.endpoint.answer import Answer
 from vlnb.endpoint.keys import redacted
-from vlnb.endpoint.reply import Reply, Usage
+from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.stream import Stream
 from vlnb.errors import BadInput
 from vlnb.fetch import background
@@ -24,13 +25,15 @@ from vlnb.prompts import Prompt
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, AsyncStream
-    from openai.types.chat import ChatCompletionChunk
+    import httpx2
 
 MAX_TOKENS = 2048
 
 Said = str | Prompt | Sequence[str | images.Source]
 """A text, a prompt from `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
+
+Shown = tuple[images.Picture, images.Picture]
+"""A picture, and the same picture at the size at which the model sees it."""
 
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
 
@@ -76,7 +79,7 @@ class Endpoint:
         return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
     def ask(self, prompt: Said, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
-        """Ask about pictures and return the whole answer. Takes what `stream` takes, and raises what it raises."""
+        """Ask about pictures and return the whole answer. Takes and raises what `stream` does."""
         return self.stream(prompt, *pictures, **options).reply
 
     def stream(
@@ -89,17 +92,20 @@ class Endpoint:
         max_pixels: int = images.MAX_PIXELS,
         first_token_s: float | None = None,
         total_s: float | None = None,
-        **options: Any,  # noqa: ANN401 - what openai's chat.completions.create takes
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the server's API takes
     ) -> Stream:
-        """Ask about pictures (anything that `images.load` takes) and return the answer as it comes.
+        """Ask about pictures (anything that `images.load` takes) and return the answer as it arrives.
 
         `prompt` is a text, or one of `vlnb.prompts`, which may have its own system message, or a list of texts (`str`)
         and pictures (anything else), which are sent in that order.
 
         Each picture is sent at the size that the model sees, at most `max_pixels`. The two time-outs, in seconds,
-        default to the endpoint's. `options` are passed on to the server (`seed`, `response_format`, …). Raises
-        `BadInput` at once for a bad picture or prompt; `NoServer`, `ServerRefused` and `BadAnswer` are raised when the
-        answer is read.
+        default to the endpoint's. `options` and `extra_body` are added to the request (`seed`, `response_format`, …).
+
+        Raises:
+            BadInput: At once, if a picture or the prompt cannot be used.
+            NoServer, ServerRefused, BadAnswer: When the answer is read.
         """
         if isinstance(prompt, Prompt):
             system = system or prompt.system
@@ -110,13 +116,14 @@ class Endpoint:
                 f"The prompt must be a text, not a {type(prompt).__name__}: ask(prompt, picture, …)."
                 " Or pass a list of texts and pictures in their order."
             )
-        load = partial(images.load, seen_pixels=max_pixels)
-        parts = [*map(load, pictures), *(part if isinstance(part, str) else load(part) for part in said)]
-        loaded = tuple(part for part in parts if not isinstance(part, str))
-        seen = {picture: picture.seen(max_pixels=max_pixels) for picture in loaded}
-        content = [_part(part if isinstance(part, str) else seen[part]) for part in parts]
+
+        def shown(source: images.Source) -> Shown:
+            picture = images.load(source, seen_pixels=max_pixels)
+            return picture, picture.seen(max_pixels=max_pixels)
+
+        parts = [*map(shown, pictures), *(part if isinstance(part, str) else shown(part) for part in said)]
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": content})
+        messages.append({"role": "user", "content": [_part(part) for part in parts]})
         request = {
             "model": self.model,
             "messages": messages,
@@ -125,45 +132,44 @@ class Endpoint:
             "stream": True,
             "stream_options": {"include_usage": True},
             **options,
+            **(extra_body or {}),
         }
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first = self.first_token_s if first_token_s is None else first_token_s
         whole = self.total_s if total_s is None else total_s
-        sizes = [seen[picture].size for picture in loaded]
-        return Stream(self._talk(request, loaded, sizes, pieces, first, whole), pieces)
+        return Stream(
+            self._talk(request, [part for part in parts if isinstance(part, tuple)], pieces, first, whole), pieces
+        )
 
     @cached_property
-    def _client(self) -> AsyncOpenAI:
-        from openai import AsyncOpenAI
-
+    def _client(self) -> httpx2.AsyncClient:
         from vlnb.endpoint import transport
 
-        # openai would retry by itself; here the user decides.
-        http = transport.client(self.base_url, self.api_key)
-        client = AsyncOpenAI(base_url=self.base_url, api_key=self.api_key, max_retries=0, http_client=http)
+        client = transport.client(self.base_url, self.api_key)
         weakref.finalize(self, _close, client).atexit = False  # at exit the system closes everything anyway
         return client
 
     async def _talk(
         self,
         request: dict[str, Any],
-        pictures: tuple[images.Picture, ...],
-        sizes: list[tuple[int, int]],
+        shown: list[Shown],
         pieces: queue.SimpleQueue[str | None],
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        answer = _Answer(pieces)
-        chat = self._client.chat.completions  # first: this imports openai, whose second must not count as the server's
+        from vlnb.endpoint import transport
+
+        http, address = self._client, f"{self.base_url}/chat/completions"
+        answer = Answer(pieces)
         start = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
-                answer.started = time.perf_counter()
-                stream: AsyncStream[ChatCompletionChunk] = await chat.create(**request)
-                async with stream:
-                    async for chunk in stream:
-                        if answer.add(chunk):
-                            deadline.reschedule(start + total_s)
+            async with (
+                asyncio.timeout(min(first_token_s, total_s)) as deadline,
+                http.stream("POST", address, json=request) as response,
+            ):
+                async for line in transport.lines(response, self.base_url):
+                    if answer.read(line):
+                        deadline.reschedule(start + total_s)
         except TimeoutError as error:
             raise failures.too_slow(
                 self.base_url, partial=answer.text, first_token_s=first_token_s, total_s=total_s
@@ -184,51 +190,17 @@ class Endpoint:
             ttft_s=(answer.first or ended) - answer.started,
             latency_s=ended - answer.started,
             usage=answer.usage,
-            pictures=pictures,
-            seen_sizes=tuple(sizes),
+            pictures=tuple(picture for picture, _ in shown),
+            seen_sizes=tuple(seen.size for _, seen in shown),
         )
 
 
-def _part(part: str | images.Picture) -> dict[str, Any]:
+def _part(part: str | Shown) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return {"type": "image_url", "image_url": {"url": images.data_uri(part)}}
+    return {"type": "image_url", "image_url": {"url": images.data_uri(part[1])}}
 
 
-def _close(client: AsyncOpenAI) -> None:
+def _close(client: httpx2.AsyncClient) -> None:
     """Close the connections kept for the next question, without waiting: this may run on the loop itself."""
-    asyncio.run_coroutine_threadsafe(client.close(), background())
-
-
-class _Answer:
-    """The part of an answer received so far."""
-
-    def __init__(self, pieces: queue.SimpleQueue[str | None]) -> None:
-        self.text = ""
-        self.model = ""
-        self.started = 0.0
-        self.first: float | None = None
-        self.finish_reason: str | None = None
-        self.usage: Usage | None = None
-        self._pieces = pieces
-
-    def add(self, chunk: ChatCompletionChunk) -> bool:
-        """Add one chunk; return whether it brought the first text."""
-        self.model = chunk.model or self.model
-        if chunk.usage:
-            details = chunk.usage.prompt_tokens_details
-            images_part = getattr(details, "image_tokens", None)
-            self.usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens, images_part)
-        if not chunk.choices:
-            return False
-        choice = chunk.choices[0]
-        self.finish_reason = choice.finish_reason or self.finish_reason
-        text = choice.delta.content if choice.delta else None
-        if not text:
-            return False
-        self.text += text
-        self._pieces.put(text)
-        if self.first is not None:
-            return False
-        self.first = time.perf_counter()
-        return True
+    asyncio.run_coroutine_threadsafe(client.aclose(), background())

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlnb import fetch
+from vlnb.endpoint.answer import Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 
 if TYPE_CHECKING:
-    from openai import APIError
-
     from vlnb.fetch import Fetched
 
-_NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or being restarted
+_NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or restarting
 _MESSAGE_CHARS = 400
+_OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
+_REFUSES = re.compile(
+    r"extra|unexpected|unknown|unrecogni[sz]ed|unsupported|additional|invalid|no such"
+    r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
+    re.IGNORECASE,
+)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
 
@@ -65,12 +71,11 @@ def cut(server: str, partial: str, why: str) -> VlnbError:
     )
 
 
-def refused(
-    server: str, status: int, body: object, *, model: str, secret: str = "", retry_after: str | None = None
-) -> ServerRefused:
-    """Return the error for an HTTP status; `secret` is removed from the server's own message."""
-    said = _said(body, secret)
+def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
+    """Return the error for an answer with an HTTP status of 400 or more; its words are quoted without `secret`."""
+    status, said = answer.status, _said(answer.body, secret)
     quoted = f' It says: "{said}"' if said else ""
+    retry_after_s = _seconds(answer.headers.get("retry-after"))
     if status in {401, 403}:
         what = f"{server} rejected the API key ({status}). Set VLNB_API_KEY or api_key to one it accepts.{quoted}"
     elif status == 404:
@@ -80,8 +85,7 @@ def refused(
     elif status == 413:
         what = f"The request is too large for {server} (413): send smaller or fewer pictures.{quoted}"
     elif status == 429:
-        seconds = _seconds(retry_after)
-        wait = "in a moment" if seconds is None else f"in {seconds:g} s"
+        wait = "in a moment" if retry_after_s is None else f"in {retry_after_s:g} s"
         what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"
     elif status in _NOT_READY:
         what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
@@ -89,46 +93,37 @@ def refused(
         what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
     else:
         what = f"{server} failed on this request ({status}). Its log says why; other requests may work.{quoted}"
-    return ServerRefused(what, status=status, retry_after_s=_seconds(retry_after))
+    return ServerRefused(what, status=status, retry_after_s=retry_after_s)
 
 
-def explain_response(server: str, answer: Fetched, *, secret: str = "") -> ServerRefused:
-    """Return the error for a look-up that was answered without success."""
-    try:
-        body: object = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        body = answer.body.decode(errors="replace")
-    return refused(server, answer.status, body, model="", secret=secret, retry_after=answer.headers.get("retry-after"))
+def refused_field(text: str) -> str | None:
+    """Return the optional field that a server's message refuses: "stream_options", "ignore_eos", or None.
+
+    >>> refused_field('{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}')
+    'stream_options'
+    >>> refused_field("stream_options.include_usage must be a boolean")
+    """
+    field = _OPTIONAL.search(text)
+    if not field or not _REFUSES.search(text):
+        return None
+    return "stream_options" if field[1] == "include_usage" else field[1]
 
 
 def explain(error: Exception, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
-    """Return the error for anything that openai or its transport raises during a request."""
+    """Return the error for anything raised during a request; once text has arrived, it is `BadAnswer`."""
     import httpx2
-    import openai
 
-    if isinstance(cause := _root(error), VlnbError):  # raised by our own transport; openai wraps it
-        return cut(server, partial, str(cause)) if partial else cause
-    if isinstance(error, openai.APIStatusError):
-        retry_after = error.response.headers.get("retry-after")
-        body = error.body if error.body is not None else error.response.text
-        return refused(server, error.status_code, body, model=model, secret=secret, retry_after=retry_after)
-    if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
+    if isinstance(error, VlnbError):
+        return cut(server, partial, str(error)) if partial else error
+    if isinstance(error, Refusal):
+        why = _said(error.answer.body, secret)
+        return cut(server, partial, why) if partial else refused(server, error.answer, model=model, secret=secret)
+    if isinstance(error, httpx2.TransportError):
         why = _why(error, secret)
         return cut(server, partial, why) if partial else unreachable(server, error, secret=secret)
-    if isinstance(error, openai.APIError):  # an error as an event of the stream
-        return _refused_in_stream(error, server, partial=partial, model=model, secret=secret)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return cut(server, partial, "a piece of it is not valid JSON")
     return cut(server, partial, redacted(f"{type(error).__name__}: {error}", secret)[:_MESSAGE_CHARS])
-
-
-def _refused_in_stream(error: APIError, server: str, *, partial: str, model: str, secret: str) -> VlnbError:
-    """SGLang refuses a streamed request with an event, under status 200; midway, such an event is a failure."""
-    if partial:
-        return cut(server, partial, _said(error.body or error.message, secret))
-    code = error.body.get("code") if isinstance(error.body, dict) else None
-    status = code if isinstance(code, int) else 400
-    return refused(server, status, error.body or error.message, model=model, secret=secret)
 
 
 def _why(error: BaseException, secret: str) -> str:
@@ -142,12 +137,15 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _said(body: object, secret: str) -> str:
+def _said(body: bytes, secret: str) -> str:
     """Return the server's own message, in any form that such servers use, on one line and without the key."""
+    said: Any = body.decode(errors="replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        said = json.loads(said)
     for _ in range(3):
-        if isinstance(body, dict):
-            body = body.get("error") or body.get("message") or body.get("detail") or ""
-    text = redacted(" ".join(str(body or "")[:_READ_CHARS].split()), secret)
+        if isinstance(said, dict):
+            said = said.get("error") or said.get("message") or said.get("detail") or ""
+    text = redacted(" ".join(str(said or "")[:_READ_CHARS].split()), secret)
     text = " ".join(re.sub(r"<[^<>]{1,300}>", " ", text).split()) if text.startswith("<") else text
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 

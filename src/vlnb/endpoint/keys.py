@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-NO_KEY = "EMPTY"  # sent to a server without keys: openai requires one
+NO_KEY = "EMPTY"  # stands for no key, as in openai's own examples
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -33,13 +33,21 @@ def withheld(base_url: str) -> str:
 
 
 def redacted(text: str, key: str) -> str:
-    """Return what a server said without `key`, which some servers repeat in their errors."""
+    """Return what a server said without `key`, which some servers repeat in their errors.
+
+    >>> redacted("wrong key sk-12345", "sk-12345")
+    'wrong key …'
+    """
     key = key.strip()
     return text.replace(key, "…") if len(key) > 5 else text  # "EMPTY" is no secret
 
 
 def same_server(one: str, other: str) -> bool:
-    """Return whether two addresses have the same scheme, host and port."""
+    """Return whether two addresses have the same scheme, host and port.
+
+    >>> same_server("http://host", "http://host:80/v1"), same_server("http://host", "https://host")
+    (True, False)
+    """
     return _origin(one) == _origin(other) is not None
 
 

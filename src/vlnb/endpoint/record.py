@@ -32,7 +32,6 @@ _CONTAINERS = frozenset(("docker", "podman", "nerdctl"))
 MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
 _RECORD_BYTES = 65_536
 _LOCK_S = 10.0
-_POLL_S = 0.02
 # A process that is just starting another program, or whose parent has just ended, can be missing from one list of
 # processes, but not from two.
 _LOOK_AGAIN_S = 0.05
@@ -174,41 +173,25 @@ def is_usurped(record: Record) -> bool:
 def lock() -> Iterator[None]:
     """Let only one start at a time choose its port and write its record.
 
-    Raises `LaunchFailed` if another start takes longer than 10 s, or if the folder cannot be written.
+    Raises:
+        LaunchFailed: Another start takes longer than 10 s, or the folder cannot be written.
     """
+    from filelock import FileLock, Timeout
+
     try:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (folder() / "lock").open("wb")
+        held = FileLock(folder() / "lock").acquire(timeout=_LOCK_S)
+    except Timeout as error:
+        raise LaunchFailed(
+            f"Another start has held {folder() / 'lock'} for {_LOCK_S:g} s: end it, and try again."
+        ) from error
     except OSError as error:
         raise LaunchFailed(
             f"Servers are recorded in {folder()}, which is not writable ({error.strerror or error})."
             " Set VLNB_CACHE to a folder that is."
         ) from error
-    with file:
-        _hold(file.fileno())
+    with held:
         yield
-
-
-def _hold(descriptor: int) -> None:
-    """Lock a file until it is closed; without effect on systems that have no locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    deadline = time.monotonic() + _LOCK_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise LaunchFailed(
-                    f"Another start has held {folder() / 'lock'} for {_LOCK_S:g} s: end it, and try again."
-                ) from error
-            time.sleep(_POLL_S)
-        except OSError:
-            return
-        else:
-            return
 
 
 def _read(path: Path) -> Record | None:

@@ -1,4 +1,4 @@
-"""An answer with its cost in tokens and its latency; it displays itself in a notebook and in a terminal."""
+"""An answer with its tokens and latency, which displays itself in a notebook and in a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the server counted them; `image_tokens` is the pictures' share of the prompt, if it reports one."""
+    """Tokens as the server counted them; `image_tokens` is the pictures' share of the prompt, if it reports one.
+
+    >>> print(Usage(1200, 10, image_tokens=1196))
+    1,196 picture + 4 text in, 10 out
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -46,7 +50,8 @@ class Reply:
     """One answer.
 
     `ttft_s` is the time in seconds from sending the request to the first text, `latency_s` to the last. `finish_reason`
-    is "stop" if the model ended by itself, "length" if `max_tokens` cut it. `usage` is None if the server counts none.
+    is "stop" if the model ended by itself, "length" if `max_tokens` cut it. `usage` is None if the server
+    does not count tokens.
     """
 
     text: str

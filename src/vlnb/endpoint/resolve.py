@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from vlnb import fetch
@@ -16,15 +16,6 @@ from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
 _ENVIRONMENT = "VLNB_BASE_URL"
 _LAUNCHED = "the server launched from here"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An address that may answer, with its key and its origin."""
-
-    base_url: str
-    api_key: str
-    origin: str
 
 
 def connect(
@@ -39,55 +30,71 @@ def connect(
     """Return the `Endpoint` to use, after it has answered, and announce it in one line.
 
     In this order: `base_url`; the variables VLNB_BASE_URL, VLNB_API_KEY and VLNB_MODEL; a server launched from here
-    that still answers; else the embedded engine, started in this process. The server supplies the model's name.
-    Raises `NoServer`, `ServerRefused`, `BadAnswer` or `BadInput` if the named server does not answer well; no other
-    takes its place.
+    that still answers; else the embedded engine, started in this process. Without `model`, the server supplies the
+    model's name. If the named server does not answer well, no other takes its place.
+
+    Raises:
+        BadInput: The address or the key cannot be used.
+        NoServer: Nothing answers at the address.
+        ServerRefused: The server refuses, or does not serve the model.
+        BadAnswer: What answers is not an OpenAI-compatible server.
     """
-    candidate = resolve(base_url, api_key)
-    if candidate is None:
+    found = resolve(base_url, api_key)
+    if found is None:
         from vlnb import extras
 
         extras.require("engine", "No server is named, and the embedded engine that answers without one")
         from vlnb import embedded
 
-        candidate = Candidate(embedded.start().base_url, NO_KEY, "embedded")
-    elif candidate.origin != _LAUNCHED:
+        found = Endpoint(embedded.start().base_url, "", origin="embedded")
+    elif found.origin != _LAUNCHED:
         model = model or os.environ.get("VLNB_MODEL") or None
-    names = models(candidate)
+    names = models(found)
     if model and model not in names:
         raise ServerRefused(
-            f"{candidate.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
+            f"{found.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
             " Pass one of these (VLNB_MODEL), or none for the first.",
             status=404,
         )
-    endpoint = Endpoint(
-        candidate.base_url, model or names[0], candidate.api_key, candidate.origin, first_token_s, total_s
-    )
+    endpoint = replace(found, model=model or names[0], first_token_s=first_token_s, total_s=total_s)
     if announce:
         announce(endpoint.describe())
     return endpoint
 
 
-def resolve(base_url: str | None = None, api_key: str | None = None) -> Candidate | None:
-    """Return the server to use, or None for the embedded engine. Only a launched server is asked whether it answers."""
+def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint | None:
+    """Return the server to use, its model unknown, or None for the embedded engine.
+
+    Only a launched server is asked whether it answers.
+
+    Raises:
+        BadInput: The address cannot be used.
+    """
     named = os.environ.get("VLNB_BASE_URL", "").strip()
     api_key = (api_key or "").strip() or None
     if base_url or named:
         address = normalise(base_url or named)
         key = api_key or key_for(address, typed=True)
-        return Candidate(address, key, "argument" if base_url else _ENVIRONMENT)
+        return Endpoint(address, "", key, "argument" if base_url else _ENVIRONMENT)
     for launched in record.live()[:1]:
-        candidate = Candidate(launched.base_url, api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
+        found = Endpoint(launched.base_url, "", api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
         try:
-            models(candidate)
+            models(found)
         except VlnbError:
             return None  # a stale record, or a server that has died since
-        return candidate
+        return found
     return None
 
 
 def normalise(address: str) -> str:
-    """Return `address` as a base URL with a scheme, ending in /v1 if it has no path. Raises `BadInput`."""
+    """Return `address` as a base URL with a scheme, ending in /v1 if it has no path.
+
+    >>> normalise("host:30000"), normalise("https://host.example/openai/v1/chat/completions")
+    ('http://host:30000/v1', 'https://host.example/openai/v1')
+
+    Raises:
+        BadInput: It is not the address of a server, or contains a password.
+    """
     text = address.strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
@@ -103,31 +110,41 @@ def normalise(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
 
 
-def models(candidate: Candidate) -> list[str]:
-    """Return the names of a server's models, its default first. Raises `NoServer`, `ServerRefused` or `BadAnswer`."""
-    server = candidate.base_url
+def models(server: Endpoint) -> list[str]:
+    """Return the names of a server's models, its default first.
+
+    Raises:
+        NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
+    """
+    address, key = server.base_url, server.api_key
     hint = ""
-    if candidate.origin == _ENVIRONMENT:
+    if server.origin == _ENVIRONMENT:
         hint = "VLNB_BASE_URL names it: correct it, or unset it to use the embedded engine."
-    elif candidate.origin == "argument":
+    elif server.origin == "argument":
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
-    answer = look_up(server, "/models", key=candidate.api_key, hint=hint)
+    answer = look_up(address, "/models", key=key, hint=hint)
     if answer.status != 200:
-        raise failures.explain_response(server, answer, secret=candidate.api_key)
+        raise failures.refused(address, answer, secret=key)
     try:
-        names = [redacted(str(entry["id"]), candidate.api_key) for entry in json.loads(answer.body)["data"]]
+        names = [redacted(str(entry["id"]), key) for entry in json.loads(answer.body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(
-            f"Something answers at {server}, but it is not an OpenAI-compatible server (its /models lists no models)."
+            f"Something answers at {address}, but it is not an OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"
         ) from error
     if not names:
-        raise BadAnswer(f"{server} answers, but serves no model. Load one first.")
+        raise BadAnswer(f"{address} answers, but serves no model. Load one first.")
     return names
 
 
 def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fetch.Fetched:
-    """Return the answer of `server` to a GET of at most 1 MB and 5 s. Raises `NoServer`, `BadAnswer` or `BadInput`."""
+    """Return the answer of `server` to a GET, of at most 1 MB and within 5 s.
+
+    Raises:
+        NoServer: It does not answer.
+        BadAnswer: It answers with more.
+        BadInput: The key cannot be sent.
+    """
     import httpx2
 
     try:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def iou(a: Box, b: Box) -> float:
-    """Return intersection over union, from 0 (apart) to 1 (the same)."""
+    """Return the intersection over union of two boxes, from 0 (apart) to 1 (the same).
+
+    >>> from vlnb.regions import Box
+    >>> iou(Box(0, 0, 10, 10), Box(0, 0, 10, 5))
+    0.5
+    """
     width = min(a.x2, b.x2) - max(a.x1, b.x1)
     height = min(a.y2, b.y2) - max(a.y1, b.y1)
     if width <= 0 or height <= 0:
@@ -66,7 +71,13 @@ def match(found: Sequence[Box], truth: Sequence[Box], *, threshold: float = 0.5,
     """Assign found boxes to true ones, one to one, so that the sum of their IoU is as large as possible.
 
     Pairs below `threshold` (above 0, at most 1) do not count. With `labels`, only boxes with the same label match.
-    Raises `BadInput` for a threshold out of range.
+
+    >>> from vlnb.regions import Box
+    >>> print(match([Box(0, 0, 10, 10)], [Box(0, 0, 10, 9), Box(50, 50, 60, 60)]))
+    1 of 2 found, 0 too many; precision 1.00, recall 0.50, mean IoU 0.45
+
+    Raises:
+        BadInput: The threshold is out of range, or a package is missing.
     """
     extras.require("bench", "Matching boxes")
     from scipy.optimize import linear_sum_assignment

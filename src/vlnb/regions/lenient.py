@@ -33,6 +33,7 @@ _CLOSERS = {"list": "])］）", "object": "}"}
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "”": '”"', "‘": "’'", "’": "’'"}  # each opening mark and its closing ones
 _MAX_TEXT = 8000  # characters kept of a text whose quote never closes
 _AHEAD = 200  # characters looked at behind a quote, to tell whether it ends a text
+_STRING_MARK = re.compile(r"\\?[\"'“”‘’]|\\.", re.DOTALL)  # a quote, escaped or not, or another escape
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
 _UNCLOSED_END = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
@@ -66,15 +67,11 @@ class Node:
 
 
 class Unreadable(Exception):  # noqa: N818 - a signal between reader and caller
-    """What begins here is not JSON, not even loosely."""
+    """No JSON begins here, not even loosely; `skip` is the number of characters to pass over."""
 
-
-class Tangled(Exception):  # noqa: N818 - a signal between reader and caller
-    """So many brackets never close that reading every one of them would take hours."""
-
-
-class TooDeep(Exception):  # noqa: N818 - a signal between reader and caller
-    """Brackets are nested deeper than any answer needs."""
+    def __init__(self, skip: int = 1) -> None:
+        super().__init__()
+        self.skip = skip
 
 
 class Reader:
@@ -82,23 +79,23 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._spent = 0  # characters read so far, counting those read again
-        self._unclosed: set[tuple[str, bool, int]] = set()  # quotes known never to close before an end
+        self._left = _PATIENCE * (len(text) + _LEAST)  # characters that may still be read
 
     def read(self, start: int, end: int, repair: Repair) -> Node:
         """Return the value that begins with the bracket at `start`; nothing from `end` on is looked at.
 
-        Raises `Unreadable` if the bracket begins something else, `TooDeep` if brackets nest without end, and `Tangled`
-        after too many failed attempts.
+        Raises:
+            Unreadable: The bracket begins something else, brackets nest without end, or so many of them never close
+                that reading every one would take hours.
         """
-        if self._spent > _PATIENCE * (len(self._text) + _LEAST):
-            raise Tangled
+        if self._left < 0:
+            raise Unreadable(len(self._text))
         self._at, self._end, self._repair = start, end, repair
         self._objects = self._depth = 0
         try:
             return self._value()
         finally:
-            self._spent += self._at - start
+            self._left -= self._at - start
 
     def _match(self, pattern: re.Pattern[str], at: int | None = None) -> re.Match[str] | None:
         return pattern.match(self._text, self._at if at is None else at, self._end)
@@ -129,7 +126,7 @@ class Reader:
     def _container(self, kind: str) -> Node:
         """Read a list or an object: both hold items parted by commas, those of an object with keys."""
         if self._depth > _MAX_DEPTH:
-            raise TooDeep
+            raise Unreadable(_MAX_DEPTH)
         start = self._at
         pairs: list[tuple[str, Node]] = []
         self._at += 1
@@ -242,24 +239,19 @@ class Reader:
         quote = self._text[begin - 1]
         if escaped or quote != '"':
             self._repair("escaped quotes" if escaped else "other quotes than JSON's", start)
-        at, inner, whole = begin, False, False
-        while at < self._end and not whole and (quote, escaped, self._end) not in self._unclosed:
-            backslash = self._text[at] == "\\"
-            if backslash and not (escaped and self._text[at + 1 : at + 2] == quote):
-                at += 2
-                continue
-            mark = at + backslash
-            if self._text[mark] in _QUOTES[quote] and escaped == backslash:
-                whole = self._ends_text(mark, quote)
-                inner = inner or not whole
-            at = mark + 1
+        inner, whole, at = False, False, self._end
+        for mark in _STRING_MARK.finditer(self._text, begin, self._end) if self._left > 0 else ():
+            if mark[0][-1] in _QUOTES[quote] and (len(mark[0]) > 1) == escaped:
+                if whole := self._ends_text(mark.end() - 1, quote):
+                    at = mark.end()
+                    break
+                inner = True
         if whole and self._text[at : at + _AHEAD].lstrip()[:1] not in (":", "："):
             if inner:
                 self._repair("quotes inside a text", begin)
             self._at = at
             return Node("text", _unescaped(self._text[begin : at - 1 - escaped]), start, at)
-        if not whole:
-            self._unclosed.add((quote, escaped, self._end))
+        self._left -= at - begin
         if not whole and self._text.find("}", begin, self._end) < 0:
             self._at = self._end
             kept = self._text[begin : min(self._end, begin + _MAX_TEXT)]

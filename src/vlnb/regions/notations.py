@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,25 +23,20 @@ _N4S = r"[\s,，]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
 # A mark of a place, or of the name before it: the text between two marks belongs to the first.
 _MARK = re.compile(
-    r"<\|(?P<token>box|quad|point|object_ref)_(?P<edge>start|end)\|>"
-    r"|<(?P<close>/?)(?P<tag>box|bbox|quad|point|det|ref|p)>|<\|(?P<slash>/?)(?P<deep>det|ref)\|>"
+    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p)(?:_(?P<edge>start|end))?\|?>", re.IGNORECASE
 )
 _REFS = frozenset(("object_ref", "ref", "p"))
 _REF_CHARS = 300
 _BODY_CHARS = 8000
-_POINTS = re.compile(
-    rf"<points?\b(?P<head>[^<>]{{0,{_BODY_CHARS}}})(?P<close>/?>|$)(?:(?P<body>[^<]{{0,{_REF_CHARS}}})</points?>)?",
-    re.IGNORECASE,
+_TAG = re.compile(
+    rf"<(?P<close>/?)(?P<name>[a-z][\w.-]{{0,60}})(?P<head>(?:[\s/][^<>]{{0,{_BODY_CHARS}}})?)(?:>|$)", re.IGNORECASE
 )
-_AXIS = re.compile(rf"\b([xy])(\d{{0,4}}){_S}={_S}[\"'“]?{_S}({_N})(?P<end>{_S}[\"'”]|(?=[\s/>]))", re.IGNORECASE)
-_ALT = re.compile(r"\b(?:alt|label)\s{0,24}=\s{0,24}(?:\"([^\"]{0,300})\"?|'([^']{0,300})'?)")
-_HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
-_NEXT_TAG = re.compile(rf"<(?P<close>/?)(?P<tag>[a-z][\w.-]{{0,60}})(?P<head>[^<>]{{0,{_BODY_CHARS}}})", re.IGNORECASE)
-_DATA = re.compile(
-    rf"(?:data-)?(bbox|polygon){_S}={_S}(?:\"([^\"]{{0,{_BODY_CHARS}}})(\"|$)|'([^']{{0,{_BODY_CHARS}}})('|$))",
-    re.IGNORECASE,
+_ATTRIBUTE = re.compile(
+    rf"\b(?P<name>[a-z][\w-]{{0,40}}){_S}={_S}(?:(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote)).){{0,{_BODY_CHARS}}})"
+    r"(?P<end>(?P=quote)|$)|(?P<bare>[^\s<>]{1,300})(?=[\s/]|$))",
+    re.IGNORECASE | re.DOTALL,
 )
-_CLASS = re.compile(rf"\bclass{_S}={_S}[\"']([^\"']{{0,300}})[\"']", re.IGNORECASE)
+_AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
     rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]"
@@ -61,6 +56,7 @@ _NAMED = re.compile(
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\]])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _XY = re.compile(rf"\bx{_S}[=:]{_S}({_N}){_S}[,;]?{_S}(?:and\s)?{_S}y{_S}[=:]{_S}({_N})", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
+_PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = " \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
@@ -70,67 +66,61 @@ _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL 
 _FILLER_CHARS = 16
 _LABEL_CHARS = 80
 NEAR_CHARS = 200  # around a place in which its name is looked for
+_HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
 _INSIDE = 40  # tags inside an element, at most
 _TAGS = re.compile(r"<[^<>]{0,300}>?")
 
 
 def tagged(text: str, log: Log) -> Iterator[Found]:
     """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
-    for hit in _POINTS.finditer(text):
-        if _AXIS.search(hit["head"]):
-            yield from _point_tag(hit, log)
-    yield from _elements(text, log)
+    tags = list(_TAG.finditer(text))
+    for number, hit in enumerate(tags):
+        named = {one["name"].lower().removeprefix("data-"): one for one in _ATTRIBUTE.finditer(hit["head"])}
+        if not hit["close"] and hit["name"].lower() in ("point", "points"):
+            yield from _points(hit, named, _words(text, tags, number), log)
+        elif not hit["close"]:
+            for kind, data in named.items():
+                if kind in ("bbox", "polygon"):
+                    yield from _element(hit, kind, data, named.get("class"), _words(text, tags, number), log)
     yield from _tokens(text, log)
 
 
-def _point_tag(hit: re.Match[str], log: Log) -> Iterator[Found]:
-    named = _ALT.search(hit["head"])
-    label = (hit["body"] or "").strip() or ((named[1] or named[2] or "") if named else "").strip()
+def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
+    """Return the words of an element: those up to its end, or to the next element with a place."""
+    hit, end = tags[number], len(text)
+    for other in tags[number + 1 : number + 1 + _INSIDE]:
+        if (other["close"] and other["name"].lower() == hit["name"].lower()) or _HAS_DATA.search(other["head"]):
+            end = other.start()
+            break
+    body = "" if hit["head"].endswith("/") else text[hit.end() : min(end, hit.end() + _BODY_CHARS)]
+    return " ".join(html.unescape(_TAGS.sub(" ", body)).split())
+
+
+def _points(hit: re.Match[str], named: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[Found]:
+    alt = named.get("alt") or named.get("label")
+    label = html.unescape((alt["value"] or "").strip() if alt else "") or words
     axes: dict[str, dict[str, float]] = {}
-    for axis in _AXIS.finditer(hit["head"]):
-        if not hit["close"] and axis.end() == len(hit["head"]) and not axis["end"]:
-            continue
-        axes.setdefault(axis[2], {})[axis[1].lower()] = float(axis[3])
+    for name, value in named.items():
+        axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch((value["value"] or value["bare"] or "").strip(" \"'"))
+        if axis and number and (value["end"] or hit[0].endswith(">")):
+            axes.setdefault(axis[2], {})[axis[1]] = float(number[0])
     for pair in axes.values():
         if len(pair) == 2:
-            yield Found("point", (pair["x"], pair["y"]), hit.start(), hit.end(), html.unescape(label))
+            yield Found("point", (pair["x"], pair["y"]), hit.start(), hit.end(), label)
         else:
             log.drop("a point with one coordinate", hit.start())
 
 
-def _elements(text: str, log: Log) -> Iterator[Found]:
-    """Yield the places of HTML elements with `data-bbox` or `data-polygon`; the words up to the next are their text."""
-    tags = list(_NEXT_TAG.finditer(text))
-    for number, hit in enumerate(tags):
-        if hit["close"] or not _HAS_DATA.search(hit["head"]):
-            continue
-        behind = text[hit.end() : hit.end() + 1]
-        if behind not in ("", ">"):
-            continue
-        start, end = hit.end() + 1, hit.end() + 1
-        if not hit["head"].endswith("/"):
-            for other in tags[number + 1 : number + 1 + _INSIDE]:
-                if (other["close"] and other["tag"].lower() == hit["tag"].lower()) or _HAS_DATA.search(other["head"]):
-                    end = other.start()
-                    break
-            else:
-                end = start + _BODY_CHARS
-        words = " ".join(html.unescape(_TAGS.sub(" ", text[start:end])).split())
-        yield from _element(hit, words, log)
-
-
-def _element(hit: re.Match[str], words: str, log: Log) -> Iterator[Found]:
-    named = _CLASS.search(hit["head"])
-    label = (named[1].split() or [""])[0] if named else hit["tag"].lower()
-    for data in _DATA.finditer(hit["head"]):
-        numbers = tuple(map(float, NUMBER.findall(data[2] or data[4] or "")))
-        whole = bool(data[3] or data[5])
-        kind = "box" if data[1].lower() == "bbox" else "polygon"
-        fits = len(numbers) == 4 if kind == "box" else len(numbers) > 4 and len(numbers) % 2 == 0
-        if not (whole and fits):
-            log.drop(f"an element whose {data[1]} has {len(numbers)} numbers", hit.start())
-        else:
-            yield Found(kind, numbers, hit.start(), hit.end() + 1, label, words)
+def _element(
+    hit: re.Match[str], kind: str, data: re.Match[str], named: re.Match[str] | None, words: str, log: Log
+) -> Iterator[Found]:
+    label = named["value"].split()[0] if named and named["value"] else hit["name"].lower()
+    numbers = tuple(map(float, NUMBER.findall(data["value"] or "")))
+    fits = len(numbers) == 4 if kind == "bbox" else len(numbers) > 4 and len(numbers) % 2 == 0
+    if data["end"] and fits:
+        yield Found("box" if kind == "bbox" else kind, numbers, hit.start(), hit.end(), label, words)
+    else:
+        log.drop(f"an element whose {kind} has {len(numbers)} numbers", hit.start())
 
 
 def _tokens(text: str, log: Log) -> Iterator[Found]:
@@ -138,49 +128,60 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
     marks = list(_MARK.finditer(text))
     name: str | None = None
     for hit, after in zip(marks, [*marks, None][1:], strict=True):
-        kind = hit["token"] or hit["tag"] or hit["deep"]
-        if hit["edge"] == "end" or hit["close"] or hit["slash"]:
+        if _closes(hit):
             continue
         end = after.start() if after else len(text)
-        if kind in _REFS:
+        if hit["kind"].lower() in _REFS:
             name = html.unescape(text[hit.end() : min(end, hit.end() + _REF_CHARS)]).strip() if after else name
         elif not re.search(r"[\"']\s{0,24}:\s{0,24}[\"']$", text[max(0, hit.start() - 8) : hit.start()]):
             # The value of a key is read as JSON, with its object.
-            closed = after is not None
-            last = after.end() if after and (after["edge"] == "end" or after["close"] or after["slash"]) else end
+            span = (hit.start(), after.end() if after and _closes(after) else end)
             label = before(_TAGS.sub(" ", line_before(text, hit.start()))) if name is None else name
-            yield from _token(text[hit.end() : end], (hit.start(), last), kind, label, log, closed=closed)
+            yield from _token(text[hit.end() : end], span, hit["kind"].lower(), label, log, closed=after is not None)
+
+
+def _closes(mark: re.Match[str]) -> bool:
+    return bool(mark["close"] or mark["edge"] == "end")
 
 
 def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *, closed: bool) -> Iterator[Found]:
-    start, end = span
     numbers = [float(number) for number in re.findall(_N, body)]
-    if not numbers and not body.strip():
-        log.drop("an empty box", start)
-        return
     cut = not closed and not body.rstrip().endswith((")", "]"))
-    if cut:
-        log.repair("missing end of a box", end)
-        numbers = numbers[:-1] if body[-1:].isdigit() else numbers
-    if len(numbers) == 2:
-        yield Found("point", tuple(numbers), start, end, label)
-        return
+    if cut and body[-1:].isdigit():
+        numbers.pop()
     step = 8 if kind == "quad" else 4
-    for i in range(0, len(numbers) - len(numbers) % step, step):
-        yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), start, end, label)
-    if not numbers or len(numbers) % step:
-        why = "a box cut off before its end" if cut else f"a box of {len(numbers) % step} numbers, not {step}"
-        log.drop(why, start)
+    if len(numbers) == 2:
+        yield Found("point", tuple(numbers), *span, label)
+    elif numbers and len(numbers) % step == 0:
+        if cut:
+            log.repair("missing end of a box", span[1])
+        for i in range(0, len(numbers), step):
+            yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), *span, label)
+    else:
+        log.drop("a box cut off before its end" if cut else f"a box of {len(numbers)} numbers, not {step}", span[0])
+        yield Found("", (), *span)  # so that nothing else reads it again
 
 
 def plain(text: str) -> Iterator[Found]:
-    """Yield the places in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
+    """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
     count = sum(bool(line.strip(" `")) for _, line in _lines(text))
     blank = text
-    for form in (_table_rows, _named_sides, _corner_pairs, partial(_number_lines, count=count)):
+    for form in (_table_rows, _named_sides, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         found = list(form(blank, text))
         yield from found
         blank = without(blank, [(one.start, one.end) for one in found])
+
+
+def lone_points(text: str) -> Iterator[Found]:
+    """Yield pairs of numbers that may be points: (x, y), [x, y], "x=…, y=…". For answers that hold nothing surer."""
+    for pattern in (_LONE_PAIR, _XY):
+        yield from _matches(pattern, "point", text, text)
+
+
+def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
+    for hit in pattern.finditer(blank):
+        numbers = tuple(float(number) for number in hit.groups() if number is not None)
+        yield Found(kind, numbers, *hit.span(), name_around(text, *hit.span()))
 
 
 def _named_sides(blank: str, text: str) -> Iterator[Found]:
@@ -188,16 +189,7 @@ def _named_sides(blank: str, text: str) -> Iterator[Found]:
         names = [name.lower().replace("_", "") for name in hit.groups()[::2]]
         sides = corners({name: [float(number)] for name, number in zip(names, hit.groups()[1::2], strict=True)})
         if sides and len(sides) == 4:
-            yield Found("box", sides, *hit.span(), before(line_before(text, hit.start())))
-
-
-def _corner_pairs(blank: str, text: str) -> Iterator[Found]:
-    last = 0
-    for hit in _CORNERS.finditer(blank):
-        line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
-        name = before(line[max(line.rfind(")"), line.rfind("]")) + 1 :]) or after(line_after(text, hit.end()))
-        last = hit.end()
-        yield _box([side for side in hit.groups() if side is not None], hit.span(), name)
+            yield Found("box", sides, *hit.span(), name_around(text, *hit.span()))
 
 
 def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
@@ -225,7 +217,7 @@ def _table_rows(_blank: str, text: str) -> Iterator[Found]:
         if len(numbers) >= 4:
             counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None
             name = next((cell for cell in cells if cell and not re.fullmatch(_N, cell)), "")
-            yield _box(numbers[counts : counts + 4], (at, at + len(line)), name)
+            yield Found("box", tuple(map(float, numbers[counts : counts + 4])), at, at + len(line), name)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -236,13 +228,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         at += len(line) + 1
 
 
-def lone_points(text: str) -> Iterator[Found]:
-    """Yield pairs of numbers that may be points: (x, y), [x, y], "x=…, y=…". For answers that hold nothing surer."""
-    for pattern in (_LONE_PAIR, _XY):
-        for hit in pattern.finditer(text):
-            yield Found(
-                "point", (float(hit[1]), float(hit[2])), hit.start(), hit.end(), before(line_before(text, hit.start()))
-            )
+def name_around(text: str, start: int, end: int) -> str:
+    """Return the name that the words on the line give to a place: those before it, or else those after it."""
+    line = _PLACE_END.split(_TAGS.sub(" ", line_before(text, start)))[-1]
+    return before(line) or after(line_after(text, end))
 
 
 def before(text: str) -> str:
@@ -280,10 +269,6 @@ def line_before(text: str, at: int) -> str:
 def line_after(text: str, at: int) -> str:
     """Return the part of the line from `at` on, at most `NEAR_CHARS` of it."""
     return text[at : at + NEAR_CHARS].partition("\n")[0]
-
-
-def _box(sides: Sequence[str], span: tuple[int, int], label: str) -> Found:
-    return Found("box", tuple(map(float, sides)), *span, label)
 
 
 def without(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import bisect
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations
 from vlnb.regions.meaning import KIND_OF, Found, regions, short
-from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, excerpt, to_original
+from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
@@ -27,21 +25,25 @@ _LABEL_NEAR = re.compile(
 _OPEN = re.compile(r"[\[{]")
 _BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
 _PATCH_PX = 28
-_FOUR = re.compile(
-    r"[\[(]\s{0,24}" + r"\s{0,24}[,\s]\s{0,24}".join([r"([-+]?\d{1,12}(?:\.\d{1,17})?)"] * 4) + r"\s{0,24}[\])]"
-)
-_TOO_DEEP = 60  # characters skipped when brackets nest without end
-_NEAR = 12  # characters between a place and a loss that explains it
 _THOUSAND = 1000.0
 
 
 def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finish_reason: str | None = None) -> Regions:
     """Return the boxes, points and polygons that `text` names, in pixels of the picture at its `original` size.
 
-    `seen` is the (width, height) at which the model saw the picture: Qwen2.5-VL answers in pixels of that. With the
-    `finish_reason` "length", whatever is missing at the end is reported as cut off by max_tokens. An empty list is an
-    answer too, and gives no regions. Raises `BadAnswer`, with the text, if it names no place at all, and `BadInput` for
-    a wrong argument.
+    `seen` is the (width, height) at which the model saw the picture: Qwen2.5-VL answers in pixels of that. `space` is
+    the unit of its numbers: "pixels", "thousand" (0 to 1000), "unit" (0 to 1), or "auto", which takes anything but
+    pixels only if the numbers prove it. With the `finish_reason` "length", whatever is missing at the end is reported
+    as cut off by max_tokens. An empty list is an answer too, and gives no regions.
+
+    >>> answer = '[{"bbox_2d": [28, 28, 56, 84], "label": "cup"}]'
+    >>> found = parse(answer, seen=(280, 280), original=(1000, 500))
+    >>> found.boxes[0].label, found.boxes[0].corners
+    ('cup', (100.0, 50.0, 200.0, 150.0))
+
+    Raises:
+        BadAnswer: The text names no place at all; `partial` is the text.
+        BadInput: An argument cannot be used.
     """
     if not isinstance(text, str):
         raise BadInput(f"parse needs the text of an answer, not a {type(text).__name__}. Pass reply.text.")
@@ -49,8 +51,7 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         raise BadInput(f"Unknown space {space!r}. Choose 'auto', 'pixels', 'thousand' or 'unit'.")
     if min(*seen, *original) < 1:
         raise BadInput(f"seen={seen} and original={original} must be (width, height) of at least 1 pixel each.")
-    short_text, offset_of = _shortened(text)
-    reading = _Reading(short_text, cut=finish_reason == "length")
+    reading = _Reading(_SPACES.sub(_few, text[:MAX_CHARS]), cut=finish_reason == "length")
     found, log = reading.everything(), reading.log
     if not found and not log.drops and not reading.empty:
         raise BadAnswer(
@@ -69,75 +70,48 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         elif region:
             kept[key] = to_original(region, seen=seen, original=original)
     if len(text) > MAX_CHARS:
-        log.drop(f"everything after the first {MAX_CHARS:,} characters", len(short_text))
-
-    def located(changes: list[Change]) -> tuple[Change, ...]:
-        return tuple(sorted((replace(c, at=offset_of(c.at)) for c in changes), key=lambda change: change.at))
+        log.drop(f"everything after the first {MAX_CHARS:,} characters", len(reading.text))
 
     return Regions(
         boxes=tuple(r for r in kept.values() if isinstance(r, Box)),
         points=tuple(r for r in kept.values() if isinstance(r, Point)),
         polygons=tuple(r for r in kept.values() if isinstance(r, Polygon)),
-        repairs=located(log.repairs),
-        dropped=located(log.drops),
+        repairs=_in_order(log.repairs),
+        dropped=_in_order(log.drops),
         raw=text,
         space=taken,
         space_reason=reason,
     )
 
 
-def _shortened(text: str) -> tuple[str, Callable[[int], int]]:
-    """Return the text without long runs of white space, and a function from an offset in it to one in `text`."""
-    cuts, gone = [(0, 0)], 0
+def _few(spaces: re.Match[str]) -> str:
+    """Return fewer spaces than the patterns can pass over; the offsets behind them shrink."""
+    return "\n\n" if "\n" in spaces[0] else spaces[0][:24]
 
-    def one(hit: re.Match[str]) -> str:
-        nonlocal gone
-        kept = "\n\n" if "\n" in hit[0] else hit[0][:24]
-        at = hit.start() - gone + len(kept)
-        gone += len(hit[0]) - len(kept)
-        cuts.append((at, gone))
-        return kept
 
-    short_text = _SPACES.sub(one, text[:MAX_CHARS])
-    return short_text, lambda at: at + cuts[bisect.bisect_right(cuts, (at, len(text))) - 1][1]
+def _in_order(changes: list[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: change.at))
 
 
 class _Reading:
-    """The state of reading one answer."""
+    """One answer while it is read."""
 
     def __init__(self, text: str, *, cut: bool) -> None:
         self.text, self.log = text, Log(text, cut=cut)
         self.empty = False  # whether the answer is an empty list
-        self.values: list[tuple[int, int]] = []  # where JSON was understood
 
     def everything(self) -> list[Found]:
         """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
-        thoughts = list(_THOUGHTS.finditer(self.text))
-        answer = notations.without(self.text, [thought.span() for thought in thoughts])
-        found = self.read(answer)
-        if not found and any(thought[1].strip() for thought in thoughts):
-            return self.read(self.text)
-        for thought in thoughts:
-            for one in _Reading(thought[1], cut=False).read(thought[1]):
-                self.log.drop("in the model's thoughts, not in its answer", thought.start(1) + one.start)
-        self.account(answer, found)
-        return found
-
-    def account(self, text: str, found: list[Found]) -> None:
-        """Report four numbers in brackets that nothing took for a place or reported as lost."""
-        known = {one.numbers[i : i + 4] for one in found for i in range(0, len(one.numbers), 4)}
-        lost = sorted(change.at for change in self.log.drops)
-        for hit in _FOUR.finditer(notations.without(text, [*self.values, *((one.start, one.end) for one in found)])):
-            near = bisect.bisect_left(lost, hit.start() - _NEAR + 1)
-            explained = near < len(lost) and lost[near] < hit.start() + _NEAR
-            if not explained and tuple(map(float, hit.groups())) not in known:
-                self.log.drop("four numbers in an unknown form", hit.start())
+        thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
+        found = self.read(notations.without(self.text, thoughts))
+        return found or (self.read(self.text) if thoughts else [])
 
     def read(self, text: str) -> list[Found]:
         found = list(notations.tagged(text, self.log))
         for reader in (self.json, notations.plain):
             text = notations.without(text, [(one.start, one.end) for one in found])
             found += reader(text)
+        found = [one for one in found if one.numbers]
         if not found and not self.log.drops:
             found = list(notations.lone_points(text))
         return sorted(found, key=lambda one: one.start)
@@ -155,11 +129,10 @@ class _Reading:
             log = Log(self.text, cut=self.log.cut)
             try:
                 node = reader.read(at, fence, log.repair)
-            except lenient.Tangled:
-                self.log.drop("everything from here on: too many brackets never close", at)
-                break
-            except (lenient.Unreadable, lenient.TooDeep) as error:
-                at += 1 if isinstance(error, lenient.Unreadable) else _TOO_DEEP
+            except lenient.Unreadable as error:
+                if error.skip == len(text):
+                    self.log.drop("everything from here on: too many brackets never close", at)
+                at += error.skip
                 continue
             places = list(regions(node, log, label=_label_of(text, node)))
             bare = node.kind == "list" and all(item.kind == "number" for item in node.value)
@@ -167,7 +140,6 @@ class _Reading:
                 log.drops = []  # "[3]" in a sentence is no box
             if places or log.drops:
                 found += places
-                self.values.append((node.start, node.end))
                 self.log.repairs += log.repairs
                 self.log.drops += log.drops
                 if not node.whole and not any("cut off" in change.what for change in log.drops):
@@ -185,10 +157,9 @@ def _label_of(text: str, node: lenient.Node) -> str:
     """Return the name around a bare list: "cat: [1, 2, 3, 4]", "[…] cat", or `label: …` near "bbox_2d: […]"."""
     if node.kind == "object" or any(item.kind == "object" for item in node.value):
         return ""
-    line, rest = notations.line_before(text, node.start), notations.line_after(text, node.end)
-    key = _KEY_BEFORE.search(line)
+    key = _KEY_BEFORE.search(notations.line_before(text, node.start))
     if not key or short(key[1]) not in KIND_OF:
-        return notations.before(re.sub(r"<[^<>]{0,200}>", " ", line.rpartition("]")[2])) or notations.after(rest)
+        return notations.name_around(text, node.start, node.end)
     above = re.split(r"[\]}]", text[max(0, node.start - 200) : node.start])[-1]
     below = re.split(r"bbox|\[", text[node.end : node.end + 200], maxsplit=1)[0]
     same_line = _LABEL_NEAR.findall(below.partition("\n")[0])[:1]
@@ -206,7 +177,7 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
     """Return the space of the numbers, and why: anything but pixels only if it is certain."""
     numbers = [abs(n) for one in found for n in one.numbers]
     if not numbers:
-        return "pixels", "there are none to tell it by"
+        return "pixels", "the answer contains no numbers"
     if max(numbers) <= 1 and any(not n.is_integer() for n in numbers):
         return "unit", "all lie between 0 and 1"
     if max(numbers) > _THOUSAND:
@@ -221,29 +192,30 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
 def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:
     """Return a region in pixels as seen, with its corners in order and within the picture; report why if it is None."""
     points = [(x * factor[0], y * factor[1]) for x, y in zip(one.numbers[::2], one.numbers[1::2], strict=True)]
-    if one.kind == "box":
-        xs, ys = (sorted(axis) for axis in zip(*points, strict=True))
-        if points[0] != (xs[0], ys[0]):
-            log.repair("corners swapped", one.start)
-        points = list(zip(xs, ys, strict=True))
-    inside = [(min(max(x, 0), seen[0]), min(max(y, 0), seen[1])) for x, y in points]
+    region: Box | Point | Polygon
     if one.kind == "point":
-        lost = max(abs(a - b) for a, b in zip(points[0], inside[0], strict=True)) > _PATCH_PX
+        region = Point(*points[0], one.label, one.attributes)
     elif one.kind == "polygon":
-        lost = len(set(inside)) < 3
+        region = Polygon(tuple(points), one.label, one.text, one.attributes)
     else:
-        lost = any(low >= high for low, high in zip(*inside, strict=True))
-        if any(low == high for low, high in zip(*points, strict=True)):
+        (left, right), (top, bottom) = (sorted(axis) for axis in zip(*points, strict=True))
+        region = Box(left, top, right, bottom, one.label, one.text, one.attributes)
+        if points[0] != (left, top):
+            log.repair("corners swapped", one.start)
+        if not region.area:
             log.drop("a box without area", one.start)
             return None
+    inside = clamped(region, seen)
+    if isinstance(inside, Box):
+        lost = not inside.area
+    elif isinstance(inside, Polygon):
+        lost = len(set(inside.points)) < 3
+    else:
+        lost = max(abs(points[0][0] - inside.x), abs(points[0][1] - inside.y)) > _PATCH_PX
     if lost:
         log.drop(f"a {one.kind} outside the picture", one.start)
         return None
-    if inside != points:
+    if inside != region:
         how = "moved onto it" if one.kind == "point" else "cut to the picture"
         log.repair(f"a {one.kind} beyond the edge {how}", one.start)
-    if one.kind == "point":
-        return Point(*inside[0], one.label, one.attributes)
-    if one.kind == "polygon":
-        return Polygon(tuple(inside), one.label, one.text, one.attributes)
-    return Box(*inside[0], *inside[1], one.label, one.text, one.attributes)
+    return inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -14,7 +15,10 @@ Size = tuple[int, int]
 class Box:
     """A rectangle from (x1, y1), its top left corner, to (x2, y2), its bottom right corner, in pixels.
 
-    `label` names what it holds, `text` is what is written in it, `attributes` are all its other keys and values.
+    `label` names what it contains, `text` is what is written in it, `attributes` are all its other keys and values.
+
+    >>> Box(10, 20, 40, 60, label="cup").area
+    1200
     """
 
     x1: float
@@ -69,24 +73,41 @@ def to_original(region: Region, *, seen: Size, original: Size) -> Region:
     """Map a region from the size at which the model saw the picture (`seen`) to the picture's `original` size.
 
     Nothing is rounded: mapping it back with the sizes exchanged returns it to where it was.
+
+    >>> to_original(Box(28, 28, 56, 84), seen=(280, 280), original=(1000, 500)).corners
+    (100.0, 50.0, 200.0, 150.0)
     """
     return scaled(region, original[0] / seen[0], original[1] / seen[1])
 
 
 def scaled(region: Region, x: float, y: float) -> Region:
     """Return a region with its coordinates multiplied by `x` across and by `y` down."""
+    return _mapped(region, lambda a, b: (a * x, b * y))
+
+
+def clamped(region: Region, size: Size) -> Region:
+    """Return a region with every corner outside a picture of this size moved to its nearest edge."""
+    return _mapped(region, lambda x, y: (min(max(x, 0), size[0]), min(max(y, 0), size[1])))
+
+
+def _mapped(region: Region, move: Callable[[float, float], tuple[float, float]]) -> Region:
     changes: dict[str, Any]
     if isinstance(region, Polygon):
-        changes = {"points": tuple((a * x, b * y) for a, b in region.points)}
+        changes = {"points": tuple(move(*point) for point in region.points)}
+    elif isinstance(region, Point):
+        changes = dict(zip(("x", "y"), move(region.x, region.y), strict=True))
     else:
-        names = ("x1", "y1", "x2", "y2") if isinstance(region, Box) else ("x", "y")
-        changes = {name: getattr(region, name) * (x if name[0] == "x" else y) for name in names}
+        corners = (*move(region.x1, region.y1), *move(region.x2, region.y2))
+        changes = dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True))
     return replace(region, **changes)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that was repaired in an answer or dropped from it: `what` in words, `at` its offset in the text."""
+    """Something that was repaired in an answer or dropped from it.
+
+    `what` says it in words. `at` is its offset in the text, in which a run of more than 24 spaces counts as at most 24.
+    """
 
     what: str
     at: int
@@ -126,8 +147,8 @@ class Regions:
     """The regions that an answer names, in pixels of the original picture and in the order of the text.
 
     `space` says how the numbers were read ("pixels" of the picture as the model saw it, "thousand": 0 to 1000, or
-    "unit": 0 to 1), and `space_reason` why. `repairs` and `dropped` list everything that was repaired or could not be
-    used; `raw` is the text.
+    "unit": 0 to 1), and `space_reason` why. `repairs` lists everything that was repaired, `dropped` everything that
+    could not be used; `raw` is the text.
     """
 
     boxes: tuple[Box, ...]

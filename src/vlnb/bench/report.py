@@ -63,7 +63,7 @@ def _server(stored: Stored) -> Iterator[str]:
     dropped = {name for segment in stored.segments for name in segment.dropped}
     early = sum(record.finish_reason == "stop" for record in good)
     if "ignore_eos" in dropped:
-        yield "The server refuses ignore_eos, so the requests went without it: answers may end before their full length."
+        yield "The server refuses ignore_eos, so requests went without it: answers may end before their full length."
     if early:
         yield f"{early} of {len(good)} answers ended before their full length: the server does not heed ignore_eos."
     if uncounted := sum(record.input_tokens is None for record in good):

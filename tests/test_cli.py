@@ -41,7 +41,7 @@ def test_json_is_the_whole_reply(receipt_png, engine, capsys):
     reply = json.loads(capsys.readouterr().out)
     assert reply["text"].startswith("17,000")
     assert reply["boxes"][0]["x1"] > 400
-    assert set(reply) == {"text", "model", "server", "finish_reason", "ttft_s", "latency_s", "usage", "boxes"}
+    assert set(reply) == {"text", "model", "server", "finish_reason", "ttft_s", "latency_s", "usage", "note", "boxes"}
 
 
 def test_several_pictures_and_a_note_about_one(receipt_png, engine, tmp_path, capsys):
@@ -247,3 +247,16 @@ def test_mmmu_reads_what_sglangs_harness_wrote(capsys, tmp_path):
     assert "Art and Design" in capsys.readouterr().out
     assert cli.main(["mmmu", "grade", str(tmp_path / "none")]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_time_out_names_the_commands_own_option(raw_server, receipt, tmp_path, capsys):
+    receipt.picture.image.save(tmp_path / "a.png")
+
+    def slow(connection):
+        connection.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n{"data":[{"id": "m"}]}')
+        time.sleep(1)
+
+    assert cli.main(["ask", str(tmp_path / "a.png"), "?", "--url", raw_server(slow), "--timeout", "0.3"]) != 0
+    told = capsys.readouterr().err
+    assert "--timeout" in told
+    assert "first_token_s" not in told

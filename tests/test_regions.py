@@ -77,7 +77,10 @@ def test_every_repair_is_told_with_its_place(text, repaired):
         ('[{"bbox_2d": [1, 2, 3], "label": "a"}]', "a box of 3 numbers, not four"),
         ('[{"bbox_2d": null, "label": "a"}]', "a box with no numbers in it"),
         ('[{"bbox_2d": [NaN, 2, 3, 4]}]', "a box with something else than numbers in it"),
-        ('[{"bbox_2d": [5, 5, 5, 5]}]', "a box without area"),
+        ('[{"bbox_2d": [5, 5, 5, 9]}]', "a box without area"),
+        ('[{"bbox_2d": [0, 0, 0, 0]}]', "a box without area"),
+        ("<box>10 20 30<box>10 20 30 40</box>", "a place begun anew"),
+        ("<box>10 20 30</box>", "a box of 3 numbers, not 4"),
         ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "a duplicate"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),
@@ -113,9 +116,16 @@ def test_an_empty_list_is_an_answer(text):
     ("text", "boxes"),
     [
         ("x1: 10, y1: 20, x2: 30, y2: 40", [(10, 20, 30, 40, "")]),
-        ("The box is bbox_2d: 1, 2, 30, 40 and more", [(1, 2, 30, 40, "and more")]),
+        ("The box is bbox_2d: 1, 2, 30, 40 and more", [(1, 2, 30, 40, "more")]),
         ("cat 1,2,30,40\ndog 5,6,70,80", [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
         ("- label: cat\n  bbox_2d: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        (
+            "- bbox: 1 2 30 40\n  label: cat\n- bbox: 5 6 70 80\n  label: dog",
+            [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")],
+        ),
+        ("Object: cat\nBounding box: [1, 2, 30, 40]", [(1, 2, 30, 40, "cat")]),
+        ("Cat (x1=1, y1=2, x2=30, y2=40)", [(1, 2, 30, 40, "Cat")]),
+        ("left: 1\ntop: 2\nwidth: 29\nheight: 38", [(1, 2, 30, 40, "")]),
         ("cup (10, 20, 30, 40) and mug (50, 60, 70, 80)", [(10, 20, 30, 40, "cup"), (50, 60, 70, 80, "mug")]),
         ('{"top_left": {"x": 1, "y": 2}, "bottom_right": {"x": 30, "y": 40}}', [(1, 2, 30, 40, "")]),
         ('{"bbox_2d": [1, 2, 30, 40], "la[bel": "a"}', [(1, 2, 30, 40, "a")]),
@@ -136,6 +146,111 @@ def test_further_forms(text, boxes):
 )
 def test_points(text, points):
     assert [(point.x, point.y, point.label) for point in read(text).points] == points
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("click(120, 340)", [(120, 340)]),
+        ("Next: pyautogui.doubleClick(120, 340, button='left')", [(120, 340)]),
+        ("move_to(x=120, y=340)", [(120, 340)]),
+        ("tap([[120, 340]])", [(120, 340)]),
+        ("long_press(target=[120, 340], seconds=2)", [(120, 340)]),
+        ("click(start_box='<|box_start|>(120,340)<|box_end|>')", [(120, 340)]),
+        ("Hover at [120, 340] now", [(120, 340)]),
+        ("<left_click>120, 340</left_click>", [(120, 340)]),
+        ("<coordinate>[120, 340]</coordinate>", [(120, 340)]),
+        ("tap>point>120 340", [(120, 340)]),
+        ("<point>7 8<point>120 340</point>", [(120, 340)]),
+        ("<point>120 340<point>", [(120, 340)]),
+        ('{"action": "tap", "element": [120, 340]}', [(120, 340)]),
+        ('{"location": [0.1875, 0.7142857142857143]}', [(120.75, 340)]),
+        ('{"function": "click", "args": [120, 340]}', [(120, 340)]),
+        ('{"points": [{"x": 120, "y": 340, "label": "a"}]}', [(120, 340)]),
+        ('{"x": "25%", "y": "50%"}', [(161, 238)]),
+        ("click(x=25%, y=50%)", [(161, 238)]),
+        ("<box>120 340 120 340</box>", [(120, 340)]),
+        ('{"bbox_2d": [120, 340, 120, 340]}', [(120, 340)]),
+        ("swipe(100, 400, 300, 200)", [(100, 400), (300, 200)]),
+        ("scroll(x1=100, y1=400, x2=300, y2=200)", [(100, 400), (300, 200)]),
+        ("drag(start=[100, 400], end=[300, 200])", [(100, 400), (300, 200)]),
+        ("drag(start_box='(100,400)', end_box='(300,200)')", [(100, 400), (300, 200)]),
+        ("<swipe>100,400 300,200</swipe>", [(100, 400), (300, 200)]),
+        ("Drag from (100, 400) to (300, 200).", [(100, 400), (300, 200)]),
+        ('{"action": "drag", "coordinates": [[100, 400], [300, 200]]}', [(100, 400), (300, 200)]),
+        ('{"name": "swipe", "arguments": {"from": [100, 400], "to": [300, 200]}}', [(100, 400), (300, 200)]),
+    ],
+)
+def test_actions_name_points(text, points):
+    found = read(text)
+    assert [(point.x, point.y) for point in found.points] == [pytest.approx(point) for point in points]
+    assert not found.boxes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(3, 4) = 7", "max(3, 4) returns 4", "numpy.zeros((3, 4))", "tap(1, 2, 3)", "scroll(3)", "scroll('down', 5)",
+        "press(key='1, 2')", "hotkey('ctrl', 'c')", "type(text='12, 14')", "At this point [3, 4], stop.",
+        "Press 1, 2 or 3.", "<location>Room 12, 14</location>", "<position>manager</position>", "point > line > box",
+        '{"position": "manager", "target": 2024}', '{"element": "Fe", "position": 3}', "log_2024_01_02_03.txt",
+        '{"type": "object", "size": [3, 4]}', "<click>yes</click>", "click(left)",
+    ],
+)  # fmt: skip
+def test_no_call_and_no_word_alone_is_a_place(text):
+    with pytest.raises(BadAnswer):
+        read(text)
+
+
+def test_a_call_with_a_box_keeps_its_box():
+    assert [box.corners for box in read("click(box=[[10, 20, 30, 40]])").boxes] == [(10, 20, 30, 40)]
+    assert [box.corners for box in read('{"label": "scroll", "bbox_2d": [10, 20, 30, 40]}').boxes] == [(10, 20, 30, 40)]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ('{"bbox_2d": [1, 2, 30, 40], "label_fr": "chaise", "label_en": "chair"}', "chaise"),
+        ('{"bbox_2d": [1, 2, 30, 40], "label": {"fr": "chaise", "en": "chair"}}', "chaise"),
+        ('{"file_name": "a.png", "label": "chair", "bbox": [1, 2, 30, 40]}', "chair"),
+        ("click(box=[1, 2, 30, 40], element_type='link', element_name='Help')", "Help"),
+        ('["chair", "red", 1, 2, 30, 40]', "chair"),
+        ('["chair", 1, 2, 30, 40, "red"]', "chair"),
+        ("<ref>lamp</ref>(5,6),(70,80) beside <ref>chair</ref>(1,2),(30,40)", "chair"),
+        ("Output: side chair [[1, 2, 30, 40]]", "side chair"),
+        ("Status: [1, 2, 30, 40]", "Status"),
+        ('{"bbox_2d" [1, 2, 30, 40], "label": "chair"}', "chair"),
+        ("chair: 1_2_30_40", "chair"),
+        ("the chair (oak): [1, 2, 30, 40]", "the chair (oak)"),
+        ('"chair": [1, 2, 30, 40]', "chair"),
+        ('{"bbox": [1, 2, 30, 40], "objectType": "chair", "category_id": "3"}', "chair"),
+        ('{"bbox": [1, 2, 30, 40], "object": {"name": "chair"}}', "chair"),
+        ("<bbox>1,2,30,40</bbox> chair", "chair"),
+        ("<bbox>5,6,70,80</bbox> lamp <bbox>1,2,30,40</bbox> chair", "chair"),
+        ("bbox: [1, 2, 30, 40] (chair)", "chair"),
+        ("Object 1: chair\nBounding box: [1, 2, 30, 40]", "chair"),
+        ("Final answer: chair [1, 2, 30, 40]", "chair"),
+        ("Bounding box for chair: [1, 2, 30, 40]", "chair"),
+        ("click(bbox=[1, 2, 30, 40], text='Submit')", "Submit"),
+        ('{"action": "click", "bbox": [1, 2, 30, 40], "target": "chair"}', "chair"),
+        ('{"bbox_"2d": [1, 2, 30, 40]}', ""),
+    ],
+)
+def test_the_label_is_a_name_and_nothing_else(text, label):
+    box = read(text).boxes[-1]
+    assert (box.corners, box.label) == ((1, 2, 30, 40), label)
+
+
+def test_points_with_coords_are_thousandths_of_the_picture():
+    found = read('<points coords="1 1 120 340 2 560 780" alt="nuts">nuts</points>', size=(500, 1000))
+    assert [(point.x, point.y, point.label) for point in found.points] == [(60, 340, "nuts"), (280, 780, "nuts")]
+    assert found.space == "thousand"
+    assert "notation" in found.space_reason
+
+
+def test_thoughts_under_any_name_are_no_answer():
+    text = "<think_deep_1>Perhaps [1, 2, 30, 40].</think_deep_1>[5, 6, 70, 80]"
+    assert [box.corners for box in read(text).boxes] == [(5, 6, 70, 80)]
 
 
 def test_words_around_the_place_are_kept():

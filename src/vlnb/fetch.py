@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import re
 import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vlnb.errors import BadInput
 from vlnb.local import is_here, is_loopback
 
 if TYPE_CHECKING:
@@ -88,6 +90,26 @@ def background() -> asyncio.AbstractEventLoop:
     return loop
 
 
+def client(host: str, **options: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - what httpx2 takes
+    """Return an HTTP client for one host. Requests to this machine never go through a proxy.
+
+    Raises:
+        BadInput: The environment names a proxy or a file of certificates that cannot be used.
+    """
+    import httpx2
+
+    try:
+        return httpx2.AsyncClient(trust_env=not is_here(host), **options)
+    except (ImportError, ValueError, OSError) as error:
+        usual = {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+        if not isinstance(error, OSError):
+            usual = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
+        names = " or ".join(name for name in os.environ if name.upper() in usual)
+        if not names:
+            raise
+        raise BadInput(f"{names} in the environment cannot be used ({error}). Correct it, or unset it.") from error
+
+
 async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float, redirects: int) -> Fetched:
     import httpx2
 
@@ -98,8 +120,8 @@ async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float
             if (here.port or 0) > 65535:
                 raise httpx2.InvalidURL(f"port {here.port} does not exist")
             async with (
-                httpx2.AsyncClient(timeout=None, trust_env=not is_here(here.host)) as client,
-                client.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
+                client(here.host, timeout=None) as http,
+                http.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
             ):
                 if not (redirects and response.has_redirect_location):
                     return await received(response, max_bytes)

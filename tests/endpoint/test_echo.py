@@ -53,6 +53,13 @@ def test_white_space_around_a_key_is_no_part_of_it(monkeypatch, end):
     assert resolve("http://a/v1", api_key=KEY + end).api_key == KEY
 
 
+@pytest.mark.parametrize("key", ["ключ-42424242", "sk-one\ntwo"])
+def test_a_key_that_cannot_be_sent_is_a_sentence(key):
+    for ask in (lambda: vlnb.connect("http://127.0.0.1:1", api_key=key), vlnb.Endpoint("http://a", "m", key).ask):
+        with pytest.raises(vlnb.BadInput, match="cannot be sent"):
+            ask(*([] if ask.__name__ == "<lambda>" else ["?"]))
+
+
 def test_what_is_no_key_is_not_taken_out():
     assert redacted("an EMPTY answer", "EMPTY") == "an EMPTY answer"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from vlnb.commands import STDIN, Count, Port, Seconds, say, show, show_json
-from vlnb.errors import BadInput
+from vlnb.errors import BadInput, VlnbError
+
+_ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
 
 
 def ask(
@@ -16,6 +19,7 @@ def ask(
     url: str | None = None,
     model: str | None = None,
     max_tokens: Count = 2048,
+    max_pixels: Count | None = None,
     page: Count = 1,
     timeout: Seconds = 600.0,
 ) -> int:
@@ -35,10 +39,17 @@ def ask(
         The model to ask (instead of VLNB_MODEL).
     max_tokens
         Longest answer, in tokens.
+    max_pixels
+        Largest size at which a picture is sent, in pixels.
     page
         Page of a PDF.
     timeout
         Longest wait for the answer, in seconds.
+
+    Raises
+    ------
+    VlnbError
+        A picture or a setting cannot be used, or the server fails. The message names this command's options.
     """
     from vlnb import images
     from vlnb.endpoint import connect
@@ -51,18 +62,28 @@ def ask(
     for picture in pictures:
         for note in picture.notes:
             say(f"{picture.source}: {note}")
-    endpoint = connect(url, model=model, announce=say)
-    stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, first_token_s=timeout, total_s=timeout)
-    if json:
-        show_json(stream.reply.as_dict())
-        return 0
+    endpoint = connect(url, model=model, first_token_s=timeout, total_s=timeout, announce=say)
     try:
-        for piece in stream:
-            show(piece, end="")
-    finally:
-        show()
+        most = max_pixels or images.MAX_PIXELS
+        stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, max_pixels=most)
+        if json:
+            show_json(stream.reply.as_dict())
+            return 0
+        try:
+            for piece in stream:
+                show(piece, end="")
+        finally:
+            show()
+    except VlnbError as error:
+        error.args = (_ARGUMENT.sub(_option, str(error)),)
+        raise
     say(stream.reply.summary)
     return 0
+
+
+def _option(argument: re.Match[str]) -> str:
+    """Return the option of the command that stands for an argument of `Endpoint.stream`."""
+    return "--timeout" if argument[1] else f"--{argument[0].replace('_', '-')}"
 
 
 def serve(*, port: Port = 30000, host: str = "127.0.0.1") -> int:

@@ -1,4 +1,4 @@
-"""What a server streams, read event by event into one answer."""
+"""What a server streams, read event by event into one answer, in any form that such servers use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from vlnb.endpoint.reply import Usage
 from vlnb.fetch import Fetched
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows the server
     """The server answers with an error: under an HTTP status of 400 or more, or as an event of the stream."""
@@ -22,44 +24,98 @@ class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows th
 
 @dataclass
 class Answer:
-    """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives."""
+    """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives.
+
+    `done` says whether [DONE] came. `other` collects the lines that are no events: a web page, or one JSON object.
+    """
 
     pieces: queue.SimpleQueue[str | None]
     text: str = ""
     model: str = ""
-    started: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
     first: float | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+    done: bool = False
+    ended: bool = False
+    thought: bool = False
+    called: bool = False
+    other: list[bytes] = field(default_factory=list)
 
     def read(self, line: bytes) -> bool:
-        """Read one line of a stream of server-sent events; return whether it brought the first text.
+        """Read one line of a stream of server-sent events; return whether it brought the first text or thought.
 
         Raises:
             Refusal: The server reports an error.
             ValueError: The line's data is not JSON.
         """
-        name, _, data = line.strip().partition(b":")
-        if name != b"data" or data.strip() == b"[DONE]":
+        name, _, data = line.strip().removeprefix(_BOM).partition(b":")
+        if name != b"data":
+            if self.first is None:
+                self.other.append(line)
             return False
-        chunk = json.loads(data)
-        if chunk.get("error"):
-            code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
-            raise Refusal(Fetched(code if isinstance(code, int) else 400, "", {}, data))
-        self.model = chunk.get("model") or self.model
-        if usage := chunk.get("usage"):
-            details = usage.get("prompt_tokens_details") or {}
-            self.usage = Usage(usage["prompt_tokens"], usage["completion_tokens"], details.get("image_tokens"))
-        return any(self._add(choice) for choice in chunk.get("choices") or ())
+        self.done = data.strip() == b"[DONE]"
+        return not self.done and self._event(json.loads(data), data)
+
+    def end(self) -> None:
+        """Note the end; take an answer that is one JSON object instead of a stream.
+
+        Raises:
+            Refusal: The object is an error.
+            ValueError: It is not JSON.
+            EOFError: The answer came to no proper end: neither a finish_reason nor [DONE] after its text.
+        """
+        self.ended = True
+        if not self.text and self.page.startswith(b"{"):
+            self._event(json.loads(self.page), self.page, needed="choices")
+        if self.finish_reason == "error" or not (self.finish_reason or (self.done and self.text)):
+            raise EOFError
+
+    @property
+    def page(self) -> bytes:
+        """What came beside events: one JSON object, or a web page."""
+        return b"\n".join(self.other).strip().removeprefix(_BOM)
+
+    @property
+    def why_empty(self) -> str:
+        """Why the answer has no text, or ""."""
+        if self.text:
+            return ""
+        if self.called:
+            return "the model called a tool instead of answering"
+        if self.thought and self.finish_reason == "length":
+            return "thinking used up max_tokens before the answer began: raise it, or switch thinking off"
+        return "the model only thought and gave no answer" if self.thought else "the answer is empty"
+
+    def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
+        if not isinstance(chunk, dict):
+            return False
+        error = chunk.get("error") or chunk.get("object") == "error"
+        if error or (needed and needed not in chunk):
+            code = error.get("code") if isinstance(error, dict) else chunk.get("code")
+            raise Refusal(Fetched(code if isinstance(code, int) and code >= 400 else 400, "", {}, data))
+        self.model = str(chunk.get("model") or self.model)
+        self.usage = Usage.of(chunk.get("usage")) or self.usage
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and not choice.get("index"):  # 1 and above are further answers
+                return self._add(choice)
+        return False
 
     def _add(self, choice: dict[str, Any]) -> bool:
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
-        text = (choice.get("delta") or {}).get("content")
-        if not text:
-            return False
-        self.text += text
-        self.pieces.put(text)
-        if self.first is not None:
-            return False
-        self.first = time.perf_counter()
-        return True
+        finish = choice.get("finish_reason")
+        self.finish_reason = finish if isinstance(finish, str) and finish not in ("", "null") else self.finish_reason
+        delta = choice.get("delta") or choice.get("message") or {}
+        content = delta.get("content") or ""
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        text = "".join(str(part.get("text") or "") for part in parts if part.get("type", "text") == "text")
+        thought = any(delta.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+        begins = not self.text and not self.thought
+        self.thought = self.thought or thought or any(part.get("type") == "thinking" for part in parts)
+        self.called = self.called or bool(delta.get("tool_calls") or delta.get("function_call"))
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair becomes “�”
+        if text:
+            self.first = self.first or time.perf_counter()
+            self.text += text
+            self.pieces.put(text)
+        return begins and bool(text or self.thought)

@@ -7,7 +7,7 @@ import queue
 import re
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
-from vlnb.endpoint.answer import Answer
+from vlnb.endpoint.answer import Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.stream import Stream
@@ -157,42 +157,45 @@ class Endpoint:
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        from vlnb.endpoint import transport
-
-        http, address = self._client, f"{self.base_url}/chat/completions"
-        answer = Answer(pieces)
+        answer, notes = Answer(pieces), list[str]()
         start = asyncio.get_running_loop().time()
         try:
-            async with (
-                asyncio.timeout(min(first_token_s, total_s)) as deadline,
-                http.stream("POST", address, json=request) as response,
-            ):
-                async for line in transport.lines(response, self.base_url):
-                    if answer.read(line):
-                        deadline.reschedule(start + total_s)
-        except TimeoutError as error:
-            raise failures.too_slow(
-                self.base_url, partial=answer.text, first_token_s=first_token_s, total_s=total_s
-            ) from error
+            async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
+                while not answer.ended:
+                    try:
+                        await self._receive(request, answer, lambda: deadline.reschedule(start + total_s))
+                    except Refusal as error:
+                        refused = failures.refused_field(error.answer.body.decode(errors="replace"))
+                        if answer.text or refused is None or request.pop(refused, None) is None:
+                            raise
+                        notes.append(f"this server refuses {refused}, so it counts no tokens")
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
             # Not `from error`: a traceback would show what the server said of the key.
-            raise failures.explain(
-                error, self.base_url, partial=answer.text, model=self.model, secret=self.api_key
-            ) from None
-        if answer.finish_reason is None:
-            raise failures.cut(self.base_url, answer.text, "the stream ended without a finish_reason")
+            raise failures.explain(error, self, answer, first_token_s=first_token_s, total_s=total_s) from None
         ended = time.perf_counter()
         return Reply(
             text=answer.text,
             model=redacted(answer.model, self.api_key) or self.model,
             server=self.base_url,
-            finish_reason=redacted(answer.finish_reason, self.api_key),
+            finish_reason=redacted(answer.finish_reason or "unknown", self.api_key),
             ttft_s=(answer.first or ended) - answer.started,
             latency_s=ended - answer.started,
             usage=answer.usage,
             pictures=tuple(picture for picture, _ in shown),
             seen_sizes=tuple(seen.size for _, seen in shown),
+            note="; ".join(filter(None, [*notes, answer.why_empty])),
         )
+
+    async def _receive(self, request: dict[str, Any], answer: Answer, begun: Callable[[], None]) -> None:
+        from vlnb.endpoint import transport
+
+        http = self._client  # first: the import of httpx2 must not count as the server's time
+        answer.started = time.perf_counter()
+        async with http.stream("POST", f"{self.base_url}/chat/completions", json=request) as response:
+            async for line in transport.lines(response, self.base_url):
+                if answer.read(line):
+                    begun()
+        answer.end()
 
 
 def _part(part: str | Shown) -> dict[str, Any]:

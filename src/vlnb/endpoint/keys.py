@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+from vlnb.errors import BadInput
+
 NO_KEY = "EMPTY"  # stands for no key, as in openai's own examples
 _PORTS = {"http": 80, "https": 443}
 
@@ -52,7 +54,13 @@ def same_server(one: str, other: str) -> bool:
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Return the header that carries `key`, empty without a key."""
+    """Return the header that carries `key`, empty without a key.
+
+    Raises:
+        BadInput: The key cannot be sent.
+    """
+    if not (key.isascii() and key.isprintable()):
+        raise BadInput("The API key contains characters that cannot be sent. Copy it again.")
     return {} if key in {"", NO_KEY} else {"authorization": f"Bearer {key}"}
 
 

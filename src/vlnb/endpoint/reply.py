@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,20 @@ class Usage:
     completion_tokens: int
     image_tokens: int | None = None
 
+    @classmethod
+    def of(cls, reported: object) -> Usage | None:
+        """Return what a server reports under `usage`; None unless both counts are whole numbers.
+
+        >>> Usage.of({"prompt_tokens": 31, "completion_tokens": None})
+        """
+        told = reported if isinstance(reported, dict) else {}
+        details = told.get("prompt_tokens_details")
+        prompt, written = told.get("prompt_tokens"), told.get("completion_tokens")
+        if not (type(prompt) is int and type(written) is int):
+            return None
+        pictures = details.get("image_tokens") if isinstance(details, dict) else None
+        return cls(prompt, written, pictures if type(pictures) is int else None)
+
     @property
     def total_tokens(self) -> int:
         """Prompt and answer together."""
@@ -51,7 +65,7 @@ class Reply:
 
     `ttft_s` is the time in seconds from sending the request to the first text, `latency_s` to the last. `finish_reason`
     is "stop" if the model ended by itself, "length" if `max_tokens` cut it. `usage` is None if the server
-    does not count tokens.
+    does not count tokens. `note` says what is unusual about the answer: why it is empty, or what the server refused.
     """
 
     text: str
@@ -63,6 +77,7 @@ class Reply:
     usage: Usage | None = None
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
     seen_sizes: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    note: str = ""
 
     @cached_property
     def regions(self) -> Regions | None:
@@ -74,16 +89,18 @@ class Reply:
             return None
         from vlnb.regions import parse
 
+        thousand = _THOUSAND.search(self.model)
         try:
-            return parse(
+            found = parse(
                 self.text,
                 seen=self.seen_sizes[0],
                 original=self.pictures[0].original_size,
-                space="thousand" if _THOUSAND.search(self.model) else "auto",
+                space="thousand" if thousand else "auto",
                 finish_reason=self.finish_reason,
             )
         except BadAnswer:
             return None
+        return replace(found, space_reason=f"so {self.model} answers, by its name") if thousand else found
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -94,8 +111,9 @@ class Reply:
     def summary(self) -> str:
         """One line: model, tokens, first token, total, and whether the answer was cut."""
         tokens = str(self.usage) if self.usage else "not counted by this server"
-        cut = " · cut at max_tokens: raise it for the rest" if self.finish_reason == "length" else ""
-        return f"{self.model} · tokens: {tokens} · first token {self.ttft_s:.2f} s · total {self.latency_s:.2f} s{cut}"
+        cut = "cut at max_tokens: raise it for the rest" if self.finish_reason == "length" and self.text else ""
+        times = f"first token {self.ttft_s:.2f} s · total {self.latency_s:.2f} s"
+        return " · ".join(filter(None, [self.model, f"tokens: {tokens}", times, cut, self.note]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the pictures, for JSON."""
@@ -108,6 +126,7 @@ class Reply:
             "ttft_s": round(self.ttft_s, 4),
             "latency_s": round(self.latency_s, 4),
             "usage": usage,
+            "note": self.note,
             "boxes": [asdict(box) for box in self.boxes],
         }
 

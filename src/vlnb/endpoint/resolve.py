@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +17,8 @@ from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
 _ENVIRONMENT = "VLNB_BASE_URL"
 _LAUNCHED = "the server launched from here"
+_NO_CHAT = re.compile(r"embed(?!ded)|rerank|whisper|tts|speech|bge-|guard|clip", re.IGNORECASE)
+_SEES = re.compile(r"vl(?![a-z])|vision|llava|pixtral|-v-|minicpm|gemma-?[34]|omni", re.IGNORECASE)
 
 
 def connect(
@@ -49,14 +52,14 @@ def connect(
         found = Endpoint(embedded.start().base_url, "", origin="embedded")
     elif found.origin != _LAUNCHED:
         model = model or os.environ.get("VLNB_MODEL") or None
-    names = models(found)
+    names = models(found, named=model)
     if model and model not in names:
         raise ServerRefused(
             f"{found.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
             " Pass one of these (VLNB_MODEL), or none for the first.",
             status=404,
         )
-    endpoint = replace(found, model=model or names[0], first_token_s=first_token_s, total_s=total_s)
+    endpoint = replace(found, model=model or min(names, key=_unfit), first_token_s=first_token_s, total_s=total_s)
     if announce:
         announce(endpoint.describe())
     return endpoint
@@ -110,8 +113,15 @@ def normalise(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
 
 
-def models(server: Endpoint) -> list[str]:
+def _unfit(name: str) -> tuple[bool, bool]:
+    """Return a key that sorts models which see first, and those that do not chat last."""
+    return _NO_CHAT.search(name) is not None, _SEES.search(name) is None
+
+
+def models(server: Endpoint, *, named: str | None = None) -> list[str]:
     """Return the names of a server's models, its default first.
+
+    A server that lists none is taken to serve the model that is `named`: the first question will tell.
 
     Raises:
         NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
@@ -123,15 +133,21 @@ def models(server: Endpoint) -> list[str]:
     elif server.origin == "argument":
         hint = "Start one (notebook 02_launch), or leave the address out to use the embedded engine."
     answer = look_up(address, "/models", key=key, hint=hint)
+    if named and answer.status in {404, 405, 501}:
+        return [named]
     if answer.status != 200:
         raise failures.refused(address, answer, secret=key)
     try:
-        names = [redacted(str(entry["id"]), key) for entry in json.loads(answer.body)["data"]]
+        listed = json.loads(answer.body)
+        listed = listed if isinstance(listed, list) else listed["data"] if "data" in listed else listed["models"]
+        names = [redacted(entry if isinstance(entry, str) else str(entry["id"]), key) for entry in listed or ()]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(
             f"Something answers at {address}, but it is not an OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"
         ) from error
+    if not names and named:
+        return [named]
     if not names:
         raise BadAnswer(f"{address} answers, but serves no model. Load one first.")
     return names
@@ -155,7 +171,5 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
         raise BadAnswer(
             f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
         ) from error
-    except UnicodeEncodeError as error:
-        raise BadInput("The API key contains characters that cannot be sent. Copy it again.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise failures.unreachable(server, error, hint=hint, secret=key) from None

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
+from vlnb import fetch
 from vlnb.endpoint.answer import Refusal
-from vlnb.endpoint.keys import bearer, same_server
-from vlnb.errors import BadAnswer, ServerRefused
-from vlnb.fetch import received
-from vlnb.local import is_here
+from vlnb.endpoint.keys import bearer
+from vlnb.errors import BadAnswer
 
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, one chunk each, is smaller
@@ -18,23 +17,12 @@ _MAX_LINE_BYTES = 4_000_000
 
 
 def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
-    """Return the HTTP client for one server. It refuses to follow a redirect to another server."""
-
-    async def before(request: httpx2.Request) -> None:
-        if not same_server(str(request.url), base_url):
-            raise ServerRefused(
-                f"{base_url} redirects to {request.url.scheme}://{request.url.netloc.decode()}: not followed, so that"
-                " neither key nor picture goes to another server. Use that one as the address if you trust it.",
-                status=307,
-            )
-
+    """Return the HTTP client for one server. It follows no redirect: key and picture go to this server alone."""
     # The deadlines of `Endpoint` are exact and separate the first text from the whole; httpx2's would only add to them.
-    return httpx2.AsyncClient(
+    return fetch.client(
+        httpx2.URL(base_url).host,
         headers={"accept-encoding": "identity", **bearer(api_key)},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        follow_redirects=True,
-        trust_env=not is_here(httpx2.URL(base_url).host),
-        event_hooks={"request": [before]},
     )
 
 
@@ -42,7 +30,7 @@ async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:
     """Yield the lines of an answer as they arrive, without their ends.
 
     Raises:
-        Refusal: The HTTP status is 400 or higher.
+        Refusal: The HTTP status is an error or a redirect.
         BadAnswer: The answer is compressed, or it or one of its lines is longer than its limit.
     """
     if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -50,8 +38,8 @@ async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:
             f"{server} sent a compressed answer, although it was asked not to. Switch compression off on the server,"
             " or on the proxy in front of it."
         )
-    if response.is_error:
-        raise Refusal(await received(response, MAX_ANSWER_BYTES))
+    if not response.is_success:
+        raise Refusal(await fetch.received(response, MAX_ANSWER_BYTES))
     total, rest = 0, b""
     async for chunk in response.aiter_raw():
         total += len(chunk)

@@ -15,7 +15,7 @@ Repair = Callable[[str, int], None]
 """Called with what was repaired and its offset in the text."""
 
 NUMBER = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
-_PX = re.compile(r"\s?px\b")
+_UNIT = re.compile(r"\s?(?:px\b|%)")
 _SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\n]{0,400}){1,2000}", re.DOTALL)
 _WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
@@ -84,6 +84,9 @@ class Reader:
     def read(self, start: int, end: int, repair: Repair) -> Node:
         """Return the value that begins with the bracket at `start`; nothing from `end` on is looked at.
 
+        Whatever else begins there is the members of an object without its brackets, such as the arguments of a call;
+        those by position have the key "".
+
         Raises:
             Unreadable: The bracket begins something else, brackets nest without end, or so many of them never close
                 that reading every one would take hours.
@@ -91,9 +94,10 @@ class Reader:
         if self._left < 0:
             raise Unreadable(len(self._text))
         self._at, self._end, self._repair = start, end, repair
+        self._call = self._text[start] not in "[{"
         self._objects = self._depth = 0
         try:
-            return self._value()
+            return self._container("object") if self._call else self._value()
         finally:
             self._left -= self._at - start
 
@@ -115,9 +119,10 @@ class Reader:
         if char in _QUOTES or self._text.startswith(('\\"', "\\'"), start):
             return self._string()
         if hit := self._match(NUMBER):
-            unit = self._match(_PX, hit.end())
+            unit = self._match(_UNIT, hit.end())
             self._at = (unit or hit).end()
-            return Node("number", float(hit[0]), start, self._at, whole=self._at < self._end)
+            value = float(hit[0]) / (100 if unit and "%" in unit[0] else 1)
+            return Node("number", value, start, self._at, whole=self._at < self._end)
         if hit := self._match(_WORD):
             self._at = hit.end()
             return Node("word", _WORDS.get(hit[0]), start, self._at)
@@ -129,7 +134,7 @@ class Reader:
             raise Unreadable(_MAX_DEPTH)
         start = self._at
         pairs: list[tuple[str, Node]] = []
-        self._at += 1
+        self._at += self._depth > 0 or not self._call or self._text[start] == "("
         self._depth += 1
         self._objects += kind == "object"
         try:
@@ -142,9 +147,10 @@ class Reader:
     def _items(self, kind: str, pairs: list[tuple[str, Node]]) -> bool:
         """Read items into `pairs` up to the end of their container; return False if the text ended before."""
         comma = True
+        closers = ")）" if self._call and self._depth == 1 else _CLOSERS[kind]
         while char := self._skip():
             at, count = self._at, len(pairs)
-            if char in _CLOSERS[kind]:
+            if char in closers:
                 self._at += 1
                 return True
             if char in _COMMAS:
@@ -169,13 +175,18 @@ class Reader:
         if kind == "object" and key:
             if key[1] != key[3] and not {key[1], key[3]} <= set("“”‘’\"'"):
                 self._repair("key with one quote", at)
-            elif key[1] != '"' and not key[2].isdigit():
+            elif key[1] != '"' and not key[2].isdigit() and not self._call:
                 self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
             self._at = key.end()
             if self._skip():
                 pairs.append((key[2], self._member(key[2])))
             return True
-        if kind == "object" and char not in _QUOTES and char not in _OPENERS:
+        if (
+            kind == "object"
+            and char not in _QUOTES
+            and char not in _OPENERS
+            and not (self._call and NUMBER.match(char))
+        ):
             if not pairs:
                 raise Unreadable
             return False
@@ -198,7 +209,7 @@ class Reader:
     def _member(self, key: str) -> Node:
         """Return the value of `key`; numbers or lists in a row, `"bbox": 1, 2, 3, 4`, are one list."""
         start = self._at
-        if self._text[start] in ",}":
+        if self._text[start] in ",})":
             self._repair(f"no value for {key!r}", start)
             return Node("word", None, start, start)
         try:

@@ -14,26 +14,50 @@ if TYPE_CHECKING:
 
 # Keys are compared without case, spaces and punctuation: "bbox_2d", "BBox2D" and "bbox 2d" are the same.
 _KINDS = {
-    "box": "bbox2d bbox box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect rectangle"
-    " region coordinates coords coordinate2d position location bounds bndbox xyxy bboxcoordinates boxcoordinates"
-    " boundingboxcoordinates startbox endbox textbox quad box2ds 坐标 边界框 位置",
+    "box": "bbox2d bbox bbox3d box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect region"
+    " rectangle coordinate2d bounds bndbox xyxy bboxcoordinates boxcoordinates boundingboxcoordinates textbox quad"
+    " box2ds 边界框",
+    "place": "coordinates coords position positions location locations element target startbox endbox 坐标 位置",
     "size": "xywh bboxxywh",
     "point": "point2d point points points2d point2ds coordinate coordinate2 xy center centre centerpoint keypoint"
     " keypoints click clickpoint startpoint endpoint",
     "polygon": "polygon polygon2d polygons poly contour segmentation quadrilateral vertices",
 }
+STROKES = frozenset("drag swipe slide scroll fling flick move stroke".split())
+_POINTING = STROKES | frozenset("click tap press touch hover longpress doubleclick".split()) - {"move"}
+_VERBS = STROKES | _POINTING | frozenset("act action point select".split())
 KIND_OF = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
 _LABEL_KEYS = (
     "label name class category object objectname classname categoryname labelname title caption element desc"
-    " description type ref action item entity key 标签 名称 类别 物体".split()
+    " description 标签 名称 类别 物体".split()
+)
+_VAGUE_KEYS = "type ref action item entity key".split()
+_LABEL_WORDS = frozenset(
+    "label name names title caption info desc description object category tag product target".split()
+)
+_NO_LABEL = frozenset("id ids file image index count score color colour url path box bbox".split())
+_VERB_KEYS = (
+    "action",
+    "actiontype",
+    "step",
+    "kind",
+    "operation",
+    "op",
+    "command",
+    "gesture",
+    "event",
+    "type",
+    "function",
+    "tool",
 )
 _TEXT_KEYS = "textcontent text content transcription ocr value words word".split()
 _LABEL_LISTS = ("labels", "names", "classes", "categories")
 _WRAPPERS = frozenset(
     "objects object items detections results result data annotations answer regions output predictions instances"
-    " elements list arguments response textlines lines words texts figures image images detectedobjects".split()
+    " elements list response textlines lines words texts figures image images detectedobjects".split()
 )
-_NOT_PLACES = frozenset("color colour rgb rgba score confidence size imagesize".split())
+_ARGUMENTS = frozenset("arguments args parameters params kwargs input".split())
+_NOT_PLACES = frozenset("color colour rgb rgba score confidence size imagesize key keys text content value".split())
 # Which sides a name stands for: 0 to 3 are x1, y1, x2 and y2, 4 and 5 width and height. A corner stands for two.
 _SIDES = {
     name: side
@@ -49,7 +73,7 @@ _SIDES = {
     )
     for name in names.split()
 }
-_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px")  # what a text of numbers may hold
+_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%")  # what a text of numbers may hold
 _TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
 _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
 
@@ -65,11 +89,21 @@ class Found:
     label: str = ""
     text: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
+    space: str = ""  # of the numbers, if the notation has its own
 
 
 def short(key: str) -> str:
     """Return a key in the form in which keys are compared."""
     return re.sub(r"[\W_]", "", key.lower())
+
+
+def verb_of(words: str, *, call: bool = True) -> str:
+    """Return the verb in the name of an action, `left_click` or `robot.tap`, or "" for anything else.
+
+    In prose (not a `call`), "at this point [3, 4]" names none.
+    """
+    parts = re.findall(r"[a-z]{1,40}", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words).lower()) if len(words) < 40 else []
+    return next((part for part in (*parts, "".join(parts)) if part in (_VERBS if call else _POINTING)), "")
 
 
 def numbers_of(node: Node) -> list[float] | None:
@@ -80,7 +114,7 @@ def numbers_of(node: Node) -> list[float] | None:
         text = _TAG.sub(" ", node.value)
         if text.strip() and (set(text) - _NUMERIC or set(text).isdisjoint("0123456789")):
             return None
-        return [float(hit) for hit in NUMBER.findall(text)]
+        return [float(hit) / (100 if "%" in text else 1) for hit in NUMBER.findall(text)]
     parts = node.value
     if node.kind == "object":
         axes = {key.lower(): value for key, value in node.value}
@@ -102,11 +136,17 @@ def corners(named: Mapping[str, Sequence[float]]) -> tuple[float, ...] | None:
     return tuple(sides[i] for i in range(count)) or None
 
 
-def regions(node: Node, log: Log, *, label: str = "", text: str = "") -> Iterator[Found]:
-    """Yield every region in a value; `label` and `text` are used for those that have none of their own."""
+def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str = "") -> Iterator[Found]:
+    """Yield every region in a value.
+
+    `label` and `text` are used for those that have none of their own. `verb` names the action whose arguments these
+    are: then two numbers are a point.
+    """
     if node.kind == "object":
         for members in _split(node.value):
-            yield from _Object(members, log, label, text).regions()
+            yield from _Object(members, log, label, text, verb).regions()
+    elif node.kind == "list" and verb and len(numbers_of(node) or ()) in (2, _ROW):
+        yield from _placed(node, "place", log, label, text, verb=verb)
     elif node.kind == "list":
         yield from _listed(node, log, label, text)
     elif node.kind == "text" and len(numbers_of(node) or ()) == _ROW:
@@ -118,12 +158,12 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
     names, rest = list[Node](), list[Node]()
     for item in items:
         (names if item.kind == "text" and numbers_of(item) is None else rest).append(item)
-    if rest and len(names) <= 1 and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4]
+    if rest and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4], ["cat", "red", 1, 2, 3, 4]
         if len(rest) != 2:  # two numbers alone may be anything: see `parse`
             name = str(names[0].value) if names else label
             yield from _placed(replace(node, value=rest), "box", log, name, text)
         return
-    if len(names) == 1 and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
+    if names and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
         items, label = rest, str(names[0].value)
     drops, bare = len(log.drops), []
     for item in items:
@@ -153,11 +193,16 @@ def _split(members: Sequence[tuple[str, Node]]) -> list[list[tuple[str, Node]]]:
 class _Object:
     """One object of the answer, with the label and the text around it."""
 
-    def __init__(self, members: Sequence[tuple[str, Node]], log: Log, label: str, text: str) -> None:
+    def __init__(self, members: Sequence[tuple[str, Node]], log: Log, label: str, text: str, verb: str) -> None:
         self.members, self.log = members, log
         self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
-        self.label, self.text = self.take(_LABEL_KEYS) or label, self.take(_TEXT_KEYS) or text
+        keys = _VERB_KEYS if _ARGUMENTS.isdisjoint(self.by_name) else (*_VERB_KEYS, "name")
+        verbs = [verb, *(verb_of(str(node.value)) for name, node in self.by_name.items() if name in keys)]
+        self.verb = next((one for one in verbs if one in STROKES), max(verbs))
+        self.text = self.take(_TEXT_KEYS) or text
+        label = (self.verb and self.text) or self.take(_VAGUE_KEYS) or label
+        self.label = self.take(_LABEL_KEYS) or self.named() or label
 
     def take(self, names: Sequence[str]) -> str:
         """Return the value of the first of these keys that has one."""
@@ -168,6 +213,18 @@ class _Object:
                     self.log.repair(f"cut off within {name!r}", node.start)
                 self.used.add(name)
                 return str(node.plain())
+        return ""
+
+    def named(self) -> str:
+        """Return the value of a key such as "label_de" or "element_info", or the first of {"de": …, "en": …} in it."""
+        for key, node in self.members:
+            values = [value for _, value in node.value] if node.kind == "object" else [node]
+            words = {word.lower() for word in re.findall(r"[A-Za-z][a-z]{0,40}", key)}
+            if _LABEL_WORDS.isdisjoint(words) or words & _NO_LABEL:
+                continue
+            if values and all(value.kind == "text" and value.value for value in values):
+                self.used.add(short(key))
+                return str(values[0].value)
         return ""
 
     def regions(self) -> Iterator[Found]:
@@ -190,9 +247,10 @@ class _Object:
             names = [str(item.value) for item in labels.value]
             self.used.update(_LABEL_LISTS)
         for key, node in self.members:
-            kind = KIND_OF.get(short(key))
-            wraps = kind == "box" and node.kind == "list" and any(item.kind == "object" for item in node.value)
-            words = kind == "point" and node.kind not in ("list", "object") and not numbers_of(node)
+            kind = KIND_OF.get(short(key)) or self.argument(key, node)
+            wraps = kind != "polygon" and node.kind == "list" and any(item.kind == "object" for item in node.value)
+            words = kind in ("point", "place") and node.kind not in ("list", "object")
+            words = words and len(numbers_of(node) or ()) not in (2, _ROW)
             if not kind or wraps or words:
                 continue
             self.used.add(short(key))
@@ -202,15 +260,31 @@ class _Object:
             elif node.kind == "object" and numbers_of(node) is None:
                 yield from regions(node, self.log, label=self.label, text=self.text)
             else:
-                yield from _placed(node, kind, self.log, self.label, self.text, names)
-        known = {name: node for name, node in self.by_name.items() if name in _SIDES and node.whole}
+                yield from _placed(node, kind, self.log, self.label, self.text, names, verb=self.verb)
+        yield from self.sides()
+
+    def sides(self) -> Iterator[Found]:
+        """Yield the region that named sides make, or the arguments of an action by position: tap(10, 20)."""
+        by_position = [node for key, node in self.members if not key and node.kind == "number"]
+        if self.verb and len(by_position) in (2, _ROW):
+            both = Node("list", by_position, by_position[0].start, by_position[-1].end)
+            yield from _placed(both, "place", self.log, self.label, self.text, verb=self.verb)
+        known = {name: node for name, node in self.by_name.items() if name in _SIDES.keys() - self.used and node.whole}
         named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):
             self.used |= named.keys()
             start, end = min(known[name].start for name in named), max(known[name].end for name in named)
             if not named.keys().isdisjoint({"w", "width"}):
                 self.log.repair("width and height turned into corners", start)
-            yield Found("box" if len(sides) == _ROW else "point", sides, start, end, self.label, self.text)
+            rows = [sides[:2], sides[2:]] if self.verb in STROKES else [sides]
+            for row in filter(None, rows):
+                yield Found("box" if len(row) == _ROW else "point", row, start, end, self.label, self.text)
+
+    def argument(self, key: str, node: Node) -> str | None:
+        """Return "place" for a list of numbers that is an argument of an action."""
+        if not self.verb or short(key) in _NOT_PLACES or len(numbers_of(node) or ()) not in (2, _ROW):
+            return None
+        return "place" if node.kind == "list" or (node.kind == "text" and "," in node.value) else None
 
     def below(self, key: str, node: Node) -> list[Found]:
         """Return the regions in a value whose key names no place; the key is their label unless it is a wrapper's."""
@@ -221,9 +295,10 @@ class _Object:
             return []
         if node.kind == "list" and len(node.value) != _ROW and all(item.kind == "number" for item in node.value):
             return []
-        own = "" if name in _WRAPPERS or name in KIND_OF else key
+        own = "" if name in _WRAPPERS | _ARGUMENTS or name in KIND_OF else key
         has_place = not KIND_OF.keys().isdisjoint(self.by_name)
-        return list(regions(node, self.log, label=(self.label or own) if has_place else (own or self.label)))
+        label = (self.label or own) if has_place else (own or self.label)
+        return list(regions(node, self.log, label=label, verb=self.verb))
 
 
 def _is_pairs(node: Node) -> bool:
@@ -240,16 +315,20 @@ def _is_whole(node: Node) -> bool:
 
 
 def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
-    node: Node, kind: str, log: Log, label: str, text: str, names: Sequence[str] = ()
+    node: Node, kind: str, log: Log, label: str, text: str, names: Sequence[str] = (), *, verb: str = ""
 ) -> Iterator[Found]:
     """Yield the regions that the numbers of a value make, or report why they make none."""
     several = node.kind == "list" and node.value and all(item.kind == "list" for item in node.value)
     if several and kind != "point" and not _is_pairs(node):
         for i, item in enumerate(node.value):
-            yield from _placed(item, kind, log, names[i] if i < len(names) else label, text)
+            yield from _placed(item, kind, log, names[i] if i < len(names) else label, text, verb=verb)
         return
     label = names[0] if names else label
     numbers, attributes = numbers_of(node), dict[str, Any]()
+    if kind == "place":
+        stroke = verb in STROKES and len(numbers or ()) == _ROW
+        several = several or stroke
+        kind = "point" if stroke or len(numbers or ()) == 2 else "box"
     what = "box" if kind == "size" else kind
     if not numbers:
         mixed = numbers is None and node.kind == "list"
@@ -264,7 +343,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
         log.repair("coordinates in quotes", node.start)
     count = len(numbers)
-    if kind == "point" and count == _ROW and not (several and _is_pairs(node)):
+    if kind == "point" and count == _ROW and not several:
         log.repair("a box under the name of a point", node.start)
         what = "box"
     if what == "box" and count == _ROW + 1 and 0 <= numbers[4] <= 1:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vlnb.regions.lenient import NUMBER
-from vlnb.regions.meaning import Found, corners
+from vlnb.regions.meaning import STROKES, Found, verb_of
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
@@ -19,12 +19,17 @@ _N = r"[-+]?\d{1,12}(?:\.\d{1,17})?"
 _S = r"\s{0,24}"
 _C = rf"{_S}[,，]{_S}"
 _N4 = _C.join([f"({_N})"] * 4)
-_N4S = r"[\s,，]{1,24}".join([f"({_N})"] * 4)
+_N4S = r"[\s,，_]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
 # A mark of a place, or of the name before it: the text between two marks belongs to the first.
 _MARK = re.compile(
-    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p)(?:_(?P<edge>start|end))?\|?>", re.IGNORECASE
+    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_)?(?:click|tap|press|touch|hover"
+    r"|drag|swipe|slide|scroll|coords?|coordinates?|position|location))(?:_(?P<edge>start|end))?\|?>"
+    r"|(?<![\w<|/.-])(?P<bare>point|box|bbox)>",  # without its "<"
+    re.IGNORECASE,
 )
+_PLACES = ("point", "box", "bbox", "quad", "det")
+_NUMBERS = re.compile(r"[\s\d.,;:()\[\]xy=+-]{1,200}")
 _REFS = frozenset(("object_ref", "ref", "p"))
 _REF_CHARS = 300
 _BODY_CHARS = 8000
@@ -36,11 +41,12 @@ _ATTRIBUTE = re.compile(
     r"(?P<end>(?P=quote)|$)|(?P<bare>[^\s<>]{1,300})(?=[\s/]|$))",
     re.IGNORECASE | re.DOTALL,
 )
+_DIGIT, _NUMBER_NEXT = re.compile(r"\d"), re.compile(r"[\s(\[]{0,24}[-+.]?\d")
+_QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key is read with its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
-    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]"
-    rf"|\b(?:bbox(?:_2d)?|bounding box|box(?:_2d)?|coordinates)[\"'*`]{{0,4}}{_S}[:：=]{_S}{_N4S}",
+    rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
 )
 _LINE_CHARS = 400  # longer lines are prose
@@ -49,21 +55,30 @@ _LINE = re.compile(
     r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
-_NAMED = re.compile(
-    r"[^\w\-]{1,20}".join([rf"\b(x_?[012]|y_?[012]|[xy]_?m(?:in|ax)|left|top|right|bottom)\b[^\w\-]{{1,5}}({_N})"] * 4),
-    re.IGNORECASE,
-)
-_LONE_PAIR = re.compile(rf"(?:(?<![\w)\]])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
-_XY = re.compile(rf"\bx{_S}[=:]{_S}({_N}){_S}[,;]?{_S}(?:and\s)?{_S}y{_S}[=:]{_S}({_N})", re.IGNORECASE)
+_LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
-_MARKS = " \t\r\n:：=*_`\"'|([{<-–—,，"
+_MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
     r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
     re.IGNORECASE,
 )
 _FILLER_CHARS = 16
+_SECTION = re.compile(  # what a name may begin with that is none of it: "Action: tap", `, "label": "cup"`
+    r"^\W{0,24}(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}"
+    r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
+    r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
+    r"|element|note|caption|text|description|observation|found|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
+    re.IGNORECASE,
+)
+_STROKE = re.compile(r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$", re.IGNORECASE)
+_ARGUMENT = re.compile(r"\(\w{1,30}\s{0,3}=.{0,200}$")
+_KEY_END = re.compile(r"(?<=[\"'”’])\s{0,9}[:：=]\s{0,24}$")
+_JSON = re.compile(r"[{}\[]|[\"'”’]\s{0,9}[:：,，=]")  # no name goes beyond it
+_REF_BEFORE = re.compile(
+    r"<\|?(?:object_ref|ref|p)(?:_start)?\|?>([^<>]{1,200})<\|?/?(?:object_ref|ref|p)(?:_end)?\|?>\W{0,9}$"
+)
 _LABEL_CHARS = 80
 NEAR_CHARS = 200  # around a place in which its name is looked for
 _HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
@@ -99,6 +114,10 @@ def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
 def _points(hit: re.Match[str], named: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[Found]:
     alt = named.get("alt") or named.get("label")
     label = html.unescape((alt["value"] or "").strip() if alt else "") or words
+    if coords := named.get("coords"):  # "image (index x y) (index x y) …", in thousandths
+        numbers = [float(number) for number in NUMBER.findall(coords["value"] or "")]
+        for at in range(2, len(numbers) - 1 if len(numbers) % 3 == 1 else 0, 3):
+            yield Found("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, space="thousand")
     axes: dict[str, dict[str, float]] = {}
     for name, value in named.items():
         axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch((value["value"] or value["bare"] or "").strip(" \"'"))
@@ -126,18 +145,31 @@ def _element(
 def _tokens(text: str, log: Log) -> Iterator[Found]:
     """Yield the places between `<box>`, `<|box_start|>` and the like and the next mark; a `<ref>` before names them."""
     marks = list(_MARK.finditer(text))
-    name: str | None = None
+    name, last = None, 0
     for hit, after in zip(marks, [*marks, None][1:], strict=True):
+        kind, closed = _kind(hit), after is not None and _closes(after)
+        body = text[hit.end() : after.start() if after else len(text)]
         if _closes(hit):
             continue
-        end = after.start() if after else len(text)
-        if hit["kind"].lower() in _REFS:
-            name = html.unescape(text[hit.end() : min(end, hit.end() + _REF_CHARS)]).strip() if after else name
-        elif not re.search(r"[\"']\s{0,24}:\s{0,24}[\"']$", text[max(0, hit.start() - 8) : hit.start()]):
-            # The value of a key is read as JSON, with its object.
-            span = (hit.start(), after.end() if after and _closes(after) else end)
-            label = before(_TAGS.sub(" ", line_before(text, hit.start()))) if name is None else name
-            yield from _token(text[hit.end() : end], span, hit["kind"].lower(), label, log, closed=after is not None)
+        if kind in _REFS:
+            name = html.unescape(body[:_REF_CHARS]).strip() if after else name
+        elif after and not closed and kind == _kind(after) and _NUMBER_NEXT.match(text, after.end()):
+            if _DIGIT.search(body):
+                log.drop("a place begun anew", hit.start())
+            last = after.start()
+            yield Found("", (), hit.start(), last)
+        elif (closed or _DIGIT.search(body)) and not _QUOTED.search(text, max(0, hit.start() - 8), hit.start()):
+            line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
+            span = (hit.start(), after.end() if after and closed else hit.end() + len(body))
+            label = before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
+            if not label:
+                behind = _MARK.split(line_after(text, span[1]), maxsplit=1)[0]
+                label, last = _after(_TAGS.sub(" ", behind)), span[1] + len(behind)
+            yield from _token(body, span, kind, label, log, closed=after is not None)
+
+
+def _kind(mark: re.Match[str]) -> str:
+    return (mark["kind"] or mark["bare"]).lower()
 
 
 def _closes(mark: re.Match[str]) -> bool:
@@ -147,16 +179,19 @@ def _closes(mark: re.Match[str]) -> bool:
 def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *, closed: bool) -> Iterator[Found]:
     numbers = [float(number) for number in re.findall(_N, body)]
     cut = not closed and not body.rstrip().endswith((")", "]"))
-    if cut and body[-1:].isdigit():
-        numbers.pop()
+    if kind not in _PLACES and not (_NUMBERS.fullmatch(body) and len(numbers) in (2, 4)):
+        return  # <location>Room 12</location>
+    if cut and body[-1:].isdigit() and (log.cut or kind in _PLACES[1:] or len(numbers) != 2):
+        numbers.pop()  # more digits may have been missing
     step = 8 if kind == "quad" else 4
     if len(numbers) == 2:
         yield Found("point", tuple(numbers), *span, label)
     elif numbers and len(numbers) % step == 0:
         if cut:
             log.repair("missing end of a box", span[1])
+        step = 2 if step == len(numbers) and verb_of(kind) in STROKES else step
         for i in range(0, len(numbers), step):
-            yield Found("polygon" if step > 4 else "box", tuple(numbers[i : i + step]), *span, label)
+            yield Found({2: "point", 4: "box"}.get(step, "polygon"), tuple(numbers[i : i + step]), *span, label)
     else:
         log.drop("a box cut off before its end" if cut else f"a box of {len(numbers)} numbers, not {step}", span[0])
         yield Found("", (), *span)  # so that nothing else reads it again
@@ -166,30 +201,23 @@ def plain(text: str) -> Iterator[Found]:
     """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
     count = sum(bool(line.strip(" `")) for _, line in _lines(text))
     blank = text
-    for form in (_table_rows, _named_sides, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
+    for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         found = list(form(blank, text))
         yield from found
         blank = without(blank, [(one.start, one.end) for one in found])
 
 
 def lone_points(text: str) -> Iterator[Found]:
-    """Yield pairs of numbers that may be points: (x, y), [x, y], "x=…, y=…". For answers that hold nothing surer."""
-    for pattern in (_LONE_PAIR, _XY):
-        yield from _matches(pattern, "point", text, text)
+    """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers that hold nothing surer."""
+    yield from _matches(_LONE_PAIR, "point", text, text)
 
 
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
     for hit in pattern.finditer(blank):
         numbers = tuple(float(number) for number in hit.groups() if number is not None)
-        yield Found(kind, numbers, *hit.span(), name_around(text, *hit.span()))
-
-
-def _named_sides(blank: str, text: str) -> Iterator[Found]:
-    for hit in _NAMED.finditer(blank):
-        names = [name.lower().replace("_", "") for name in hit.groups()[::2]]
-        sides = corners({name: [float(number)] for name, number in zip(names, hit.groups()[1::2], strict=True)})
-        if sides and len(sides) == 4:
-            yield Found("box", sides, *hit.span(), name_around(text, *hit.span()))
+        stroke = len(numbers) == 4 and _STROKE.search(line_before(text, hit.start()))
+        for row in [numbers[:2], numbers[2:]] if stroke else [numbers]:
+            yield Found("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
 
 
 def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
@@ -203,7 +231,7 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
         named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
         listed = named and "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
         if not (first and last) and (listed or len(rows) == count):
-            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else after(last or ""))
+            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else _after(last or ""))
 
 
 def _table_rows(_blank: str, text: str) -> Iterator[Found]:
@@ -230,34 +258,39 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def name_around(text: str, start: int, end: int) -> str:
     """Return the name that the words on the line give to a place: those before it, or else those after it."""
-    line = _PLACE_END.split(_TAGS.sub(" ", line_before(text, start)))[-1]
-    return before(line) or after(line_after(text, end))
+    line = line_before(text, start)
+    if named := _REF_BEFORE.search(line):
+        return html.unescape(named[1]).strip()
+    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
+    line = _JSON.split(line)[-1]
+    return before(line) or _after(line_after(text, end))
 
 
 def before(text: str) -> str:
     """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
-    text = re.sub(
-        rf"^\W{{0,24}}(?:and|or|then)\s{{1,24}}|^Action:{_S}|\({_S}(?:start_box|end_box|box|point){_S}=.{{0,{NEAR_CHARS}}}$",
-        "",
-        _BULLET.sub("", text),
-    )
-    text = text.rstrip(_MARKS)
+    text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS))
     while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
         text = text[: hit.start()].rstrip(_MARKS)
     return _bare(text)[-_LABEL_CHARS:]
 
 
-def after(text: str) -> str:
+def _after(text: str) -> str:
     """Return the name in the words after a place."""
-    return _bare(re.split(r"[\[({<]", text, maxsplit=1)[0])[:_LABEL_CHARS]
+    text = re.sub(r"^\s{0,9}\((?=[^\W\d])", "", _SECTION.sub("", text))
+    return _bare(re.split(r"[\[({<}\]]", text, maxsplit=1)[0])[:_LABEL_CHARS]
 
 
 def _bare(text: str) -> str:
     """Strip punctuation around a name, and quotes in pairs: `right of "TOTAL"` keeps its own."""
-    text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|")
+    text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|>")
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
-    return text if text.count('"') % 2 == 0 else text.strip('"')
+    text += ")" if text.count("(") > text.count(")") else ""
+    if "bbox" in text or not re.search(r"\w", text):
+        return ""
+    for quote in "\"'":
+        text = text.strip(quote) if text.count(quote) % 2 else text
+    return text
 
 
 def line_before(text: str, at: int) -> str:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations
-from vlnb.regions.meaning import KIND_OF, Found, regions, short
+from vlnb.regions.meaning import KIND_OF, Found, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
-_THOUGHTS = re.compile(r"<think>(.{0,1000000}?)(?:</think>|\Z)", re.DOTALL)
+_THOUGHTS = re.compile(r"<(think\w{0,40}|reasoning)>.{0,1000000}?(?:</\1>|\Z)", re.DOTALL)
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns bound a run of white space by 24
-_KEY_BEFORE = re.compile(r"[\"'“*`]{0,4}\b([^\W\d][\w ]{1,24})[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[*`]{0,4}$")
-_LABEL_NEAR = re.compile(
-    r"\b(?:label|name|text_content|class|category|object)[\"'”*`]{0,4}\s{0,24}[:：=]\s{0,24}[\"'“*` ]{0,24}"
-    r"([^\"'”*`\n,}]{1,200})",
+# Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
+_OPEN = re.compile(
+    r"[\[{]|(?<=\w)\(|(?<![\w\"'.<-])[\"'*`]{0,4}(?P<key>(?:(?:bounding[ _])?box|bbox|coordinates|point|rect)(?:_?2d)?"
+    r"|label|name|text_content|class|category|object(?: \d{1,3})?|[xy](?:_?[012]|_?m(?:in|ax))?|left)"
+    r"[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
-_OPEN = re.compile(r"[\[{]")
+_VERB_BEFORE = re.compile(
+    r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
+)
 _BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
 _PATCH_PX = 28
 _THOUSAND = 1000.0
@@ -104,7 +108,7 @@ class _Reading:
         """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
         thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
         found = self.read(notations.without(self.text, thoughts))
-        return found or (self.read(self.text) if thoughts else [])
+        return self.read(self.text) if thoughts and not found and not self.log.drops else found
 
     def read(self, text: str) -> list[Found]:
         found = list(notations.tagged(text, self.log))
@@ -117,53 +121,56 @@ class _Reading:
         return sorted(found, key=lambda one: one.start)
 
     def json(self, text: str) -> list[Found]:
-        """Return the regions in all values that begin with a bracket, wherever they are."""
+        """Return the regions in all values that begin with a bracket or a key, wherever they are."""
         found: list[Found] = []
-        at, fence = 0, -1
-        reader = lenient.Reader(text)
+        reader, at = lenient.Reader(text + "\n"), 0
+        fences = [*(fence.start() for fence in re.finditer("```", text)), len(text)]
         while (hit := _OPEN.search(text, at)) is not None:
             at = hit.start()
-            if fence < at:
-                fence = text.find("```", at)
-                fence = len(text) if fence < 0 else fence
-            log = Log(self.text, cut=self.log.cut)
+            action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
+            verb = verb_of(action[1], call=text[at] == "(") if action else ""
+            if text[at] == "(" and not verb:
+                at += 1
+                continue
             try:
-                node = reader.read(at, fence, log.repair)
+                node, places = self.value(text, reader, at, fences[bisect.bisect_left(fences, at)], verb)
             except lenient.Unreadable as error:
-                if error.skip == len(text):
+                if error.skip > len(text):
                     self.log.drop("everything from here on: too many brackets never close", at)
                 at += error.skip
                 continue
-            places = list(regions(node, log, label=_label_of(text, node)))
-            bare = node.kind == "list" and all(item.kind == "number" for item in node.value)
-            if bare and not places and not _KEY_BEFORE.search(notations.line_before(text, at)):
-                log.drops = []  # "[3]" in a sentence is no box
-            if places or log.drops:
-                found += places
-                self.log.repairs += log.repairs
-                self.log.drops += log.drops
-                if not node.whole and not any("cut off" in change.what for change in log.drops):
-                    (self.log.drop if self.log.cut else self.log.repair)("cut off at the end", len(self.text) - 1)
-            elif (not node.value and node.whole) or _mentions_places(node):
-                self.empty = True
-            else:
-                at += 1
-                continue
-            at = node.end
+            found += places or ()
+            at = hit.end() if places is None else node.end
         return found
+
+    def value(
+        self, text: str, reader: lenient.Reader, at: int, end: int, verb: str
+    ) -> tuple[lenient.Node, list[Found] | None]:
+        """Return the value that begins at `at`, and its regions; None if it has nothing to do with places."""
+        log, is_json = Log(self.text, cut=self.log.cut), text[at] in "[{"
+        # A number at the very end may have lost digits, but hardly in a line of plain text.
+        node = reader.read(at, end if is_json or log.cut else end + 1, log.repair)
+        places = list(regions(node, log, label=_label_of(text, node), verb=verb))
+        bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
+        if not places and (bare or not is_json):
+            log.drops = []  # "[3]" in a sentence is no box
+        if places or log.drops:
+            self.log.repairs += log.repairs if is_json else []
+            self.log.drops += log.drops
+            if not node.whole and is_json and not any("cut off" in change.what for change in log.drops):
+                (self.log.drop if self.log.cut else self.log.repair)("cut off at the end", len(self.text) - 1)
+        elif is_json and ((not node.value and node.whole) or _mentions_places(node)):
+            self.empty = True
+        else:
+            return node, None
+        return node, places
 
 
 def _label_of(text: str, node: lenient.Node) -> str:
-    """Return the name around a bare list: "cat: [1, 2, 3, 4]", "[…] cat", or `label: …` near "bbox_2d: […]"."""
-    if node.kind == "object" or any(item.kind == "object" for item in node.value):
+    """Return the name around a value, as in "cat: [1, 2, 3, 4]" or "[…] cat", unless it has names of its own."""
+    if text[node.start] == "{" or (node.kind == "list" and any(item.kind == "object" for item in node.value)):
         return ""
-    key = _KEY_BEFORE.search(notations.line_before(text, node.start))
-    if not key or short(key[1]) not in KIND_OF:
-        return notations.name_around(text, node.start, node.end)
-    above = re.split(r"[\]}]", text[max(0, node.start - 200) : node.start])[-1]
-    below = re.split(r"bbox|\[", text[node.end : node.end + 200], maxsplit=1)[0]
-    same_line = _LABEL_NEAR.findall(below.partition("\n")[0])[:1]
-    return next(iter(same_line or _LABEL_NEAR.findall(above)[-1:] or _LABEL_NEAR.findall(below)), "").strip()
+    return notations.name_around(text, node.start, node.end)
 
 
 def _mentions_places(node: lenient.Node) -> bool:
@@ -175,6 +182,8 @@ def _mentions_places(node: lenient.Node) -> bool:
 
 def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:
     """Return the space of the numbers, and why: anything but pixels only if it is certain."""
+    if stated := next((one.space for one in found if one.space), ""):
+        return cast("Literal['thousand']", stated), "its notation has numbers from 0 to 1000"
     numbers = [abs(n) for one in found for n in one.numbers]
     if not numbers:
         return "pixels", "the answer contains no numbers"
@@ -191,6 +200,8 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
 
 def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:
     """Return a region in pixels as seen, with its corners in order and within the picture; report why if it is None."""
+    if one.kind == "box" and one.numbers[:2] == one.numbers[2:] and any(one.numbers):
+        one = replace(one, kind="point", numbers=one.numbers[:2])
     points = [(x * factor[0], y * factor[1]) for x, y in zip(one.numbers[::2], one.numbers[1::2], strict=True)]
     region: Box | Point | Polygon
     if one.kind == "point":

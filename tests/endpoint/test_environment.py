@@ -1,0 +1,47 @@
+"""Variables that other programs set: a proxy, a file of certificates."""
+
+import pytest
+
+import vlnb
+
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in (*PROXIES, *map(str.lower, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+BAD = [
+    ("ALL_PROXY", "socks5://127.0.0.1:9"),
+    ("all_proxy", "socks://127.0.0.1:9"),
+    ("HTTPS_PROXY", "ftp://127.0.0.1:9"),
+    ("SSL_CERT_FILE", "/nonexistent/certificates.pem"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [*BAD, ("HTTP_PROXY", "http://127.0.0.1:9")])
+def test_this_machine_is_reached_whatever_they_say(monkeypatch, engine, receipt, web, name, value):
+    monkeypatch.setenv(name, value)
+    endpoint = vlnb.connect(engine.base_url, announce=None)
+    assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
+    web.pages["/no.png"] = (404, "text/plain", b"")
+    with pytest.raises(vlnb.BadInput, match="404"):
+        vlnb.images.load(f"{web.address}/no.png")
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda address: vlnb.connect(address, announce=None),
+        lambda address: vlnb.Endpoint(address, "m").ask("?"),
+        lambda address: vlnb.images.load(f"{address}/a.png"),
+    ],
+    ids=["connect", "ask", "load"],
+)
+def test_elsewhere_the_sentence_names_the_variable(monkeypatch, name, value, use):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(vlnb.BadInput, match=f"^{name} in the environment cannot be used"):
+        use("https://server.invalid/v1")

@@ -1,0 +1,208 @@
+"""What servers send that is not quite OpenAI's: read where it can be, and explained where it cannot."""
+
+import email.utils
+import json
+import time
+
+import pytest
+
+import vlnb
+from vlnb.endpoint import Reply, Usage
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+DONE = b"data: [DONE]\n\n"
+
+
+def plain(body, status="200 OK", kind="application/json", *headers):
+    head = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(body)}", *headers]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def chunk(delta=None, finish=None, *, key="delta", index=0, **more):
+    choices = [{"index": index, key: delta or {}, "finish_reason": finish}]
+    return b"data: " + json.dumps({"choices": choices, "model": "m", **more}).encode() + b"\n\n"
+
+
+def said(text):
+    return chunk({"content": text})
+
+
+@pytest.fixture
+def ask(raw_server):
+    def ask(sent, **options):
+        return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(sent)), "m").ask("?", **options)
+
+    return ask
+
+
+END = chunk(finish="stop") + DONE
+WHOLE = json.dumps({"choices": [{"message": {"content": "Two cats"}, "finish_reason": "stop"}]}).encode()
+READ = {
+    "a byte order mark": STREAM + b"\xef\xbb\xbf" + said("Two ") + said("cats") + END,
+    "content in parts": STREAM
+    + chunk({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Two "}]})
+    + said("cats")
+    + END,
+    "message in place of delta": STREAM + chunk({"content": "Two cats"}, "stop", key="message") + DONE,
+    "a second answer": STREAM + said("Two ") + chunk({"content": "Nine"}, "stop", index=1) + said("cats") + END,
+    "no stream at all": plain(WHOLE),
+    "[DONE] alone as the end": STREAM + said("Two cats") + DONE,
+    "empty lines and comments": STREAM + b": hello\n\n\nevent: x\n" + said("Two cats") + b"\r\n" + END,
+    "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + said("Two cats") + END,
+}
+
+
+@pytest.mark.parametrize("quirk", READ)
+def test_a_quirk_that_can_be_read(ask, quirk):
+    reply = ask(READ[quirk])
+    assert reply.text == "Two cats"
+    assert reply.note == ""
+    assert reply.finish_reason == ("unknown" if "alone" in quirk else "stop")
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 9}, {"prompt_tokens": "9"}, "many", [1]],
+)
+def test_usage_without_both_numbers_is_unknown(ask, usage):
+    reply = ask(STREAM + said("Two cats") + chunk(finish="stop") + chunk(usage=usage) + DONE)
+    assert reply.usage is None
+    assert "not counted" in reply.summary
+    assert "not counted" in str(reply._repr_mimebundle_())
+    assert Usage.of({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": None}) == Usage(9, 2)
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (chunk({"reasoning": "Let me see"}) + chunk(finish="length"), "thinking used up max_tokens"),
+        (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
+        (chunk({"tool_calls": [{"function": {"name": "zoom"}}]}) + chunk(finish="tool_calls"), "called a tool"),
+        (said("") + chunk(finish="stop"), "the answer is empty"),
+    ],
+)
+def test_an_empty_answer_says_why(ask, sent, why):
+    reply = ask(STREAM + sent + DONE)
+    assert reply.text == ""
+    assert why in reply.summary
+    assert why in reply.as_dict()["note"]
+
+
+def test_thoughts_count_as_a_beginning(raw_server):
+    def slow(connection):
+        connection.sendall(STREAM + chunk({"reasoning_content": "Let me see"}))
+        time.sleep(0.6)
+        connection.sendall(said("Two cats") + END)
+
+    assert vlnb.Endpoint(raw_server(slow), "m").ask("?", first_token_s=0.4).text == "Two cats"
+
+
+@pytest.mark.parametrize("end", ["null", "error", "", None])
+def test_an_end_that_is_none_keeps_what_came(ask, end):
+    with pytest.raises(vlnb.BadAnswer) as caught:
+        ask(STREAM + said("Two cats") + chunk(finish=end))
+    assert caught.value.partial == "Two cats"
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</style><script>let x=1</script></head>"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
+        (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
+        (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
+        (plain(PAGE, kind="text/html"), vlnb.BadAnswer, r'it is a web page: "Log in"\)'),
+        (plain(PAGE, "502 Bad", "text/html"), vlnb.ServerRefused, 'It says: "Log in"$'),
+        (plain(b"<style>a{color:red}", "500 Oh", "text/html"), vlnb.ServerRefused, "may work.$"),
+        (plain(b'{"message": "maximum context length is 4096 tokens"}', "400 No"), vlnb.ServerRefused, "max_pixels="),
+        (plain(b'{"detail": "input is longer than 8192 tokens"}', "422 No"), vlnb.ServerRefused, "model's context"),
+        (plain(b"{}", "413 No"), vlnb.ServerRefused, "max_pixels"),
+    ],
+)
+def test_what_cannot_be_read_is_explained(ask, sent, kind, words):
+    with pytest.raises(kind, match=words):
+        ask(sent)
+
+
+@pytest.mark.parametrize(("ahead_s", "least", "most"), [(30, 25, 30), (-30, 0, 0)])
+def test_retry_after_may_be_a_date(ask, ahead_s, least, most):
+    when = email.utils.formatdate(time.time() + ahead_s, usegmt=True)
+    with pytest.raises(vlnb.ServerRefused) as caught:
+        ask(plain(b"{}", "429 Busy", "application/json", f"retry-after: {when}"))
+    assert least <= caught.value.retry_after_s <= most
+
+
+@pytest.mark.parametrize("as_event", [False, True])
+def test_a_server_without_stream_options_is_asked_again(raw_server, as_event):
+    bodies = []
+    refusal = {"error": {"message": "Extra inputs are not permitted: stream_options", "code": 400}}
+
+    def strict(connection, body=b""):
+        connection.settimeout(0.3)
+        bodies.append(body)
+        refused = STREAM + b"data: " + json.dumps(refusal).encode() + b"\n\n"
+        if not as_event:
+            refused = plain(json.dumps(refusal).encode(), "422 No")
+        connection.sendall(refused if len(bodies) == 1 else STREAM + said("Two cats") + END)
+
+    reply = vlnb.Endpoint(raw_server(strict), "m").ask("?")
+    assert reply.text == "Two cats"
+    assert len(bodies) == 2
+    assert "refuses stream_options, so it counts no tokens" in reply.summary
+
+
+def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
+    reply = ask(STREAM + b'data: {"choices": [{"delta": {"content": "cats \\ud83d!"}}]}\n\n' + END)
+    assert reply.text == "cats \ufffd!"
+    assert json.dumps(reply.as_dict(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "asked"),
+    [
+        (b'{"data": [{"id": "nomic-embed-text"}, {"id": "llama-3"}, {"id": "qwen2.5vl:3b"}]}', None, "qwen2.5vl:3b"),
+        (b'{"data": [{"id": "bge-reranker"}, {"id": "llama-3"}]}', None, "llama-3"),
+        (b'{"data": [{"id": "first"}, {"id": "second"}]}', None, "first"),
+        (b'[{"id": "a"}, {"id": "b"}]', None, "a"),
+        (b'{"models": ["a"]}', None, "a"),
+        (b'{"data": []}', "mine", "mine"),
+        (b'{"data": null}', "mine", "mine"),
+    ],
+)
+def test_which_model_is_asked(raw_server, body, model, asked):
+    address = raw_server(lambda connection: connection.sendall(plain(body)))
+    assert vlnb.connect(address, model=model, announce=None).model == asked
+
+
+def test_a_named_model_needs_no_list(raw_server):
+    address = raw_server(lambda connection: connection.sendall(plain(b"no", "404 Not Found")))
+    assert vlnb.connect(address, model="mine", announce=None).model == "mine"
+    with pytest.raises(vlnb.ServerRefused):
+        vlnb.connect(address, announce=None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        (plain(b'{"data": null}'), vlnb.BadAnswer, "serves no model"),
+        (plain(b"[]"), vlnb.BadAnswer, "serves no model"),
+        (plain(b'{"object": "list"}'), vlnb.BadAnswer, "lists no models"),
+        (plain(b"", "301 Moved", "text/html", "location: https://a.test/v1/models?k=v"), vlnb.ServerRefused,
+         "redirects to https://a.test:"),
+    ],
+)  # fmt: skip
+def test_a_list_of_models_that_is_none(raw_server, sent, kind, words):
+    with pytest.raises(kind, match=words):
+        vlnb.connect(raw_server(lambda connection: connection.sendall(sent)), announce=None)
+
+
+def test_the_space_says_that_it_follows_from_the_name():
+    from PIL import Image
+
+    picture = vlnb.images.load(Image.new("RGB", (500, 100)))
+    answer = '[{"bbox_2d": [100, 500, 200, 600]}]'
+    reply = Reply(answer, "Qwen/Qwen3.5-9B", "s", "stop", 0, 0, None, (picture,), ((500, 100),))
+    assert [box.corners for box in reply.boxes] == [(50, 50, 100, 60)]
+    assert "thousand: so Qwen/Qwen3.5-9B answers, by its name" in reply.regions.summary

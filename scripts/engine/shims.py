@@ -3,6 +3,7 @@
 Imported at every start of the engine's own Python (by a .pth file). For tests only.
 
 - torchvision looks its compiled operators up when it is imported: two of them are declared here, without a kernel.
+- torchvision's decoder of pictures, which `transformers serve` uses, is one of those operators: Pillow stands in.
 - sgl_kernel is taken from the module below: plain torch for the one helper that is called, nothing for the rest.
 """
 
@@ -51,6 +52,18 @@ def assign_req_to_token_pool_cpu(requests, pool, starts, ends, places, _width):
         taken += count
 
 
+def decode_image(data, mode=None):
+    """Decode a picture (bytes in a tensor, or a path) to a tensor of height, width and colours, as RGB."""
+    import io
+
+    import numpy
+    import torch
+    from PIL import Image
+
+    picture = Image.open(data if isinstance(data, str) else io.BytesIO(data.numpy().tobytes())).convert("RGB")
+    return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
+
+
 class Kernels(types.ModuleType):
     """Stands in for sgl_kernel: any name can be imported, and only the helper above can be called."""
 
@@ -78,6 +91,10 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if name == "torchvision._meta_registrations" and not self.declared:
             self.declared = True
             declare("torchvision")
+        if name == "transformers.image_utils":  # it takes the name from there
+            import torchvision.io
+
+            torchvision.io.decode_image = decode_image
         if name == "sgl_kernel":
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None

@@ -17,7 +17,7 @@ import trustme
 
 from tests.bench.conftest import ROOT, serving
 from vlnb import BadInput, bench, records
-from vlnb.bench import metrics, store
+from vlnb.bench import metrics, report, store
 from vlnb.bench.workload import Workload
 
 SMALL = Workload(prompts=12, concurrency=3, images=1, resolution="64x64", input_len=8, output_len=6, range_ratio=1.0)
@@ -86,6 +86,32 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
     assert all(words in record.error for record in stored.records)
     assert metrics.table(stored)["failed"] == 12
     assert sum(metrics.failures(stored).values()) == 12
+
+
+def test_fields_that_a_server_refuses_are_left_out_and_it_is_said(tmp_path):
+    with serving("--fault", "picky") as endpoint:
+        stored = bench.run(SMALL, endpoint, tmp_path / "run")
+    assert [record.error for record in stored.records] == [None] * 12
+    assert stored.segments[0].dropped == ("ignore_eos", "stream_options")
+    assert [record.output_tokens for record in stored.records] == [6] * 12, "chunks, where the server counts no tokens"
+    said = " ".join(report.sentences(stored))
+    assert "The server refuses ignore_eos, so the requests went without it" in said
+    assert "did not count the tokens of 12 of 12 answers (it refuses stream_options)" in said
+
+
+def test_a_kept_connection_that_was_closed_costs_no_request_and_is_counted(tmp_path):
+    with serving("--fault", "hangup") as endpoint:
+        stored = bench.run(SMALL, endpoint, tmp_path / "run")
+    assert [record.error for record in stored.records] == [None] * 12
+    assert 0 < stored.segments[0].resent <= 12
+    assert f"{stored.segments[0].resent} requests were sent again" in " ".join(report.sentences(stored))
+    assert all(record.connect_s > 0 for record in stored.records[3:])
+
+
+def test_a_sound_server_is_told_nothing_of_that(truth, tmp_path):
+    stored = bench.run(SMALL, truth, tmp_path / "run")
+    assert (stored.segments[0].dropped, stored.segments[0].resent) == ((), 0)
+    assert not [line for line in report.sentences(stored) if "server" in line]
 
 
 def impatient(workload, endpoint, folder, silent_s):

@@ -193,7 +193,7 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
         writer = StreamWriter(protocol, loop)
         await writer.write_headers("POST / HTTP/1.1", CIMultiDict({"Content-Length": "2"}))
         await turns.take(0)
-        sending = asyncio.create_task(wire._Stamped(memoryview(b"{}"), trace, turns).write(writer))
+        sending = asyncio.create_task(wire._Stamped(memoryview(b"{"), b"}", trace, turns).write(writer))
         await asyncio.sleep(0)
         transport.abort()
         await asyncio.sleep(0.01)
@@ -300,9 +300,6 @@ GOOD = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}
         b'{"choices": [null], "finish_reason": "stop"}',
         b'{"choices": {"a": 1}, "finish_reason": "stop"}',
         b'{"choices": 5, "usage": {}}',
-        b'{"usage": {"completion_tokens": "many"}}',
-        b'{"usage": {"completion_tokens": -1}}',
-        b'{"usage": {"completion_tokens": 1.5}}',
         b'{"error": ' + b"[" * 100_000 + b"}",
         b"\xff",
     ],
@@ -312,6 +309,37 @@ GOOD = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}
 def test_an_odd_event_is_an_error_of_its_answer_and_of_nothing_else(event, before):
     answer = wire.parse(wire.Trace(pieces=[(1.0, before + b"data: " + event + b"\n\ndata: [DONE]\n\n")]))
     assert "chunk" in answer.error
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [b"{}", b"null", b"[]", b'"none"', b"7"]
+    + [b'{"completion_tokens": %s, "prompt_tokens": %s}' % (n, n) for n in (b'"many"', b"-1", b"1.5", b"true")],
+)
+def test_counts_that_are_no_numbers_are_unknown_and_the_answer_counts(usage):
+    last = b'data: {"choices": [], "usage": %s}\n\ndata: [DONE]\n\n' % usage
+    answer = wire.parse(wire.Trace(pieces=[(1.0, GOOD + last)]))
+    assert (answer.error, answer.output_tokens, answer.input_tokens) == (None, None, None)
+    assert answer.text_at == (1.0,)
+    known = b'data: {"choices": [], "usage": {"completion_tokens": 1, "prompt_tokens": 2}}\n\n'
+    answer = wire.parse(wire.Trace(pieces=[(1.0, GOOD + known + last)]))
+    assert (answer.output_tokens, answer.input_tokens) == (1, 2), "what was counted before stays known"
+
+
+@pytest.mark.parametrize(
+    ("stream", "error"),
+    [
+        (b'{"error": {"message": "no such route"}}', 'no stream of events but \'{"error": {"message": "no such route'),
+        (b"<html><h1>Sign in</h1>", "no stream of events but '<html>"),
+        (b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "null"}]}\n\n', "closed before its end"),
+        (b"\xef\xbb\xbf" + GOOD, None),
+        (b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": "a"}]}}]}\n\ndata: [DONE]\n\n', None),
+        (b'data: {"choices": [{"delta": {"reasoning": "a"}}]}\n\ndata: [DONE]\n\n', None),
+    ],
+)
+def test_other_forms_of_answers(stream, error):
+    answer = wire.parse(wire.Trace(pieces=[(1.0, stream)]))
+    assert error in answer.error if error else (answer.error, answer.text_at) == (None, (1.0,))
 
 
 def test_events_are_the_same_however_the_stream_was_cut():

@@ -42,7 +42,7 @@ def test_texts_are_of_their_length_and_differ():
 
 
 def pictures(body):
-    content = json.loads(bytes(body))["messages"][0]["content"]
+    content = json.loads(bytes(body) + bodies.ending())["messages"][0]["content"]
     uris = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
     return [Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for uri in uris]
 
@@ -50,11 +50,14 @@ def pictures(body):
 def test_a_body_is_a_request_with_pictures_that_differ():
     workload = Workload(prompts=3, images=2, resolution="90x60")
     made = bodies.make(workload, "m", [0, 1, 2, 3])
-    request = json.loads(bytes(made[1]))
+    request = json.loads(bytes(made[1]) + bodies.ending())
     assert request["model"] == "m"
     assert request["max_tokens"] == lengths(workload)[1][1]
     assert request["stream"]
     assert request["ignore_eos"]
+    assert request["stream_options"] == {"include_usage": True}
+    without = json.loads(bytes(made[1]) + bodies.ending({"ignore_eos", "stream_options"}))
+    assert not {"ignore_eos", "stream_options"} & without.keys()
     found = [picture for request in range(4) for picture in pictures(made[request])]
     assert {picture.size for picture in found} == {(90, 60)}
     assert len({picture.tobytes() for picture in found}) == 8

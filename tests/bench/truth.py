@@ -18,7 +18,7 @@ from typing import ClassVar
 BUFFER_BYTES = 1 << 18
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 _TOKENS = re.compile(rb'"max_(?:completion_)?tokens":\s*(\d+)')
-FAULTS = ("stall", "die", "429", "500", "half", "early", "flaky", "odd")
+FAULTS = ("stall", "die", "429", "500", "half", "early", "flaky", "odd", "picky", "hangup")
 
 
 class Server(asyncio.BufferedProtocol):
@@ -34,6 +34,7 @@ class Server(asyncio.BufferedProtocol):
     def connection_made(self, transport):
         self.transport = transport
         self.head, self.left, self.tail = b"", None, b""
+        self.answers = 0
 
     def get_buffer(self, _):
         return self.pool[0]  # one for all: what is in it has been looked at before the next read
@@ -75,13 +76,27 @@ class Server(asyncio.BufferedProtocol):
         if not self.transport.is_closing():
             self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
 
+    def refused(self, fault, tail):
+        """Refuse a request, or break off, as the fault says; return whether it did."""
+        self.answers += 1
+        refusals = {"429": b'{"error": {"message": "too much"}}', "500": b'{"error": {"message": "too much"}}'}
+        if fault == "picky" and b'"ignore_eos"' in tail:
+            refusals["picky"] = b'{"detail": "Unexpected fields in the request: {\'ignore_eos\'}"}'
+        elif fault == "picky" and b'"stream_options"' in tail:
+            refusals["picky"] = b'{"detail": [{"loc": ["stream_options"], "msg": "Extra inputs are not permitted"}]}'
+        if fault == "hangup" and self.answers > 1:  # as if it had closed while the request was on its way
+            self.transport.abort()
+            return True
+        if fault in refusals:
+            self.say(refusals[fault], "422 No" if fault == "picky" else f"{fault} Sorry")
+        return fault in refusals
+
     async def answer(self, whole, tail):
         Server.asked += 1
         fault = self.options.fault
         if fault == "flaky":
             fault = ["", "429", "", "half", "500", "", "early"][Server.asked % 7]
-        if fault in ("429", "500"):
-            self.say(b'{"error": {"message": "too much"}}', f"{fault} Sorry")
+        if self.refused(fault, tail):
             return
         tokens = int(_TOKENS.search(tail)[1]) if _TOKENS.search(tail) else self.options.tokens
         clock = asyncio.get_running_loop().time

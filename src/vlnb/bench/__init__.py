@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from vlnb.bench.workload import PUBLISHED, Workload
 
 if TYPE_CHECKING:
-    from vlnb.bench import metrics, report, roofline, runner, sglang, store, sweep, workload
+    from vlnb.bench import metrics, printed, report, roofline, runner, sglang, store, sweep, workload
     from vlnb.bench.runner import follow, resume, run, start
 
 __all__ = [
-    "PUBLISHED", "Workload", "follow", "metrics", "report", "resume", "roofline", "run", "runner",
+    "PUBLISHED", "Workload", "follow", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
     "sglang", "start", "store", "sweep", "workload",
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ JPEG_QUALITY = 85  # as sglang.bench_serving
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
 _CACHED = 32  # pictures of the user, kept in memory ready to be sent
 _MARK = "@picture@"
+_OPTIONAL = {"stream_options": {"include_usage": True}, "ignore_eos": True}
 
 
 def make(
@@ -29,8 +30,11 @@ def make(
 ) -> dict[int, memoryview]:
     """Make the bodies of the requests `wanted`, and return them by their id, as views into a mapped temporary file.
 
-    A request has the same body in every run of the workload. `progress` gets the number of bodies made so far. Raises
-    `BadInput` if the disk is full or a picture cannot be read.
+    Each lacks its `ending`, which depends on what the server accepts. A request has the same body in every run of the
+    workload. `progress` gets the number of bodies made so far.
+
+    Raises:
+        BadInput: the disk is full, or a picture cannot be read.
     """
     inputs, outputs = lengths(workload)
     words = texts(workload, inputs)
@@ -63,7 +67,7 @@ def make(
 
 
 def _frame(workload: Workload, model: str, text: str, output_len: int) -> list[bytes]:
-    """Return the body split at the places where its pictures belong."""
+    """Return the body, split at the places where its pictures belong, up to what `ending` returns."""
     content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": _MARK}}] * workload.images
     request = {
         "model": model,
@@ -71,10 +75,18 @@ def _frame(workload: Workload, model: str, text: str, output_len: int) -> list[b
         "temperature": 0.0,
         "max_tokens": output_len,
         "stream": True,
-        "stream_options": {"include_usage": True},
-        "ignore_eos": True,
     }
-    return json.dumps(request).encode().split(_MARK.encode())
+    return json.dumps(request)[:-1].encode().split(_MARK.encode())
+
+
+def ending(without: Container[str] = ()) -> bytes:
+    """Return how every body ends: with the fields that a server may refuse, apart from those in `without`.
+
+    >>> ending(without={"stream_options"})
+    b', "ignore_eos": true}'
+    """
+    kept = {name: value for name, value in _OPTIONAL.items() if name not in without}
+    return b"".join(f', "{name}": {json.dumps(value)}'.encode() for name, value in kept.items()) + b"}"
 
 
 def _pictures(workload: Workload) -> Callable[[int, int], bytes]:

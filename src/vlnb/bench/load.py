@@ -20,14 +20,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlnb import records
 from vlnb.bench import bodies, store, wire
 from vlnb.bench.workload import Limits, Workload, arrivals
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import VlnbError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _REPORT_S = 0.25  # between two progress reports
 _LAG_S = 0.1  # between two measurements of the event loop's lateness
@@ -43,12 +47,16 @@ class Run:
         self.folder, self.manifest = folder, stored.manifest
         self.workload = Workload(**self.manifest["workload"])
         self.key = os.environ.get(store.KEY_VARIABLE, "")
+        self.headers = {"Content-Type": "application/json"}
+        if self.key:
+            self.headers["Authorization"] = f"Bearer {self.key}"
         self.todo = stored.missing
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
         self.url = self.manifest["server"]["base_url"].rstrip("/") + "/chat/completions"
         self.limits = Limits(**self.manifest.get("limits", {}))
-        self.running = self.done = self.failed = self.refused = 0
+        self.running = self.done = self.failed = self.refused = self.resent = 0
+        self.dropped: set[str] = set()
         self.ttft_s: list[float] = []
         self.lags: list[float] = []
         self.stopped = ""
@@ -91,11 +99,24 @@ class Run:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop, f"the load generator received {number.name}")
 
-    async def _load(self, http: Any, made: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:  # noqa: ANN401
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        await wire.send(http, self.url, made[warm_up], headers, self.turns, self.limits)
+    async def _send(self, http: aiohttp.ClientSession, body: memoryview) -> wire.Trace:
+        """Send a request; again without a field that the server refuses, or if a kept connection was closed."""
+        without = frozenset(self.dropped)
+        send = partial(wire.send, headers=self.headers, turns=self.turns, limits=self.limits)
+        trace = await send(http, self.url, body, ending=bodies.ending(without))
+        if trace.refused and trace.refused not in without:
+            self.dropped.add(trace.refused)
+            return await self._send(http, body)
+        if trace.stale:
+            self.resent += 1
+            async with wire.session(self.workload.concurrency) as fresh:
+                return await send(fresh, self.url, body, ending=bodies.ending(without))
+        return trace
+
+    async def _load(
+        self, http: aiohttp.ClientSession, made: dict[int, memoryview], warm_up: int, prepared_s: float
+    ) -> None:
+        await self._send(http, made[warm_up])
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
@@ -103,7 +124,7 @@ class Run:
 
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await wire.send(http, self.url, made[request], headers, self.turns, self.limits)
+            trace = await self._send(http, made[request])
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
             if self.refused >= _REFUSED and not self.stopped:
@@ -125,6 +146,8 @@ class Run:
                 lag_mean_s=round(sum(lags) / len(lags), 6),
                 lag_p99_s=round(lags[int(0.99 * (len(lags) - 1))], 6),
                 stopped="",
+                dropped=tuple(sorted(self.dropped)),
+                resent=self.resent,
             )
 
     async def _write(self, request: int, due: float, trace: wire.Trace) -> None:

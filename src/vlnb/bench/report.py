@@ -52,6 +52,7 @@ def sentences(stored: Stored) -> Iterator[str]:
     """Yield what the numbers do not say: failures, the client's own error, pauses, and damaged files."""
     for why, count in metrics.failures(stored).items():
         yield f"{count} of {len(stored.records)} requests failed: {why}."
+    yield from _server(stored)
     if stored.missing:
         yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
     count = len(metrics.per_request(stored, "ttft"))
@@ -59,6 +60,25 @@ def sentences(stored: Stored) -> Iterator[str]:
         yield f"P99 comes from {count} requests: with fewer than {_FEW}, it is close to the slowest one."
     stops = (segment.stopped for segment in stored.segments)
     yield from filter(None, (metrics.client(stored), metrics.pause(stored), *stored.notes, *stops))
+
+
+def _server(stored: Stored) -> Iterator[str]:
+    """Yield what the server did otherwise than asked, and what follows from it."""
+    good = [record for record in stored.records if record.error is None]
+    dropped = {name for segment in stored.segments for name in segment.dropped}
+    early = sum(record.finish_reason == "stop" for record in good)
+    if "ignore_eos" in dropped:
+        yield "The server refuses ignore_eos, so requests went without it: answers may end before their full length."
+    if early:
+        yield f"{early} of {len(good)} answers ended before their full length: the server does not heed ignore_eos."
+    if uncounted := sum(record.input_tokens is None for record in good):
+        why = " (it refuses stream_options)" if "stream_options" in dropped else ""
+        yield (
+            f"The server did not count the tokens of {uncounted} of {len(good)} answers{why}: their chunks count as"
+            " output tokens, and their input tokens are unknown."
+        )
+    if resent := sum(segment.resent for segment in stored.segments):
+        yield f"{resent} requests were sent again, because the server had closed a connection that it had kept open."
 
 
 def cell(stored: Stored, row: Row, found: Mapping[str, Any]) -> str:

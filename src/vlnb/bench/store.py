@@ -48,7 +48,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "")."""
+    """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "").
+
+    `dropped` names the fields that the server refused, so that the requests went without them; `resent` counts the
+    requests that were sent again because the server had closed the connection it had promised to keep.
+    """
 
     segment: Count
     started_at: float  # seconds since 1970
@@ -58,6 +62,8 @@ class Segment:
     lag_mean_s: Signed
     lag_p99_s: Signed
     stopped: str
+    dropped: tuple[str, ...] = ()
+    resent: Count = 0
 
 
 @dataclass(frozen=True)

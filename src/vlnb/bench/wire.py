@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp.payload import Payload
 
+from vlnb.endpoint.failures import refused_field
+
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 
 _SLICE_BYTES = 256 * 1024  # of a body: what one turn writes
 _NOT_SENT_BYTES = 64 * 1024
-_TEXT = re.compile(rb'"(?:reasoning_)?content":\s*"(?!")')
+_TEXT = re.compile(rb'"(?:reasoning|reasoning_content|content|text)":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk may hold besides text
+_NO_REASON = (None, "", "null")
 _MESSAGE_CHARS = 200
 _MOST_TOKENS = 10**9
 _CONNECT_S = 30.0
@@ -52,6 +55,8 @@ class Trace:
     ended: float = 0.0
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     error: str | None = None
+    refused: str | None = None  # the optional field that the server does not accept
+    stale: bool = False  # a kept connection turned out to be closed before any answer
 
 
 @dataclass(frozen=True)
@@ -141,13 +146,13 @@ class Turns:
 class _Stamped(Payload):
     """A body that is sent in slices and records when the first one started and the last one had left."""
 
-    def __init__(self, body: memoryview, trace: Trace, turns: Turns) -> None:
+    def __init__(self, body: memoryview, ending: bytes, trace: Trace, turns: Turns) -> None:
         super().__init__(body, content_type="application/json")
-        self._size = len(body)
-        self._body, self._trace, self._turns = body, trace, turns
+        self._size = len(body) + len(ending)
+        self._body, self._ending, self._trace, self._turns = body, ending, trace, turns
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return bytes(self._body).decode(encoding, errors)
+        return b"".join((self._body, self._ending)).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         await self.write_with_length(writer, None)
@@ -161,12 +166,15 @@ class _Stamped(Payload):
         rest = self._body
         try:
             while rest:
+                piece: bytes | memoryview = rest[:_SLICE_BYTES]
+                rest = rest[_SLICE_BYTES:]
+                if not rest:
+                    piece = b"".join((piece, self._ending))
                 await self._turns.take(self._trace.started)
                 try:
-                    await writer.write(rest[:_SLICE_BYTES], drain=False)  # type: ignore[call-arg] # aiohttp's own has it
+                    await writer.write(piece, drain=False)  # type: ignore[call-arg] # aiohttp's own has it
                 finally:
                     self._turns.give()
-                rest = rest[_SLICE_BYTES:]
                 await writer.drain()
                 self._trace.moved = time.perf_counter()
         except asyncio.CancelledError:
@@ -203,18 +211,27 @@ async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
 
 
 async def send(
-    http: aiohttp.ClientSession, url: str, body: memoryview, headers: dict[str, str], turns: Turns, limits: Limits
+    http: aiohttp.ClientSession,
+    url: str,
+    body: memoryview,
+    headers: dict[str, str],
+    turns: Turns,
+    limits: Limits,
+    *,
+    ending: bytes = b"",
 ) -> Trace:
     """Send one request and collect the answer, within `limits`. A failure becomes the error of the trace."""
     now = time.perf_counter()
     trace = Trace(started=now, moved=now)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
     request = http.post(
-        url, data=_Stamped(body, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace,
+        url, data=_Stamped(body, ending, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace,
         allow_redirects=False,  # no other server gets the key or the pictures
     )  # fmt: skip
+    answered = False
     try:
         async with _patience(trace, limits), request as response:
+            answered = True
             left = limits.answer_bytes
             async for piece in response.content.iter_any():
                 trace.pieces.append((time.perf_counter(), piece))
@@ -226,6 +243,7 @@ async def send(
             if trace.error is None and response.status != 200:
                 said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
                 trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
+                trace.refused = refused_field(said) if 400 <= response.status < 500 else None
     except TimeoutError:
         if trace.connecting and not trace.connected:
             trace.error = f"no connection within {min(_CONNECT_S, limits.silent_s):g} s"
@@ -240,6 +258,7 @@ async def send(
         trace.error = f"no connection: {_why(error.os_error) or error}"
     except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
         trace.error = f"the connection broke: {error or type(error).__name__}"
+        trace.stale = trace.connecting is None and not answered
     trace.ended = time.perf_counter()
     return trace
 
@@ -265,7 +284,8 @@ def _parsed(trace: Trace) -> Parsed:
     output = inputs = None
     reason = error = None
     done = False
-    for at, line in _events(trace.pieces):
+    events = list(_events(trace.pieces))
+    for at, line in events:
         if line == b"[DONE]":
             done = True
             continue
@@ -279,20 +299,23 @@ def _parsed(trace: Trace) -> Parsed:
                 continue
             usage = said.get("usage") or {}
             output, inputs = _tokens(usage, "completion_tokens", output), _tokens(usage, "prompt_tokens", inputs)
-            ends = (c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason"))
+            ends = (c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason") not in _NO_REASON)
             reason = next(map(str, ends), reason)
             if said.get("error"):
                 error = f"the server reported: {str(said['error'])[:_MESSAGE_CHARS]}"
     if trace.error is None and error is None and not done and reason is None:
-        error = "the stream closed before its end" if trace.pieces else "an empty answer"
+        if not events and trace.pieces:
+            whole = b"".join(piece for _, piece in trace.pieces).decode(errors="replace")
+            error = f"no stream of events but {' '.join(whole.split())[:_MESSAGE_CHARS]!r}"
+        else:
+            error = "the stream closed before its end" if trace.pieces else "an empty answer"
     return Parsed(tuple(text_at), output, inputs, reason, trace.error or error)
 
 
 def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: ANN401 - whatever the server sent
-    found = usage.get(name, before)
-    if found is not None and (type(found) is not int or not 0 <= found <= _MOST_TOKENS):
-        raise ValueError(f"{name} is {str(found)[:20]}")
-    return found
+    """Return a count of a server's usage, or the one before it: some send {}, null or words in their last chunks."""
+    found = usage.get(name) if isinstance(usage, dict) else None
+    return found if type(found) is int and 0 <= found <= _MOST_TOKENS else before
 
 
 def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
@@ -301,5 +324,6 @@ def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     position = 0
     for line in b"".join(piece for _, piece in pieces).split(b"\n"):
         position += len(line) + 1
+        line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - some servers begin with a byte order mark
         if line.startswith(b"data:"):
             yield pieces[min(bisect.bisect_left(ends, position), len(pieces) - 1)][0], line[5:].strip()

@@ -82,19 +82,28 @@ def resume(folder: str, /) -> int:
 
 
 @app.command
-def compare(*folders: str) -> int:
-    """Print runs beside each other.
+def compare(*runs: str) -> int:
+    """Print runs beside each other, and beside what SGLang's or vLLM's own benchmark printed.
 
     Parameters
     ----------
-    folders
-        The runs' folders.
+    runs
+        The runs' folders; or files with what bench_serving printed or saved as JSON.
     """
+    from vlnb.bench import printed
     from vlnb.bench import report as tables
 
-    runs = _read(folders)
-    show(tables.table(dict(runs)).to_string(float_format="{:,.2f}".format, na_rep="–"))
-    return _status(runs)
+    files = {name: printed.read(name) for name in runs if Path(name).is_file()}
+    ours = _read(tuple(name for name in runs if name not in files)) if files.keys() != {*runs} or not runs else {}
+    columns: dict[str, Stored | Mapping[str, float]] = dict(ours)
+    for name, found in files.items():
+        for note in found.notes:
+            say(f"{name}: {note}")
+        columns |= {f"{name} {number}" if number > 1 else name: row for number, row in enumerate(found.rows, 1)}
+    if not columns:
+        return 1
+    show(tables.table(columns).to_string(float_format="{:,.2f}".format, na_rep="–"))
+    return _status(ours)
 
 
 @app.command

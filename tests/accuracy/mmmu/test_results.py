@@ -109,12 +109,51 @@ def test_what_sglangs_harness_prints_is_read_into_the_same_scores(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["nothing here\n", "{'Art': {'acc': 0.7, 'num': 30}, 'Music\n", "[1]\n{", '{"Art": {"acc": 0.5}}', "[" * 5000],
+    ["", "nothing here\n", "[1]\n{", '{"Art": {"acc": 0.5}}', "[" * 5000, "{'Overall': {'acc': 0.7, 'num': 900}}"],
 )
 def test_a_file_without_a_result_is_refused(tmp_path, text):
     (tmp_path / "printed.txt").write_text(text)
     with pytest.raises(BadInput, match="no result of SGLang's MMMU harness"):
         mmmu.harness.read(tmp_path / "printed.txt")
+
+
+RESULT = {
+    "Art": {"acc": 0.5, "num": 4},
+    "Overall-Art and Design": {"acc": 0.5, "num": 4},
+    "Music": {"acc": 1, "num": 2},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(RESULT),
+        json.dumps(RESULT),
+        "Scores of the third run:\n" + json.dumps(RESULT, indent=4),
+        "score " + str(RESULT) + " end",
+        str(RESULT).replace("}, ", "},\n "),
+        "\n".join("harness-1  | " + line for line in json.dumps(RESULT, indent=2).splitlines()),
+        "# args: {'port': 30000}\n" + str(RESULT),
+        str(RESULT).replace("acc", "Acc").replace("num", "NUM").replace("Overall", "overall"),
+        "\ufeff" + str(RESULT).replace("}}", "},\n}"),
+    ],
+    ids=range(9),
+)
+def test_a_harness_result_however_it_was_copied(tmp_path, text):
+    (tmp_path / "printed.txt").write_text(text)
+    found = harness.read(tmp_path / "printed.txt")
+    assert {name: (one.accuracy, one.questions) for name, one in found.subjects.items()} == {
+        "Art": (0.5, 4),
+        "Music": (1, 2),
+    }
+
+
+@pytest.mark.parametrize("cut", [30, 48, 100, -1])
+@pytest.mark.parametrize("text", [str(RESULT), json.dumps(RESULT, indent=2), "log: {'a': 1}\n" + str(RESULT)])
+def test_a_harness_result_that_was_cut_is_said_to_be(tmp_path, text, cut):
+    (tmp_path / "printed.txt").write_text(text[:cut])
+    with pytest.raises(BadInput, match="cut when it was copied"):
+        harness.read(tmp_path / "printed.txt")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import images
 from vlnb.accuracy.check.result import Check
 from vlnb.accuracy.check.tasks import Task, obeys, tasks
+from vlnb.endpoint.resolve import look_up
 from vlnb.errors import BadAnswer, NoServer, VlnbError
 from vlnb.regions import iou, parse
 from vlnb.regions.shapes import scaled
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _LIMITS: dict[str, Any] = {"first_token_s": 60.0, "total_s": 120.0}
 _MAX_TOKENS = 160
+_TEXT = ("seen", "fine print", "places", "tables", "twice", "usage")  # skills of an engine that only reads
 _GONE = 2  # questions in a row without a server
 _SAME = 0.5  # IoU from which two boxes are the same place
 
@@ -56,13 +59,18 @@ def vision_check(
 ) -> Check:
     """Ask 24 questions about pictures drawn for this check, and return how they were answered.
 
+    The embedded engine reads text and sees nothing else: it is asked only what a reader can answer.
+
     Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
     wrong, with its error; when the server has gone, the check ends with the answers so far. `watch` is called with the
     check so far after every question.
     """
     seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
-    asked = tasks(seed)
-    so_far = Check(endpoint.model, endpoint.base_url, seed, (), len(asked), 0.0)
+    questions = tasks(seed)
+    skipped = dict.fromkeys(one.skill for one in questions if endpoint.is_embedded and one.skill not in _TEXT)
+    asked = [one for one in questions if one.skill not in skipped]
+    owner = _owner(endpoint)
+    so_far = Check(endpoint.model, endpoint.base_url, seed, (), len(asked), 0.0, owner=owner, skipped=tuple(skipped))
     began, gone = time.perf_counter(), 0
     for task in asked:
         try:
@@ -77,6 +85,15 @@ def vision_check(
         if gone == _GONE:
             return replace(so_far, stopped=f"Stopped after {len(answered)} questions: {answer.error}")
     return so_far
+
+
+def _owner(endpoint: Endpoint) -> str:
+    """Return who made the server, as it says of its models: "sglang", "vllm", "llamacpp", or "" if it does not say."""
+    try:
+        models = json.loads(look_up(endpoint.base_url, "/models", key=endpoint.api_key).body)["data"]
+        return str(models[0]["owned_by"]).lower()
+    except (VlnbError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def _answer(endpoint: Endpoint, task: Task) -> Answered:
@@ -101,7 +118,7 @@ def _answer(endpoint: Endpoint, task: Task) -> Answered:
 
 def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> Answered:
     """Judge how many tokens a picture adds to the prompt, by asking the same question without it."""
-    alone = endpoint.ask(task.question, max_tokens=1, **_LIMITS).usage
+    alone = endpoint.ask(task.question, max_tokens=_MAX_TOKENS, **_LIMITS).usage
     if reply.usage is None or alone is None:
         return replace(found, right=False, note="this server counts no tokens")
     added = max(0, reply.usage.prompt_tokens - alone.prompt_tokens - images.DELIMITER_TOKENS)

@@ -22,7 +22,11 @@ _SHOWN_PX = 140
 
 @dataclass(frozen=True)
 class Check:
-    """The answers of one server to the questions of one `seed`. `stopped` says why some were not asked."""
+    """The answers of one server to the questions of one `seed`.
+
+    `stopped` says why some were not asked; `owner` who made the server ("sglang", "vllm" …; "" if unknown); `skipped`
+    which skills an engine that only reads text was not asked for.
+    """
 
     model: str
     server: str
@@ -31,6 +35,8 @@ class Check:
     asked_of: int
     seconds: float
     stopped: str = ""
+    owner: str = ""
+    skipped: tuple[str, ...] = ()
 
     @property
     def right(self) -> int:
@@ -45,7 +51,7 @@ class Check:
     @cached_property
     def findings(self) -> tuple[Fault, ...]:
         """The faults of the server; empty if it is sound."""
-        return faults(self.answered)
+        return faults(self.answered, self.owner)
 
     @property
     def sound(self) -> bool:
@@ -59,12 +65,25 @@ class Check:
             if mine:
                 yield skill, sum(one.right for one in mine), len(mine)
 
+    def advice(self) -> Iterator[tuple[Skill, str, str]]:
+        """Yield (skill, what its low score means, what to try), unless one fault explains them all."""
+        if any(found.decisive for found in self.findings):
+            return
+        for skill, right, of in self.skills():
+            errors = [one.error for one in self.answered if one.task.skill == skill.name and one.error]
+            if errors:
+                yield skill, f"{len(errors)} questions failed: {errors[0]}", ""
+            elif right < of:
+                yield skill, skill.low, skill.cure(self.owner)
+
     @property
     def summary(self) -> str:
         """The score, what guessing would give, and how the check ended."""
         score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
         end = self.stopped or ("" if self.findings else "The check found no fault.")
-        return f"{self.model}: {score} {end}".rstrip()
+        titles = ", ".join(SKILLS[name].title for name in self.skipped)
+        skipped = f" This engine reads text only; these skills were skipped: {titles}." if titles else ""
+        return f"{self.model}: {score} {end}".rstrip() + skipped
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the pictures, ready for JSON."""
@@ -77,16 +96,20 @@ class Check:
         }
 
     def __str__(self) -> str:
-        lines = [self.summary]
+        lines = [self.summary, *map(str, self.findings), ""]
         lines += [f"  {skill.title:<38} {right} of {of}" for skill, right, of in self.skills()]
-        for skill, right, of in self.skills():
-            if right < of:
-                lines += ["", f"{skill.title}: {right} of {of}. {skill.low}", f"  Try: {skill.cure}"]
-        lines += [f"\n{found}" for found in self.findings]
+        for skill, low, cure in self.advice():
+            lines += ["", f"{skill.title}: {low}", *([f"  Try: {cure}"] if cure else [])]
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": printable(str(self)), "text/html": self.as_html()}
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        advice = {skill.name: rest for skill, *rest in self.advice()}
+        for skill, right, of in self.skills():
+            score = joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)])
+            yield (skill.title, score, *advice.get(skill.name, ("", "")))
 
     def as_html(self) -> Html:
         """Return the faults, a row for each skill, and every question with its picture in a section to open."""
@@ -94,7 +117,7 @@ class Check:
             [
                 element("p", self.summary),
                 *map(_fault, self.findings),
-                table(("skill", "right", "what a low score means", "what to try"), map(_row, self.skills())),
+                table(("skill", "right", "what a low score means", "what to try"), self._rows()),
                 element(
                     "details", element("summary", "All questions, pictures and answers"), *map(_question, self.answered)
                 ),
@@ -105,12 +128,6 @@ class Check:
 def _fault(found: Fault) -> Html:
     said = (element("strong", found.name), f": {found.sentence} ", element("em", "Try:"), f" {found.cure}")
     return element("p", *said, role="alert") if found.grave else element("p", *said)
-
-
-def _row(scored: tuple[Skill, int, int]) -> tuple[str, ...]:
-    skill, right, of = scored
-    score = joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)])
-    return (skill.title, score, *((skill.low, skill.cure) if right < of else ("", "")))
 
 
 def _question(one: Answered) -> Html:

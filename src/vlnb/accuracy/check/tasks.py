@@ -36,18 +36,29 @@ class _Card(BaseModel, extra="forbid", strict=True):
 
 @dataclass(frozen=True)
 class Skill:
-    """One part of the check: `low` says what a low score means, and `cure` what to try."""
+    """One part of the check: `low` says what a low score means; `cures` what to try, by the maker of the server."""
 
     name: str
     title: str
     low: str
-    cure: str
+    cures: Mapping[str, str]
+
+    def cure(self, owner: str = "") -> str:
+        """Return what to try on any server, and on one of that `owner` ("sglang", "vllm", "llamacpp").
+
+        >>> SKILLS["cache"].cure("vllm")
+        "Turn the server's caches off. --no-enable-prefix-caching, and --mm-processor-cache-gb 0."
+        """
+        return " ".join(filter(None, (self.cures["cure"], self.cures.get(owner))))
 
 
 def _skills() -> Mapping[str, Skill]:
     rows = tomllib.loads(Path(__file__).with_name("skills.toml").read_text("utf-8"))
     flags = rows.pop("flags")
-    return {name: Skill(name, row["title"], row["low"], row["cure"].format(**flags)) for name, row in rows.items()}
+    return {
+        name: Skill(name, row.pop("title"), row.pop("low"), {by: text.format(**flags) for by, text in row.items()})
+        for name, row in rows.items()
+    }
 
 
 SKILLS: Mapping[str, Skill] = MappingProxyType(_skills())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,14 @@ from typing import Annotated
 from pydantic import Field
 
 from vlnb.accuracy.mmmu.results import Scores, counted_scores
+from vlnb.bench.printed import plain
 from vlnb.errors import BadInput
 from vlnb.records import opened
 
-_BEGIN, _END = "{'", "}}"
-_MOST_BYTES = 4_000_000
+_BEGIN = re.compile(r"\{\s*(?:['\"]|$)")  # nothing that the harness prints before its result has braces
+_END = re.compile(r"\}\s*,?\s*\}")
+_NONE = "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
+_MOST_BYTES, _MOST_STARTS = 4_000_000, 20
 
 
 def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None = None) -> str:
@@ -44,8 +48,7 @@ def read(path: str | Path) -> Scores:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    found = {name: one for name, one in _printed(text).items() if not name.startswith("Overall")}
-    return counted_scores({name: (round(one.acc * one.num), one.num) for name, one in found.items()})
+    return counted_scores({name: (round(one.acc * one.num), one.num) for name, one in _printed(text).items()})
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,34 @@ class _Subject:
 
 
 def _printed(text: str) -> dict[str, _Subject]:
-    """Return what stands in a text by subject: in a printed Python dictionary, or in JSON."""
+    """Return what a text says of each subject, in a printed Python dictionary or in JSON."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if _BEGIN.search(line)]
+    why: BadInput | None = None
+    for number in starts[:_MOST_STARTS]:  # something else may have braces too
+        before, _, after = lines[number].partition("{")
+        try:
+            return _subjects("\n".join(["{" + after, *plain(lines[number + 1 :], before)]))
+        except BadInput as error:
+            why = why or error
+    raise why or BadInput(_NONE)
+
+
+def _subjects(text: str) -> dict[str, _Subject]:
     from pydantic import TypeAdapter, ValidationError
 
+    end = _END.search(text)
+    if not end and "acc" in text.lower():
+        raise BadInput("The harness's result has no end. Was it cut when it was copied?")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        start = text.find(_BEGIN)  # of the first one: nothing that the harness prints before it has braces
-        end = text.find(_END, start)
-        try:
-            found = ast.literal_eval(text[start : end + len(_END)]) if 0 <= start < end else None
-        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-            raise BadInput(f"The harness's result is damaged ({error}). Was it cut when it was copied?") from error
-    try:
-        subjects = TypeAdapter(dict[str, _Subject]).validate_python(found)
-    except (ValidationError, RecursionError):
+        found = ast.literal_eval(text[: end.end()]) if end else {}
+        lower = {name: {key.lower(): value for key, value in one.items()} for name, one in found.items()}
+        subjects = TypeAdapter(dict[str, _Subject]).validate_python(lower)
+    except (ValidationError, AttributeError):
         subjects = {}
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise BadInput(f"The harness's result is damaged ({error}). Was it cut when it was copied?") from error
+    subjects = {name: one for name, one in subjects.items() if not name.lower().startswith("overall")}
     if not subjects:
-        raise BadInput(
-            "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
-        )
+        raise BadInput(_NONE)
     return subjects

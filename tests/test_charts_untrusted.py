@@ -6,7 +6,7 @@ from vlnb import catalog, charts
 from vlnb.accuracy.mmmu import wilson
 from vlnb.accuracy.mmmu.results import Scores
 from vlnb.bench.store import Record
-from vlnb.draw.html import plotly_text
+from vlnb.charts.style import plotly_text
 
 NASTY = '<a href="https://evil.example">x</a> %{x} <b>'
 RECORD = Record(0, 0, 0, 0, None, None, 0.1, 0.2, 0.5, (0.01, 0.02), 3, "stop", None)

@@ -70,7 +70,7 @@ def test_imports_point_down():
     ("library", "rooms"),
     [
         ("ipywidgets", {"panels"}),
-        ("plotly", {"charts", "draw"}),
+        ("plotly", {"charts"}),
         ("openai", set()),
         ("IPython", {"endpoint", "charts"}),
     ],

@@ -16,22 +16,22 @@ def test_hovering_over_a_box_tells_what_it_is(open_notebook, label):
 import vlnb
 receipt = vlnb.samples.receipt()
 box = vlnb.regions.Box(100, 100, 540, 500, label={label!r}, text="17,000", attributes={{{EVIL!r}: {EVIL!r}}})
-vlnb.draw.interactive(receipt.picture, [box])
+vlnb.draw.overlay(receipt.picture, [box])
 """
     page = open_notebook("hover.ipynb", notebook(cell))
-    plot = page.locator(".js-plotly-plot .nsewdrag")
-    plot.wait_for(timeout=60_000)
-    area = plot.bounding_box()
-    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.4)
-    hover = page.locator(".hoverlayer .hovertext")
-    hover.wait_for()
-    words = hover.first.text_content()
+    region = page.locator(".jp-OutputArea [role=note]")
+    region.wait_for(timeout=60_000)
+    words = region.get_attribute("title")
     assert "original pixels: 100, 100, 540, 500" in words
     assert "as seen (644 × 812): 101, 99, 543, 495" in words
     assert "text: 17,000" in words
     assert label[:20] in words, "markup is shown as it was written"
+    picture, drawn = page.locator(".jp-OutputArea img").bounding_box(), region.bounding_box()
+    scale = picture["width"] / 640
+    assert abs(drawn["x"] - picture["x"] - 100 * scale) < 3
+    assert abs(drawn["width"] - 440 * scale) < 3
     assert page.evaluate("window.hurt") is None
-    assert hover.locator("img, script").count() == 0
+    assert page.locator(".jp-OutputArea :is(script, img:not([alt]))").count() == 0
 
 
 def test_overlay_and_answer_run_no_markup(open_notebook):

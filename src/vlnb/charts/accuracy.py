@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from vlnb import catalog
-from vlnb.charts.style import Chart, styled
+from vlnb.charts.style import Chart, plotly_text, styled
 from vlnb.draw.colours import COLOURS
-from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:

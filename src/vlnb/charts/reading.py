@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from vlnb.charts.style import Chart, styled
+from vlnb.charts.style import Chart, plotly_text, styled
 from vlnb.draw.colours import COLOURS
-from vlnb.draw.html import plotly_text
 
 if TYPE_CHECKING:
     from vlnb.accuracy.resolution import Measured

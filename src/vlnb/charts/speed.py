@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 from vlnb import catalog
 from vlnb.bench import metrics
 from vlnb.bench.roofline import bound, cost_per_thousand
-from vlnb.charts.style import Chart, styled
+from vlnb.charts.style import Chart, plotly_text, styled
 from vlnb.draw.colours import COLOURS
-from vlnb.draw.html import plotly_text
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+
 import plotly.graph_objects as go
 
 from vlnb.markup import Html, element
 
 _HEIGHT_PX = 340
+_WORDS = 120  # characters of a label or an attribute shown
 # Plotly writes colours into each text; only a rule of the page can follow a change of JupyterLab's theme.
 THEME_CSS = """
 .js-plotly-plot .main-svg text { fill: var(--jp-content-font-color1, CanvasText) !important; }
@@ -38,6 +41,19 @@ def styled(figure: go.Figure, alt: str, *, title: str = "", height: int = _HEIGH
         made.update_layout(title={"text": title, "font": {"size": 15}, "x": 0, "xref": "paper", "yref": "container"})
     made.update_layout(height=height, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
     return made
+
+
+def plotly_text(text: str) -> str:
+    """Return `text` for plotly: on one line, shortened, with nothing that plotly reads as markup or as a template.
+
+    Use it for names, categories and texts. A hover template must not contain untrusted words at all: write
+    `%{fullData.name}` there.
+
+    >>> plotly_text("<b>50 %</b>")
+    '&lt;b&gt;50 %&lt;/b&gt;'
+    """
+    text = " ".join(text.split())
+    return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…").replace("%{", "%&#123;")
 
 
 def live(figure: go.Figure) -> go.FigureWidget:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vlnb.draw.colours import COLOURS, colours
 from vlnb.draw.grid import cost, grid
-from vlnb.draw.interactive import interactive
-from vlnb.draw.overlay import overlay
+from vlnb.draw.overlay import Overlay, overlay
 
-__all__ = ["COLOURS", "colours", "cost", "grid", "interactive", "overlay"]
+__all__ = ["COLOURS", "Overlay", "colours", "cost", "grid", "overlay"]

@@ -1,68 +1,96 @@
-"""Boxes, points and polygons drawn on a picture, legible on any background and size."""
+"""Boxes, points and polygons over a picture: sharp at any size, with labels beside them and details on hover."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vlnb.draw.colours import colours
-from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, scaled
+from vlnb.draw.colours import INKS, colours
+from vlnb.images import data_uri, smart_resize
+from vlnb.markup import Html, element
+from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, scaled, to_original
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw
     from PIL.Image import Image
 
     from vlnb.images import Picture
+    from vlnb.regions.shapes import Size
 
 Shape = Box | Point | Polygon
-Rect = tuple[float, float, float, float]
-"""(left, top, right, bottom) in pixels."""
 
+_SHOWN_PX = 720  # width at most; twice that is sent, for screens of high density
+_LEAST_PX = 360  # a smaller picture is shown larger, so that its labels have room
 _LABEL_CHARS = 40
+_LABELLED = 25  # with more regions than this, labels show on hover only
 _NAMED_ALOUD = 20  # labels in the text for screen readers; the text gives the number of the others
-_LEGIBLE_PX = 360  # a smaller picture is enlarged, so that labels fit
-_CROWD = 40  # with more labels than this, they are written smaller
+_LABEL = "position:absolute;font:11px/1.4 system-ui,sans-serif;padding:0 3px;white-space:nowrap;pointer-events:none"
+_OUTLINE = "position:absolute;box-sizing:border-box;border:2px solid {0};box-shadow:0 0 0 1px #fff"
 
 
-def overlay(picture: Picture, regions: Regions | Iterable[Shape]) -> Picture:
-    """Return a copy of `picture` with each region drawn on it, its label (or else its text) beside it.
+@dataclass(frozen=True)
+class Overlay:
+    """A picture with regions over it, in pixels of the picture's original size. It displays itself in a notebook.
 
-    Regions are in pixels of the picture's original size, whatever size it has now. A label has the same colour
-    everywhere. Labels that find no free place are left out, and the notes say how many. A picture of less than 360
-    pixels is enlarged by a whole number.
+    `seen` is the (width, height) at which the model saw the picture; details give coordinates in both.
+    """
+
+    picture: Picture
+    shapes: tuple[Shape, ...]
+    seen: Size
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """The colour of each label."""
+        return colours(shape.label for shape in self.shapes)
+
+    @property
+    def alt(self) -> str:
+        """What the overlay shows, in words."""
+        names = list(dict.fromkeys(name_of(shape) or "unnamed" for shape in self.shapes))
+        more = f" and {len(names) - _NAMED_ALOUD} more" if names[_NAMED_ALOUD:] else ""
+        said = ", ".join(names[:_NAMED_ALOUD]) + more
+        return f"{self.picture.alt or self.picture.source}, with {counted(self.shapes)} on it: {said or 'none'}"
+
+    @property
+    def image(self) -> Image:
+        """The picture as pixels, with the outlines drawn on it, to save or to compare."""
+        from PIL import ImageDraw
+
+        image = self.picture.image.copy()
+        pen, line = ImageDraw.Draw(image), max(2, round(max(image.size) / 500))
+        x, y = image.width / self.picture.original_size[0], image.height / self.picture.original_size[1]
+        for shape in self.shapes:
+            corners = _path(clamped(scaled(shape, x, y), (image.width - 1, image.height - 1)))
+            colour = self.colours[shape.label]
+            if isinstance(shape, Point):
+                pen.circle(corners[0], 4 * line, outline=colour, width=line)
+            else:
+                pen.line([*corners, *corners[:2]], colour, line, "curve")
+        return image
+
+    def _repr_html_(self) -> str:
+        return to_html(self)
+
+
+def overlay(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size | None = None) -> Overlay:
+    """Return `picture` with `regions` over it. `seen` defaults to the size at which the model would see the picture.
 
     >>> from PIL import Image
     >>> from vlnb import images
     >>> from vlnb.regions import Box
     >>> overlay(images.load(Image.new("RGB", (500, 400))), [Box(20, 40, 90, 80, "cup")]).alt.partition(", with ")[2]
-    '1 box(es) drawn on it: cup'
+    '1 box on it: cup'
+
+    Raises:
+        BadInput: One side of the picture is more than 200 times the other.
     """
-    from PIL import ImageDraw
-
-    shapes = every(regions)
-    image = _enlarged(picture.image)
-    x, y = image.width / picture.original_size[0], image.height / picture.original_size[1]
-    pen = ImageDraw.Draw(image)
-    unit = max(image.size) / 500
-    line = max(2, round(unit))
-    colour = colours(shape.label for shape in shapes)
-    here = [clamped(scaled(shape, x, y), image.size) for shape in shapes]
-    for shape in sorted(here, key=_area, reverse=True):  # small ones last, so that they stay visible
-        _draw(pen, shape, colour[shape.label], line)
-    left_out = _label(pen, here, colour, unit, image.size)
-    names = list(dict.fromkeys(name_of(shape) or "unnamed" for shape in shapes))
-    said = ", ".join(names[:_NAMED_ALOUD]) + (f" and {len(names) - _NAMED_ALOUD} more" if names[_NAMED_ALOUD:] else "")
-    alt = f"{picture.alt or picture.source}, with {counted(shapes)} drawn on it: {said or 'none'}"
-    notes = (*picture.notes, f"{left_out} label(s) left out: no room") if left_out else picture.notes
-    return replace(picture, image=image, alt=alt, notes=notes)
-
-
-def every(regions: Regions | Iterable[Shape]) -> list[Shape]:
-    """Return all boxes, polygons and points as one list."""
-    if isinstance(regions, Regions):
-        return [*regions.boxes, *regions.polygons, *regions.points]
-    return list(regions)
+    found: Iterable[Shape] = (
+        [*regions.boxes, *regions.polygons, *regions.points] if isinstance(regions, Regions) else regions
+    )
+    return Overlay(picture, tuple(found), seen or smart_resize(*picture.size))
 
 
 def name_of(shape: Shape) -> str:
@@ -72,97 +100,97 @@ def name_of(shape: Shape) -> str:
 
 
 def counted(shapes: Sequence[Shape]) -> str:
-    """Return "2 box(es) and 1 point(s)"."""
-    kinds = (("box(es)", Box), ("polygon(s)", Polygon), ("point(s)", Point))
-    counts = [(sum(isinstance(shape, kind) for shape in shapes), name) for name, kind in kinds]
-    return " and ".join(f"{count} {name}" for count, name in counts if count) or "0 box(es)"
+    """Return how many there are of each kind.
+
+    >>> counted([Box(0, 0, 1, 1), Box(0, 0, 2, 2), Point(1, 1)])
+    '2 boxes and 1 point'
+    """
+    kinds = ((Box, "box", "boxes"), (Polygon, "polygon", "polygons"), (Point, "point", "points"))
+    counts = [(sum(isinstance(shape, kind) for shape in shapes), one, many) for kind, one, many in kinds]
+    return " and ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n) or "no region"
 
 
-def _enlarged(image: Image) -> Image:
-    from PIL import Image
+def to_html(drawn: Overlay, *, shown_px: int = _SHOWN_PX) -> Html:
+    """Return the picture, at most `shown_px` wide, with its regions as elements that can be hovered and focused."""
+    picture, image = drawn.picture, drawn.picture.image
+    if max(image.size) > 2 * shown_px:
+        image = image.copy()
+        image.thumbnail((2 * shown_px, 2 * shown_px))
+    width = min(shown_px, max(_LEAST_PX, picture.width))
+    parts = [
+        element("img", src=data_uri(replace(picture, image=image)), alt=drawn.alt, style="width:100%;display:block")
+    ]
+    shapes = sorted(drawn.shapes, key=_area, reverse=True)  # small ones last, so that they can be hovered
+    parts += [_region(drawn, shape, named=len(shapes) <= _LABELLED) for shape in shapes]
+    inside = element("div", *parts, style=f"position:relative;width:{width}px;max-width:100%;line-height:0")
+    return element("figure", inside, element("figcaption", *_caption(drawn)), style="margin:0")
 
-    times = -(-_LEGIBLE_PX // max(image.size))
-    if times <= 1:
-        return image.copy()
-    return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+
+def _caption(drawn: Overlay) -> Iterator[Html]:
+    """Yield the picture's notes, and a legend if colours mean something."""
+    if drawn.picture.notes:
+        yield element("small", "; ".join(drawn.picture.notes) + " ")
+    if len(set(drawn.colours.values())) > 1:
+        for label, count in Counter(shape.label for shape in drawn.shapes).items():
+            swatch = element("span", "■ ", style=f"color:{drawn.colours[label]}")
+            yield element("small", swatch, f"{label or 'unnamed'} ({count})  ", style="white-space:pre")
 
 
-def _around(shape: Shape, margin: float) -> Rect:
-    """Return the upright rectangle around a region, with its corners in order."""
-    x1, y1, x2, y2 = (
-        shape.corners if isinstance(shape, Box)
-        else shape.box.corners if isinstance(shape, Polygon)
-        else (shape.x, shape.y, shape.x, shape.y)
-    )  # fmt: skip
-    return min(x1, x2) - margin, min(y1, y2) - margin, max(x1, x2) + margin, max(y1, y2) + margin
+def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
+    width, height = drawn.picture.original_size
+    path = _path(clamped(shape, drawn.picture.original_size))
+    (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*path, strict=True))
+    colour, facts = drawn.colours[shape.label], "\n".join(_facts(shape, drawn))
+    inside: list[Html] = []
+    place = f"left:{100 * left / width:.2f}%;top:{100 * top / height:.2f}%"
+    if isinstance(shape, Point):  # a ring, so that the thing in it stays visible
+        place = f"left:calc({100 * left / width:.2f}% - 9px);top:calc({100 * top / height:.2f}% - 9px)"
+        place += f";width:18px;height:18px;border-radius:50%;{_OUTLINE.format(colour)}"
+    else:
+        place += f";width:{100 * (right - left) / width:.2f}%;height:{100 * (bottom - top) / height:.2f}%"
+        place += f";{_OUTLINE.format(colour)}" if isinstance(shape, Box) else ";position:absolute"
+    if isinstance(shape, Polygon):
+        points = " ".join(f"{x - left:g},{y - top:g}" for x, y in path)
+        line = element(
+            "polygon", points=points, fill="none", stroke=colour, stroke_width=2, vector_effect="non-scaling-stroke"
+        )
+        inside.append(element("svg", line, viewBox=f"0 0 {right - left:g} {bottom - top:g}", preserveAspectRatio="none",
+                              style="position:absolute;inset:0;width:100%;height:100%;overflow:visible"))  # fmt: skip
+    if named and (name := name_of(shape)):
+        side = "left:-2px" if left < 0.6 * width else "right:-2px"
+        above = "bottom:100%" if top > 0.06 * height else "top:100%"
+        inside.append(element("span", name, style=f"{_LABEL};{side};{above};background:{colour};color:{INKS[colour]}"))
+    return element("div", *inside, title=facts, tabindex=0, role="note", aria_label=facts, style=place)
+
+
+def _facts(shape: Shape, drawn: Overlay) -> Iterator[str]:
+    """Yield what is known about a region, one fact a line."""
+    original = drawn.picture.original_size
+    yield shape.label or "unnamed"
+    if text := getattr(shape, "text", ""):
+        yield f"text: {text}"
+    yield from (f"{key}: {value}" for key, value in shape.attributes.items())
+    yield f"original pixels: {_numbers(shape)}"
+    small = to_original(shape, seen=original, original=drawn.seen)
+    yield f"as seen ({drawn.seen[0]} × {drawn.seen[1]}): {_numbers(small)}"
+
+
+def _path(shape: Shape) -> list[tuple[float, float]]:
+    """Return the corners of a region in order; a point is its own corner."""
+    if isinstance(shape, Point):
+        return [(shape.x, shape.y)]
+    if isinstance(shape, Polygon):
+        return list(shape.points)
+    x1, y1, x2, y2 = shape.corners
+    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
 
 
 def _area(shape: Shape) -> float:
-    left, top, right, bottom = _around(shape, 0)
-    return (right - left) * (bottom - top)
+    width, height = (max(axis) - min(axis) for axis in zip(*_path(shape), strict=True))
+    return float(width * height)
 
 
-def _draw(pen: ImageDraw.ImageDraw, shape: Shape, colour: str, line: int) -> None:
-    """Draw the outline in its colour with a white rim, so that it shows on any background."""
-    if isinstance(shape, Point):
-        pen.ellipse(_around(shape, 3 * line), fill=colour, outline="white", width=max(1, line // 2 + 1))
-    elif isinstance(shape, Polygon):
-        path = [*shape.points, *shape.points[:2]]
-        pen.line(path, fill="white", width=line + 2, joint="curve")
-        pen.line(path, fill=colour, width=line, joint="curve")
-    else:
-        pen.rectangle(_around(shape, line), outline="white", width=line + 1)
-        pen.rectangle(_around(shape, line), outline=colour, width=line)
-
-
-def _label(
-    pen: ImageDraw.ImageDraw, shapes: Sequence[Shape], colour: dict[str, str], unit: float, size: tuple[int, int]
-) -> int:
-    """Write the labels; return how many found no room."""
-    from PIL import ImageColor, ImageFont
-
-    line = max(2, round(unit))
-    named = [shape for shape in shapes if name_of(shape)]
-    points = max(11, round((9 if len(named) <= _CROWD else 6) * unit))
-    font = ImageFont.load_default(points)
-    inks = [pen.textbbox((0, 0), name_of(shape), font=font) for shape in named]
-    pad = max(2, round(points / 5))
-    sizes = [(x2 - x1 + 2 * pad, y2 - y1 + 2 * pad) for x1, y1, x2, y2 in inks]
-    anchors = [_around(shape, 4 * line if isinstance(shape, Point) else line) for shape in named]
-    spots = places(anchors, sizes, size)
-    for shape, ink, spot in zip(named, inks, spots, strict=True):
-        if spot is not None:
-            pen.rectangle(spot, fill=colour[shape.label])
-            at = (spot[0] + pad - ink[0], spot[1] + pad - ink[1])
-            red, green, blue = ImageColor.getrgb(colour[shape.label])[:3]
-            bright = 0.299 * red + 0.587 * green + 0.114 * blue  # of 255
-            pen.text(at, name_of(shape), fill="black" if bright > 140 else "white", font=font)
-    return spots.count(None)
-
-
-def places(
-    anchors: Sequence[Rect], sizes: Sequence[tuple[float, float]], picture: tuple[int, int]
-) -> list[Rect | None]:
-    """Return where each label of (width, height) goes beside its anchor, or None if it would cover another one.
-
-    A label stands above its box, else below, inside, or beside it, in the first place that is free.
-    """
-    import numpy as np
-
-    placed: list[Rect | None] = []
-    taken = np.empty((0, 4))
-    for (left, top, right, bottom), (width, height) in zip(anchors, sizes, strict=True):
-        spot = None
-        for x, y in (
-            (left, top - height), (right - width, top - height), (left, bottom), (right - width, bottom), (left, top),
-            (left, bottom - height), (right, top), (left - width, top), (right, bottom - height),
-            (left - width, bottom - height),
-        ):  # fmt: skip
-            x1, y1 = max(0.0, min(x, picture[0] - width)), max(0.0, min(y, picture[1] - height))
-            x2, y2 = x1 + width, y1 + height
-            if not ((taken[:, 0] < x2) & (taken[:, 2] > x1) & (taken[:, 1] < y2) & (taken[:, 3] > y1)).any():
-                spot = (x1, y1, x2, y2)
-                taken = np.vstack([taken, spot])
-                break
-        placed.append(spot)
-    return placed
+def _numbers(shape: Shape) -> str:
+    if isinstance(shape, Box):
+        return ", ".join(f"{side:.0f}" for side in shape.corners)
+    return " ".join(f"{x:.0f}, {y:.0f}" for x, y in _path(shape))

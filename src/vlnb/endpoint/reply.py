@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Models whose coordinates run from 0 to 1000 whatever the picture's size: Qwen2-VL, Qwen3-VL and later ones.
 # Qwen2.5-VL, between them, answers in pixels of the picture as it saw it.
 _THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
+_SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,16 @@ class Reply:
         return {"text/plain": printable(f"{self.text}\n\n{self.summary}"), "text/html": self.as_html()}
 
     def as_html(self) -> Html:
-        """Return the answer on the left, the picture with the boxes it names on the right, and the summary below."""
+        """Return the answer, its pictures with the places that it names, and the summary below."""
         answer = words(self.text)
-        if self.regions and len(self.regions):
-            from vlnb.draw import overlay
-            from vlnb.images.picture import to_html
+        if self.pictures:
+            from vlnb.draw.overlay import overlay, to_html
 
-            shown = to_html(overlay(self.pictures[0], self.regions))
+            marked = [self.regions or ()] if len(self.pictures) == 1 else [()] * len(self.pictures)
+            shown = [
+                to_html(overlay(picture, regions), shown_px=_SHOWN_PX)
+                for picture, regions in zip(self.pictures[:_SHOWN], marked, strict=False)
+            ]
             left = element("div", answer, style="flex:1 1 300px")
-            answer = row(left, element("div", shown, style="flex:1 1 240px;max-width:360px"))
+            answer = row(left, *(element("div", one, style=f"flex:0 1 {_SHOWN_PX}px") for one in shown))
         return joined([answer, element("div", element("small", self.summary))])

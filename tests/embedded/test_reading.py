@@ -2,13 +2,14 @@
 
 import io
 import random
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.embedded.pages import draw, rows
-from vlnb import samples
 from vlnb.embedded.lookup import find
 from vlnb.embedded.reader import Reader, Stopped
 
@@ -26,9 +27,12 @@ def overlap(a, b):
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b.x2 - b.x1) * (b.y2 - b.y1) - shared)
 
 
+DRAW = runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "draw_samples.py"))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_receipt_is_read_whole_and_its_boxes_are_tight(reader, seed):
-    sample = samples.receipt(seed)
+    sample = DRAW["receipt"](seed)
     page = reader.read(sample.picture.image)
     assert tuple(line.text for line in page.lines) == sample.truth.lines
     scores = [overlap(segment.box, box) for segment, box in zip(page.segments, sample.truth.boxes, strict=True)]

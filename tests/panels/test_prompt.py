@@ -56,7 +56,7 @@ def test_the_cost_follows_the_resolution(panel):
 def test_several_pictures_are_compared(panel):
     panel.samples.value = ("receipt", "chart")
     panel.skill.value = "compare pictures"
-    assert "second picture has 952 x 588" in panel.ask().text
+    assert "Picture 2 has 952 x 588" in panel.ask().text
 
 
 def test_an_upload_is_taken_first(panel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vlnb.samples.canvas import Sample, Truth
 from vlnb.samples.figures import bars, table
-from vlnb.samples.files import chart, letter, lot, shelf, street, till
-from vlnb.samples.receipt import receipt
+from vlnb.samples.files import chart, letter, lot, receipt, shelf, street, till
 
 __all__ = ["Sample", "Truth", "bars", "chart", "letter", "lot", "receipt", "shelf", "street", "table", "till"]

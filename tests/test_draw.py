@@ -126,8 +126,8 @@ def test_labels_are_legible_and_beside_what_they_name():
         grey((2000, 1500)), [Box(100, 800, 300, 900, "low"), Box(1500, 10, 1700, 90, "high")]
     )._repr_html_()
     assert shown.count("font:11px") == 2, "eleven pixels on the screen, however large the picture"
-    assert "left:-2px;bottom:100%" in shown
-    assert "right:-2px;top:100%" in shown
+    assert "left:-2px;bottom:calc(100% + 2px)" in shown
+    assert "right:-2px;top:calc(100% + 2px)" in shown
 
 
 def test_colours_have_a_legend_and_crowds_no_labels():

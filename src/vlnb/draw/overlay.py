@@ -27,7 +27,7 @@ _LABEL_CHARS = 40
 _LABELLED = 25  # with more regions than this, labels show on hover only
 _NAMED_ALOUD = 20  # labels in the text for screen readers; the text gives the number of the others
 _LABEL = "position:absolute;font:11px/1.4 system-ui,sans-serif;padding:0 3px;white-space:nowrap;pointer-events:none"
-_OUTLINE = "position:absolute;box-sizing:border-box;border:2px solid {0};box-shadow:0 0 0 1px #fff"
+_OUTLINE = "position:absolute;outline:2px solid {0};box-shadow:0 0 0 3px #fff8"  # around the thing, not on it
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
                               style="position:absolute;inset:0;width:100%;height:100%;overflow:visible"))  # fmt: skip
     if named and (name := name_of(shape)):
         side = "left:-2px" if left < 0.6 * width else "right:-2px"
-        above = "bottom:100%" if top > 0.06 * height else "top:100%"
+        above = "bottom:calc(100% + 2px)" if top > 0.06 * height else "top:calc(100% + 2px)"
         inside.append(element("span", name, style=f"{_LABEL};{side};{above};background:{colour};color:{INKS[colour]}"))
     return element("div", *inside, title=facts, tabindex=0, role="note", aria_label=facts, style=place)
 

@@ -11,7 +11,7 @@ from vlnb.draw.colours import colours
 from vlnb.draw.html import plotly_text
 from vlnb.draw.overlay import Shape, counted, every
 from vlnb.images import data_uri, smart_resize
-from vlnb.regions.shapes import Box, Point, Size, to_original
+from vlnb.regions.shapes import Box, Point, Polygon, Size, to_original
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -100,11 +100,9 @@ def _hover(shape: Shape, seen: Size, original: Size) -> str:
 
 
 def _numbers(shape: Shape) -> str:
-    if isinstance(shape, Box):
-        return ", ".join(f"{side:.0f}" for side in shape.corners)
-    if isinstance(shape, Point):
-        return f"{shape.x:.0f}, {shape.y:.0f}"
-    return " ".join(f"{x:.0f},{y:.0f}" for x, y in shape.points)
+    if isinstance(shape, Polygon):
+        return " ".join(f"{x:.0f},{y:.0f}" for x, y in shape.points)
+    return ", ".join(f"{side:.0f}" for side in (shape.corners if isinstance(shape, Box) else (shape.x, shape.y)))
 
 
 def _faint(colour: str) -> str:

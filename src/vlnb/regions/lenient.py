@@ -173,9 +173,7 @@ class Reader:
         """Read one item into `pairs`; return False if what comes does not belong to this container."""
         key, at = self._match(_KEY), self._at
         if kind == "object" and key:
-            if key[1] != key[3] and not {key[1], key[3]} <= set("“”‘’\"'"):
-                self._repair("key with one quote", at)
-            elif key[1] != '"' and not key[2].isdigit() and not self._call:
+            if (key[1] != '"' or key[3] != '"') and not key[2].isdigit() and not self._call:
                 self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
             self._at = key.end()
             if self._skip():

@@ -194,6 +194,10 @@ class _Object:
     """One object of the answer, with the label and the text around it."""
 
     def __init__(self, members: Sequence[tuple[str, Node]], log: Log, label: str, text: str, verb: str) -> None:
+        by_position = [node for key, node in members if not key and node.kind == "number"]
+        if by_position:  # tap(10, 20)
+            both = Node("list", by_position, by_position[0].start, by_position[-1].end)
+            members = [("", both), *(one for one in members if one[1] not in by_position)]
         self.members, self.log = members, log
         self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
@@ -264,11 +268,7 @@ class _Object:
         yield from self.sides()
 
     def sides(self) -> Iterator[Found]:
-        """Yield the region that named sides make, or the arguments of an action by position: tap(10, 20)."""
-        by_position = [node for key, node in self.members if not key and node.kind == "number"]
-        if self.verb and len(by_position) in (2, _ROW):
-            both = Node("list", by_position, by_position[0].start, by_position[-1].end)
-            yield from _placed(both, "place", self.log, self.label, self.text, verb=self.verb)
+        """Yield the region that named sides make."""
         known = {name: node for name, node in self.by_name.items() if name in _SIDES.keys() - self.used and node.whole}
         named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):

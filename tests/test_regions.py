@@ -81,6 +81,8 @@ def test_every_repair_is_told_with_its_place(text, repaired):
         ('[{"bbox_2d": [0, 0, 0, 0]}]', "a box without area"),
         ("<box>10 20 30<box>10 20 30 40</box>", "a place begun anew"),
         ("<box>10 20 30</box>", "a box of 3 numbers, not 4"),
+        ("Action: click(120, 34", "a point cut off before its end"),
+        ("tap(point=[120, 34", "a point cut off before its end"),
         ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "a duplicate"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),

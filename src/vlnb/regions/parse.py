@@ -147,12 +147,12 @@ class _Reading:
         self, text: str, reader: lenient.Reader, at: int, end: int, verb: str
     ) -> tuple[lenient.Node, list[Found] | None]:
         """Return the value that begins at `at`, and its regions; None if it has nothing to do with places."""
-        log, is_json = Log(self.text, cut=self.log.cut), text[at] in "[{"
+        log, is_json, is_line = Log(self.text, cut=self.log.cut), text[at] in "[{", text[at] not in "[{("
         # A number at the very end may have lost digits, but hardly in a line of plain text.
-        node = reader.read(at, end if is_json or log.cut else end + 1, log.repair)
+        node = reader.read(at, end + (is_line and not log.cut), log.repair)
         places = list(regions(node, log, label=_label_of(text, node), verb=verb))
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
-        if not places and (bare or not is_json):
+        if not places and (bare or is_line):
             log.drops = []  # "[3]" in a sentence is no box
         if places or log.drops:
             self.log.repairs += log.repairs if is_json else []

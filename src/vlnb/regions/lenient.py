@@ -282,7 +282,11 @@ class Reader:
             then = after[1:].lstrip()
             return not then or then[0] in "{[(]}\"'“‘\\-+.…0123456789/#" or bool(_KEY.match(then) or _WORD.match(then))
         # After a quote, the same quote follows only if it begins the next key and the comma is missing.
-        return after[0] in "]}:，：；;)" or (after[0] == quote and _KEY.match(after) is not None)
+        return (
+            after[0] in "]}:，：；;)"
+            or after.startswith(("/>", ">"))
+            or (after[0] == quote and _KEY.match(after) is not None)
+        )
 
 
 def _unescaped(text: str) -> str:

@@ -23,7 +23,7 @@ _KINDS = {
     " keypoints click clickpoint startpoint endpoint",
     "polygon": "polygon polygon2d polygons poly contour segmentation quadrilateral vertices",
 }
-STROKES = frozenset("drag swipe slide scroll fling flick move stroke".split())
+STROKES = frozenset("drag swipe slide scroll fling flick move stroke dual".split())
 _POINTING = STROKES | frozenset("click tap press touch hover longpress doubleclick".split()) - {"move"}
 _VERBS = STROKES | _POINTING | frozenset("act action point select".split())
 KIND_OF = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
@@ -73,7 +73,7 @@ _SIDES = {
     )
     for name in names.split()
 }
-_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%")  # what a text of numbers may hold
+_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%_")  # what a text of numbers may hold
 _TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
 _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
 
@@ -212,7 +212,8 @@ class _Object:
         """Return the value of the first of these keys that has one."""
         for name in names:
             node = self.by_name.get(name)
-            if node is not None and node.kind in ("text", "number") and (node.value or node.value == 0):
+            place = node is not None and name in KIND_OF and numbers_of(node)
+            if node is not None and node.kind in ("text", "number") and (node.value or node.value == 0) and not place:
                 if not node.whole:
                     self.log.repair(f"cut off within {name!r}", node.start)
                 self.used.add(name)

@@ -24,6 +24,7 @@ _OPEN = re.compile(
     r"[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
+_KIND_ARGUMENT = re.compile(r"\(\s{0,9}(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?(\w{1,30})")
 _VERB_BEFORE = re.compile(
     r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
 )
@@ -129,6 +130,8 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
+            if text[at] == "(" and (kind := _KIND_ARGUMENT.match(text, at)):  # do(action="Tap", …
+                verb = verb or verb_of(kind[1])
             if text[at] == "(" and not verb:
                 at += 1
                 continue

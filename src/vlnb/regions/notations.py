@@ -90,14 +90,13 @@ def tagged(text: str, log: Log) -> Iterator[Found]:
     """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
     tags = list(_TAG.finditer(text))
     for number, hit in enumerate(tags):
-        if hit["close"]:
+        if hit["close"] or not hit["head"]:
             continue
         named = {one["name"].lower().removeprefix("data-"): one for one in _ATTRIBUTE.finditer(hit["head"])}
-        words = _words(text, tags, number)
-        if hit["name"].lower() in ("point", "points") or verb_of(hit["name"]):
-            yield from _points(hit, named, words, log)
+        if named and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
+            yield from _points(hit, named, _words(text, tags, number), log)
         for kind in named.keys() & {"bbox", "polygon"}:
-            yield from _element(hit, kind, named[kind], named.get("class"), words, log)
+            yield from _element(hit, kind, named[kind], named.get("class"), _words(text, tags, number), log)
     yield from _tokens(text, log)
 
 

@@ -354,7 +354,8 @@ def test_what_is_written_comes_back(seen, original, corners):
 PIECES = st.sampled_from(
     ["[", "]", "{", "}", ",", ":", '"', "'", "bbox_2d", "label", "10", "200", "-3", ".5", "1e9", "null", "\n",
      "```json\n", "```", " ", "<points x1=", "<|box_start|>", "(", ")", "</think>", "<think>", "data-bbox=",
-     "\\", "…", "//", "cat", "<p ", ">", "|", "x1", "\x00", "9" * 400]
+     "\\", "…", "//", "cat", "<p ", ">", "|", "x1", "\x00", "9" * 400, "swipe(", "Tap [", "<tap>", "point>", "%", "_",
+     "position=", "drag from ", 'names": {"de": "a"}', '<points coords="1 1 20 30', "left: ", "action: ", "args"]
 )  # fmt: skip
 
 
@@ -363,6 +364,7 @@ PIECES = st.sampled_from(
 @example("[" * 5000)
 @example('{"a":' * 3000)
 @example('"' * 4000)
+@example("swipe[1 1 120 340")
 def test_no_text_is_too_broken(text):
     try:
         found = read(text)

@@ -326,9 +326,8 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         return
     label = names[0] if names else label
     numbers, attributes = numbers_of(node), dict[str, Any]()
+    stroke = kind == "place" and verb in STROKES and len(numbers or ()) == _ROW
     if kind == "place":
-        stroke = verb in STROKES and len(numbers or ()) == _ROW
-        several = several or stroke
         kind = "point" if stroke or len(numbers or ()) == 2 else "box"
     what = "box" if kind == "size" else kind
     if not numbers:
@@ -344,7 +343,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
         log.repair("coordinates in quotes", node.start)
     count = len(numbers)
-    if kind == "point" and count == _ROW and not several:
+    if kind == "point" and count == _ROW and not (several or stroke):
         log.repair("a box under the name of a point", node.start)
         what = "box"
     if what == "box" and count == _ROW + 1 and 0 <= numbers[4] <= 1:

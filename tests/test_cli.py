@@ -252,14 +252,24 @@ def test_mmmu_reads_what_sglangs_harness_wrote(capsys, tmp_path):
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_time_out_names_the_commands_own_option(raw_server, receipt, tmp_path, capsys):
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(HEAD, "a larger --timeout"), (HEAD + b'data: {"choices": [{"delta": {"content": "Two"}}]}\n', "printed above")],
+)
+def test_an_error_names_the_commands_own_options(raw_server, receipt, tmp_path, capsys, answer, words):
     receipt.picture.image.save(tmp_path / "a.png")
+    sent = iter([b'HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n{"data":[{"id": "m"}]}', answer])
 
     def slow(connection):
-        connection.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n{"data":[{"id": "m"}]}')
-        time.sleep(1)
+        connection.sendall(piece := next(sent))
+        time.sleep(3 if piece == answer else 0)
 
-    assert cli.main(["ask", str(tmp_path / "a.png"), "?", "--url", raw_server(slow), "--timeout", "0.3"]) != 0
+    assert cli.main(["ask", str(tmp_path / "a.png"), "?", "--url", raw_server(slow), "--timeout", "1"]) != 0
     told = capsys.readouterr().err
+    assert words in told
     assert "--timeout" in told
-    assert "first_token_s" not in told
+    assert "_s" not in told
+    assert ".partial" not in told

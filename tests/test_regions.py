@@ -81,6 +81,8 @@ def test_every_repair_is_told_with_its_place(text, repaired):
         ('[{"bbox_2d": [0, 0, 0, 0]}]', "a box without area"),
         ("<box>10 20 30<box>10 20 30 40</box>", "a place begun anew"),
         ("<box>10 20 30</box>", "a box of 3 numbers, not 4"),
+        ("Action: click(120, 34", "a point cut off before its end"),
+        ("tap(point=[120, 34", "a point cut off before its end"),
         ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "a duplicate"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),
@@ -155,6 +157,10 @@ def test_points(text, points):
         ("Next: pyautogui.doubleClick(120, 340, button='left')", [(120, 340)]),
         ("move_to(x=120, y=340)", [(120, 340)]),
         ("tap([[120, 340]])", [(120, 340)]),
+        ("do(action='Tap', element=[120, 340])", [(120, 340)]),
+        ('<tap x="120" y="340"/>', [(120, 340)]),
+        ('<click point="120,340"/>', [(120, 340)]),
+        ('{"action": "DUAL_POINT", "position": [[100, 400], [300, 200]]}', [(100, 400), (300, 200)]),
         ("long_press(target=[120, 340], seconds=2)", [(120, 340)]),
         ("click(start_box='<|box_start|>(120,340)<|box_end|>')", [(120, 340)]),
         ("Hover at [120, 340] now", [(120, 340)]),
@@ -221,6 +227,9 @@ def test_a_call_with_a_box_keeps_its_box():
         ("Status: [1, 2, 30, 40]", "Status"),
         ('{"bbox_2d" [1, 2, 30, 40], "label": "chair"}', "chair"),
         ("chair: 1_2_30_40", "chair"),
+        ('{"bbox": "1_2_30_40", "label": "chair"}', "chair"),
+        ('"1_2_30_40"', ""),
+        ("box>1 2 30 40", ""),
         ("the chair (oak): [1, 2, 30, 40]", "the chair (oak)"),
         ('"chair": [1, 2, 30, 40]', "chair"),
         ('{"bbox": [1, 2, 30, 40], "objectType": "chair", "category_id": "3"}', "chair"),
@@ -345,7 +354,8 @@ def test_what_is_written_comes_back(seen, original, corners):
 PIECES = st.sampled_from(
     ["[", "]", "{", "}", ",", ":", '"', "'", "bbox_2d", "label", "10", "200", "-3", ".5", "1e9", "null", "\n",
      "```json\n", "```", " ", "<points x1=", "<|box_start|>", "(", ")", "</think>", "<think>", "data-bbox=",
-     "\\", "…", "//", "cat", "<p ", ">", "|", "x1", "\x00", "9" * 400]
+     "\\", "…", "//", "cat", "<p ", ">", "|", "x1", "\x00", "9" * 400, "swipe(", "Tap [", "<tap>", "point>", "%", "_",
+     "position=", "drag from ", 'names": {"de": "a"}', '<points coords="1 1 20 30', "left: ", "action: ", "args"]
 )  # fmt: skip
 
 
@@ -354,6 +364,7 @@ PIECES = st.sampled_from(
 @example("[" * 5000)
 @example('{"a":' * 3000)
 @example('"' * 4000)
+@example("swipe[1 1 120 340")
 def test_no_text_is_too_broken(text):
     try:
         found = read(text)

@@ -220,7 +220,9 @@ def test_the_space_says_that_it_follows_from_the_name():
     from PIL import Image
 
     picture = vlnb.images.load(Image.new("RGB", (500, 100)))
-    answer = '[{"bbox_2d": [100, 500, 200, 600]}]'
+    answer = '[{"bbox_2d": [100, 50, 200, 60]}]'
     reply = Reply(answer, "Qwen/Qwen3.5-9B", "s", "stop", 0, 0, None, (picture,), ((500, 100),))
-    assert [box.corners for box in reply.boxes] == [(50, 50, 100, 60)]
+    assert [box.corners for box in reply.boxes] == [(50, 5, 100, 6)]
     assert "thousand: so Qwen/Qwen3.5-9B answers, by its name" in reply.regions.summary
+    shares = Reply('{"x": "50%", "y": "25%"}', "Qwen/Qwen3.5-9B", "s", "stop", 0, 0, None, (picture,), ((500, 100),))
+    assert [(point.x, point.y) for point in shares.regions.points] == [(250, 25)]

@@ -75,7 +75,8 @@ def ask(
         finally:
             show()
     except VlnbError as error:
-        error.args = (_ARGUMENT.sub(_option, str(error)),)
+        text = str(error) if json else str(error).replace("in this error's .partial", "printed above")
+        error.args = (_ARGUMENT.sub(_option, text),)
         raise
     say(stream.reply.summary)
     return 0

@@ -114,11 +114,8 @@ class Answer:
         parts = [{"text": part} if isinstance(part, str) else part for part in parts]
         text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
         begins = not self.text and not self.thought
-        self.thought = (
-            self.thought
-            or any(delta.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
-            or any("think" in str(part.get("type")) for part in parts)
-        )
+        thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
+        self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
         self.called = self.called or bool(delta.get("tool_calls") or delta.get("function_call"))
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair becomes “�”
         if text:

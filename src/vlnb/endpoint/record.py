@@ -132,7 +132,7 @@ def processes(record: Record) -> list[psutil.Process]:
     """
     import psutil
 
-    everyone = {process.pid: process for process in psutil.process_iter(["ppid", "status", "environ"])}
+    everyone = {process.pid: process for process in psutil.process_iter(["ppid", "status", "environ", "name"])}
     ours = {pid for pid, process in everyone.items() if (process.info["environ"] or {}).get(MARK) == record.mark}
     if _is_first(record):
         ours.add(record.pid)
@@ -160,13 +160,7 @@ def is_usurped(record: Record) -> bool:
     ours = {process.pid: process for process in processes(record)}
     if not owners or owners & ours.keys():
         return False
-    if owners != {None}:
-        return True
-    names = set()
-    for process in ours.values():
-        with contextlib.suppress(psutil.Error):
-            names.add(process.name())
-    return names.isdisjoint(_CONTAINERS)
+    return owners != {None} or _CONTAINERS.isdisjoint(process.info["name"] for process in ours.values())
 
 
 @contextlib.contextmanager

@@ -90,18 +90,15 @@ class Reply:
             return None
         from vlnb.regions import parse
 
-        thousand = _THOUSAND.search(self.model)
+        sizes: dict[str, Any] = {"seen": self.seen_sizes[0], "original": self.pictures[0].original_size}
         try:
-            found = parse(
-                self.text,
-                seen=self.seen_sizes[0],
-                original=self.pictures[0].original_size,
-                space="thousand" if thousand else "auto",
-                finish_reason=self.finish_reason,
-            )
+            found = parse(self.text, finish_reason=self.finish_reason, **sizes)
         except BadAnswer:
             return None
-        return replace(found, space_reason=f"so {self.model} answers, by its name") if thousand else found
+        if found.space != "pixels" or not _THOUSAND.search(self.model):
+            return found
+        found = parse(self.text, finish_reason=self.finish_reason, space="thousand", **sizes)
+        return replace(found, space_reason=f"so {self.model} answers, by its name")
 
     @property
     def boxes(self) -> tuple[Box, ...]:

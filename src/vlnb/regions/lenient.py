@@ -173,9 +173,7 @@ class Reader:
         """Read one item into `pairs`; return False if what comes does not belong to this container."""
         key, at = self._match(_KEY), self._at
         if kind == "object" and key:
-            if key[1] != key[3] and not {key[1], key[3]} <= set("“”‘’\"'"):
-                self._repair("key with one quote", at)
-            elif key[1] != '"' and not key[2].isdigit() and not self._call:
+            if (key[1] != '"' or key[3] != '"') and not key[2].isdigit() and not self._call:
                 self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
             self._at = key.end()
             if self._skip():
@@ -284,7 +282,11 @@ class Reader:
             then = after[1:].lstrip()
             return not then or then[0] in "{[(]}\"'“‘\\-+.…0123456789/#" or bool(_KEY.match(then) or _WORD.match(then))
         # After a quote, the same quote follows only if it begins the next key and the comma is missing.
-        return after[0] in "]}:，：；;)" or (after[0] == quote and _KEY.match(after) is not None)
+        return (
+            after[0] in "]}:，：；;)"
+            or after.startswith(("/>", ">"))
+            or (after[0] == quote and _KEY.match(after) is not None)
+        )
 
 
 def _unescaped(text: str) -> str:

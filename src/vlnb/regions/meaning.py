@@ -23,7 +23,7 @@ _KINDS = {
     " keypoints click clickpoint startpoint endpoint",
     "polygon": "polygon polygon2d polygons poly contour segmentation quadrilateral vertices",
 }
-STROKES = frozenset("drag swipe slide scroll fling flick move stroke".split())
+STROKES = frozenset("drag swipe slide scroll fling flick move stroke dual".split())
 _POINTING = STROKES | frozenset("click tap press touch hover longpress doubleclick".split()) - {"move"}
 _VERBS = STROKES | _POINTING | frozenset("act action point select".split())
 KIND_OF = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
@@ -73,7 +73,7 @@ _SIDES = {
     )
     for name in names.split()
 }
-_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%")  # what a text of numbers may hold
+_NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%_")  # what a text of numbers may hold
 _TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
 _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
 
@@ -194,6 +194,10 @@ class _Object:
     """One object of the answer, with the label and the text around it."""
 
     def __init__(self, members: Sequence[tuple[str, Node]], log: Log, label: str, text: str, verb: str) -> None:
+        by_position = [node for key, node in members if not key and node.kind == "number"]
+        if by_position:  # tap(10, 20)
+            both = Node("list", by_position, by_position[0].start, by_position[-1].end)
+            members = [("", both), *(one for one in members if one[1] not in by_position)]
         self.members, self.log = members, log
         self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
@@ -208,7 +212,8 @@ class _Object:
         """Return the value of the first of these keys that has one."""
         for name in names:
             node = self.by_name.get(name)
-            if node is not None and node.kind in ("text", "number") and (node.value or node.value == 0):
+            place = node is not None and name in KIND_OF and numbers_of(node)
+            if node is not None and node.kind in ("text", "number") and (node.value or node.value == 0) and not place:
                 if not node.whole:
                     self.log.repair(f"cut off within {name!r}", node.start)
                 self.used.add(name)
@@ -264,11 +269,7 @@ class _Object:
         yield from self.sides()
 
     def sides(self) -> Iterator[Found]:
-        """Yield the region that named sides make, or the arguments of an action by position: tap(10, 20)."""
-        by_position = [node for key, node in self.members if not key and node.kind == "number"]
-        if self.verb and len(by_position) in (2, _ROW):
-            both = Node("list", by_position, by_position[0].start, by_position[-1].end)
-            yield from _placed(both, "place", self.log, self.label, self.text, verb=self.verb)
+        """Yield the region that named sides make."""
         known = {name: node for name, node in self.by_name.items() if name in _SIDES.keys() - self.used and node.whole}
         named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):
@@ -325,9 +326,8 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         return
     label = names[0] if names else label
     numbers, attributes = numbers_of(node), dict[str, Any]()
+    stroke = kind == "place" and verb in STROKES and len(numbers or ()) == _ROW
     if kind == "place":
-        stroke = verb in STROKES and len(numbers or ()) == _ROW
-        several = several or stroke
         kind = "point" if stroke or len(numbers or ()) == 2 else "box"
     what = "box" if kind == "size" else kind
     if not numbers:
@@ -343,7 +343,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
         log.repair("coordinates in quotes", node.start)
     count = len(numbers)
-    if kind == "point" and count == _ROW and not several:
+    if kind == "point" and count == _ROW and not (several or stroke):
         log.repair("a box under the name of a point", node.start)
         what = "box"
     if what == "box" and count == _ROW + 1 and 0 <= numbers[4] <= 1:

@@ -51,8 +51,8 @@ _CORNERS = re.compile(
 )
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
-    rf"[ \t>*•\-]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}(?![\d,.]{{0,12}}\d)"
-    r"[)\]]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
+    rf"[ \t>*•\-\"'`]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
+    r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
@@ -60,13 +60,13 @@ _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
-    r"\b(?:is|are|was|located|found|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
+    r"\b(?:is|are|was|located|found|on|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
     r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
     re.IGNORECASE,
 )
 _FILLER_CHARS = 16
 _SECTION = re.compile(  # what a name may begin with that is none of it: "Action: tap", `, "label": "cup"`
-    r"^\W{0,24}(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}"
+    r"^\W{0,24}(?:(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}){1,3}"
     r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
     r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
     r"|element|note|caption|text|description|observation|found|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
@@ -90,13 +90,13 @@ def tagged(text: str, log: Log) -> Iterator[Found]:
     """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
     tags = list(_TAG.finditer(text))
     for number, hit in enumerate(tags):
+        if hit["close"] or not hit["head"]:
+            continue
         named = {one["name"].lower().removeprefix("data-"): one for one in _ATTRIBUTE.finditer(hit["head"])}
-        if not hit["close"] and hit["name"].lower() in ("point", "points"):
+        if named and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
             yield from _points(hit, named, _words(text, tags, number), log)
-        elif not hit["close"]:
-            for kind, data in named.items():
-                if kind in ("bbox", "polygon"):
-                    yield from _element(hit, kind, data, named.get("class"), _words(text, tags, number), log)
+        for kind in named.keys() & {"bbox", "polygon"}:
+            yield from _element(hit, kind, named[kind], named.get("class"), _words(text, tags, number), log)
     yield from _tokens(text, log)
 
 
@@ -165,7 +165,9 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
             if not label:
                 behind = _MARK.split(line_after(text, span[1]), maxsplit=1)[0]
                 label, last = _after(_TAGS.sub(" ", behind)), span[1] + len(behind)
-            yield from _token(body, span, kind, label, log, closed=after is not None)
+            yield from _token(
+                body, span, kind, label, log, closed=after is not None or bool(hit["bare"] and not log.cut)
+            )
 
 
 def _kind(mark: re.Match[str]) -> str:
@@ -286,7 +288,7 @@ def _bare(text: str) -> str:
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
     text += ")" if text.count("(") > text.count(")") else ""
-    if "bbox" in text or not re.search(r"\w", text):
+    if re.search("bbox|_start|_end", text) or not re.search(r"\w", text):
         return ""
     for quote in "\"'":
         text = text.strip(quote) if text.count(quote) % 2 else text

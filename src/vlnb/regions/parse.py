@@ -24,6 +24,7 @@ _OPEN = re.compile(
     r"[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
+_KIND_ARGUMENT = re.compile(r"\(\s{0,9}(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?(\w{1,30})")
 _VERB_BEFORE = re.compile(
     r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
 )
@@ -129,6 +130,8 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
+            if text[at] == "(" and (kind := _KIND_ARGUMENT.match(text, at)):  # do(action="Tap", …
+                verb = verb or verb_of(kind[1])
             if text[at] == "(" and not verb:
                 at += 1
                 continue
@@ -147,12 +150,12 @@ class _Reading:
         self, text: str, reader: lenient.Reader, at: int, end: int, verb: str
     ) -> tuple[lenient.Node, list[Found] | None]:
         """Return the value that begins at `at`, and its regions; None if it has nothing to do with places."""
-        log, is_json = Log(self.text, cut=self.log.cut), text[at] in "[{"
+        log, is_json, is_line = Log(self.text, cut=self.log.cut), text[at] in "[{", text[at] not in "[{("
         # A number at the very end may have lost digits, but hardly in a line of plain text.
-        node = reader.read(at, end if is_json or log.cut else end + 1, log.repair)
+        node = reader.read(at, end + (is_line and not log.cut), log.repair)
         places = list(regions(node, log, label=_label_of(text, node), verb=verb))
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
-        if not places and (bare or not is_json):
+        if not places and (bare or is_line):
             log.drops = []  # "[3]" in a sentence is no box
         if places or log.drops:
             self.log.repairs += log.repairs if is_json else []

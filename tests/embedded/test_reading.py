@@ -104,3 +104,44 @@ def test_a_jpeg_of_poor_quality(reader, receipt):
     buffer = io.BytesIO()
     receipt.picture.image.save(buffer, "JPEG", quality=25)
     assert tuple(line.text for line in reader.read(Image.open(buffer)).lines) == receipt.truth.lines
+
+
+# -- text that does not stand upright ------------------------------------------------------------------------------
+
+NOTICE = ["Ferry times for Sunday", "First boat at 07:45", "Bicycles travel free", "Dogs on the lead, please", "Pier 9"]
+QUARTERS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+
+
+def notice():
+    return draw((640, 330), [(30, 30 + 58 * i, line, 30) for i, line in enumerate(NOTICE)])
+
+
+@pytest.mark.parametrize("quarters", QUARTERS)
+def test_a_turned_page_is_read_in_its_own_order(reader, quarters):
+    upright, turned = reader.read(notice()), reader.read(notice().transpose(QUARTERS[quarters]))
+    assert [line.text for line in turned.lines] == NOTICE
+    for before, after in zip(upright.segments, turned.segments, strict=True):
+        x, y = (before.box[0] + before.box[2]) / 2, (before.box[1] + before.box[3]) / 2
+        there = {1: (y, 640 - x), 2: (640 - x, 330 - y), 3: (330 - y, x)}[quarters]
+        assert ((after.box[0] + after.box[2]) / 2, (after.box[1] + after.box[3]) / 2) == pytest.approx(there, abs=4)
+
+
+@pytest.mark.parametrize("text", ["KEEP THIS SIDE DOWN", "Fragile: glass bottles"])
+def test_one_line_on_its_head_is_turned_alone(reader, text):
+    page = draw((640, 260), [(30, 30, "Crate 17 of 20 for Hamburg", 30), (30, 180, "Received on 4 June", 30)])
+    page.paste(draw((640, 60), [(60, 10, text, 30)]).transpose(Image.Transpose.ROTATE_180), (0, 100))
+    assert [line.text for line in reader.read(page).lines] == ["Crate 17 of 20 for Hamburg", text, "Received on 4 June"]
+
+
+@pytest.mark.parametrize("title", ["Speed (km/h)", "Number of passengers"])
+def test_the_title_of_an_axis_is_read_upwards(reader, title):
+    chart = draw((640, 420), [(70, 20 + 80 * i, str(90 - 10 * i), 24) for i in range(5)] + [(300, 370, "Hours", 24)])
+    chart.paste(draw((300, 40), [(10, 5, title, 24)]).transpose(Image.Transpose.ROTATE_90), (10, 60))
+    read = [segment.text for segment in reader.read(chart).segments]
+    assert sorted(read) == sorted([title, "Hours", *(str(90 - 10 * i) for i in range(5))])
+
+
+def test_gibberish_is_given_with_a_warning(endpoint):
+    mirrored = notice().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert "I am not sure of this text" in endpoint.ask("Read all the text.", mirrored).text
+    assert "I am not sure" not in endpoint.ask("Read all the text.", notice()).text

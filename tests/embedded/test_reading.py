@@ -141,6 +141,33 @@ def test_the_title_of_an_axis_is_read_upwards(reader, title):
     assert sorted(read) == sorted([title, "Hours", *(str(90 - 10 * i) for i in range(5))])
 
 
+def test_short_words_on_a_page_that_lies_on_its_side_are_read(reader):
+    table = [("Nails", "80", "4.20"), ("Screws", "60", "9.81"), ("Bolts", "16", "8.06")]
+    page = draw((600, 200), rows(20, 56, (30, 300, 450), table, 26)).transpose(Image.Transpose.ROTATE_270)
+    assert [line.text.split() for line in reader.read(page).lines] == [list(row) for row in table]
+
+
+@pytest.mark.parametrize(
+    ("items", "lines"),
+    [
+        (
+            [(40 + 80 * j, 20 + 60 * i, str(3 * i + j), 36) for i in range(3) for j in range(3)],
+            ["0 1 2", "3 4 5", "6 7 8"],
+        ),
+        ([(40, 10, "1", 60), (140, 10, "1", 60), (40, 100, "1", 60)], ["1 1", "1"]),
+        ([(40, 20, "80", 36), (40, 120, "96", 36)], ["80", "96"]),
+    ],
+)
+def test_digits_that_stand_upright_are_left_so(reader, items, lines):
+    assert [" ".join(line.text.split()) for line in reader.read(draw((300, 220), items)).lines] == lines
+
+
+def test_one_tall_sign_does_not_turn_the_page(reader):
+    page = draw((300, 700), [(60, 20, "Menu", 30), (150, 640, "2024", 24)])
+    page.paste(draw((560, 60), [(10, 5, "HOTEL ADRIATIC ROOMS", 36)]).transpose(Image.Transpose.ROTATE_270), (20, 80))
+    assert [line.text for line in reader.read(page).lines] == ["Menu", "HOTEL ADRIATIC ROOMS", "2024"]
+
+
 def test_gibberish_is_given_with_a_warning(endpoint):
     mirrored = notice().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     assert "I am not sure of this text" in endpoint.ask("Read all the text.", mirrored).text

@@ -67,15 +67,20 @@ class Reader:
         with self._lock:
             quads = self._detect(bgr)
             longest = sorted(range(len(quads)), key=lambda i: -max(_sides(quads[i])))[:_PROBES]
-            probes = self._recognise(bgr, [quads[i] for i in longest])
-            turns = _turns(quads, probes)
-            readings = {} if turns else dict(zip(longest, probes, strict=True))
+            readings = dict(zip(longest, self._recognise(bgr, [quads[i] for i in longest]), strict=True))
+            turns = _turns(quads, list(readings.values()))
+            if turns:
+                quads, readings = [np.roll(quad, -turns, axis=0) for quad in quads], {}
             for row in reading_order([_turned(quad, image.size, turns).tolist() for quad in quads]):
                 if stop():
                     raise Stopped
                 new = [i for i in row if i not in readings]
-                readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], turns), strict=True)
-                segments = [_segment(bgr, quads[i], readings[i]) for i in row if readings[i].score >= MIN_SCORE]
+                readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
+                segments = [
+                    _segment(bgr, quads[i], readings[i], upright=not turns)
+                    for i in row
+                    if readings[i].score >= MIN_SCORE
+                ]
                 if segments:
                     yield Line(tuple(segments if turns else together(segments)))
 
@@ -107,33 +112,29 @@ class Reader:
         found = self._models()(small, use_det=True, use_cls=False, use_rec=False).boxes
         return [] if found is None else list(found / scale)
 
-    def _recognise(self, bgr: Array, quads: Sequence[Array], turns: int = 0) -> list[_Reading]:
-        """Read runs of text of a page that `turns` quarter turns to the left would set upright.
-
-        A run with a low score is read once more, turned round, and the better reading counts.
-        """
+    def _recognise(self, bgr: Array, quads: Sequence[Array], *, margin: bool = False) -> list[_Reading]:
+        """Read runs of text; one with a low score also turned round, and the better reading counts."""
         import numpy as np
 
         if not quads:
             return []
         crops = self._models().crop_text_regions(bgr, quads)
-        if turns == 1:  # small letters at the edge of a column of Japanese need room
+        if margin:  # small letters at the edge of a column of Japanese need room
             margins = [max(1, crop.shape[0] // 8) for crop in crops]
             crops = [np.pad(crop, ((m, m), (m, m), (0, 0)), "edge") for crop, m in zip(crops, margins, strict=True)]
-        readings = self._as_they_stand(crops, on_their_heads=turns > 1)
+        readings = self._as_they_stand(crops)
         unsure = [i for i, reading in enumerate(readings) if reading.score < SURE]
-        again = self._as_they_stand([crops[i] for i in unsure], on_their_heads=turns <= 1) if unsure else []
+        again = self._as_they_stand([crops[i][::-1, ::-1].copy() for i in unsure]) if unsure else []
         for i, reading in zip(unsure, again, strict=True):
             if reading.score >= max(SURE, readings[i].score + _BETTER):
-                readings[i] = reading
+                readings[i] = replace(reading, on_its_head=True)
         return readings
 
-    def _as_they_stand(self, crops: Sequence[Array], *, on_their_heads: bool) -> list[_Reading]:
-        crops = [crop[::-1, ::-1].copy() if on_their_heads else crop for crop in crops]
+    def _as_they_stand(self, crops: Sequence[Array]) -> list[_Reading]:
         found = self._models().recognize_txt(crops)
         read = zip(crops, found.txts, found.scores, found.word_results, strict=True)
         return [
-            _Reading(crop, text.strip(), score * bool(text.strip()), _centres(chars, crop.shape[1]), on_their_heads)
+            _Reading(crop, text.strip(), score * bool(text.strip()), _centres(chars, crop.shape[1]))
             for crop, text, score, chars in read
         ]
 
@@ -146,12 +147,12 @@ class _Reading:
     text: str
     score: float
     centres: list[float]
-    on_its_head: bool
+    on_its_head: bool = False
 
 
-def _segment(bgr: Array, quad: Array, reading: _Reading) -> Segment:
+def _segment(bgr: Array, quad: Array, reading: _Reading, *, upright: bool) -> Segment:
     segment = ink.segment(bgr, quad, reading.crop, reading.text, reading.centres)
-    words = (Word(segment.text, segment.box),) if reading.on_its_head else segment.words
+    words = segment.words if upright and not reading.on_its_head else (Word(segment.text, segment.box),)
     return replace(segment, words=words, score=reading.score)
 
 
@@ -171,19 +172,24 @@ def _turns(quads: Sequence[Array], probes: Sequence[_Reading]) -> int:
     their order, from right to left.
     """
     on_its_head = sum(probe.on_its_head for probe in probes) > len(probes) / 2
-    tall = sum(high if high >= _TALL * wide else -wide for wide, high in map(_sides, quads)) > 0
-    if tall and not on_its_head:
-        return int(median(probe.score for probe in probes) >= SURE)
-    return (3 if tall else 2) if on_its_head else 0
+    sides = [_sides(quad) for quad in quads]
+    tall = [high for wide, high in sides if high >= _TALL * wide]
+    other = [max(wide, high) for wide, high in sides if high < _TALL * wide]
+    long = sum(wide >= _TALL * high for wide, high in sides)
+    words = any(high >= 2 * _TALL * wide for wide, high in sides)  # single digits are in tall boxes too
+    if not words or len(tall) <= long or sum(tall) <= sum(other):
+        return 2 if on_its_head else 0
+    if on_its_head:
+        return 3
+    return int(median(probe.score for probe in probes) >= SURE)
 
 
 def _turned(points: Array, size: tuple[int, int], turns: int) -> Array:
-    """Return the corners of a box, in a picture of `size` (width, height), after quarter turns to the left."""
+    """Return points (x, y) of a picture of `size` (width, height) after quarter turns to the left."""
     import numpy as np
 
     for _ in range(turns):
-        points = np.roll(np.stack([points[:, 1], size[0] - points[:, 0]], axis=1), -1, axis=0)
-        size = size[::-1]
+        points, size = np.stack([points[:, 1], size[0] - points[:, 0]], axis=1), size[::-1]
     return points
 
 

@@ -108,3 +108,71 @@ def test_a_jpeg_of_poor_quality(reader, receipt):
     buffer = io.BytesIO()
     receipt.picture.image.save(buffer, "JPEG", quality=25)
     assert tuple(line.text for line in reader.read(Image.open(buffer)).lines) == receipt.truth.lines
+
+
+# -- text that does not stand upright ------------------------------------------------------------------------------
+
+NOTICE = ["Ferry times for Sunday", "First boat at 07:45", "Bicycles travel free", "Dogs on the lead, please", "Pier 9"]
+QUARTERS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+
+
+def notice():
+    return draw((640, 330), [(30, 30 + 58 * i, line, 30) for i, line in enumerate(NOTICE)])
+
+
+@pytest.mark.parametrize("quarters", QUARTERS)
+def test_a_turned_page_is_read_in_its_own_order(reader, quarters):
+    upright, turned = reader.read(notice()), reader.read(notice().transpose(QUARTERS[quarters]))
+    assert [line.text for line in turned.lines] == NOTICE
+    for before, after in zip(upright.segments, turned.segments, strict=True):
+        x, y = (before.box[0] + before.box[2]) / 2, (before.box[1] + before.box[3]) / 2
+        there = {1: (y, 640 - x), 2: (640 - x, 330 - y), 3: (330 - y, x)}[quarters]
+        assert ((after.box[0] + after.box[2]) / 2, (after.box[1] + after.box[3]) / 2) == pytest.approx(there, abs=4)
+
+
+@pytest.mark.parametrize("text", ["KEEP THIS SIDE DOWN", "Fragile: glass bottles"])
+def test_one_line_on_its_head_is_turned_alone(reader, text):
+    page = draw((640, 260), [(30, 30, "Crate 17 of 20 for Hamburg", 30), (30, 180, "Received on 4 June", 30)])
+    page.paste(draw((640, 60), [(60, 10, text, 30)]).transpose(Image.Transpose.ROTATE_180), (0, 100))
+    assert [line.text for line in reader.read(page).lines] == ["Crate 17 of 20 for Hamburg", text, "Received on 4 June"]
+
+
+@pytest.mark.parametrize("title", ["Speed (km/h)", "Number of passengers"])
+def test_the_title_of_an_axis_is_read_upwards(reader, title):
+    chart = draw((640, 420), [(70, 20 + 80 * i, str(90 - 10 * i), 24) for i in range(5)] + [(300, 370, "Hours", 24)])
+    chart.paste(draw((300, 40), [(10, 5, title, 24)]).transpose(Image.Transpose.ROTATE_90), (10, 60))
+    read = [segment.text for segment in reader.read(chart).segments]
+    assert sorted(read) == sorted([title, "Hours", *(str(90 - 10 * i) for i in range(5))])
+
+
+def test_short_words_on_a_page_that_lies_on_its_side_are_read(reader):
+    table = [("Nails", "80", "4.20"), ("Screws", "60", "9.81"), ("Bolts", "16", "8.06")]
+    page = draw((600, 200), rows(20, 56, (30, 300, 450), table, 26)).transpose(Image.Transpose.ROTATE_270)
+    assert [line.text.split() for line in reader.read(page).lines] == [list(row) for row in table]
+
+
+@pytest.mark.parametrize(
+    ("items", "lines"),
+    [
+        (
+            [(40 + 80 * j, 20 + 60 * i, str(3 * i + j), 36) for i in range(3) for j in range(3)],
+            ["0 1 2", "3 4 5", "6 7 8"],
+        ),
+        ([(40, 10, "1", 60), (140, 10, "1", 60), (40, 100, "1", 60)], ["1 1", "1"]),
+        ([(40, 20, "80", 36), (40, 120, "96", 36)], ["80", "96"]),
+    ],
+)
+def test_digits_that_stand_upright_are_left_so(reader, items, lines):
+    assert [" ".join(line.text.split()) for line in reader.read(draw((300, 220), items)).lines] == lines
+
+
+def test_one_tall_sign_does_not_turn_the_page(reader):
+    page = draw((300, 700), [(60, 20, "Menu", 30), (150, 640, "2024", 24)])
+    page.paste(draw((560, 60), [(10, 5, "HOTEL ADRIATIC ROOMS", 36)]).transpose(Image.Transpose.ROTATE_270), (20, 80))
+    assert [line.text for line in reader.read(page).lines] == ["Menu", "HOTEL ADRIATIC ROOMS", "2024"]
+
+
+def test_gibberish_is_given_with_a_warning(endpoint):
+    mirrored = notice().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert "I am not sure of this text" in endpoint.ask("Read all the text.", mirrored).text
+    assert "I am not sure" not in endpoint.ask("Read all the text.", notice()).text

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MIN_CONTRAST = 24  # of 255: less is paper, noise, or sky
 _INK = 0.4  # of the contrast: where ink begins, halfway up a soft edge
 _WORD_GAP = 0.4  # of the height of the ink: a gap between words is as wide as this …
+_FIRST_EAST_ASIAN = "\u2e80"
 _WORD_GAP_TIMES = 1.8  # … and this many times as wide as the usual gap between letters
 
 
@@ -55,6 +56,9 @@ def tight(bgr: Array, box: Rect) -> Rect:
     import numpy as np
 
     left, top, right, bottom = box
+    if bottom - top > 1.5 * (right - left):  # text that runs upwards or downwards: its neighbours are at its sides
+        turned = tight(bgr.transpose(1, 0, 2), (top, left, bottom, right))
+        return turned[1], turned[0], turned[3], turned[2]
     where = mask(bgr[top:bottom, left:right])
     count, _, stats, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=8)
     if count <= 1:
@@ -99,6 +103,8 @@ def mend_spaces(crop: Array, text: str, at: list[float]) -> str:
 
 def _may_part(pair: str) -> bool:
     """Whether a space between two characters is plausible: between letters, or after a mark before a letter."""
+    if max(pair) >= _FIRST_EAST_ASIAN:  # these scripts have no spaces
+        return False
     return pair[1].isalpha() and (pair[0].isalpha() or pair[0] in ",;:!?)")
 
 

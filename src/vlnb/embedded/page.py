@@ -37,11 +37,12 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text without a wide gap."""
+    """A run of text without a wide gap, and how sure the reading is (0 to 1)."""
 
     text: str
     box: Rect
     words: tuple[Word, ...]
+    score: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vlnb.embedded import ink
-from vlnb.embedded.page import Line, Page, Segment, around, reading_order
+from vlnb.embedded.page import Line, Page, Segment, Word, around, reading_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-DETECT_PIXELS = 1_400_000  # of the copy: it finds letters of 20 pixels on a page of 12 megapixels
+DETECT_PIXELS = 1_500_000  # of the copy: it finds letters of 20 pixels on a page of 12 megapixels
 _NO_LIMIT = 1 << 16  # pixels of a side: the library's own limits would shrink a long picture too far
 WORD_GAP = 0.8  # of the height of the text: a wider gap separates a label from its value, or two columns
 MIN_SCORE = 0.5  # text with a lower score is noise more often than not
+SURE = 0.9  # printed text has a higher score; text that stands on its head, and is read as it comes, a lower one
+_BETTER = 0.1  # by so much must the score of text rise when it is turned round
+_PROBES = 3  # runs of text that tell how the page is turned
+_TALL = 1.5  # times as high as wide: the library turns such a box a quarter to the left before it reads it
 _PADDED = [3, 48, 96]  # short texts are padded to 96 columns instead of 320, which is a third faster
 
 
@@ -60,12 +66,23 @@ class Reader:
         cv2.cvtColor(bgr, cv2.COLOR_RGB2BGR, dst=bgr)  # in place, because a large picture takes much memory
         with self._lock:
             quads = self._detect(bgr)
-            for row in reading_order([quad.tolist() for quad in quads]):
+            longest = sorted(range(len(quads)), key=lambda i: -max(_sides(quads[i])))[:_PROBES]
+            readings = dict(zip(longest, self._recognise(bgr, [quads[i] for i in longest]), strict=True))
+            turns = _turns(quads, list(readings.values()))
+            if turns:
+                quads, readings = [np.roll(quad, -turns, axis=0) for quad in quads], {}
+            for row in reading_order([_turned(quad, image.size, turns).tolist() for quad in quads]):
                 if stop():
                     raise Stopped
-                segments = self._recognise(bgr, [quads[i] for i in row])
+                new = [i for i in row if i not in readings]
+                readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
+                segments = [
+                    _segment(bgr, quads[i], readings[i], upright=not turns)
+                    for i in row
+                    if readings[i].score >= MIN_SCORE
+                ]
                 if segments:
-                    yield Line(tuple(together(segments)))
+                    yield Line(tuple(segments if turns else together(segments)))
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
@@ -95,21 +112,85 @@ class Reader:
         found = self._models()(small, use_det=True, use_cls=False, use_rec=False).boxes
         return [] if found is None else list(found / scale)
 
-    def _recognise(self, bgr: Array, quads: Sequence[Array]) -> list[Segment]:
-        ocr = self._models()
-        crops = ocr.crop_text_regions(bgr, quads)
-        result = ocr.recognize_txt(crops)
-        read = zip(quads, crops, result.txts, result.scores, result.word_results, strict=True)
+    def _recognise(self, bgr: Array, quads: Sequence[Array], *, margin: bool = False) -> list[_Reading]:
+        """Read runs of text; one with a low score also turned round, and the better reading counts."""
+        import numpy as np
+
+        if not quads:
+            return []
+        crops = self._models().crop_text_regions(bgr, quads)
+        if margin:  # small letters at the edge of a column of Japanese need room
+            margins = [max(1, crop.shape[0] // 8) for crop in crops]
+            crops = [np.pad(crop, ((m, m), (m, m), (0, 0)), "edge") for crop, m in zip(crops, margins, strict=True)]
+        readings = self._as_they_stand(crops)
+        unsure = [i for i, reading in enumerate(readings) if reading.score < SURE]
+        again = self._as_they_stand([crops[i][::-1, ::-1].copy() for i in unsure]) if unsure else []
+        for i, reading in zip(unsure, again, strict=True):
+            if reading.score >= max(SURE, readings[i].score + _BETTER):
+                readings[i] = replace(reading, on_its_head=True)
+        return readings
+
+    def _as_they_stand(self, crops: Sequence[Array]) -> list[_Reading]:
+        found = self._models().recognize_txt(crops)
+        read = zip(crops, found.txts, found.scores, found.word_results, strict=True)
         return [
-            ink.segment(bgr, quad, crop, text.strip(), _centres(chars, crop.shape[1]))
-            for quad, crop, text, score, chars in read
-            if text.strip() and score >= MIN_SCORE
+            _Reading(crop, text.strip(), score * bool(text.strip()), _centres(chars, crop.shape[1]))
+            for crop, text, score, chars in read
         ]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Text as recognised in `crop`, its score (0 to 1), and the centres of its letters in pixels of the crop."""
+
+    crop: Array
+    text: str
+    score: float
+    centres: list[float]
+    on_its_head: bool = False
+
+
+def _segment(bgr: Array, quad: Array, reading: _Reading, *, upright: bool) -> Segment:
+    segment = ink.segment(bgr, quad, reading.crop, reading.text, reading.centres)
+    words = segment.words if upright and not reading.on_its_head else (Word(segment.text, segment.box),)
+    return replace(segment, words=words, score=reading.score)
 
 
 def _centres(chars: Any, width: int) -> list[float]:  # noqa: ANN401 - RapidOCR's WordInfo
     """Return the centre of each letter in a crop of `width` pixels, without spaces."""
     return [(column + 0.5) / chars.line_txt_len * width for word in chars.word_cols for column in word]
+
+
+def _sides(quad: Array) -> tuple[float, float]:
+    return math.dist(quad[0], quad[1]), math.dist(quad[0], quad[3])
+
+
+def _turns(quads: Sequence[Array], probes: Sequence[_Reading]) -> int:
+    """Return how many quarter turns to the left set a page upright.
+
+    Most text of a page that lies on its side is in tall boxes; so are columns of Japanese, whose lines then come in
+    their order, from right to left.
+    """
+    on_its_head = sum(probe.on_its_head for probe in probes) > len(probes) / 2
+    sides = [_sides(quad) for quad in quads]
+    tall = [high for wide, high in sides if high >= _TALL * wide]
+    other = [max(wide, high) for wide, high in sides if high < _TALL * wide]
+    long = sum(wide >= _TALL * high for wide, high in sides)
+    words = any(high >= 2 * _TALL * wide for wide, high in sides)  # single digits are in tall boxes too
+    if not words or len(tall) <= long or sum(tall) <= sum(other):
+        return 2 if on_its_head else 0
+    if on_its_head:
+        return 3
+    return int(median(probe.score for probe in probes) >= SURE)
+
+
+def _turned(points: Array, size: tuple[int, int], turns: int) -> Array:
+    """Return points (x, y) of a picture of `size` (width, height) after quarter turns to the left."""
+    import numpy as np
+
+    for _ in range(turns):
+        points, size = np.stack([points[:, 1], size[0] - points[:, 0]], axis=1), size[::-1]
+    return points
 
 
 def together(segments: Sequence[Segment]) -> list[Segment]:
@@ -122,5 +203,6 @@ def together(segments: Sequence[Segment]) -> list[Segment]:
             joined.append(right)
         else:
             text = f"{left.text} {right.text}"
-            joined[-1] = Segment(text, around([left.box, right.box]), left.words + right.words)
+            box, score = around([left.box, right.box]), min(left.score, right.score)
+            joined[-1] = Segment(text, box, left.words + right.words, score)
     return joined

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from vlnb.embedded import locate
@@ -32,6 +33,7 @@ _COMPARE = re.compile(
     r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
 )
 _FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
+_UNSURE = 0.8  # of 1: the reader's score of gibberish is lower
 _SHOWN = 8  # texts of each picture that a comparison quotes
 
 
@@ -65,10 +67,13 @@ def _wants_all(question: str) -> bool:
 
 
 def _read(image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    between = ""
+    between, scores = "", []
     for line in reader.lines(image, stop=stop):
         yield between + line.text
         between = "\n"
+        scores += [segment.score for segment in line.segments]
+    if scores and median(scores) < _UNSURE:
+        yield "\n[I am not sure of this text: it may be slanted, mirrored, blurred, or in a script that I cannot read]"
     if not between:
         yield "[no text that I can read on this picture of {} x {} pixels]".format(*image.size)
 

@@ -68,11 +68,12 @@ def _picture_tokens(heard: Sequence[Answered]) -> tuple[int, int] | None:
 
 
 def _silent(heard: Sequence[Answered], _: str) -> Fault | None:
-    empty = sum(not one.text.strip() for one in heard)
-    if empty <= len(heard) / 2:
+    empty = [one for one in heard if not one.text.strip()]
+    if len(empty) <= len(heard) / 2:
         return None
+    why = f" ({empty[0].note})" if empty[0].note else ""
     cure = "A model that thinks may spend all of max_tokens on it: turn its thinking off. Or check the chat template."
-    return Fault("empty answers", f"{empty} of {len(heard)} answers hold no text.", cure)
+    return Fault("empty answers", f"{len(empty)} of {len(heard)} answers hold no text{why}.", cure)
 
 
 def _blind(heard: Sequence[Answered], owner: str) -> Fault | None:

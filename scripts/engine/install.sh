@@ -1,5 +1,6 @@
 #!/bin/sh
-# A real SGLang server for a machine without a GPU, in an environment of its own, and a tiny checkpoint for it.
+# Real servers for a machine without a GPU (SGLang, `transformers serve`), in an environment of their own, and a tiny
+# checkpoint for them.
 #   sh scripts/engine/install.sh FOLDER
 # 3.3 GB, about two minutes; a second call finds everything there. The package pins others than the workbook does.
 set -eu
@@ -7,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 venv=$folder/venv
 mkdir -p "$folder"
-[ -e "$folder/done-1" ] && exit 0
+[ -e "$folder/done-2" ] && exit 0
 
 ${PYTHON:-python3} -m venv "$venv"
 pip="$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check"
@@ -16,7 +17,7 @@ $pip 'torch==2.13.0' 'transformers==5.19.0' 'tokenizers==0.23.2' 'apache-tvm-ffi
     'xgrammar==0.2.7' 'llguidance>=1.7.6,<2' 'uvicorn>=0.51' aiohttp anthropic build datasets distro easydict einops \
     fastapi gguf interegular IPython msgspec ninja orjson partial_json_parser pillow prometheus-client psutil py-spy \
     pybase64 python-dateutil python-multipart pyzmq requests scipy setproctitle tiktoken triton uvloop watchfiles xxhash \
-    zstandard decord2
+    zstandard decord2 'accelerate>=1.15,<2'
 $pip --no-deps 'sglang==0.5.23' 'torchvision==0.28.0'
 $pip --no-deps --target "$folder/old" 'sglang==0.5.6.post2'
 packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -25,4 +26,4 @@ echo 'import vlnb_engine_shims' >"$packages/vlnb_engine_shims.pth"
 
 $pip --no-deps --target "$folder/vocabulary" dashscope
 "$venv/bin/python" "$here/checkpoint.py" "$folder/vocabulary/dashscope/resources/qwen.tiktoken" "$folder/tiny"
-touch "$folder/done-1"
+touch "$folder/done-2"

@@ -52,7 +52,7 @@ def faults(answered: Sequence[Answered], owner: str = "") -> tuple[Fault, ...]:
         why = answered[0].error if answered else "Nothing was asked."
         return (Fault("no answer", why, "See 02_launch.", decisive=True),)
     read = any(one.right for one in heard if one.task.skill in _READINGS)
-    for root in (_mixed,) if read else (_silent, _loops, _blind, _mixed):
+    for root in (_mixed,) if read else (_silent, _blind, _mixed):
         if found := root(heard, owner):
             return (replace(found, decisive=True),)
     loop = _loops(heard, owner)

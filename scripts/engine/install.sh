@@ -1,6 +1,6 @@
 #!/bin/sh
-# Real servers for a machine without a GPU (SGLang, `transformers serve`), in an environment of their own, and a tiny
-# checkpoint for them.
+# Real servers for a machine without a GPU (SGLang, `transformers serve`, llama.cpp), in an environment of their own, and
+# a tiny checkpoint for them.
 #   sh scripts/engine/install.sh FOLDER
 # 3.3 GB, about two minutes; a second call finds everything there. The package pins others than the workbook does.
 set -eu
@@ -26,4 +26,15 @@ echo 'import vlnb_engine_shims' >"$packages/vlnb_engine_shims.pth"
 
 $pip --no-deps --target "$folder/vocabulary" dashscope
 "$venv/bin/python" "$here/checkpoint.py" "$folder/vocabulary/dashscope/resources/qwen.tiktoken" "$folder/tiny"
+
+# llama.cpp, with its server inside the process, and the same checkpoint in its format. The source distribution carries
+# the converter.
+$pip --no-deps 'xllamacpp==2026.10.11549'
+"$venv/bin/python" -m pip download --quiet --quiet --no-deps --no-binary llama-cpp-python --dest "$folder/llama" \
+    'llama-cpp-python==0.3.36'
+tar -xzf "$folder/llama/llama_cpp_python-0.3.36.tar.gz" -C "$folder/llama" --strip-components=2 \
+    llama_cpp_python-0.3.36/vendor/llama.cpp
+convert="$venv/bin/python $folder/llama/llama.cpp/convert_hf_to_gguf.py $folder/tiny --outtype f16"
+$convert --outfile "$folder/tiny.gguf"
+$convert --mmproj --outfile "$folder/tiny.mmproj.gguf"
 touch "$folder/done-2"

@@ -1,4 +1,4 @@
-"""Real servers on the CPU: SGLang, by the launcher, and `transformers serve`. `make test-engine` installs them."""
+"""Real servers on the CPU: SGLang, `transformers serve` and llama.cpp. `make test-engine` installs them."""
 
 import json
 import os
@@ -69,6 +69,21 @@ def transformers(free_port, tmp_path_factory):
             yield vlnb.Endpoint(f"http://127.0.0.1:{port}/v1", str(ENGINE / "tiny"))
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def llama(free_port):
+    """An endpoint of llama.cpp's server."""
+    import vlnb
+
+    port, script = free_port(), Path(__file__).parent.parent.parent / "scripts" / "engine" / "llama.py"
+    words = [PYTHON, script, ENGINE / "tiny.gguf", ENGINE / "tiny.mmproj.gguf", str(port)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        try:
+            yield vlnb.connect(process.stdout.readline().strip(), announce=None)
+        finally:
+            process.kill()
 
 
 def answers(port):

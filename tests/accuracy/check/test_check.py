@@ -10,6 +10,7 @@ from tests.accuracy.check.oracle import Oracle, tasks
 from vlnb.accuracy.check import Check, asking, vision_check
 from vlnb.accuracy.check.asking import Answered, place
 from vlnb.accuracy.check.faults import faults
+from vlnb.accuracy.check.tasks import obeys
 from vlnb.accuracy.check.tasks import tasks as draw
 from vlnb.regions import Box
 from vlnb.regions.shapes import scaled
@@ -115,6 +116,29 @@ def test_a_server_whose_counts_are_no_numbers_counts_none(usage):
     assert found.sound
     assert [skill.name for skill, right, of in found.skills() if right < of] == ["usage"]
     assert "counts no tokens" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "names"),
+    [
+        ("[" + "\n\t" * 80, True, ["JSON drowns in white space"]),
+        (" \n" * 80, False, ["JSON drowns in white space"]),
+        (
+            '{\n                    "colour":\n                    "red"\n                    }\n',
+            False,
+            ["schema ignored"],
+        ),
+        ("The code is light.", False, ["schema ignored"]),
+        ('{"code": "' + "X" * 100, True, []),
+        ('{"code": "AAAAAA", "paper": "light"}', False, []),
+    ],
+)
+def test_what_an_answer_by_a_schema_shows(text, cut, names):
+    task = next(task for task in tasks(SEED) if task.skill == "schema")
+    sees = [Answered(one, one.truth, right=True) for one in tasks(SEED) if one.skill == "seen"]
+    note = "" if obeys(text) else "does not match the schema"
+    found = faults([*sees, Answered(task, text, right=False, note=note, cut=cut)], "sglang")
+    assert [one.name for one in found] == names
 
 
 def test_questions_that_fail_are_told_as_what_they_are():

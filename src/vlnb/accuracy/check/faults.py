@@ -19,6 +19,7 @@ _READINGS = ("seen", "fine print")
 _CODES = (*_READINGS, "twice", "usage")  # skills whose truth is a code
 _LOST = 0.1  # of the expected tokens: with fewer, a picture was replaced by a few words
 _SOME = 2  # answers that make a pattern
+_DROWNED = 30  # characters of white space at the end of an answer: it would have gone on
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _single(heard: Sequence[Answered], owner: str) -> Iterator[Fault]:
     """Find the faults that a single answer proves."""
     for one in heard:
         skill = SKILLS[one.task.skill]
-        if skill.name == "schema" and one.note and 2 * len("".join(one.text.split())) < len(one.text):
+        if skill.name == "schema" and one.note and one.text and not one.text[-_DROWNED:].strip():
             spaces = SKILLS["spaces"]
             yield Fault("JSON drowns in white space", f"{spaces.low} It wrote {one.text[:40]!r}.", spaces.cure(owner))
         elif skill.name == "schema" and one.note and not one.cut:

@@ -97,7 +97,7 @@ def main():
     words = ["-m", "tests.bench.truth", "--ttft", TTFT_S, "--gap", GAP_S]
     server = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     port = int(server.stdout.readline())
-    both = (ENGINE / "done-1").exists()
+    both = (ENGINE / "done-2").exists()
     print(f"{'users':>6} {'client':<20}" + "".join(f"{name:>14}" for name in HEAD))
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -56,12 +56,12 @@ def decode_image(data, mode=None):
     """Decode a picture (bytes in a tensor, or a path) to a tensor of height, width and colours, as RGB."""
     import io
 
-    import numpy
+    import numpy as np
     import torch
     from PIL import Image
 
     picture = Image.open(data if isinstance(data, str) else io.BytesIO(data.numpy().tobytes())).convert("RGB")
-    return torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
 class Kernels(types.ModuleType):

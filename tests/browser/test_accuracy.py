@@ -43,7 +43,7 @@ def test_the_check_opens_every_question(open_notebook):
     page = open_notebook("check.ipynb", notebook(CHECK))
     rows = page.locator("table", has_text="reads a code")
     expect(rows).to_be_visible(timeout=90_000)
-    expect(page.get_by_text(re.compile(r"\d+ of 24 right"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ of \d+ right"))).to_be_visible()
     page.get_by_text("All questions, pictures and answers").click()
     shown = page.locator("details img")
     expect(shown.first).to_be_visible()

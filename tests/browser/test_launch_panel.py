@@ -13,7 +13,7 @@ from tests.launch.test_server import SERVE
 from vlnb.endpoint import record
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
-REAL = (ENGINE / "done-1").exists()
+REAL = (ENGINE / "done-2").exists()
 
 
 def notebook(*cells):

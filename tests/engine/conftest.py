@@ -1,8 +1,10 @@
-"""A real SGLang server on the CPU, started by the launcher itself. `make test-engine` installs it."""
+"""Real servers on the CPU: SGLang, `transformers serve` and llama.cpp. `make test-engine` installs them."""
 
 import json
 import os
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -14,7 +16,7 @@ ENGINE = Path(os.environ.get("VLNB_ENGINE", "/no-engine"))
 PYTHON = ENGINE / "venv" / "bin" / "python"
 ENVIRONMENT = {"SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
 
-if not (ENGINE / "done-1").exists():
+if not (ENGINE / "done-2").exists():
     collect_ignore_glob = ["test_*.py"]  # `make test` leaves the engine out: it takes five minutes
 
 
@@ -49,6 +51,47 @@ def sglang(free_port, tmp_path_factory):
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def transformers(free_port, tmp_path_factory):
+    """An endpoint of `transformers serve`, which loads the model it is asked for; its start takes 20 s."""
+    import vlnb
+
+    port, folder = free_port(), tmp_path_factory.mktemp("transformers")
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(folder)}
+    words = [PYTHON.with_name("transformers"), "serve", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "log").open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process:
+        try:
+            until = time.monotonic() + 120
+            while not answers(port) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.5)
+            yield vlnb.Endpoint(f"http://127.0.0.1:{port}/v1", str(ENGINE / "tiny"))
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def llama(free_port):
+    """An endpoint of llama.cpp's server."""
+    import vlnb
+
+    port, script = free_port(), Path(__file__).parent.parent.parent / "scripts" / "engine" / "llama.py"
+    words = [PYTHON, script, ENGINE / "tiny.gguf", ENGINE / "tiny.mmproj.gguf", str(port)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        try:
+            yield vlnb.connect(process.stdout.readline().strip(), announce=None)
+        finally:
+            process.kill()
+
+
+def answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 @pytest.fixture

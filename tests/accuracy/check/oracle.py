@@ -21,7 +21,8 @@ from vlnb.images import smart_resize
 from vlnb.regions.shapes import scaled
 
 FAULTS = (
-    "drop", "swap", "resize", "thousand", "repeat", "schema", "noise", "stale", "restless",
+    "drop", "swap", "resize", "thousand", "repeat", "schema", "noise", "stale", "restless", "mute", "drowned", "fenced",
+    "loop", "token",
 )  # fmt: skip
 tasks = functools.lru_cache(maxsize=2)(draw)
 _SIDE = 48  # of the small grey copies by which pictures are known
@@ -33,9 +34,9 @@ class Oracle(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, seed, fault=""):
+    def __init__(self, seed, fault="", *, owner=None, usage=None):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.fault, self.last = fault, ""
+        self.fault, self.last, self.owner, self.usage = fault, "", owner, usage
         self.counter = itertools.count()
         self.known = [(_small(p.image), task, n) for task in tasks(seed) for n, p in enumerate(task.pictures, 1)]
         self.address = f"http://127.0.0.1:{self.server_port}/v1"
@@ -67,15 +68,29 @@ class Oracle(http.server.ThreadingHTTPServer):
             text, self.last = self.last or text, text
         if self.fault == "restless" and not text.startswith("{"):
             text += "." * (1 + next(self.counter) % 7)
+        if self.fault == "token":  # each picture is replaced by three words
+            count = 30 + len(question.split()) + 3 * len(pictures)
+        return self.spoiled(text, count, request)
+
+    def spoiled(self, text, count, request):
+        """Return what the fault makes of an answer: (text, finish reason, prompt tokens)."""
+        if self.fault == "loop":
+            return "so it is so " * 60, "length", count
+        if self.fault == "mute":
+            return "", "stop", count
         if self.fault == "repeat":
             return (f"{text} " * 160)[: 4 * request["max_tokens"]], "length", count
+        if "response_format" in request and self.fault == "drowned":
+            return "{" + "\n\t " * 100, "length", count
+        if "response_format" in request and self.fault == "fenced":
+            text = f"```json\n{text}\n```"
         return text, "stop", count
 
     def opened(self, uri):
         return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")
 
     def said(self, question, pictures, sizes, *, schema):
-        if self.fault == "noise":
+        if self.fault in ("noise", "token"):
             return "elm saw 3 quite"
         seen = [self.recognised(picture) for picture in pictures]
         if not seen or seen[0] is None:
@@ -105,12 +120,13 @@ class Oracle(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.say({"data": [{"id": "oracle"}]})
+        self.say({"data": [{"id": "oracle", **({"owned_by": self.server.owner} if self.server.owner else {})}]})
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text, reason, count = self.server.answer(request)
-        usage = {"prompt_tokens": count, "completion_tokens": len(text.split()), "total_tokens": 0}
+        counted = {"prompt_tokens": count, "completion_tokens": len(text.split()), "total_tokens": 0}
+        usage = counted if self.server.usage is None else self.server.usage
         chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "oracle"}
         choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
         lines = [{**chunk, "choices": [choice]}, {**chunk, "choices": [], "usage": usage}]

@@ -7,9 +7,10 @@ import pytest
 
 import vlnb
 from tests.accuracy.check.oracle import Oracle, tasks
-from vlnb.accuracy.check import asking, vision_check
+from vlnb.accuracy.check import Check, asking, vision_check
 from vlnb.accuracy.check.asking import Answered, place
 from vlnb.accuracy.check.faults import faults
+from vlnb.accuracy.check.tasks import obeys
 from vlnb.accuracy.check.tasks import tasks as draw
 from vlnb.regions import Box
 from vlnb.regions.shapes import scaled
@@ -23,8 +24,8 @@ def _drawn_once(monkeypatch):
     monkeypatch.setattr(asking, "tasks", tasks)
 
 
-def check(fault="", seed=SEED):
-    with Oracle(seed, fault) as server:
+def check(fault="", seed=SEED, **options):
+    with Oracle(seed, fault, **options) as server:
         return vision_check(vlnb.connect(server.address, announce=None), seed=seed)
 
 
@@ -48,6 +49,11 @@ def test_a_sound_server_passes(seed):
         ("repeat", "answers repeat themselves", set()),
         ("schema", "schema ignored", {"schema"}),
         ("noise", "blind", {"seen", "places", "colour"}),
+        ("token", "pictures dropped", {"seen", "places", "colour", "usage"}),
+        ("mute", "empty answers", {"seen", "places", "colour"}),
+        ("loop", "blind", {"seen", "places", "colour"}),
+        ("drowned", "JSON drowns in white space", {"schema"}),
+        ("fenced", "schema ignored", {"schema"}),
         ("stale", "answers mixed up", {"seen", "fine print"}),
     ],
 )
@@ -71,19 +77,91 @@ def test_the_factor_of_a_second_resizing_is_told():
     assert "costs 160 tokens; 589 are expected" in found.sentence
 
 
-def test_the_embedded_engine_gets_its_honest_score(endpoint):
+@pytest.mark.parametrize("fault", ["noise", "drop", "mute", "loop"])
+def test_one_root_cause_comes_first_and_no_advice_for_what_follows_from_it(fault):
+    found = check(fault)
+    (cause,) = found.findings
+    lines = str(found).splitlines()
+    assert lines[1] == str(cause).splitlines()[0]
+    assert str(found).count("Try:") == 1
+    assert found.as_html().count("Try:") == 1
+    assert "channels" not in found.as_html()
+
+
+PIXELS = {"sglang": "--mm-process-config", "vllm": "--mm-processor-kwargs", "llamacpp": "--image-max-tokens"}
+
+
+@pytest.mark.parametrize("owner", [*PIXELS, "library", None])
+def test_advice_fits_the_server_that_answers(owner):
+    found = check("resize", owner=owner)
+    advice = str(found)
+    for other, flag in PIXELS.items():
+        assert (flag in advice) is (other == owner)
+    assert "--" in advice if owner in PIXELS else "--" not in advice
+    assert "resizing" in advice
+    blind = str(check("noise", owner=owner))
+    assert ("triton_attn" in blind, "--mmproj" in blind) == (owner == "sglang", owner == "llamacpp")
+    assert owner == "sglang" or "ROCM" not in advice + blind
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": "many"}, {"total_tokens": 4}, []],
+)
+def test_a_server_whose_counts_are_no_numbers_counts_none(usage):
+    found = check(usage=usage)
+    (only,) = found.findings
+    assert "This server counts no tokens" in only.sentence
+    assert not only.grave
+    assert found.sound
+    assert [skill.name for skill, right, of in found.skills() if right < of] == ["usage"]
+    assert "counts no tokens" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "names"),
+    [
+        ("[" + "\n\t" * 80, True, ["JSON drowns in white space"]),
+        (" \n" * 80, False, ["JSON drowns in white space"]),
+        (
+            '{\n                    "colour":\n                    "red"\n                    }\n',
+            False,
+            ["schema ignored"],
+        ),
+        ("The code is light.", False, ["schema ignored"]),
+        ('{"code": "' + "X" * 100, True, []),
+        ('{"code": "AAAAAA", "paper": "light"}', False, []),
+    ],
+)
+def test_what_an_answer_by_a_schema_shows(text, cut, names):
+    task = next(task for task in tasks(SEED) if task.skill == "schema")
+    sees = [Answered(one, one.truth, right=True) for one in tasks(SEED) if one.skill == "seen"]
+    note = "" if obeys(text) else "does not match the schema"
+    found = faults([*sees, Answered(task, text, right=False, note=note, cut=cut)], "sglang")
+    assert [one.name for one in found] == names
+
+
+def test_questions_that_fail_are_told_as_what_they_are():
+    task = next(task for task in tasks(SEED) if task.skill == "order")
+    answered = [Answered(one, one.truth, right=True, picture_tokens=9) for one in tasks(SEED) if one.skill == "seen"]
+    answered.append(Answered(task, "", right=False, error="At most 1 picture may be sent."))
+    found = Check("m", "http://a/v1", SEED, tuple(answered), 4, 1.0)
+    assert "1 questions failed: At most 1 picture may be sent." in str(found)
+    assert "mixed up" not in str(found)
+
+
+def test_the_embedded_engine_is_asked_only_what_it_can_read(endpoint):
     seen = []
     found = vision_check(endpoint, seed=SEED, watch=seen.append)
     scores = {skill.name: (right, of) for skill, right, of in found.skills()}
     assert scores["seen"] == (3, 3)
     assert scores["usage"] == (1, 1)
-    assert scores["counting"] == (0, 2)
-    assert scores["sides"] == (0, 2)
-    assert scores["schema"] == (0, 1)
-    assert "pictures dropped" not in [one.name for one in found.findings]
-    assert [len(so_far.answered) for so_far in seen] == list(range(1, 25))
-    schema = next(one for one in found.answered if one.task.skill == "schema")
-    assert "does not support 'response_format'" in schema.error
+    assert scores.keys() == {"seen", "fine print", "places", "tables", "twice", "usage"}
+    assert found.skipped == ("order", "counting", "colour", "sides", "charts", "schema")
+    assert "reads text only; these skills were skipped: knows which picture is which, counts things" in str(found)
+    assert "ROCM" not in str(found)
+    assert [len(so_far.answered) for so_far in seen] == list(range(1, found.asked_of + 1))
+    assert found.sound
 
 
 def test_a_server_that_dies_ends_the_check_with_what_it_has():

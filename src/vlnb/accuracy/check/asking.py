@@ -99,7 +99,8 @@ def _owner(endpoint: Endpoint) -> str:
 def _answer(endpoint: Endpoint, task: Task) -> Answered:
     began = time.perf_counter()
     reply = _ask(endpoint, task)
-    found = Answered(task, reply.text, task.right(reply.text), cut=reply.finish_reason == "length")
+    note = "" if reply.text.strip() else reply.note
+    found = Answered(task, reply.text, task.right(reply.text), note, cut=reply.finish_reason == "length")
     if task.box:
         space, overlap, factor = place(task, reply.text)
         note = f"IoU {overlap:.2f}, in pixels: {space or 'of no size that fits'}"

@@ -19,6 +19,7 @@ _READINGS = ("seen", "fine print")
 _CODES = (*_READINGS, "twice", "usage")  # skills whose truth is a code
 _LOST = 0.1  # of the expected tokens: with fewer, a picture was replaced by a few words
 _SOME = 2  # answers that make a pattern
+_DROWNED = 30  # characters of white space at the end of an answer: it would have gone on
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def faults(answered: Sequence[Answered], owner: str = "") -> tuple[Fault, ...]:
         why = answered[0].error if answered else "Nothing was asked."
         return (Fault("no answer", why, "See 02_launch.", decisive=True),)
     read = any(one.right for one in heard if one.task.skill in _READINGS)
-    for root in (_mixed,) if read else (_silent, _loops, _blind, _mixed):
+    for root in (_mixed,) if read else (_silent, _blind, _mixed):
         if found := root(heard, owner):
             return (replace(found, decisive=True),)
     loop = _loops(heard, owner)
@@ -68,11 +69,12 @@ def _picture_tokens(heard: Sequence[Answered]) -> tuple[int, int] | None:
 
 
 def _silent(heard: Sequence[Answered], _: str) -> Fault | None:
-    empty = sum(not one.text.strip() for one in heard)
-    if empty <= len(heard) / 2:
+    empty = [one for one in heard if not one.text.strip()]
+    if len(empty) <= len(heard) / 2:
         return None
+    why = f" ({empty[0].note})" if empty[0].note else ""
     cure = "A model that thinks may spend all of max_tokens on it: turn its thinking off. Or check the chat template."
-    return Fault("empty answers", f"{empty} of {len(heard)} answers hold no text.", cure)
+    return Fault("empty answers", f"{len(empty)} of {len(heard)} answers hold no text{why}.", cure)
 
 
 def _blind(heard: Sequence[Answered], owner: str) -> Fault | None:
@@ -155,7 +157,7 @@ def _single(heard: Sequence[Answered], owner: str) -> Iterator[Fault]:
     """Find the faults that a single answer proves."""
     for one in heard:
         skill = SKILLS[one.task.skill]
-        if skill.name == "schema" and one.note and 2 * len("".join(one.text.split())) < len(one.text):
+        if skill.name == "schema" and one.note and one.text and not one.text[-_DROWNED:].strip():
             spaces = SKILLS["spaces"]
             yield Fault("JSON drowns in white space", f"{spaces.low} It wrote {one.text[:40]!r}.", spaces.cure(owner))
         elif skill.name == "schema" and one.note and not one.cut:

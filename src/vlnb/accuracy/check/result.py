@@ -87,8 +87,9 @@ class Check:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the pictures, ready for JSON."""
+        mine = ("model", "server", "owner", "seed", "right", "sound", "stopped", "skipped")
         return {
-            **{name: getattr(self, name) for name in ("model", "server", "seed", "right", "sound", "stopped")},
+            **{name: getattr(self, name) for name in mine},
             "of": self.asked_of,
             "findings": [asdict(found) for found in self.findings],
             "skills": {skill.name: {"right": right, "of": of} for skill, right, of in self.skills()},

@@ -21,9 +21,9 @@ def test_a_prompt_is_its_text(prompt):
 @pytest.mark.parametrize(
     ("prompt", "parts"),
     [
-        (prompts.detect("taxi"), ["every taxi", "bbox_2d", "label"]),
-        (prompts.points("door"), ["every door", "<points"]),
-        (prompts.count("cups"), ["How many cups", "bbox_2d"]),
+        (prompts.detect("taxi"), ["picture: taxi.", "bbox_2d", "label"]),
+        (prompts.points("door"), ["to: door.", "<points"]),
+        (prompts.count("cups"), ["Count in this picture: cups.", "bbox_2d"]),
         (prompts.spot_text("word"), ["every word", "text_content"]),
         (prompts.extract(["company", "größe"]), ['{"company": "", "größe": ""}']),
         (prompts.document(), ["QwenVL HTML"]),

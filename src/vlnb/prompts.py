@@ -34,14 +34,14 @@ def detect(what: str) -> Prompt:
 
     The answer is a fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "label": name}.
 
-    >>> print(detect("taxi").text[:35])
-    Detect every taxi in the picture. A
+    >>> print(detect("taxi").text[:29])
+    Detect in this picture: taxi.
 
     Raises:
         BadInput: `what` is empty.
     """
     return Prompt(
-        f"Detect every {_named(what)} in the picture. Answer with a JSON list and nothing else, one entry each:"
+        f"Detect in this picture: {_named(what)}. Answer with a JSON list and nothing else, one entry each:"
         ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}'
     )
 
@@ -55,8 +55,7 @@ def points(what: str) -> Prompt:
         BadInput: `what` is empty.
     """
     return Prompt(
-        f"Point to every {_named(what)} in the picture, one by one. Answer in XML:"
-        ' <points x1="..." y1="..." alt="...">...</points>'
+        f'Point one by one to: {_named(what)}. Answer in XML: <points x1="..." y1="..." alt="...">...</points>'
     )
 
 
@@ -69,7 +68,7 @@ def count(what: str) -> Prompt:
         BadInput: `what` is empty.
     """
     return Prompt(
-        f"How many {_named(what)} are in the picture? First list each with its place as JSON,"
+        f"Count in this picture: {_named(what)}. First list each with its place as JSON,"
         ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}; then say the number in one sentence.'
     )
 

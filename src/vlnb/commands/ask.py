@@ -10,6 +10,7 @@ from pathlib import Path
 from vlnb.commands import STDIN, Count, Port, Seconds, say, show, show_json
 from vlnb.errors import BadInput, VlnbError
 
+_ADDRESS = re.compile(r"(https?|data|file):", re.IGNORECASE)
 _ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
 
 
@@ -20,7 +21,7 @@ def ask(
     model: str | None = None,
     max_tokens: Count = 2048,
     max_pixels: Count | None = None,
-    page: Count = 1,
+    page: tuple[Count, ...] = (1,),
     timeout: Seconds = 600.0,
 ) -> int:
     """Ask a question about pictures.
@@ -42,7 +43,7 @@ def ask(
     max_pixels
         Largest size at which a picture is sent, in pixels.
     page
-        Page of a PDF.
+        Page of a PDF, or several: --page 1 2.
     timeout
         Longest wait for the answer, in seconds.
 
@@ -57,8 +58,10 @@ def ask(
     *names, question = picture_question or [""]
     if not names:
         raise BadInput('Give a picture and then a question: vlnb ask receipt.jpg "What is the grand total?"')
+    if Path(question).is_file() and not Path(names[0]).exists() and not _ADDRESS.match(names[0]):
+        raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
     # Pictures first: the person should hear of a wrong path at once, not after a server was found.
-    pictures = [images.load(sys.stdin.buffer if name == STDIN else name, page=page) for name in names]
+    pictures = [images.load(sys.stdin.buffer if name == STDIN else name, page=n) for name in names for n in page]
     for picture in pictures:
         for note in picture.notes:
             say(f"{picture.source}: {note}")

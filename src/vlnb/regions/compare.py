@@ -61,6 +61,8 @@ class Match:
         return len(self.pairs) + len(self.missing)
 
     def __str__(self) -> str:
+        if not self.pairs and not self.extra:
+            return f"0 of {self._true} found; the answer has no box to score"
         return (
             f"{len(self.pairs)} of {self._true} found, {len(self.extra)} too many;"
             f" precision {self.precision:.2f}, recall {self.recall:.2f}, mean IoU {self.mean_iou:.2f}"

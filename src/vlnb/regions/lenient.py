@@ -20,7 +20,6 @@ _SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\
 _WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
 _BARE = re.compile(r"[^\W\d][\w .'/-]{0,200}?(?=\s{0,24}[,\]])")
-_DOTS = re.compile(r"\.{2,400}|…")
 _KEY = re.compile(
     r"""\\?(["'“”‘’]?)\s{0,24}([^\W\d][\w .\-/]{0,60}?|(?<=["'“‘])[^"'“”‘’\n]{1,200}|\d{1,9})\s{0,24}"""
     r"""\\?(["'“”‘’]?)\s{0,24}([:=：])"""
@@ -157,9 +156,6 @@ class Reader:
                 self._at += 1
                 if self._skip() == _CLOSERS[kind][0]:
                     self._repair("trailing comma", at)
-            elif dots := self._match(_DOTS):
-                self._repair(f"“{dots[0]}” left out", at)
-                self._at = dots.end()
             elif not (self._stray_bracket(kind) if char in "]})" else self._item(kind, char, pairs)):
                 self._at = at
                 self._repair(f"missing {_CLOSERS[kind][0]}", at)

@@ -69,7 +69,8 @@ _SECTION = re.compile(  # what a name may begin with that is none of it: "Action
     r"^\W{0,24}(?:(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}){1,3}"
     r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
     r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
-    r"|element|note|caption|text|description|observation|found|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
+    r"|element|note|caption|text|description|observation|found|overview|layout|screen|summary|detected"
+    r"|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
     re.IGNORECASE,
 )
 _STROKE = re.compile(r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$", re.IGNORECASE)

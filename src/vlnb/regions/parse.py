@@ -24,7 +24,10 @@ _OPEN = re.compile(
     r"[\"'*`]{0,4}\s{0,24}[:=：]\s{0,24}(?=[-+.\w(\[{\"'“*`])",
     re.IGNORECASE,
 )
-_KIND_ARGUMENT = re.compile(r"\(\s{0,9}(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?(\w{1,30})")
+_TELLING = re.compile(  # a first argument that makes any call an action: do(action="Tap", …), TYPE(box=[…
+    r"\(\s{0,9}(?:(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?(\w{1,30})"
+    r"|(?:start_)?(?:box|bbox|point|coordinate|position)\w{0,9}\s{0,9}=)"
+)
 _VERB_BEFORE = re.compile(
     r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
 )
@@ -130,8 +133,8 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
-            if text[at] == "(" and (kind := _KIND_ARGUMENT.match(text, at)):  # do(action="Tap", …
-                verb = verb or verb_of(kind[1])
+            if text[at] == "(" and (telling := _TELLING.match(text, at)):
+                verb = verb or verb_of(telling[1] or "act")
             if text[at] == "(" and not verb:
                 at += 1
                 continue

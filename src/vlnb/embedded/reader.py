@@ -76,11 +76,8 @@ class Reader:
                     raise Stopped
                 new = [i for i in row if i not in readings]
                 readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
-                segments = [
-                    _segment(bgr, quads[i], readings[i], upright=not turns)
-                    for i in row
-                    if readings[i].score >= MIN_SCORE
-                ]
+                read = [(quads[i], readings.pop(i)) for i in row]
+                segments = [_segment(bgr, *one, upright=not turns) for one in read if one[1].score >= MIN_SCORE]
                 if segments:
                     yield Line(tuple(segments if turns else together(segments)))
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlnb.embedded.page import reading_order, skew
@@ -51,6 +51,7 @@ def test_skew_is_that_of_the_wide_boxes():
 BOXES = st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 800), st.integers(5, 60))
 
 
+@settings(deadline=None)
 @given(st.lists(BOXES, max_size=25))
 def test_every_box_is_read_once(boxes):
     order = reading_order([quad(*box) for box in boxes])

@@ -558,6 +558,14 @@ def test_a_wrong_checksum_beside_the_picture_does_not_matter(name):
     assert name.decode() in picture.notes[0]
 
 
+def test_a_million_damaged_chunks_take_no_time():
+    start = PNG.index(b"IDAT") - 4
+    data = PNG[:start] + png_chunk(b"tEXt", b"", error=1) * 1_000_000 + PNG[start:]
+    begun = time.process_time()
+    assert is_halves(images.load(data))
+    assert time.process_time() - begun < 10
+
+
 def test_a_wrong_checksum_in_the_header_does():
     with pytest.raises(BadInput, match="broken or cut-off PNG"):
         images.load(PNG[:29] + bytes(4) + PNG[33:])

@@ -72,7 +72,7 @@ def main(vocabulary: str, folder: str) -> None:
         },
         vision_config={
             "depth": 4, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2, "out_hidden_size": 64,
-            "fullatt_block_indexes": [1, 3],
+            "fullatt_block_indexes": [3],
         },
         image_token_id=identity["<|image_pad|>"], video_token_id=identity["<|video_pad|>"],
         vision_start_token_id=identity["<|vision_start|>"], vision_end_token_id=identity["<|vision_end|>"],

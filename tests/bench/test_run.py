@@ -95,7 +95,7 @@ def test_fields_that_a_server_refuses_are_left_out_and_it_is_said(tmp_path):
     assert stored.segments[0].dropped == ("ignore_eos", "stream_options")
     assert [record.output_tokens for record in stored.records] == [6] * 12, "chunks, where the server counts no tokens"
     said = " ".join(report.sentences(stored))
-    assert "The server refuses ignore_eos, so the requests went without it" in said
+    assert "The server refuses ignore_eos, so requests went without it" in said
     assert "did not count the tokens of 12 of 12 answers (it refuses stream_options)" in said
 
 

@@ -304,11 +304,10 @@ def _parsed(trace: Trace) -> Parsed:
             if said.get("error"):
                 error = f"the server reported: {str(said['error'])[:_MESSAGE_CHARS]}"
     if trace.error is None and error is None and not done and reason is None:
-        if not events and trace.pieces:
-            whole = b"".join(piece for _, piece in trace.pieces).decode(errors="replace")
-            error = f"no stream of events but {' '.join(whole.split())[:_MESSAGE_CHARS]!r}"
-        else:
-            error = "the stream closed before its end" if trace.pieces else "an empty answer"
+        error = "the stream closed before its end" if trace.pieces else "an empty answer"
+        if trace.pieces and not events:
+            begin = b"".join(piece for _, piece in trace.pieces)[: 10 * _MESSAGE_CHARS].decode(errors="replace")
+            error = f"no stream of events but {' '.join(begin.split())[:_MESSAGE_CHARS]!r}"
     return Parsed(tuple(text_at), output, inputs, reason, trace.error or error)
 
 

@@ -146,7 +146,7 @@ def test_questions_that_fail_are_told_as_what_they_are():
     answered = [Answered(one, one.truth, right=True, picture_tokens=9) for one in tasks(SEED) if one.skill == "seen"]
     answered.append(Answered(task, "", right=False, error="At most 1 picture may be sent."))
     found = Check("m", "http://a/v1", SEED, tuple(answered), 4, 1.0)
-    assert "1 questions failed: At most 1 picture may be sent." in str(found)
+    assert "1 of 1 questions failed: At most 1 picture may be sent." in str(found)
     assert "mixed up" not in str(found)
 
 

@@ -72,7 +72,7 @@ class Check:
         for skill, right, of in self.skills():
             errors = [one.error for one in self.answered if one.task.skill == skill.name and one.error]
             if errors:
-                yield skill, f"{len(errors)} questions failed: {errors[0]}", ""
+                yield skill, f"{len(errors)} of {of} questions failed: {errors[0]}", ""
             elif right < of:
                 yield skill, skill.low, skill.cure(self.owner)
 

@@ -119,7 +119,7 @@ def _answer(endpoint: Endpoint, task: Task) -> Answered:
 
 def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> Answered:
     """Judge how many tokens a picture adds to the prompt, by asking the same question without it."""
-    alone = endpoint.ask(task.question, max_tokens=_MAX_TOKENS, **_LIMITS).usage
+    alone = endpoint.ask(task.question, max_tokens=1, **_LIMITS).usage
     if reply.usage is None or alone is None:
         return replace(found, right=False, note="this server counts no tokens")
     added = max(0, reply.usage.prompt_tokens - alone.prompt_tokens - images.DELIMITER_TOKENS)

@@ -84,7 +84,7 @@ def _blind(heard: Sequence[Answered], owner: str) -> Fault | None:
     unread, cure = f"None of {readings} codes was read", SKILLS["seen"].cure(owner)
     counts = _picture_tokens(heard)
     if counts is None:
-        return Fault("blind", f"{unread}, and the server counts no tokens.", cure)
+        return Fault("blind", f"{unread}, and this server counts no tokens.", cure)
     counted, due = counts
     if counted < _LOST * due:
         adds = f"{counted} tokens" if counted else "no tokens"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from vlnb.regions.lenient import NUMBER, Node
@@ -12,67 +14,26 @@ from vlnb.regions.lenient import NUMBER, Node
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
 
-# Keys are compared without case, spaces and punctuation: "bbox_2d", "BBox2D" and "bbox 2d" are the same.
-_KINDS = {
-    "box": "bbox2d bbox bbox3d box2d box boxes bboxes bboxs bbox2ds boundingbox boundingboxes boundingbox2d rect region"
-    " rectangle coordinate2d bounds bndbox xyxy bboxcoordinates boxcoordinates boundingboxcoordinates textbox quad"
-    " box2ds 边界框",
-    "place": "coordinates coords position positions location locations element target startbox endbox 坐标 位置",
-    "size": "xywh bboxxywh",
-    "point": "point2d point points points2d point2ds coordinate coordinate2 xy center centre centerpoint keypoint"
-    " keypoints click clickpoint startpoint endpoint",
-    "polygon": "polygon polygon2d polygons poly contour segmentation quadrilateral vertices",
-}
-STROKES = frozenset("drag swipe slide scroll fling flick move stroke dual".split())
-_POINTING = STROKES | frozenset("click tap press touch hover longpress doubleclick".split()) - {"move"}
-_VERBS = STROKES | _POINTING | frozenset("act action point select".split())
-KIND_OF = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
-_LABEL_KEYS = (
-    "label name class category object objectname classname categoryname labelname title caption element desc"
-    " description 标签 名称 类别 物体".split()
+_KEYS: dict[str, dict[str, str]] = tomllib.loads(
+    resources.files("vlnb.regions").joinpath("keys.toml").read_text("utf-8")
 )
-_VAGUE_KEYS = "type ref action item entity key".split()
-_LABEL_WORDS = frozenset(
-    "label name names title caption info desc description object category tag product target".split()
+
+
+def _words(table: str, name: str) -> tuple[str, ...]:
+    return tuple(_KEYS[table][name].split())
+
+
+KIND_OF = {key: kind for kind in _KEYS["kinds"] for key in _words("kinds", kind)}
+_SIDES = {name: side for side, names in enumerate(_KEYS["sides"].values()) for name in names.split()}  # x1 is 0
+STROKES = frozenset(_words("actions", "strokes"))
+_POINTING = STROKES | frozenset(_words("actions", "pointing"))
+_VERBS = STROKES | _POINTING | frozenset(_words("actions", "others"))
+_VERB_KEYS, _ARGUMENTS = _words("actions", "keys"), frozenset(_words("actions", "arguments"))
+_LABEL_KEYS, _VAGUE_KEYS, _LABEL_LISTS, _TEXT_KEYS = (
+    _words("labels", name) for name in ("keys", "vague", "lists", "text")
 )
-_NO_LABEL = frozenset("id ids file image index count score color colour url path box bbox".split())
-_VERB_KEYS = (
-    "action",
-    "actiontype",
-    "step",
-    "kind",
-    "operation",
-    "op",
-    "command",
-    "gesture",
-    "event",
-    "type",
-    "function",
-    "tool",
-)
-_TEXT_KEYS = "textcontent text content transcription ocr value words word".split()
-_LABEL_LISTS = ("labels", "names", "classes", "categories")
-_WRAPPERS = frozenset(
-    "objects object items detections results result data annotations answer regions output predictions instances"
-    " elements list response textlines lines words texts figures image images detectedobjects".split()
-)
-_ARGUMENTS = frozenset("arguments args parameters params kwargs input".split())
-_NOT_PLACES = frozenset("color colour rgb rgba score confidence size imagesize key keys text content value".split())
-# Which sides a name stands for: 0 to 3 are x1, y1, x2 and y2, 4 and 5 width and height. A corner stands for two.
-_SIDES = {
-    name: side
-    for side, names in enumerate(
-        (
-            "x x0 x1 xmin minx left topleftx topleft lefttop min p1 start",
-            "y y0 y1 ymin miny top toplefty",
-            "x2 xmax maxx right bottomrightx bottomright rightbottom max p2 end",
-            "y2 ymax maxy bottom bottomrighty",
-            "w width",
-            "h height",
-        )
-    )
-    for name in names.split()
-}
+_LABEL_WORDS, _NO_LABEL = frozenset(_words("labels", "words")), frozenset(_words("labels", "never"))
+_WRAPPERS, _NOT_PLACES = (frozenset(_words("other", name)) for name in ("wrappers", "not_places"))
 _NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%_")  # what a text of numbers may hold
 _TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
 _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon

@@ -31,7 +31,7 @@ class VlnbError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in IPython (its hook for exceptions that explain themselves)."""
-        return [f"{type(self).__name__}: {self}"]
+        return [str(self)]
 
 
 class BadInput(VlnbError):  # noqa: N818 - the tree reads as words

@@ -1,6 +1,6 @@
 """Make a checkpoint with the architecture of Qwen2.5-VL, tiny and with random weights, for tests of a real server.
 
-    python checkpoint.py QWEN_TIKTOKEN FOLDER
+    python checkpoint.py QWEN_TIKTOKEN FOLDER DEPTH
 
 QWEN_TIKTOKEN is Qwen's vocabulary in tiktoken's form (the package dashscope carries it). Nothing is downloaded. The
 model's answers are noise; its tokenizer, picture sizes and token counts are those of the real one.
@@ -47,7 +47,7 @@ You are a helpful assistant.<|im_end|>
 {% endif -%}"""
 
 
-def main(vocabulary: str, folder: str) -> None:
+def main(vocabulary: str, folder: str, depth: int) -> None:
     """Write the checkpoint."""
     converted = TikTokenConverter(vocab_file=vocabulary, pattern=WORDS, extra_special_tokens=SPECIAL).converted()
     converted.add_tokens(PLAIN)
@@ -71,8 +71,8 @@ def main(vocabulary: str, folder: str) -> None:
             "bos_token_id": 151_643, "eos_token_id": 151_645,
         },
         vision_config={
-            "depth": 4, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2, "out_hidden_size": 64,
-            "fullatt_block_indexes": [3],
+            "depth": depth, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2, "out_hidden_size": 64,
+            "fullatt_block_indexes": [depth - 1],
         },
         image_token_id=identity["<|image_pad|>"], video_token_id=identity["<|video_pad|>"],
         vision_start_token_id=identity["<|vision_start|>"], vision_end_token_id=identity["<|vision_end|>"],
@@ -90,4 +90,4 @@ def main(vocabulary: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3], int(sys.argv[3]))

@@ -25,16 +25,17 @@ cp "$here/shims.py" "$packages/vlnb_engine_shims.py"
 echo 'import vlnb_engine_shims' >"$packages/vlnb_engine_shims.pth"
 
 $pip --no-deps --target "$folder/vocabulary" dashscope
-"$venv/bin/python" "$here/checkpoint.py" "$folder/vocabulary/dashscope/resources/qwen.tiktoken" "$folder/tiny"
+"$venv/bin/python" "$here/checkpoint.py" "$folder/vocabulary/dashscope/resources/qwen.tiktoken" "$folder/tiny" 2
 
-# llama.cpp, with its server inside the process, and the same checkpoint in its format. The source distribution carries
-# the converter.
+# llama.cpp, with its server inside the process, and a checkpoint in its format, whose vision tower must be three deep at
+# least. The source distribution carries the converter.
 $pip --no-deps 'xllamacpp==2026.10.11549'
 "$venv/bin/python" -m pip download --quiet --quiet --no-deps --no-binary llama-cpp-python --dest "$folder/llama" \
     'llama-cpp-python==0.3.36'
 tar -xzf "$folder/llama/llama_cpp_python-0.3.36.tar.gz" -C "$folder/llama" --strip-components=2 \
     llama_cpp_python-0.3.36/vendor/llama.cpp
-convert="$venv/bin/python $folder/llama/llama.cpp/convert_hf_to_gguf.py $folder/tiny --outtype f16"
+"$venv/bin/python" "$here/checkpoint.py" "$folder/vocabulary/dashscope/resources/qwen.tiktoken" "$folder/tiny-4" 4
+convert="$venv/bin/python $folder/llama/llama.cpp/convert_hf_to_gguf.py $folder/tiny-4 --outtype f16"
 $convert --outfile "$folder/tiny.gguf"
 $convert --mmproj --outfile "$folder/tiny.mmproj.gguf"
 touch "$folder/done-2"

@@ -69,7 +69,7 @@ def _picture_tokens(heard: Sequence[Answered]) -> tuple[int, int] | None:
 
 
 def _silent(heard: Sequence[Answered], _: str) -> Fault | None:
-    empty = [one for one in heard if not one.text.strip()]
+    empty = [one for one in heard if not (one.text if one.cut else one.text.strip())]
     if len(empty) <= len(heard) / 2:
         return None
     why = f" ({empty[0].note})" if empty[0].note else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,10 @@ def main() -> int:
     command += [f"--LabApp.app_settings_dir={ROOT / 'scripts' / 'lab-settings'}", *sys.argv[1:]]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # containers; it listens on this machine alone, behind its token
+    keep_outputs_out_of_git()
+    environment = {"VLNB_RUNS": str(ROOT / "runs"), **os.environ}
     with log.open("w") as out:
-        lab = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
+        lab = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
     signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
     print("notebooks … ", end="", flush=True)
     try:
@@ -47,6 +50,14 @@ def main() -> int:
         lab.wait()
         print("\nstopped.")
         return 0
+
+
+def keep_outputs_out_of_git() -> None:
+    """Set up git's filter, so that running a notebook is no change of the repository."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        clean = f'"{sys.executable}" scripts/strip_outputs.py'
+        for name, command in (("clean", clean), ("smudge", "cat")):
+            subprocess.run(["git", "config", f"filter.vlnb-notebook.{name}", command], cwd=ROOT, check=False)
 
 
 def wait(lab: subprocess.Popen[bytes]) -> str | None:

@@ -1,5 +1,6 @@
 """The files that set the workbook up are in step with each other."""
 
+import json
 import re
 import subprocess
 import sys
@@ -114,3 +115,27 @@ def test_the_readme_is_one_screen_and_names_every_notebook():
 def test_modules_stay_small():
     long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := p.read_text().count("\n")) > 500}
     assert not long
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_running_a_notebook_is_no_change_for_git(path):
+    """What JupyterLab writes (outputs, counts, widgets, versions) is gone behind the filter, to the last byte."""
+    notebook = json.loads(path.read_text())
+    for count, cell in enumerate(notebook["cells"]):
+        cell["metadata"] |= {"scrolled": True, "execution": {"iopub.status.busy": "2026"}}
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": count, "outputs": [{"output_type": "stream", "name": "stdout", "text": ["é"]}]}
+    notebook["metadata"] |= {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11.7"}}
+    command = [sys.executable, ROOT / "scripts" / "strip_outputs.py"]
+    done = subprocess.run(command, input=json.dumps(notebook).encode(), capture_output=True, check=True)
+    assert done.stdout == path.read_bytes()
+
+
+def test_the_filter_loses_nothing_that_is_no_notebook():
+    command = [sys.executable, ROOT / "scripts" / "strip_outputs.py"]
+    done = subprocess.run(command, input=b"{half a notebook", capture_output=True, check=True)
+    assert done.stdout == b"{half a notebook"
+    assert "notebooks/*.ipynb filter=vlnb-notebook" in (ROOT / ".gitattributes").read_text()

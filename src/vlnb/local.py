@@ -54,6 +54,11 @@ def cache() -> Path:
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
 
 
+def runs() -> Path:
+    """Return the folder for runs: the one that VLNB_RUNS names, or `runs` in the working folder."""
+    return Path(os.environ.get("VLNB_RUNS") or "runs")
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on `host` and `port`; port 0 means any free one.
 

@@ -26,6 +26,7 @@ from typing import IO, Annotated, Any, Self, TypeVar
 from pydantic import Field
 
 from vlnb.errors import BadInput, VlnbError
+from vlnb.local import runs
 
 try:
     import fcntl
@@ -98,9 +99,9 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
 
 
 def folder_for(kind: str, out: str | Path | None) -> Path:
-    """Return the folder that the user named, or a new one in `runs/KIND`."""
+    """Return the folder that the user named, or a new one in `local.runs()`, by kind."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return Path(out) if out else Path("runs") / kind / f"{stamp}-{os.urandom(2).hex()}"
+    return Path(out) if out else runs() / kind / f"{stamp}-{os.urandom(2).hex()}"
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -54,6 +54,7 @@ def ask(
     """
     from vlnb import images
     from vlnb.endpoint import connect
+    from vlnb.endpoint.resolve import resolve
 
     *names, question = picture_question or [""]
     if not names:
@@ -65,6 +66,8 @@ def ask(
     for picture in pictures:
         for note in picture.notes:
             say(f"{picture.source}: {note}")
+    if url is None and resolve() is None:
+        say("starting the embedded engine …")
     endpoint = connect(url, model=model, first_token_s=timeout, total_s=timeout, announce=say)
     try:
         most = max_pixels or images.MAX_PIXELS

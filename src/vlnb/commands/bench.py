@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
+_LONG_S, _SURE = 120, 3  # a run longer than this is announced, after so many requests
 
 
 @Parameter(name="*")
@@ -175,7 +176,17 @@ def _finish(running: Running) -> int:
     from vlnb.bench import report as tables
 
     say(f"stored in {running.folder}")
-    stored = bench.follow(running, _progress)
+    warned = False
+
+    def watch(report: LoadProgress) -> None:
+        nonlocal warned
+        left_s = _left_s(report)
+        if left_s > _LONG_S and report["done"] >= _SURE and not warned:
+            warned = True
+            say(f"This takes about {left_s / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
+        _progress(report)
+
+    stored = bench.follow(running, watch)
     say()
     show(tables.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
@@ -205,4 +216,11 @@ def _progress(report: LoadProgress) -> None:
         return
     half = report["ttft_p50_s"]
     first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
-    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed, {report['elapsed_s']:.0f} s{first}")
+    left = f", about {_left_s(report):.0f} s left" if report["done"] else ""
+    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed{left}{first}")
+
+
+def _left_s(report: LoadProgress) -> float:
+    """Return the seconds that a run will still take at the rate so far; 0 if that is unknown."""
+    done = report.get("done", 0)
+    return float(report["elapsed_s"] / done * (report["of"] - done)) if done else 0.0

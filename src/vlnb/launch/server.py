@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from vlnb import fetch
+from vlnb import fetch, local
 from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
 from vlnb.launch import logs
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vlnb.endpoint.record import Record
     from vlnb.launch.planning import Plan
 
-RUNS = Path("runs")
 _HEALTH_S = 2.0
 _STOP_S = 20.0
 _POLL_S = 0.5
@@ -183,7 +182,7 @@ def start(
     port: int,
     host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
-    runs: Path = RUNS,
+    runs: Path | None = None,
 ) -> Server:
     """Start a server by its command (`Plan.argv`, or `sh -c` with a rendered container) and return at once.
 
@@ -193,7 +192,7 @@ def start(
     """
     mark = secrets.token_hex(16)
     begun = dt.datetime.now().astimezone()
-    log = (runs / f"server-{begun:%Y%m%d-%H%M%S}-{port}.log").absolute()
+    log = ((runs or local.runs()) / f"server-{begun:%Y%m%d-%H%M%S}-{port}.log").absolute()
     with record.lock():
         for known in record.launched():
             if known.port == port:

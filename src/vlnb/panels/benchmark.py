@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from vlnb import bench, charts
+from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
 from vlnb.launch import telemetry
 from vlnb.markup import alert, element, joined, listed, live
@@ -26,13 +26,13 @@ _NARROW = widgets.Layout(width="220px")
 
 
 class Benchmark(Panel):
-    """The benchmark panel; its runs are folders in `runs`. `stored` is the last run."""
+    """The benchmark panel. Its runs are folders in `runs` (`local.runs()` / "bench"); `stored` is the last one."""
 
     def __init__(
-        self, endpoint: Endpoint, *, runs: str | Path = "runs/bench", plan: bench.Workload | None = None
+        self, endpoint: Endpoint, *, runs: str | Path | None = None, plan: bench.Workload | None = None
     ) -> None:
         plan = plan or bench.Workload()
-        self._endpoint, self._folder = endpoint, Path(runs)
+        self._endpoint, self._folder = endpoint, Path(runs or local.runs() / "bench")
         self.prompts = _number("Requests", plan.prompts)
         self.users = _number("Users", plan.concurrency)
         self.pictures = _number("Pictures", plan.images, least=0)

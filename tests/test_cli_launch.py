@@ -103,7 +103,7 @@ def test_what_the_panel_shows_is_what_it_starts(fake_sglang, port, monkeypatch):
     monkeypatch.setattr(launch, "preflight", lambda _: [])  # as if this machine had the GPUs
     panel = Launch(size="32B", port=port)
     shown = arguments_of(launch.render(panel.plan, port=port))
-    assert f"--port {port}" in panel.shown.value
+    assert f"--port {port}" in panel.command.value
     server = panel.start()
     assert server.wait(20).state == "ready"
     server.stop(timeout_s=1)

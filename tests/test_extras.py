@@ -57,7 +57,7 @@ def test_the_base_loads_a_picture_asks_a_server_and_reads_the_answer(light, rece
     assert done.stderr == ""
     found = json.loads(done.stdout)
     assert found["boxes"] >= 1
-    assert "drawn on it" in found["shown"]
+    assert "with 1 box on it" in found["shown"]
     assert set(found["said"]) == {"vlnb.charts", "vlnb.panels", "vlnb.bench", "vlnb.connect(announce=None)"}
     assert all("pip install 'vlnb[" in sentence for sentence in found["said"].values())
 
@@ -75,7 +75,7 @@ def test_the_command_line_of_the_base(light, tmp_path):
         [light, "-m", "vlnb", "doctor"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert "Traceback" not in examined.stderr
-    assert "PROBLEM  vlnb[notebooks]: anywidget" in examined.stdout
+    assert "PROBLEM   vlnb[notebooks]: " in examined.stdout
 
 
 def test_here_nothing_is_missing():

@@ -167,7 +167,7 @@ COMMANDS = [
     ["ask", "RECEIPT", "What is the total?", "--json"],
     ["check"],
     ["bench", "run", "--prompts", "3", "--images", "0", "--output-len", "2", "--out", "runs/bench/one"],
-    ["bench", "search", "--most", "1", "--prompts", "2", "--images", "0", "--output-len", "2", "--out", "runs/find"],
+    ["bench", "sweep", "--users", "1", "--prompts", "2", "--images", "0", "--output-len", "2", "--out", "runs/find"],
     ["mmmu", "run", "--drawn", "--out", "runs/mmmu"],
     ["doctor"],
 ]

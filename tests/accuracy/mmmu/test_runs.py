@@ -68,7 +68,7 @@ def test_killed_and_resumed_is_as_if_it_had_never_been(drawn, tmp_path):
 
 
 def test_a_busy_server_is_waited_for(drawn, tmp_path):
-    with answering("--busy", 3) as (endpoint, _):
+    with answering("--busy", 7) as (endpoint, _):
         run = mmmu.run(drawn, endpoint, tmp_path / "run", concurrency=4)
     assert run.missing == []
 

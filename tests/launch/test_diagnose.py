@@ -86,7 +86,7 @@ LINES = [
 ]  # fmt: skip
 
 
-def test_every_sign_has_a_line_that_shows_it():
+def test_every_cause_has_a_line_that_shows_it():
     assert {sign.name for sign in signs()} <= {cause for cause, _ in LINES}
 
 

@@ -142,8 +142,8 @@ class Reply:
 
             marked = [self.regions or ()] if len(self.pictures) == 1 else [()] * len(self.pictures)
             shown = [
-                to_html(overlay(picture, regions), shown_px=_SHOWN_PX)
-                for picture, regions in zip(self.pictures[:_SHOWN], marked, strict=False)
+                to_html(overlay(picture, regions, seen=seen), shown_px=_SHOWN_PX)
+                for picture, seen, regions in zip(self.pictures[:_SHOWN], self.seen_sizes, marked, strict=False)
             ]
             left = element("div", answer, style="flex:1 1 300px")
             answer = row(left, *(element("div", one, style=f"flex:0 1 {_SHOWN_PX}px") for one in shown))

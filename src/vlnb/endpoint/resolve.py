@@ -59,7 +59,7 @@ def connect(
     if model and model not in names:
         raise ServerRefused(
             f"{found.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
-            " Pass one of these (VLNB_MODEL), or none for the first.",
+            " Pass one of these (VLNB_MODEL), or none to let vlnb choose.",
             status=404,
         )
     endpoint = replace(found, model=model or min(names, key=_unfit), first_token_s=first_token_s, total_s=total_s)

@@ -51,8 +51,8 @@ class Sign:
 _ADVICE = {
     "weights_do_not_fit": "The weights do not fit in the share of the GPU: split the model over more GPUs (--tp), or"
     " use a smaller size.",
-    "no_room_for_kv_cache": "The weights fit, but leave no room for the KV cache: raise --mem-fraction-static (ROCm"
-    " multiplies it by 0.85), shorten --context-length, or use more GPUs (--tp).",
+    "no_room_for_kv_cache": "The weights fit, but leave no room for the KV cache: raise --mem-fraction-static (on ROCm,"
+    " SGLang multiplies it by 0.85 when the context is long), shorten --context-length, or use more GPUs (--tp).",
     "graph_capture_failed": "Memory ran out while graphs were captured: lower --cuda-graph-max-bs or"
     " --mem-fraction-static a little.",
     "out_of_memory": "The GPU ran out of memory while serving: lower --mem-fraction-static or --max-running-requests,"

@@ -26,7 +26,7 @@ FAINT = (Path(__file__).parent / "contrast.js").read_text()
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_text_is_legible(open_notebook, theme):
-    page = open_notebook("contrast.ipynb", notebook(*CELLS))
+    page = open_notebook(f"contrast-{theme.split()[1]}.ipynb", notebook(*CELLS))
     page.locator(f".jp-InputPrompt:text('[{len(CELLS)}]:')").wait_for(state="attached", timeout=120_000)
     page.locator(".js-plotly-plot .xtick text").first.wait_for()
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)

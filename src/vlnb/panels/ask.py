@@ -6,7 +6,7 @@ The panels decide nothing: `images`, `prompts`, `resolution` and `endpoint` do.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -28,19 +28,29 @@ _PREVIEW_PX, _PREVIEWS = 110, 12  # of a document's pages
 class _Asking(Panel):
     """Pictures, a question and its answer. `reply` is the last answer.
 
-    An upload is taken before an address, and an address before `_default()`. Of a document, the first page is taken
-    until other pages are chosen.
+    An upload is taken before an address, and an address before the pictures of `default()`. Of a document, the first
+    page is taken until other pages are chosen. `question()` and `max_pixels()` are read when the panel asks; the
+    controls behind them are `asked`, and `beside` stands beside the upload. With `multiple`, there is an address too.
     """
 
-    def __init__(self, endpoint: Endpoint, *, multiple: bool) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        default: Callable[[], Sequence[images.Source]],
+        question: Callable[[], str | prompts.Prompt],
+        asked: Sequence[widgets.Widget],
+        beside: Sequence[widgets.Widget] = (),
+        max_pixels: Callable[[], int] = lambda: images.MAX_PIXELS,
+        multiple: bool = False,
+    ) -> None:
+        self._endpoint, self._default, self._question, self._max_pixels = endpoint, default, question, max_pixels
         self.upload = upload("Choose pictures" if multiple else "Choose a picture", multiple=multiple)
         self.address = widgets.Text(description="or URL", placeholder="https://…", layout=WIDE, continuous_update=False)
         self.pages = widgets.SelectMultiple(description="Pages", rows=4, layout=widgets.Layout(width="460px"))
         self.previews, self.shown, self.answer = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=WIDE)
         self.ask_button = button("Ask", "Send pictures and question", lambda: aside(self.ask), button_style="primary")
         self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
-        self.buttons = widgets.HBox([self.ask_button, self.stop_button])
         self.reply: Reply | None = None
         self._stream: Stream | None = None
         self._pages: list[tuple[Sequence[images.Picture], int]] = []
@@ -49,24 +59,10 @@ class _Asking(Panel):
         for control in (self.upload, self.address):
             control.observe(lambda _: self._choose(), "value")
         self.pages.observe(lambda _: self._load(), "value")
-        super().__init__(self._rows())
+        source = [widgets.HBox([*beside, self.upload], layout=WRAPPED), *([self.address] if multiple else [])]
+        buttons = widgets.HBox([self.ask_button, self.stop_button])
+        super().__init__([*source, self.pages, self.previews, self.shown, *asked, buttons, self.answer])
         self._choose()
-
-    def _rows(self) -> list[widgets.Widget]:
-        """Return the panel's rows, from top to bottom."""
-        raise NotImplementedError
-
-    def _default(self) -> Sequence[images.Source]:
-        """Return the pictures to ask about while nothing else is chosen."""
-        raise NotImplementedError
-
-    def _question(self) -> str | prompts.Prompt:
-        """Return what to ask."""
-        raise NotImplementedError
-
-    def _max_pixels(self) -> int:
-        """Return the largest size at which the model may see a picture, in pixels."""
-        return images.MAX_PIXELS
 
     def pictures(self) -> list[images.Picture]:
         """Return the chosen pictures. Raises `BadInput` if one is not a picture, or if none is chosen."""
@@ -149,18 +145,10 @@ class OwnPicture(_Asking):
     """An upload, a question and its answer. Until a file is chosen it asks about `sample`."""
 
     def __init__(self, endpoint: Endpoint, *, sample: images.Source, question: str) -> None:
-        self._sample = sample
         self.question = widgets.Text(value=question, description="Question", layout=WIDE)
-        super().__init__(endpoint, multiple=False)
-
-    def _rows(self) -> list[widgets.Widget]:
-        return [self.upload, self.pages, self.previews, self.shown, self.question, self.buttons, self.answer]
-
-    def _default(self) -> Sequence[images.Source]:
-        return [self._sample]
-
-    def _question(self) -> str:
-        return str(self.question.value)
+        super().__init__(
+            endpoint, default=lambda: [sample], question=lambda: str(self.question.value), asked=[self.question]
+        )
 
 
 class Prompt(_Asking):
@@ -186,25 +174,22 @@ class Prompt(_Asking):
         self.resolution = widgets.SelectionSlider(
             description="At most", options=[*sizes, ("full size", images.MAX_PIXELS)], value=images.MAX_PIXELS
         )
-        super().__init__(endpoint, multiple=True)
+        super().__init__(
+            endpoint,
+            default=lambda: [self._samples[name] for name in self.samples.value],
+            question=self._prompt,
+            asked=[self.skill, self.what, self.prompt, self.resolution],
+            beside=[self.samples],
+            max_pixels=lambda: int(self.resolution.value),
+            multiple=True,
+        )
         for control in (self.skill, self.what):
             control.observe(lambda _: self._write(), "value")
         self.samples.observe(lambda _: self._choose(), "value")
         self.resolution.observe(lambda _: self._load(), "value")
         self._write()
 
-    def _rows(self) -> list[widgets.Widget]:
-        source = widgets.HBox([self.samples, self.upload], layout=WRAPPED)
-        asked = [self.skill, self.what, self.prompt, self.resolution]
-        return [source, self.address, self.pages, self.previews, self.shown, *asked, self.buttons, self.answer]
-
-    def _default(self) -> Sequence[images.Source]:
-        return [self._samples[name] for name in self.samples.value]
-
-    def _max_pixels(self) -> int:
-        return int(self.resolution.value)
-
-    def _question(self) -> str | prompts.Prompt:
+    def _prompt(self) -> str | prompts.Prompt:
         """Return the skill's own prompt, with its system message, unless its words were changed."""
         with contextlib.suppress(BadInput):
             own = prompts.SKILLS[self.skill.value](self.what.value)

@@ -48,7 +48,6 @@ class Benchmark(Panel):
         self.compare_button = button("Compare", "Show the chosen runs beside each other", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.chart = charts.live(charts.progress([]))
         self.stored: bench.store.Stored | None = None
         self._running: bench.runner.Running | None = None
         choices = [self.prompts, self.users, self.pictures, self.resolution, self.output, self.seed]
@@ -139,10 +138,9 @@ class Benchmark(Panel):
 
     def _draw(self, reports: list[bench.runner.LoadProgress]) -> None:
         if len(reports) == 1:
-            self.chart = charts.live(charts.progress(reports))
-            self.figure.children = (self.chart,)
+            self.figure.children = (charts.live(charts.progress(reports)),)
         else:
-            charts.redraw(self.chart, charts.progress(reports))
+            charts.redraw(self.figure.children[0], charts.progress(reports))
 
     def _tell(self, report: bench.runner.LoadProgress) -> None:
         if "preparing" in report:

@@ -39,7 +39,8 @@ def main() -> int:
             print(f"did not start. The last lines of {log}:\n" + "\n".join(log.read_text().splitlines()[-5:]))
             lab.terminate()
             return 1
-        print(f"{url}\n(Ctrl-C stops it; a second `make lab` takes another port)", flush=True)
+        print(f"{url}\n(Ctrl-C stops it; a second `make lab` takes another port)")
+        print(f"commands … {Path(sys.executable).with_name('vlnb')} --help", flush=True)
         if not os.environ.get("CI") and (
             sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         ):

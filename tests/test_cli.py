@@ -17,6 +17,7 @@ from PIL import Image
 
 from vlnb import cli, extras
 
+ROOT = Path(__file__).parent.parent
 VLNB = [sys.executable, "-m", "vlnb"]
 
 
@@ -112,20 +113,51 @@ def test_without_a_command_it_says_what_there_is(capsys):
     assert "bench" in capsys.readouterr().out
 
 
+def typed_in_the_readme():
+    """The commands of the README's block, each with those that its comment adds ("also: resume, compare")."""
+    text = (ROOT / "README.md").read_text()
+    for line in re.findall(r"^vlnb .*", text, flags=re.MULTILINE):
+        command, _, comment = line.partition("  #")
+        yield command.strip(), re.findall(r"\w+", comment.partition("also: ")[2])
+
+
 def test_the_readme_names_every_command_and_no_other():
-    """`vlnb bench run | resume` stands for two commands."""
-    text = (Path(__file__).parent.parent / "README.md").read_text()
-    named = set()
-    for words in re.findall(r"`vlnb ([a-z][^`]*)`", text):
-        first, *rest = words.split()
-        inner = {word for word in rest if word.isalpha()} & set(cli.app[first]) if rest else set()
-        named |= {f"{first} {one}" for one in inner} or {first}
-    groups = {name: cli.app[name] for name in cli.app if not name.startswith("-")}
+    named = set(re.findall(r"`vlnb ([a-z]+)[^`]*`", (ROOT / "README.md").read_text()))
+    for command, also in typed_in_the_readme():
+        _, name, *rest = command.split()
+        inside = [one for one in rest[:1] if also] + also
+        named |= {f"{name} {one}" for one in inside} or {name}
     there = set()
-    for name, command in groups.items():
-        inner = {one for one in command if not one.startswith("-")}
+    for name in (name for name in cli.app if not name.startswith("-")):
+        inner = {one for one in cli.app[name] if not one.startswith("-")}
         there |= {f"{name} {one}" for one in inner} or {name}
     assert named == there
+
+
+def test_every_command_of_the_readme_works_as_typed(tmp_path, engine):
+    """In this order and in one folder, as a reader types them, against a server that runs already."""
+    environment = {**os.environ, "VLNB_BASE_URL": engine.base_url, "VLNB_RUNS": str(tmp_path / "runs")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    said = {}
+    for command, _ in typed_in_the_readme():
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+        )
+        said[command.split()[1]] = done.stdout + done.stderr
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert "17,000" in said["ask"]
+    assert (tmp_path / "receipt.jpg").is_file()
+    assert {path.parts[-3] for path in tmp_path.glob("runs/*/*/manifest.json")} == {"bench", "mmmu"}
+
+
+def test_the_python_of_the_readme_works_as_typed(engine, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("VLNB_BASE_URL", engine.base_url)
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    *before, last = block.strip().splitlines()
+    names = {}
+    exec("\n".join(before), names)
+    assert eval(last, names).text.startswith("17,000")
 
 
 def test_a_picture_from_standard_input_through_a_pipe(receipt_png, engine):

@@ -66,3 +66,16 @@ vlnb.panels.Prompt(endpoint, samples={"receipt": receipt.picture}, skill="locate
     page.get_by_role("button", name="Measure", exact=True).click()
     page.get_by_text("667 tokens, 115 kB: ").wait_for(timeout=60_000)
     page.locator(".js-plotly-plot .scatterlayer .point").nth(15).wait_for(state="attached")
+
+
+def test_the_dial_draws_its_curves_each_of_ten_times(open_notebook):
+    """The race that left the chart empty in one of five runs."""
+    cells = ["import vlnb", "vlnb.panels.Dial(vlnb.connect(announce=None), vlnb.samples.receipt())"]
+    page = open_notebook("dial.ipynb", notebook(*cells))
+    button = page.get_by_role("button", name="Measure", exact=True)
+    button.wait_for(timeout=60_000)
+    for _ in range(10):
+        button.click()
+        expect(button).to_be_disabled(timeout=10_000)
+        expect(button).to_be_enabled(timeout=120_000)
+        expect(page.locator(".js-plotly-plot .scatterlayer .point")).to_have_count(16, timeout=10_000)

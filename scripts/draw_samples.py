@@ -286,7 +286,18 @@ def till() -> Sample:
         away = (across - 360) * np.cos(turn) + (down - 750) * np.sin(turn) - distance
         light += 0.10 * np.exp(-((away - 5) ** 2) / 30) - 0.14 * np.exp(-((away + 4) ** 2) / 40)
     grain = np.random.default_rng(1).normal(0, 5, (1500, 720, 1))
-    return with_image(made, Image.fromarray((paper * light[..., None] + grain).clip(0, 255).astype(np.uint8)))
+    return in_rows(with_image(made, Image.fromarray((paper * light[..., None] + grain).clip(0, 255).astype(np.uint8))))
+
+
+def in_rows(sample: Sample) -> Sample:
+    """Return the sample with texts that stand beside each other, such as an article and its price, as one line."""
+    rows: list[list[Box]] = []
+    for box in sample.truth.boxes:
+        above = rows[-1][-1] if rows else box
+        beside = rows and above.x2 < box.x1 and abs(above.y1 + above.y2 - box.y1 - box.y2) < box.y2 - box.y1
+        rows[-1:] = [[*rows[-1], box]] if beside else [*rows[-1:], [box]]
+    lines = tuple("    ".join(box.text for box in row) for row in rows)
+    return replace(sample, truth=replace(sample.truth, lines=lines))
 
 
 _LEFT = """Dear members,
@@ -332,7 +343,7 @@ def letter() -> Sample:
                     fields["thursday_closes"] = box
     canvas.line([(500, 130), (500, 700)], "#c9c4b8", 1)
     alt = "A letter of a library in two columns: closing in August, new opening hours in a table, the catalogue"
-    return canvas.photo(alt, noise=3, fields=fields)
+    return in_rows(canvas.photo(alt, noise=3, fields=fields))
 
 
 # -- the receipt of the cookbook, photographed ------------------------------------------------------------

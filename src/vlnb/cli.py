@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, ask, bench, check, launch, mmmu, sample, say
+from vlnb.commands import STDIN, ask, bench, check, extract, launch, mmmu, sample, say
 from vlnb.errors import VlnbError
 
 app = App(
@@ -27,10 +27,10 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for command in (ask.ask, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop, ask.doctor, check.check):
+for command in (ask.ask, extract.extract, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop):
     app.command(command)
-for group in (bench.app, mmmu.app):
-    app.command(group)
+for command_or_group in (ask.doctor, check.check, bench.app, mmmu.app):
+    app.command(command_or_group)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

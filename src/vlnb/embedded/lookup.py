@@ -18,12 +18,12 @@ from rapidfuzz import fuzz
 from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
-_WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("words.toml").read_text("utf-8"))
-_STOP, _VAGUE, _TITLES, _FORMS, _BLOCKS = (
-    frozenset(_WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
+WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("words.toml").read_text("utf-8"))
+STOP, VAGUE, _TITLES, _FORMS, _BLOCKS = (
+    frozenset(WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
 )
 _VAGUE_WEIGHT = 0.4
-_SYNONYMS = tuple(frozenset(group.split()) for group in _WORDS["synonyms"])
+_SYNONYMS = tuple(frozenset(group.split()) for group in WORDS["synonyms"])
 _ALIKE = 82  # of 100: from here on, two words are one word with a misread letter
 _SHORT = 3  # letters: shorter words must be equal
 
@@ -31,7 +31,7 @@ _FOUND = 0.55  # lowest score of an answer
 _AMOUNT = r"\d"
 _KINDS = tuple(
     (re.compile(rf"\b({kind['asks']})\b", re.IGNORECASE), re.compile(kind["looks"], re.IGNORECASE), kind["certain"])
-    for kind in _WORDS["kind"]
+    for kind in WORDS["kind"]
 )
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _LETTER = re.compile(r"[^\W\d]")
@@ -57,9 +57,9 @@ def find(page: Page, question: str) -> Found | None:
     labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
     wanted = dict.fromkeys(words(quoted[1]), 1.0) if quoted else terms(question, labels=labels)
     looks, certain = next(((looks, sure) for asks, looks, sure in _KINDS if asks.search(question)), (None, False))
-    answers = [*_by_label(page, wanted, looks, question), *_by_row_and_column(page, wanted, looks)]
+    answers = [*by_label(page, wanted, looks, question), *_by_row_and_column(page, wanted, looks)]
     best = max(answers, key=lambda found: found.score, default=None)
-    title = _title(page, wanted)
+    title = heading(page, wanted)
     if best and best.score >= _FOUND and not (title and best.label in title.value):
         return best
     return (_by_pattern(page, looks) if looks and certain else None) or title
@@ -76,8 +76,8 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
     A stop word counts only if it is a whole label of the page (`labels`): "Where does it go to?" and TO.
     """
     every = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
-    told = [word for word in every if word not in _STOP or word in labels]
-    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in _VAGUE else 1.0 for word in told}
+    told = [word for word in every if word not in STOP or word in labels]
+    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE else 1.0 for word in told}
 
 
 @lru_cache(maxsize=20_000)
@@ -106,12 +106,15 @@ def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
     if not wanted or not printed:
         return 0.0, 0.0
     recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in wanted.items())
-    telling = [word for word in printed if (word not in _STOP and len(word) > 1) or word in wanted] or printed
+    telling = [word for word in printed if (word not in STOP and len(word) > 1) or word in wanted] or printed
     precision = sum(max(alike(term, word) for term in wanted) for word in telling)
     return recall / sum(wanted.values()), precision / len(telling)
 
 
-def _by_label(page: Page, wanted: dict[str, float], looks: re.Pattern[str] | None, question: str) -> Iterator[Found]:
+def by_label(
+    page: Page, wanted: dict[str, float], looks: re.Pattern[str] | None, question: str, *, every: bool = False
+) -> Iterator[Found]:
+    """Yield the value of each label that has a wanted word; with `every`, also the values at its other sides."""
     amount = looks is not None and looks.pattern == _AMOUNT
     for row, line in enumerate(page.lines):
         for column, segment in enumerate(line.segments):
@@ -131,7 +134,7 @@ def _by_label(page: Page, wanted: dict[str, float], looks: re.Pattern[str] | Non
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
             if looks and not fit:
                 fit = [("in the row of", s) for s in line.segments if s is not segment and looks.search(s.text)]
-            for where, value in (fit or near)[:1]:
+            for where, value in (fit or near)[: None if every else 1]:
                 score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
                 yield Found(value.text, value.box, label, where, score)
 
@@ -218,7 +221,7 @@ def _by_pattern(page: Page, looks: re.Pattern[str]) -> Found | None:
     return None
 
 
-def _title(page: Page, wanted: dict[str, float]) -> Found | None:
+def heading(page: Page, wanted: dict[str, float]) -> Found | None:
     """Answer who issued the page, or what its title is, with the largest line of its upper half."""
     upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not _FORMS & set(words(s.text))]
     if not upper or not _TITLES & set(wanted):

@@ -33,7 +33,7 @@ _MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of li
 _LARGE_PIXELS = 4_000_000
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
-_UNSUPPORTED = ("tools", "functions", "response_format", "logprobs", "audio")
+_UNSUPPORTED = ("tools", "functions", "logprobs", "audio")
 
 
 class Refused(VlnbError):  # noqa: N818
@@ -73,6 +73,15 @@ class _Options(BaseModel):
     include_usage: bool = False
 
 
+class _Schema(BaseModel):
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class _Format(BaseModel):
+    type: Literal["text", "json_schema"] = "text"
+    json_schema: _Schema | None = None
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -83,13 +92,18 @@ class _Request(BaseModel):
     max_completion_tokens: Annotated[int, Field(ge=1, strict=True)] | None = None
     stream: bool | None = None
     stream_options: _Options | None = None
+    response_format: _Format | None = None
 
 
 @dataclass(frozen=True)
 class Chat:
-    """One request: the last question, the files of all pictures in the order they came, and how to answer."""
+    """One request: the last question, the files of all pictures in the order they came, and how to answer.
+
+    `schema` is the JSON schema that the answer must follow, if there is one.
+    """
 
     question: str
+    schema: dict[str, Any] | None
     files: tuple[bytes, ...]
     text_tokens: int
     max_tokens: int | None
@@ -127,7 +141,7 @@ def parse(body: bytes | bytearray) -> Chat:
             "model",
         )
     for field, value in (request.model_extra or {}).items():
-        if value and field in _UNSUPPORTED and value != {"type": "text"}:
+        if value and field in _UNSUPPORTED:
             message = f"The embedded engine does not support {field!r}: leave it out, or use a Qwen2.5-VL server."
             raise Refused(message, param=field)
     parts = [part for message in request.messages for part in message.content]
@@ -135,9 +149,11 @@ def parse(body: bytes | bytearray) -> Chat:
     text = "\n".join(part.text for part in parts if isinstance(part, _Text))
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
+    form = request.response_format or _Format()
     asked = [message.content for message in request.messages if message.role == "user"][-1:]
     return Chat(
         question="\n".join(part.text for content in asked for part in content if isinstance(part, _Text)),
+        schema=form.json_schema.schema_ if form.json_schema else None,
         files=tuple(_file(number, url) for number, url in enumerate(urls, 1)),
         text_tokens=TEMPLATE_TOKENS + len(pieces(text)),
         max_tokens=request.max_completion_tokens or request.max_tokens,

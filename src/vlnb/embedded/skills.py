@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlnb.embedded import locate
+from vlnb.embedded.fill import fill
 from vlnb.embedded.locate import WHO
 from vlnb.embedded.lookup import Found, find, terms, words
 
@@ -37,13 +38,23 @@ _UNSURE = 0.8  # of 1: the reader's score of gibberish is lower
 _SHOWN = 8  # texts of each picture that a comparison quotes
 
 
-def answer(question: str, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    """Yield the answer in pieces, each as soon as it is known.
+def answer(
+    question: str,
+    pictures: Pictures,
+    reader: Reader,
+    stop: Callable[[], bool],
+    *,
+    schema: dict[str, Any] | None = None,
+) -> Iterator[str]:
+    """Yield the answer in pieces, each as soon as it is known; with `schema`, one JSON value that follows it.
 
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
     form, count = _FORM.search(question), len(pictures)
-    if not count:
+    if schema is not None:
+        pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
+        yield json.dumps(fill(schema, pages), ensure_ascii=False)
+    elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
     elif not form and ((places := locate.wants(question)) or _wants_all(question)):
         for i in range(count):

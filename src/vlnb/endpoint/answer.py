@@ -11,7 +11,11 @@ from typing import Any
 from vlnb.endpoint.reply import Usage
 from vlnb.fetch import Fetched
 
+WHITE_SPACE = "white space"
+"""The finish reason of an answer that was stopped because nothing else came."""
+
 _BOM = b"\xef\xbb\xbf"
+_RUNAWAY = 400  # characters of white space in a row: no JSON is indented so far
 
 
 class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows the server
@@ -76,6 +80,11 @@ class Answer:
     def page(self) -> bytes:
         """What came beside events: one JSON object, or a web page."""
         return b"\n".join(self.other).strip().removeprefix(_BOM)
+
+    @property
+    def is_runaway(self) -> bool:
+        """Whether nothing but white space comes, as from a grammar that allows it without end."""
+        return len(self.text) >= _RUNAWAY and self.text[-_RUNAWAY:].isspace()
 
     @property
     def why_empty(self) -> str:

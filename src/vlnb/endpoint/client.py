@@ -10,12 +10,12 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
-from vlnb.endpoint.answer import Answer, Refusal
+from vlnb.endpoint.answer import WHITE_SPACE, Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.stream import Stream
@@ -26,6 +26,8 @@ from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     import httpx2
+
+    from vlnb.endpoint.typed import TypedReply
 
 MAX_TOKENS = 2048
 
@@ -78,9 +80,21 @@ class Endpoint:
             what = "which is not Qwen2.5-VL by its name"
         return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
-    def ask(self, prompt: Said, *pictures: images.Source, **options: Any) -> Reply:  # noqa: ANN401 - see stream
-        """Ask about pictures and return the whole answer. Takes and raises what `stream` does."""
-        return self.stream(prompt, *pictures, **options).reply
+    @overload
+    def ask(self, prompt: Said, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...
+    @overload
+    def ask(self, prompt: Said, *pictures: images.Source, schema: object, **options: Any) -> TypedReply: ...  # noqa: ANN401
+    def ask(self, prompt: Said, *pictures: images.Source, schema: object = None, **options: Any) -> Reply:
+        """Ask about pictures and return the whole answer. Takes and raises what `stream` does.
+
+        With `schema` (a JSON schema as a dictionary, a Pydantic model, or a type such as `list[Model]`), the reply is a
+        `TypedReply`: its `data` follows the schema, and its `issues` say what does not.
+        """
+        if schema is None:
+            return self.stream(prompt, *pictures, **options).reply
+        from vlnb.endpoint.typed import ask
+
+        return ask(self, schema, prompt, pictures, options)
 
     def stream(
         self,
@@ -195,7 +209,9 @@ class Endpoint:
             async for line in transport.lines(response, self.base_url):
                 if answer.read(line):
                     begun()
-                if answer.done:  # some servers then leave the connection open
+                if "response_format" in request and answer.is_runaway:
+                    answer.finish_reason = WHITE_SPACE
+                if answer.done or answer.finish_reason == WHITE_SPACE:  # some servers leave the connection open
                     break
         answer.end()
 

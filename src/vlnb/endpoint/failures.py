@@ -33,6 +33,7 @@ _TOO_LONG = re.compile(
     r"context.{0,20}(?:length|size|window)|max_model_len|too (?:long|many tokens)|(?:exceed|longer than).{0,60}token",
     re.IGNORECASE,
 )
+_SCHEMA = re.compile(r"grammar|json.?schema|response_format|guided|structured", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
@@ -91,6 +92,11 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
         what = (
             f"{server} did not accept the request ({status}): it is longer than the model's context. Send the pictures"
             f" smaller (max_pixels=1003520 makes 1,280 tokens each) or fewer of them, or lower max_tokens.{quoted}"
+        )
+    elif status < 500 and _SCHEMA.search(said):
+        what = (
+            f"{server} refuses the JSON schema of this request ({status}). Pass it as schema=… to `ask`, which sends"
+            f" only what servers enforce and checks the rest here.{quoted}"
         )
     elif status == 429:
         wait = "in a moment" if retry_after_s is None else f"in {retry_after_s:g} s"

@@ -129,7 +129,8 @@ def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> A
 
 
 def _ask(endpoint: Endpoint, task: Task) -> Reply:
-    return endpoint.ask(task.question, *task.pictures, **{**task.options, **_LIMITS, "max_tokens": _MAX_TOKENS})
+    options = {**task.options, **_LIMITS, "max_tokens": _MAX_TOKENS}
+    return endpoint.stream(task.question, *task.pictures, **options).reply
 
 
 def place(task: Task, text: str) -> tuple[str, float, float]:

@@ -1,0 +1,180 @@
+"""Filling in a form (a JSON schema) from what stands on pages: labels with their values, and rows of tables.
+
+A value needs a label that says what the field says, or a column under such a heading. Whatever has neither is null:
+nothing is invented. A label serves one field only, the one that it names best.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from vlnb.embedded.lookup import STOP, VAGUE, WORDS, by_label, heading, match, words
+from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
+from vlnb.typed import values
+from vlnb.typed.form import DAY, NUMBER
+
+Node = Mapping[str, Any]
+Names = tuple[tuple[str, ...], ...]
+"""The wordings of a field: its key, with those of the objects around it, and its description."""
+
+_NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
+_NAMED, _ALONE = 0.85, 0.75  # share of a field's words that its label must have, and of the label's words that are its
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
+_LARGE = 1.4  # times the usual height: the name of a shop
+_LONGEST = 6  # words of a description that may be a label
+
+
+def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value that follows `schema`, with null for what the pages do not say."""
+    return _Filling(schema, pages).value(schema, ())
+
+
+class _Filling:
+    def __init__(self, schema: Node, pages: Sequence[Page]) -> None:
+        self._root, self._pages = schema, pages
+        self._title = tuple(words(str(schema.get("title", ""))))  # an invoice's number is the invoice number
+        fields = list(self._fields(schema, ()))
+        self._labels = [name for names, _ in fields for name in names]
+        found = [
+            (likeness, names, page, box, text)
+            for names, node in fields
+            for page, (likeness, box, text) in self._labelled(names, node)
+        ]
+        self._values: dict[Names, str] = {}
+        taken: set[tuple[int, Rect]] = set()
+        for _, names, page, box, text in sorted(found, key=lambda one: -one[0]):
+            if names not in self._values and (page, box) not in taken:
+                self._values[names] = text
+                taken.add((page, box))
+
+    def value(self, node: Node, names: Names) -> Any:  # noqa: ANN401
+        """Return the value of a part of the schema."""
+        node = self._plain(node)
+        if "properties" in node:
+            return {key: self.value(one, self._named(names, key, one)) for key, one in node["properties"].items()}
+        if node.get("type") == "array":
+            return list(self._rows(self._plain(node.get("items", {}))))[: node.get("maxItems")]
+        options = node.get("enum") or ([node["const"]] if "const" in node else [])
+        text = self._values.get(names)
+        if options:
+            alike = [one for one in options if text and str(one).casefold() == text.casefold()]
+            return alike[0] if alike else None if None in options else options[0]
+        return {} if node.get("type") == "object" else text
+
+    def _plain(self, node: Node) -> Node:
+        """Return what a reference or the alternative to null stands for."""
+        if "$ref" in node:
+            return self._plain(self._root.get("$defs", {}).get(str(node["$ref"]).rpartition("/")[2], {}))
+        other = [one for one in node.get("anyOf", ()) if one.get("type") != "null"]
+        return self._plain(other[0]) if other and "properties" not in node else node
+
+    def _fields(self, node: Node, names: Names) -> Iterator[tuple[Names, Node]]:
+        node = self._plain(node)
+        if "properties" in node:
+            for key, one in node["properties"].items():
+                yield from self._fields(one, self._named(names, key, one))
+        elif node.get("type") != "array" and names:
+            yield names, node
+
+    def _named(self, around: Names, key: str, node: Node) -> Names:
+        """Return the wordings of a field: its key, also with the names around it, and its description."""
+        own = tuple(word.lower() for word in _CAMEL.split(key) if word)
+        inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
+        alone = not around or not set(own) <= VAGUE | _NEUTRAL  # a name alone may be the buyer's or the seller's
+        told = tuple(words(str(node.get("description", "")).removesuffix(_told(node))))
+        return (*inside, *([own] if alone else []), *([told] if 0 < len(told) <= _LONGEST else []))
+
+    def _labelled(self, names: Names, node: Node) -> Iterator[tuple[int, tuple[float, Rect, str]]]:
+        """Yield (page, (likeness, box, text)) for every value whose label says what the field says."""
+        looks = re.compile(r"\d") if _told(node) else None
+        for number, page in enumerate(self._pages):
+            usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
+            for name in names:
+                wanted = dict.fromkeys(name, 1.0)
+                for place, found in enumerate(by_label(page, wanted, looks, " ".join(name), every=True)):
+                    likeness = score(name, found.label)
+                    if (
+                        likeness
+                        and _fits(node, found.value)
+                        and not any(score(one, found.value) for one in self._labels)
+                    ):
+                        yield number, (likeness - place / 1000, found.box, found.value)
+                top = heading(page, wanted)
+                if top and not looks and top.box[3] - top.box[1] > _LARGE * usual:
+                    yield number, (0.5, top.box, top.value)
+
+    def _rows(self, node: Node) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the tables whose headings name the properties of a record."""
+        columns = {key: self._named((), key, one) for key, one in node.get("properties", {}).items()}
+        for page in self._pages:
+            heads = [(_headings(line, columns), number) for number, line in enumerate(page.lines)]
+            head, start = max(heads, key=lambda one: len(one[0]), default=({}, 0))
+            if len(head) < min(2, len(columns)) or not head:
+                continue
+            row: dict[str, Any] = {}
+            for line in page.lines[start + 1 :]:
+                if _SUMS & set(words(line.segments[0].text)[:1]):
+                    break
+                cells = _cells(line, head)
+                if len(cells) > len(head) / 2:
+                    if row:
+                        yield row
+                    row = dict.fromkeys(columns) | {
+                        key: text for key, text in cells.items() if _fits(node["properties"][key], text)
+                    }
+                elif row and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):
+                    row |= {key: f"{row[key] or ''} {text}".strip() for key, text in cells.items()}  # a second line
+                elif row:
+                    break
+            if row:
+                yield row
+
+
+def score(name: Sequence[str], label: str) -> float:
+    """Return how well a label names a field, 0 if it does not. Words such as "grand" and numbers do not count."""
+    said = words(label)
+    printed = [word for word in said if word in name or not (word in _NEUTRAL or word.isdigit())] or said
+    if "".join(name) == "".join(printed):  # e-mail and email
+        return 1.0
+    wanted = [word for word in name if word not in _NEUTRAL] or list(name)
+    telling = [word for word in wanted if word not in VAGUE]
+    others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
+    recall, _ = match(dict.fromkeys(telling or wanted, 1.0), " ".join(printed))
+    _, precision = match(dict.fromkeys(wanted, 1.0), " ".join(others)) if others else (1.0, 1.0)
+    return (recall + precision) / 2 if recall >= _NAMED and precision >= _ALONE else 0.0
+
+
+def _told(node: Node) -> str:
+    """Return which kind of printed value a field asks for, "" for text."""
+    return next((kind for kind in (NUMBER, DAY) if kind in str(node.get("description", ""))), "")
+
+
+def _fits(node: Node, text: str) -> bool:
+    kind = _told(node)
+    return (kind != NUMBER or values.number(text) is not None) and (kind != DAY or values.day(text) is not None)
+
+
+def _headings(line: Line, columns: Mapping[str, Names]) -> dict[str, Segment]:
+    """Return the segments of a line that name a column."""
+    pairs = sorted(
+        ((max(score(name, segment.text) for name in names), key, place)
+         for key, names in columns.items() for place, segment in enumerate(line.segments)), reverse=True,
+    )  # fmt: skip
+    found: dict[str, int] = {}
+    for likeness, key, place in pairs:
+        if likeness and key not in found and place not in found.values():
+            found[key] = place
+    return {key: line.segments[place] for key, place in found.items()}
+
+
+def _cells(line: Line, head: Mapping[str, Segment]) -> dict[str, str]:
+    """Return the text of each cell, by the column under whose heading it stands."""
+    found: dict[str, str] = {}
+    for segment in line.segments:
+        key = max(head, key=lambda key: shared_width(segment.box, head[key].box))
+        if shared_width(segment.box, head[key].box) > 0:
+            found[key] = f"{found.get(key, '')} {segment.text}".strip()
+    return found

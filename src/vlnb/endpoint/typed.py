@@ -1,0 +1,102 @@
+"""Asking for typed data: `ask` with a schema, and the reply that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from vlnb import typed
+from vlnb.endpoint.reply import Reply
+from vlnb.errors import BadInput
+from vlnb.markup import Html, element, joined, listed
+from vlnb.prompts import Prompt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vlnb.endpoint.client import Endpoint, Said
+    from vlnb.images import Source
+    from vlnb.typed.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class TypedReply(Reply):
+    """An answer by a schema.
+
+    `data` is the checked instance (of the model, or plain data for a JSON schema), or plain data if the answer violates
+    the schema. `issues` say what is wrong, by path. `printed` is the answer with each value as the picture prints it.
+    """
+
+    form: typed.Form = field(kw_only=True, repr=False)
+    data: Any = field(kw_only=True)
+    printed: Any = field(kw_only=True, repr=False)
+    issues: tuple[typed.Issue, ...] = field(kw_only=True)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the answer is whole and follows the schema."""
+        return not any(issue.kind in {"cut", "white space", "not JSON", "violation"} for issue in self.issues)
+
+    @cached_property
+    def evidence(self) -> Mapping[str, Evidence]:
+        """Where each value stands, by its path (`items[0].price`). Reads the pictures on the CPU when first used.
+
+        Raises:
+            BadInput: No text recognition is installed here (`pip install 'vlnb[engine]'`).
+        """
+        from vlnb.typed.evidence import find
+
+        return find(self.printed, self.pictures, self.seen_sizes)
+
+    def plain(self, mode: Literal["python", "json"] = "python") -> Any:  # noqa: ANN401 - any JSON value
+        """Return `data` as dictionaries and lists; with "json", amounts and dates as JSON has them."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(Any).dump_python(self.data, mode=mode)
+
+    def frame(self, path: str = "") -> pd.DataFrame:
+        """Return a list of records in the answer as a table: the one at `path` (`items`), or the longest.
+
+        Raises:
+            BadInput: The answer has no list of records there.
+        """
+        import pandas as pd
+
+        found = {at: one for at, one in typed.records(self.plain()) if path in ("", at)}
+        if not found:
+            raise BadInput(f"The answer has no list of records{f' at {path!r}' if path else ''}.")
+        return pd.json_normalize(max(found.values(), key=len))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the pictures, for JSON."""
+        return {**super().as_dict(), "data": self.plain("json"), "issues": [vars(issue) for issue in self.issues]}
+
+    def as_html(self) -> Html:
+        """Return the fields beside the pictures: hover one to see its place, and the reverse."""
+        from vlnb.typed.view import view
+
+        try:
+            shown = view(self.printed, self.evidence, self.pictures)
+        except BadInput as error:
+            shown = joined([super().as_html(), element("p", str(error))])
+        return joined([shown, listed(map(str, self.issues)), element("div", element("small", self.summary))])
+
+
+def ask(
+    endpoint: Endpoint, schema: object, prompt: Said, pictures: Sequence[Source], options: Mapping[str, Any]
+) -> TypedReply:
+    """Ask for an answer by `schema`. Takes and raises what `Endpoint.stream` does.
+
+    Raises:
+        BadInput: The schema cannot be used.
+    """
+    form = typed.Form.of(schema)
+    if isinstance(prompt, Prompt):
+        options, prompt = {"system": prompt.system, **options}, prompt.text
+    said = [*([prompt] if isinstance(prompt, str) else prompt), form.prompt]
+    reply = endpoint.stream(said, *pictures, **{"response_format": form.response_format, **options}).reply
+    data, printed, issues = typed.read(form, reply.text, reply.finish_reason)
+    known = {one.name: getattr(reply, one.name) for one in fields(Reply)}
+    return TypedReply(**known, form=form, data=data, printed=printed, issues=issues)

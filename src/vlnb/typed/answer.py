@@ -1,0 +1,162 @@
+"""An answer on its way back: from text to checked data, and what is wrong with it, by path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vlnb.regions import lenient
+from vlnb.typed import values
+from vlnb.typed.form import DAY, NUMBER, UNREADABLE, Form, joined
+
+_RUNAWAY = (
+    "The model wrote white space without end, so the request was stopped. Start SGLang with"
+    " --constrained-json-disable-any-whitespace."
+)
+_MOST_ISSUES = 50
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What is wrong with an answer at `path` ("" for the whole).
+
+    `kind` is "cut", "white space", "not JSON", "repaired", "unreadable", "ambiguous", or "violation" of the schema.
+    """
+
+    path: str
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, tuple[Issue, ...]]:
+    """Return (data, printed, issues): the checked data, or plain data if it violates the schema; and as answered.
+
+    An answer that was cut keeps its whole rows.
+
+    >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]})
+    >>> read(form, '{"total": "1.234 EUR"}')
+    ({'total': 1234}, {'total': '1.234 EUR'}, ())
+    """
+    issues: list[Issue] = []
+    printed = _json(text, finish_reason, issues)
+    data = _Typing(form, issues).typed(form.wire, printed, "")
+    if printed is not None:
+        data, wrong = form.check(data)
+        issues += (Issue(path, "violation", message) for path, message in wrong[:_MOST_ISSUES])
+    return data, printed, tuple(issues)
+
+
+def leaves(value: Any, *path: str | int) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    """Yield (path, value) of everything that is neither an object, nor a list, nor null.
+
+    >>> list(leaves({"items": [{"price": "2,50", "tax": None}]}))
+    [('items[0].price', '2,50')]
+    """
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from leaves(one, *path, key)
+    if value is not None and not isinstance(value, dict | list):
+        yield joined(path), value
+
+
+def records(data: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:  # noqa: ANN401
+    """Yield (path, records) of every list of records in plain data.
+
+    >>> list(records({"items": [{"price": 2}], "tags": ["a"]}))
+    [('items', [{'price': 2}])]
+    """
+    if isinstance(data, list) and data and all(isinstance(one, dict) for one in data):
+        yield path, data
+    for key, one in data.items() if isinstance(data, dict) else ():
+        yield from records(one, f"{path}.{key}".removeprefix("."))
+
+
+class _Typing:
+    """Turns printed amounts and dates into values, by the schema of the wire."""
+
+    def __init__(self, form: Form, issues: list[Issue]) -> None:
+        self._form, self._issues = form, issues
+
+    def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
+        """Return a part of an answer as what the full schema expects; null for what it does not require is left out."""
+        kind = "object" if isinstance(value, dict) else "array"
+        if isinstance(value, dict | list):
+            node = next((one for one in self._branches(node) if one.get("type") == kind), {})
+        if isinstance(value, list):
+            return [self.typed(node.get("items", {}), one, f"{path}[{i}]") for i, one in enumerate(value)]
+        if not isinstance(value, dict):
+            return self._leaf(node, value, path)
+        inner = node.get("properties", {})
+        paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
+        found = {key: self.typed(inner.get(key) or self._more(node), one, paths[key]) for key, one in value.items()}
+        needed = {key for key, at in paths.items() if re.sub(r"\[\d+\]", "[]", at) in self._form.needed}
+        return {key: one for key, one in found.items() if one is not None or key in needed}
+
+    def _more(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        return node.get("additionalProperties") or {}
+
+    def _branches(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        if "$ref" in node:
+            node = self._form.wire["$defs"][node["$ref"].rpartition("/")[2]]
+        yield node
+        for one in node.get("anyOf", ()):
+            yield from self._branches(one)
+
+    def _leaf(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
+        if value == UNREADABLE:
+            self._issues.append(Issue(path, "unreadable", "is on the picture, but the model could not read it"))
+            return None
+        told = node.get("description", "")
+        if not isinstance(value, str):
+            return value
+        if NUMBER in told and (amount := values.number(value)) is not None:
+            return int(amount) if amount == amount.to_integral_value() else amount
+        if DAY in told and (day := values.day(value)) is not None:
+            if values.is_ambiguous(value):
+                message = f"{value} may have the month first; it is read as {day:%d %B %Y}"
+                self._issues.append(Issue(path, "ambiguous", message))
+            return day.isoformat()
+        return value
+
+
+def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401
+    """Return the value that an answer holds, and note how it differs from plain JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        start = re.search(r"[\[{]", text)
+    try:
+        node = lenient.Reader(text).read(start.start() if start else len(text), len(text), lambda *_: None)
+    except (IndexError, lenient.Unreadable):
+        issues.append(Issue("", "not JSON", f"The answer is not JSON: {text.strip()[:80]!r}."))
+        return None
+    kept: list[str] = []
+    value = _whole(node, (), kept)
+    if node.whole:
+        issues.append(Issue("", "repaired", "The answer is not plain JSON, so the server does not enforce the schema."))
+    elif finish_reason == "white space":
+        issues.append(Issue("", "white space", _RUNAWAY))
+    else:
+        why = "The answer was cut at max_tokens" if finish_reason == "length" else "The answer ends in the middle"
+        issues.append(
+            Issue("", "cut", f"{why}; {' and '.join(kept) or 'no rows'} kept. Raise max_tokens for the rest.")
+        )
+    return value
+
+
+def _whole(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401
+    """Return what is whole of a value that was cut; `kept` says how many items of the list it was cut in."""
+    if node.whole or node.kind not in ("object", "list"):
+        return node.plain()
+    if node.kind == "list":
+        rows = [item.plain() for item in node.value if item.whole]
+        kept.append(f"{len(rows)} whole rows of {joined(path) or 'the list'}")
+        return rows
+    parts = ((key, one) for key, one in node.value if one.whole or one.kind in ("object", "list"))
+    return {key: _whole(one, (*path, key), kept) for key, one in parts}

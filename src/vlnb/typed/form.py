@@ -1,0 +1,236 @@
+"""A schema on its way to a server.
+
+Servers enforce different parts of JSON Schema: what one refuses another ignores. So a schema is lowered to what
+SGLang, vLLM, llama.cpp and Ollama all enforce, and the answer is checked by the full one here (`answer`). On the wire
+every value may be null and none may be left out: a model that must fill a field invents a value, and one that may omit
+it forgets it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlnb.errors import BadInput
+
+UNREADABLE = "(unreadable)"
+"""What the model writes for a value that is on the picture but cannot be read."""
+
+NUMBER, DAY = "number, as printed", "date, as printed"
+_PROMPT = (
+    "Answer with JSON and nothing else, by this JSON schema:\n{}\nCopy each value as it is printed, amounts and dates"
+    f' too, and leave out no row. Write null for what is not on the picture, and "{UNREADABLE}" for what is there but'
+    " cannot be read."
+)
+_LOWERED = frozenset(
+    "type properties items prefixItems minItems maxItems enum const required anyOf oneOf $ref format".split()
+)
+_SILENT = frozenset(
+    "title description default examples $defs definitions $schema $id $comment additionalProperties".split()
+)
+_ALTERNATIVES = "which of its alternatives applies is checked here, not by the server"
+
+
+@dataclass(frozen=True)
+class Form:
+    """A schema as it goes over the wire; `loosened` lists, by path, what only this side checks.
+
+    `needed` are the paths (`items[].price`) that the full schema requires. `check` returns the typed data, and the
+    violations of the full schema as (path, sentence).
+    """
+
+    wire: Mapping[str, Any]
+    loosened: tuple[str, ...]
+    needed: frozenset[str]
+    check: Callable[[Any], tuple[Any, list[tuple[str, str]]]] = field(repr=False)
+
+    @classmethod
+    def of(cls, schema: Any) -> Form:  # noqa: ANN401 - a JSON schema, or a type that pydantic knows
+        """Return the form of a JSON schema (a dictionary), a Pydantic model, or another type such as `list[Model]`.
+
+        >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
+        >>> form.wire["properties"]["total"]["type"], form.loosened
+        (['string', 'null'], ('total: multipleOf is checked here, not by the server',))
+
+        Raises:
+            BadInput: It is neither, or not a valid schema.
+        """
+        full, check = _json_schema(schema) if isinstance(schema, Mapping) else _pydantic(schema)
+        lowering = _Lowering(full)
+        wire = lowering.lower(full, "")
+        if "title" in full:
+            wire = {"title": str(full["title"]), **wire}
+        if lowering.definitions:
+            wire = {**wire, "$defs": lowering.definitions}
+        return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check)
+
+    @property
+    def response_format(self) -> dict[str, Any]:
+        """The field of the request that asks a server to enforce the form."""
+        return {"type": "json_schema", "json_schema": {"name": "answer", "schema": self.wire, "strict": True}}
+
+    @property
+    def prompt(self) -> str:
+        """What the model is told: servers do not show it the schema."""
+        return _PROMPT.format(json.dumps(self.wire, ensure_ascii=False))
+
+
+def joined(parts: Any) -> str:  # noqa: ANN401 - keys and indices
+    """Return the path of a value, such as `items[3].price`.
+
+    >>> joined(["items", 3, "price"])
+    'items[3].price'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+
+
+def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+    from pydantic.errors import PydanticInvalidForJsonSchema
+
+    try:
+        adapter = TypeAdapter(schema)
+        full = adapter.json_schema()
+    except (PydanticUserError, PydanticInvalidForJsonSchema, NameError) as error:
+        raise BadInput(f"schema={schema!r:.80} has no JSON schema: pass one, or a Pydantic model.") from error
+
+    def check(data: Any) -> tuple[Any, list[tuple[str, str]]]:  # noqa: ANN401
+        try:
+            return adapter.validate_python(data), []
+        except ValidationError as error:
+            return data, [(joined(one["loc"]), one["msg"]) for one in error.errors(include_url=False)]
+
+    return full, check
+
+
+def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
+    from jsonschema import Draft202012Validator as Validator
+    from jsonschema import SchemaError
+
+    try:
+        Validator.check_schema(schema)
+    except SchemaError as error:
+        raise BadInput(
+            f"This is no valid JSON schema, at {joined(error.path) or 'its root'}: {error.message:.200}"
+        ) from error
+    validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
+    return schema, lambda data: (
+        data, [(joined(wrong.absolute_path), f"{wrong.message:.200}") for wrong in validator.iter_errors(data)]
+    )  # fmt: skip
+
+
+class _Lowering:
+    """Lowers one schema."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._open: dict[str, str] = {}  # references being lowered, and their names on the wire once they recur
+        self.loosened: list[str] = []
+        self.needed: set[str] = set()
+        self.definitions: dict[str, Any] = {}
+
+    def lower(self, node: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - a schema: an object, true or false
+        """Return a part of the schema for the wire. Raises `BadInput` for a reference to nothing."""
+        node = dict(node) if isinstance(node, Mapping) else {}
+        if "$ref" in node:
+            return self._reference(node, path)
+        for part in node.pop("allOf", ()):
+            more = self._target(part)
+            node |= {**more, "properties": node.get("properties", {}) | more.get("properties", {})}
+            node["required"] = [*node.get("required", ()), *more.get("required", ())]
+        for name in sorted(node.keys() - _LOWERED - _SILENT):
+            self._loosen(path, f"{name} is checked here, not by the server")
+        wire = self._bare(node, path)
+        told = (str(node.get("description", "")), wire.get("description", ""))
+        return {**wire, "description": "; ".join(filter(None, told))} if any(told) else wire
+
+    def _loosen(self, path: str, what: str) -> None:
+        self.loosened.append(f"{path or 'the whole'}: {what}")
+
+    def _target(self, node: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        found: Any = self._root
+        if not isinstance(node, Mapping) or "$ref" not in node:
+            return node if isinstance(node, Mapping) else {}
+        for step in str(node["$ref"]).removeprefix("#").split("/")[1:]:
+            found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping):
+            raise BadInput(f"The schema refers to {node['$ref']!r}, which it does not define.")
+        return {**found, **{key: value for key, value in node.items() if key != "$ref"}}
+
+    def _reference(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Put what is referred to in its place: nested references are broken in llama.cpp. Recursion keeps them."""
+        name = str(node["$ref"])
+        short = name.rpartition("/")[2].removeprefix("#") or "root"
+        if name in self._open:
+            self._open[name] = short
+            return {"$ref": f"#/$defs/{short}"}
+        self._open[name] = ""
+        wire = self.lower(self._target(node), path)
+        if self._open.pop(name):
+            self.definitions[short] = wire
+        return wire
+
+    def _bare(self, node: dict[str, Any], path: str) -> dict[str, Any]:
+        types = node.get("type")
+        kinds = {kind for kind in ([types] if isinstance(types, str) else types or []) if kind != "null"}
+        branches = [
+            one for one in node.get("anyOf") or node.get("oneOf") or () if self._target(one).get("type") != "null"
+        ]
+        container = None
+        if node.get("properties") or kinds == {"object"}:
+            container = self._object(node, path)
+        elif {"items", "prefixItems"} & node.keys() or kinds == {"array"}:
+            container = self._array(node, path)
+        if branches and (container or len(branches) > 1):
+            self._loosen(path, _ALTERNATIVES)
+        if container:
+            return (
+                {"anyOf": [container, {"type": "null"}]} if isinstance(types, list) and "null" in types else container
+            )
+        return self._alternatives(branches, path) if branches else self._leaf(node, kinds, path)
+
+    def _leaf(self, node: dict[str, Any], kinds: set[str], path: str) -> dict[str, Any]:
+        text: dict[str, Any] = {"type": ["string", "null"]}
+        options = [node["const"]] if "const" in node else [one for one in node.get("enum", ()) if one is not None]
+        if options and all(isinstance(one, str) for one in options):
+            return {"enum": [*options, UNREADABLE, None]}
+        if kinds == {"boolean"}:
+            return {"type": ["boolean", "null"]}
+        if (kinds and kinds <= {"number", "integer"}) or (
+            options and all(isinstance(one, int | float) for one in options)
+        ):
+            return {**text, "description": NUMBER}
+        if node.get("format") == "date":
+            return {**text, "description": DAY}
+        if options or kinds != {"string"} or "format" in node:
+            self._loosen(path, "asked for as text, and checked here")
+        return text
+
+    def _object(self, node: dict[str, Any], path: str) -> dict[str, Any]:
+        paths = {key: f"{path}.{key}".removeprefix(".") for key in node.get("properties", {})}
+        self.needed |= {paths[key] for key in node.get("required", ()) if key in paths}
+        parts = {key: self.lower(node["properties"][key], at) for key, at in paths.items()}
+        more = False if parts else self.lower(node.get("additionalProperties", {}), f"{path}.*")
+        return {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": more}
+
+    def _array(self, node: dict[str, Any], path: str) -> dict[str, Any]:
+        limits: dict[str, Any] = {name: node[name] for name in ("minItems", "maxItems") if name in node}
+        fixed = node.get("prefixItems")
+        if fixed:
+            self._loosen(path, "the order of its items is checked here, not by the server")
+            limits = {"minItems": len(fixed), "maxItems": len(fixed)}
+        return {
+            "type": "array",
+            "items": self.lower(fixed[0] if fixed else node.get("items", {}), f"{path}[]"),
+            **limits,
+        }
+
+    def _alternatives(self, branches: list[Any], path: str) -> dict[str, Any]:
+        """Return several leaves as printed text, which serves all of them, and other alternatives as they are."""
+        lowered = [self.lower(one, path) for one in branches]
+        if all("enum" in wire or isinstance(wire.get("type"), list) for wire in lowered):
+            numbers = (wire for wire in lowered if NUMBER in wire.get("description", ""))
+            return lowered[0] if len(lowered) == 1 else next(numbers, {"type": ["string", "null"]})
+        return {"anyOf": [*lowered, {"type": "null"}]}

@@ -1,0 +1,77 @@
+"""Typed answers as HTML: the fields beside the pictures, each tied to its place. No script: hovering is CSS alone."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vlnb.images import data_uri
+from vlnb.markup import BAD, FAINT, LEFT, Html, element, joined, row
+from vlnb.typed.answer import leaves
+
+if TYPE_CHECKING:
+    from vlnb.images import Picture
+    from vlnb.typed.evidence import Evidence
+
+_SHOWN_PX = 560
+_SAID = {"typed": "same value, printed as {0}", "fuzzy": "read as {0}", "ambiguous": "one of several such places"}
+_PLACE = "position:absolute;outline:2px solid #0072B2;box-shadow:0 0 0 3px #fff8"
+_MARKED = "outline:3px solid #D55E00;background:#D55E0040"
+
+
+def view(printed: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Picture]) -> Html:  # noqa: ANN401
+    """Return the fields of an answer beside its pictures. A field or a place that is hovered marks the other one.
+
+    Values that stand nowhere on the pictures are red.
+    """
+    known = [(path, value, evidence.get(path)) for path, value in leaves(printed)]
+    name = f"typed-{zlib.crc32(repr(known).encode()):x}"
+    rules = (f".{name}:has([data-v='{i}']:is(:hover,:focus)) [data-v='{i}']{{{_MARKED}}}" for i in range(len(known)))
+    body = element("tbody", *(_field(i, *one) for i, one in enumerate(known)))
+    head = element(
+        "thead", element("tr", *(element("th", title, style=LEFT) for title in ("field", "value", "evidence")))
+    )
+    shown = (_picture(number, one, known) for number, one in enumerate(pictures))
+    return element(
+        "div",
+        element("style", Html("".join(rules))),
+        row(element("table", head, body), element("div", *shown)),
+        class_=name,
+    )
+
+
+def page(title: str, parts: Sequence[Html]) -> str:
+    """Return a self-contained HTML page."""
+    css = Html(
+        ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
+    )
+    head = element("head", element("meta", charset="utf-8"), element("title", title), element("style", css))
+    return f"<!doctype html>{element('html', head, element('body', element('h1', title), *parts), lang='en')}"
+
+
+def _field(number: int, path: str, value: object, found: Evidence | None) -> Html:
+    nowhere = found is not None and found.how == "nowhere"
+    said = "nowhere on the picture" if nowhere else _SAID.get(found.how, "").format(found.text) if found else "–"
+    colour = f";color:{BAD}" if nowhere else ""
+    cells = (element("td", text, style=LEFT + colour) for text in (path, str(value), said))
+    return element("tr", *cells, data_v=number, tabindex=0)
+
+
+def _picture(number: int, picture: Picture, known: Sequence[tuple[str, object, Evidence | None]]) -> Html:
+    width, height = picture.original_size
+    places = joined(_place(i, path, found, width, height) for i, (path, _, found) in enumerate(known)
+                    if found and found.box and found.picture == number)  # fmt: skip
+    image = element("img", src=data_uri(picture), alt=picture.alt or picture.source, style="width:100%;display:block")
+    style = (
+        f"position:relative;width:{min(_SHOWN_PX, width)}px;max-width:100%;margin-bottom:8px;border:1px solid {FAINT}"
+    )
+    return element("div", image, places, style=style)
+
+
+def _place(number: int, path: str, found: Evidence, width: int, height: int) -> Html:
+    x1, y1, x2, y2 = found.box.corners if found.box else (0, 0, 0, 0)
+    sides = {"left": x1 / width, "top": y1 / height, "width": (x2 - x1) / width, "height": (y2 - y1) / height}
+    style = ";".join([_PLACE, *(f"{side}:{100 * share:.2f}%" for side, share in sides.items())])
+    title = f"{path}: {found.text}"
+    return element("div", data_v=number, tabindex=0, role="note", title=title, aria_label=title, style=style)

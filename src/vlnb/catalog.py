@@ -20,14 +20,18 @@ COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 
 @dataclass(frozen=True)
 class Gpu:
-    """One AMD Instinct GPU. `memory_mib` is what the tools show; bandwidth and BF16 rate are peak, dense."""
+    """One AMD Instinct GPU.
+
+    `memory_mib` is what the tools show; bandwidth and BF16 rate are peak, dense; `image` has the SGLang that the
+    cookbook verified.
+    """
 
     name: str
     memory_mib: int
     memory_tb_s: float
     bf16_tflops: float
     arch: str
-    image_tag: str
+    image: str
     source: str
 
 

@@ -26,7 +26,6 @@ _EXTRAS = {
     "engine": "the embedded engine",
     "notebooks": "the notebooks",
     "bench": "benchmarks and accuracy",
-    "launch": "Compose files and Kubernetes manifests",
     "mmmu": "MMMU's own questions",
 }
 

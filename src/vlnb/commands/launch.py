@@ -36,12 +36,8 @@ class Wanted:
         Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
     goal
         With several GPUs: one wide replica (latency) or many replicas (throughput).
-    sglang
-        SGLang's version, which names the image.
     port
         Port to serve on.
-    model_path
-        A local folder with the model, in place of the hub.
     """
 
     gpu: str
@@ -51,9 +47,7 @@ class Wanted:
     context_length: Count | None = None
     mem_fraction: Share | None = None
     goal: Literal["latency", "throughput"] = "latency"
-    sglang: str = "0.5.6"
     port: Port = 30000
-    model_path: str | None = None
 
     def plan(self) -> Plan:
         """Return the plan, after saying what it is made of and whether it fits."""
@@ -61,7 +55,7 @@ class Wanted:
 
         chosen = plan(
             self.gpu, self.size, gpus=self.gpus, tp=self.tp, context_length=self.context_length,
-            mem_fraction=self.mem_fraction, goal=self.goal, sglang=self.sglang,
+            mem_fraction=self.mem_fraction, goal=self.goal,
         )  # fmt: skip
         say(chosen.mark)
         for flag in chosen.flags:
@@ -76,6 +70,7 @@ def plan(
     *,
     wanted: Wanted,
     as_: Annotated[Literal["shell", "docker", "compose", "kubernetes"], Parameter(name="--as")] = "shell",
+    image: str | None = None,
 ) -> int:
     """Print the command that serves a model size on a GPU, and say whether it fits.
 
@@ -83,20 +78,24 @@ def plan(
     ----------
     as_
         Form of the command.
+    image
+        Image of the container (the one with the SGLang that the cookbook verified).
     """
     from vlnb.launch import render
 
-    show(render(wanted.plan(), as_, port=wanted.port, model_path=wanted.model_path), end="")
+    show(render(wanted.plan(), as_, port=wanted.port, image=image), end="")
     return 0
 
 
-def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> int:
+def launch(*, wanted: Wanted, python: str = "python", model_path: str | None = None, force: bool = False) -> int:
     """Start a server here, and wait until it is ready.
 
     Parameters
     ----------
     python
         The Python that has SGLang.
+    model_path
+        A local folder with the model, in place of the hub.
     force
         Start even if the checks find problems.
     """
@@ -109,7 +108,7 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     if problems and not force:
         say("vlnb: not started. Solve this first, or start anyway with --force.")
         return 1
-    command = chosen.argv(python=python, port=wanted.port, model_path=wanted.model_path)
+    command = chosen.argv(python=python, port=wanted.port, model_path=model_path)
     server = start(command, port=wanted.port)
     say(f"started; its log is {server.log}")
     shown = ""

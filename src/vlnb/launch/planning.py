@@ -53,7 +53,6 @@ class Plan:
     context_length: int
     mem_fraction: float | None
     goal: Goal
-    sglang: str
     flags: tuple[Flag, ...]
     verified: bool
     differs: tuple[str, ...]
@@ -85,7 +84,6 @@ def plan(
     context_length: int | None = None,
     mem_fraction: float | None = None,
     goal: Goal = "latency",
-    sglang: str = "0.5.6",
 ) -> Plan:
     """Return the plan for a model size on a kind of GPU; by default exactly the cookbook's.
 
@@ -118,7 +116,7 @@ def plan(
     if sibling:
         differs = (f"{gpu.strip().upper()} is planned as {sibling}, which has the same memory and image", *differs)
     return Plan(
-        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, sglang, flags,
+        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, flags,
         verified=not differs,
         differs=differs,
         warnings=_warnings(hardware, model, gpus, tp, mem_fraction),

@@ -6,13 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
-_STEP_GIB = 32  # between the memories of those; the kernel shows a little less than a full one
+from vlnb.catalog import GPUS
+
+_NEAR_MIB = 8192
 
 
 @dataclass(frozen=True)
 class FoundGpu:
-    """One GPU: its name (of one that is not known, its architecture), and its memory in MiB."""
+    """One GPU: its name (its architecture if the catalog has no such one), and its memory in MiB."""
 
     name: str
     memory_mib: int
@@ -47,8 +48,8 @@ def gpus(*, root: Path = Path("/")) -> Gpus:
         memory_mib = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / 2**20)
         # gfx_target_version 90402 is gfx942: the last two digits are hexadecimal.
         arch = f"gfx{version // 10_000}{version // 100 % 100}{version % 100:x}"
-        gib = _STEP_GIB * round(memory_mib / 1024 / _STEP_GIB)
-        found.append(FoundGpu(_NAMES.get((arch, gib), arch), memory_mib))
+        alike = (gpu for gpu in GPUS.values() if gpu.arch == arch and abs(gpu.memory_mib - memory_mib) < _NEAR_MIB)
+        found.append(FoundGpu(next((gpu.name for gpu in alike), arch), memory_mib))
     return Gpus(tuple(found), _forbidden(root) or ("" if found else _nothing(root)))
 
 

@@ -19,7 +19,6 @@ from vlnb.endpoint import Endpoint
 from vlnb.endpoint.resolve import models, resolve
 from vlnb.errors import VlnbError
 
-_PYTHON = (3, 11)
 _PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
 _EXTRAS = {
     "": "vlnb itself",
@@ -113,7 +112,7 @@ def _server() -> Finding:
 
 def _python() -> Finding:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}"
-    return Finding("vlnb", "ok" if sys.version_info >= _PYTHON else "problem", f"{__version__}, Python {found}")
+    return Finding("vlnb", "ok", f"{__version__}, Python {found}")
 
 
 def _packages() -> list[Finding]:

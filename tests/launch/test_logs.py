@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlnb.launch import diagnose, logs, progress
+from vlnb.launch import diagnose, logs
 from vlnb.launch.progress import Follower
 
 SOUND = (Path(__file__).parent.parent / "data" / "logs" / "sound.log").read_bytes()
@@ -20,6 +20,13 @@ BEGIN = b"Load weight begin. avail mem=191.05 GB\n"
 END = b"HIP out of memory. Tried to allocate 1 GiB\n"
 BUILD = b"[aiter] start build [module_a]\n[aiter] finish build [module_a]\n[aiter] start build [module_b]\n"
 COUNTS = b"Loading safetensors checkpoint shards:  45% Completed | 17/38 [00:20<00:30]\rLoading safetensors checkpoint"
+
+
+def progress(log):
+    """How far the server whose log this is has come."""
+    follower = Follower(Path())
+    follower.take(log)
+    return follower.progress()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +17,8 @@ import vlnb
 from vlnb import cli, launch
 from vlnb.endpoint import record
 from vlnb.endpoint.resolve import resolve
-from vlnb.launch import logs, progress
+from vlnb.launch import logs
+from vlnb.launch.progress import Follower
 
 SERVE = """
 import http.server, subprocess, sys, time
@@ -281,6 +283,8 @@ LOGS = [
 
 @pytest.mark.parametrize(("log", "shown", "share"), LOGS)
 def test_progress(log, shown, share):
-    come = progress(log)
+    follower = Follower(Path())
+    follower.take(log)
+    come = follower.progress()
     assert str(come).startswith(shown)
     assert come.share == pytest.approx(share, abs=0.01)

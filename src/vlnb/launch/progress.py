@@ -53,13 +53,6 @@ class Progress:
         return " · ".join(str(phase) for phase in self.phases) + (f" ({self.note})" if self.note else "")
 
 
-def progress(log: str) -> Progress:
-    """Return how far the server whose `log` this is has come."""
-    follower = Follower(Path())
-    follower.take(log)
-    return follower.progress()
-
-
 class Follower:
     """Follows a start in its log: each look reads on from the end of the last one. Threads may share it."""
 

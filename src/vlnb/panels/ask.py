@@ -105,10 +105,10 @@ class _Asking(Panel):
         self._pages, names, first = [], [], []
         self.previews.value = ""
         try:
-            for document in map(_opened, sources):
+            for document in map(images.pages, sources):
                 first.append(len(self._pages))
                 self._pages += [(document, place) for place in range(len(document))]
-                names += [f"{getattr(document, 'name', 'picture')}, page {n + 1}" for n in range(len(document))]
+                names += [f"{document.name}, page {n + 1}" for n in range(len(document))]
                 if len(document) > 1:
                     self.previews.value = _previews(document)
             if not sources:
@@ -130,8 +130,6 @@ class _Asking(Panel):
                 raise self._problem
             chosen = [self._pages[place] for place in self.pages.value]
             self._pictures = [document[place] for document, place in chosen]
-            for document, _ in chosen:
-                _close(document)
             budget = self._max_pixels()
             total = sum(images.tokens(*picture.size, max_pixels=budget) for picture in self._pictures)
             said = [element("small", f"together {total:,} tokens")] if len(self._pictures) > 1 else []
@@ -203,18 +201,6 @@ class Prompt(_Asking):
             self.prompt.value = prompts.SKILLS[self.skill.value](self.what.value).text
         except BadInput as error:
             self.prompt.value, self.prompt.placeholder = "", str(error)
-
-
-def _opened(source: images.Source) -> Sequence[images.Picture]:
-    """Return the pages of a file, or a picture that is in memory already as its only page."""
-    in_memory = isinstance(source, images.Picture) or type(source).__module__.startswith(("PIL.", "numpy"))
-    return [images.load(source)] if in_memory else images.pages(source)
-
-
-def _close(document: Sequence[images.Picture]) -> None:
-    """End the process that draws the pages; the next page starts it again."""
-    if hasattr(document, "close"):
-        document.close()
 
 
 def _previews(document: Sequence[images.Picture]) -> Html:

@@ -253,7 +253,8 @@ def test_what_cannot_be_started_is_told(port, tmp_path):
 
 def test_preflight_tells_before_anything_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10 * 2**30})())
-    problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1), cache=tmp_path / "none"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
+    problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1)))
     assert "does not start" in problems
     assert "137 GiB of disk" in problems
 

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -240,12 +239,11 @@ def find() -> Server | None:
     return next(iter(servers()), None)
 
 
-def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
+def preflight(plan: Plan) -> list[str]:
     """Return what would prevent this plan on this machine, as sentences, before anything is downloaded."""
     from vlnb.launch.gpus import gpus
     from vlnb.launch.memory import GIB, memory
 
-    cache = cache or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     problems = []
     found = gpus()
     if found.problem:
@@ -256,9 +254,8 @@ def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
         problems.append(f"The plan is for {plan.gpu.name}, but this machine has {found.gpus[0].name}.")
     if not memory(plan).fits:
         problems.append(memory(plan).sentence)
-    there = cache / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
-    folder = next(path for path in (cache, *cache.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
+    folder, free = local.models()
+    there = folder / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
     if not there.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
         problems.append(
             f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, but {folder} has"

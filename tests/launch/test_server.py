@@ -115,10 +115,10 @@ def test_a_server_is_started_watched_found_and_stopped(started, tmp_path, monkey
 def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collected):
     server = started(LIVES[life])
     server.wait(20)
-    os.kill(server.pid, signal.SIGKILL)
+    os.kill(server.record.pid, signal.SIGKILL)
     if collected:
         server._process.wait()
-    while not collected and psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE:
+    while not collected and psutil.Process(server.record.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     serves = life != "a child that sleeps"
     assert launch.find() == server
@@ -193,7 +193,7 @@ def test_a_stranger_at_the_port_is_sent_nothing(started, port, monkeypatch, whol
     monkeypatch.setenv("VLNB_API_KEY", "secret")
     server = started(SERVE)
     server.wait(20)
-    os.kill(server.pid, signal.SIGKILL)
+    os.kill(server.record.pid, signal.SIGKILL)
     server._process.wait()
     if whole:
         for process in record.processes(server.record):

@@ -75,7 +75,7 @@ def test_it_starts_follows_finds_again_and_stops(tmp_path, monkeypatch):
     assert panel.bar.value == 1.0
     again = Launch(port=port)
     assert again.server == panel.server, "another notebook's panel finds it"
-    pid = panel.server.pid
+    pid = panel.server.record.pid
     panel.stop_button.click()
     assert "nothing is left running" in panel.status.value
     assert not psutil.pid_exists(pid)

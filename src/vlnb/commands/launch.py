@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -36,8 +36,6 @@ class Wanted:
         Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
     goal
         With several GPUs: one wide replica (latency) or many replicas (throughput).
-    port
-        Port to serve on.
     """
 
     gpu: str
@@ -47,16 +45,12 @@ class Wanted:
     context_length: Count | None = None
     mem_fraction: Share | None = None
     goal: Literal["latency", "throughput"] = "latency"
-    port: Port = 30000
 
     def plan(self) -> Plan:
         """Return the plan, after saying what it is made of and whether it fits."""
         from vlnb.launch import memory, plan
 
-        chosen = plan(
-            self.gpu, self.size, gpus=self.gpus, tp=self.tp, context_length=self.context_length,
-            mem_fraction=self.mem_fraction, goal=self.goal,
-        )  # fmt: skip
+        chosen = plan(**asdict(self))
         say(chosen.mark)
         for flag in chosen.flags:
             say(f"  {flag.name} {flag.value}: {flag.reason}")
@@ -69,6 +63,7 @@ class Wanted:
 def plan(
     *,
     wanted: Wanted,
+    port: Port = 30000,
     as_: Annotated[Literal["shell", "docker", "compose", "kubernetes"], Parameter(name="--as")] = "shell",
     image: str | None = None,
 ) -> int:
@@ -76,6 +71,8 @@ def plan(
 
     Parameters
     ----------
+    port
+        Port to serve on.
     as_
         Form of the command.
     image
@@ -83,15 +80,19 @@ def plan(
     """
     from vlnb.launch import render
 
-    show(render(wanted.plan(), as_, port=wanted.port, image=image), end="")
+    show(render(wanted.plan(), as_, port=port, image=image), end="")
     return 0
 
 
-def launch(*, wanted: Wanted, python: str = "python", model_path: str | None = None, force: bool = False) -> int:
+def launch(
+    *, wanted: Wanted, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
+) -> int:
     """Start a server here, and wait until it is ready.
 
     Parameters
     ----------
+    port
+        Port to serve on.
     python
         The Python that has SGLang.
     model_path
@@ -108,8 +109,8 @@ def launch(*, wanted: Wanted, python: str = "python", model_path: str | None = N
     if problems and not force:
         say("vlnb: not started. Solve this first, or start anyway with --force.")
         return 1
-    command = chosen.argv(python=python, port=wanted.port, model_path=model_path)
-    server = start(command, port=wanted.port)
+    command = chosen.argv(python=python, port=port, model_path=model_path)
+    server = start(command, port=port)
     say(f"started; its log is {server.log}")
     shown = ""
 

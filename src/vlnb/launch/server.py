@@ -22,6 +22,7 @@ from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
 from vlnb.launch import logs
 from vlnb.launch.diagnose import Diagnosis, diagnose
+from vlnb.launch.planning import HOST
 from vlnb.launch.progress import Follower, Progress
 from vlnb.local import listen
 
@@ -69,11 +70,6 @@ class Server:
     def port(self) -> int:
         """The port it listens on."""
         return self.record.port
-
-    @property
-    def pid(self) -> int:
-        """The id of its first process."""
-        return self.record.pid
 
     @property
     def log(self) -> Path:
@@ -140,7 +136,7 @@ class Server:
         family: set[psutil.Process] = set()  # all that were ever seen, even after their parent has gone
         for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
             family.update(record.processes(self.record))
-            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
+            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.record.pid)]
             for process in told:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(sign)
@@ -179,7 +175,6 @@ def start(
     command: Sequence[str],
     *,
     port: int,
-    host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
     runs: Path | None = None,
 ) -> Server:
@@ -199,7 +194,7 @@ def start(
                     f"Port {port} belongs to a server that was launched from here and is running or starting (its log:"
                     f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
                 )
-        listen(host, port).close()
+        listen(HOST, port).close()
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("wb") as out:
@@ -216,8 +211,7 @@ def start(
                 f"{command[0]} cannot be started ({getattr(error, 'strerror', None) or error}): is it installed,"
                 f" and may {log.parent} be written?"
             ) from error
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        server = Server(record.of(f"http://{address}/v1", process.pid, log=str(log), mark=mark), process)
+        server = Server(record.of(f"http://{HOST}:{port}/v1", process.pid, log=str(log), mark=mark), process)
         try:
             record.write(server.record)
         except OSError as error:

@@ -37,13 +37,8 @@ class Progress:
     note: str
 
     @property
-    def is_done(self) -> bool:
-        """Whether the server came up."""
-        return self.phases[-1].state == "done"
-
-    @property
     def share(self) -> float:
-        """The share of the start that is done, 0 to 1, with equal weight for every phase."""
+        """The share of the start that is done, with equal weight for every phase; 1 if the server came up."""
         done = sum(
             1.0 if phase.state == "done" else phase.count / phase.of if phase.of else 0.0 for phase in self.phases
         )

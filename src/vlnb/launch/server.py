@@ -96,7 +96,9 @@ class Server:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(_EXIT_S)
         ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line in the log
-        found = [one for one in diagnose(self.read_log() + ending) if not (progress.is_done and one.cause == "unknown")]
+        found = [
+            one for one in diagnose(self.read_log() + ending) if not (progress.share == 1 and one.cause == "unknown")
+        ]
         return Status("failed" if found else "stopped", progress, tuple(found))
 
     def wait(self, timeout_s: float = 3600.0, *, watch: Callable[[Status, float], object] = lambda *_: None) -> Status:

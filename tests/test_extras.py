@@ -79,7 +79,7 @@ def test_the_command_line_of_the_base(light, tmp_path):
 
 
 def test_here_nothing_is_missing():
-    for extra in ("", "engine", "notebooks", "bench", "launch", "mmmu"):
+    for extra in ("", "engine", "notebooks", "bench", "mmmu"):
         assert extras.packages(extra)
         extras.require(extra, "This test")
 

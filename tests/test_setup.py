@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-EXTRAS = ("engine", "notebooks", "bench", "launch", "mmmu")
+EXTRAS = ("engine", "notebooks", "bench", "mmmu")
 
 
 def locked(name):

@@ -20,14 +20,17 @@ COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 
 @dataclass(frozen=True)
 class Gpu:
-    """One AMD Instinct GPU. `memory_mib` is what the tools show; bandwidth and BF16 rate are peak, dense."""
+    """One AMD Instinct GPU.
+
+    `memory_mib` is what the tools show; the bandwidth is the peak; `image` has the SGLang that the
+    cookbook verified.
+    """
 
     name: str
     memory_mib: int
     memory_tb_s: float
-    bf16_tflops: float
     arch: str
-    image_tag: str
+    image: str
     source: str
 
 
@@ -83,11 +86,9 @@ class SpeedRun:
     input_text_tokens: int
     input_vision_tokens: int
     output_tokens: int
-    output_tokens_retokenized: int
     request_per_s: float
     input_token_per_s: float
     output_token_per_s: float
-    peak_output_token_per_s: float
     mean_concurrency: float
     e2e_ms: Mapping[str, float]
     ttft_ms: Mapping[str, float]
@@ -97,32 +98,12 @@ class SpeedRun:
 
 
 @dataclass(frozen=True)
-class Score:
-    """Accuracy (0 to 1) over `questions` questions."""
-
-    accuracy: float
-    questions: int
-
-
-@dataclass(frozen=True)
 class Answer:
     """An answer printed on the cookbook page: the prompt, the text and how long it took, in seconds."""
 
     prompt: str
     text: str
     seconds: float
-    source: str
-
-
-@dataclass(frozen=True)
-class AccuracyRun:
-    """The published MMMU run: by subject, by domain and overall, as its harness rounded them."""
-
-    model: str
-    seconds: float
-    subjects: Mapping[str, Score]
-    domains: Mapping[str, Score]
-    overall: Score
     source: str
 
 
@@ -146,21 +127,13 @@ GROUNDING_SCORES: Mapping[str, Mapping[str, float]] = MappingProxyType(_frozen(_
 LATENCY_RUN = SpeedRun(**_frozen(_FACTS["speed"]["latency"]))
 THROUGHPUT_RUN = SpeedRun(**_frozen(_FACTS["speed"]["throughput"]))
 
-_MMMU, _DOMAINS = _FACTS["mmmu"], _FACTS["mmmu"]["domain"]
-_EACH = _MMMU["questions_per_subject"]
+_DOMAINS = _FACTS["mmmu"]["domain"]
 MMMU_DOMAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {domain: tuple(row["subjects"]) for domain, row in _DOMAINS.items()}
 )
-"""MMMU's domains, and the subjects of each; every subject has 30 questions in the validation split."""
-MMMU_RUN = AccuracyRun(
-    model=_MMMU["model"],
-    seconds=_MMMU["seconds"],
-    subjects=MappingProxyType(
-        {name: Score(accuracy, _EACH) for row in _DOMAINS.values() for name, accuracy in row["subjects"].items()}
-    ),
-    domains=MappingProxyType(
-        {domain: Score(row["accuracy"], _EACH * len(row["subjects"])) for domain, row in _DOMAINS.items()}
-    ),
-    overall=Score(_MMMU["overall"], 900),
-    source=_MMMU["source"],
+"""MMMU's domains, and the subjects of each."""
+MMMU_EACH: int = _FACTS["mmmu"]["questions_per_subject"]
+MMMU_SCORES: Mapping[str, float] = MappingProxyType(
+    {name: accuracy for row in _DOMAINS.values() for name, accuracy in row["subjects"].items()}
 )
+"""The published accuracy (0 to 1) of the 72B by subject, over `MMMU_EACH` questions each, as its harness rounded it."""

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
 import socket
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 
-from vlnb import extras
+from vlnb import extras, local
 from vlnb._version import __version__
 from vlnb.endpoint import Endpoint
 from vlnb.endpoint.resolve import models, resolve
 from vlnb.errors import VlnbError
 
-_PYTHON = (3, 11)
 _PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
 _EXTRAS = {
     "": "vlnb itself",
     "engine": "the embedded engine",
     "notebooks": "the notebooks",
     "bench": "benchmarks and accuracy",
-    "launch": "Compose files and Kubernetes manifests",
     "mmmu": "MMMU's own questions",
 }
 
@@ -74,10 +69,8 @@ def _memory() -> Finding:
 
 
 def _disk() -> Finding:
-    cache = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    folder = next(path for path in (cache, *cache.parents) if path.exists())
-    free = shutil.disk_usage(folder).free / 2**30
-    return Finding("disk", "ok", f"{free:.0f} GiB free for models ({cache}); 7B takes 16, 72B takes 137")
+    folder, free = local.models()
+    return Finding("disk", "ok", f"{free / 2**30:.0f} GiB free for models ({folder}); 7B takes 16, 72B takes 137")
 
 
 def _ports() -> Finding:
@@ -114,7 +107,7 @@ def _server() -> Finding:
 
 def _python() -> Finding:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}"
-    return Finding("vlnb", "ok" if sys.version_info >= _PYTHON else "problem", f"{__version__}, Python {found}")
+    return Finding("vlnb", "ok", f"{__version__}, Python {found}")
 
 
 def _packages() -> list[Finding]:

@@ -29,11 +29,7 @@ LOOKUP_S = 5.0  # a server lists its models quickly, and nobody wants to wait fo
 
 
 class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows what was fetched
-    """The answer has more than `limit` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"more than {limit:,} bytes")
-        self.limit = limit
+    """The answer has too many bytes."""
 
 
 class BadRedirect(Exception):  # noqa: N818
@@ -161,7 +157,7 @@ async def received(response: httpx2.Response, max_bytes: int) -> Fetched:
         except zlib.error as error:
             raise httpx2.DecodingError(f"its {packed} encoding is broken: {error}") from error
         if max(received, len(body)) > max_bytes:
-            raise TooLarge(max_bytes)
+            raise TooLarge(f"more than {max_bytes:,} bytes")
     return Fetched(response.status_code, response.reason_phrase, response.headers, bytes(body))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def is_here(host: str) -> bool:
 def cache() -> Path:
     """Return the folder for vlnb's files: the one that VLNB_CACHE names, or the user's cache."""
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
+
+
+def models() -> tuple[Path, int]:
+    """Return the folder for models (HF_HOME, or the hub's own), and the bytes that are free on its disk."""
+    folder = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return folder, shutil.disk_usage(there).free
 
 
 def runs() -> Path:

@@ -1,20 +1,23 @@
 """Prompts for the grounding and document skills of Qwen2.5-VL.
 
-`endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message. The wording is ours; the
-form of each answer, and any words that must be exact, come from the Qwen2.5-VL cookbooks (spatial understanding, OCR,
-document parsing) and from the SGLang cookbook on Qwen2.5-VL. All coordinates are pixels of the picture as the model
-sees it.
+`endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message. The wording, in
+`prompts.toml`, is ours; the form of each answer, and any words that must be exact, come from the Qwen2.5-VL cookbooks
+(spatial understanding, OCR, document parsing) and from the SGLang cookbook on Qwen2.5-VL. All coordinates are pixels of
+the picture as the model sees it.
 """
 
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from types import MappingProxyType
 
 from vlnb.errors import BadInput
 
+_WORDS: dict[str, str] = tomllib.loads(resources.files("vlnb").joinpath("prompts.toml").read_text("utf-8"))
 _LEVELS = {"line": "line of text", "word": "word", "text": "text"}
 
 
@@ -40,10 +43,7 @@ def detect(what: str) -> Prompt:
     Raises:
         BadInput: `what` is empty.
     """
-    return Prompt(
-        f"Detect in this picture: {_named(what)}. Answer with a JSON list and nothing else, one entry each:"
-        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}'
-    )
+    return _worded("detect", _named(what))
 
 
 def points(what: str) -> Prompt:
@@ -54,9 +54,7 @@ def points(what: str) -> Prompt:
     Raises:
         BadInput: `what` is empty.
     """
-    return Prompt(
-        f'Point one by one to: {_named(what)}. Answer in XML: <points x1="..." y1="..." alt="...">...</points>'
-    )
+    return _worded("points", _named(what))
 
 
 def count(what: str) -> Prompt:
@@ -67,10 +65,7 @@ def count(what: str) -> Prompt:
     Raises:
         BadInput: `what` is empty.
     """
-    return Prompt(
-        f"Count in this picture: {_named(what)}. First list each with its place as JSON,"
-        ' {"bbox_2d": [x1, y1, x2, y2], "label": "..."}; then say the number in one sentence.'
-    )
+    return _worded("count", _named(what))
 
 
 def spot_text(level: str = "line") -> Prompt:
@@ -83,10 +78,7 @@ def spot_text(level: str = "line") -> Prompt:
     """
     if level not in _LEVELS:
         raise BadInput(f"Unknown level {level!r}. Choose {', '.join(_LEVELS)}.")
-    return Prompt(
-        f"Spot every {_LEVELS[level]} in the picture. Answer with a JSON list, one entry each:"
-        ' {"bbox_2d": [x1, y1, x2, y2], "text_content": "..."}'
-    )
+    return _worded("spot_text", _LEVELS[level])
 
 
 def locate(what: str) -> Prompt:
@@ -97,9 +89,7 @@ def locate(what: str) -> Prompt:
     Raises:
         BadInput: `what` is empty.
     """
-    return Prompt(
-        f'Locate {_named(what)} in the picture. Answer in JSON: [{{"bbox_2d": [x1, y1, x2, y2], "label": "..."}}]'
-    )
+    return _worded("locate", _named(what))
 
 
 def extract(fields: Iterable[str]) -> Prompt:
@@ -114,10 +104,7 @@ def extract(fields: Iterable[str]) -> Prompt:
     names = list(fields)
     if not names:
         raise BadInput("extract needs the names of the fields to fill in, such as ['company', 'date', 'total'].")
-    empty = json.dumps(dict.fromkeys(names, ""), ensure_ascii=False)
-    return Prompt(
-        f"Fill in this form from the picture, and answer with the filled form as JSON and nothing else: {empty}"
-    )
+    return _worded("extract", json.dumps(dict.fromkeys(names, ""), ensure_ascii=False))
 
 
 def document() -> Prompt:
@@ -125,23 +112,17 @@ def document() -> Prompt:
 
     The answer is fenced HTML: h2, p, div class="image" … with data-bbox="x1 y1 x2 y2", some with data-polygon.
     """
-    return Prompt(
-        "QwenVL HTML",
-        system="You turn pictures of documents into QwenVL HTML: every element of the page as a tag, in reading order,"
-        " with its place in data-bbox.",
-    )
+    return Prompt(_WORDS["document"], system=_WORDS["document_system"])
 
 
 def read() -> Prompt:
     """Read all text, without places: the prompt of the OCR example in the SGLang cookbook."""
-    return Prompt("Read all the text in the image.")
+    return _worded("read")
 
 
 def compare() -> Prompt:
     """Compare the pictures of the request, in their order."""
-    return Prompt(
-        "Compare these pictures. Name them first, second and so on, and say in at most 100 words how they differ."
-    )
+    return _worded("compare")
 
 
 SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
@@ -158,6 +139,10 @@ SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
     }
 )
 """Each skill by name: a function of what to look for, which some skills ignore."""
+
+
+def _worded(name: str, what: str = "") -> Prompt:
+    return Prompt(_WORDS[name].replace("$what", what))
 
 
 def _named(what: str) -> str:

@@ -213,6 +213,15 @@ def pdf(count=3, **options):
     return encoded(first, "PDF", save_all=True, append_images=rest, resolution=100, **options)
 
 
+@pytest.mark.parametrize("source", [Image.new("RGB", (8, 8)), np.zeros((8, 8), np.uint8)], ids=["image", "array"])
+def test_what_is_in_memory_has_one_page(source):
+    (page,) = images.pages(source)
+    assert page.size == (8, 8)
+    assert list(images.pages(page)) == [page]
+    with pytest.raises(BadInput, match="has 1 page"):
+        images.load(source, page=2)
+
+
 def test_pages_of_a_pdf():
     pages = images.pages(pdf(), dpi=72)
     assert len(pages) == 3

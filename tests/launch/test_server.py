@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +17,8 @@ import vlnb
 from vlnb import cli, launch
 from vlnb.endpoint import record
 from vlnb.endpoint.resolve import resolve
-from vlnb.launch import logs, progress
+from vlnb.launch import logs
+from vlnb.launch.progress import Follower
 
 SERVE = """
 import http.server, subprocess, sys, time
@@ -113,10 +115,10 @@ def test_a_server_is_started_watched_found_and_stopped(started, tmp_path, monkey
 def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collected):
     server = started(LIVES[life])
     server.wait(20)
-    os.kill(server.pid, signal.SIGKILL)
+    os.kill(server.record.pid, signal.SIGKILL)
     if collected:
         server._process.wait()
-    while not collected and psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE:
+    while not collected and psutil.Process(server.record.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     serves = life != "a child that sleeps"
     assert launch.find() == server
@@ -132,7 +134,7 @@ def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(st
     long = f"print('a line\\n' * {logs.PART_BYTES // 6})\n"
     server = started(long + HTTP)
     server.wait(20)
-    assert server.status().progress.is_done
+    assert server.status().progress.share == 1
     with server.log.open("ab") as log:
         log.write(b"a line\n" * (logs.PART_BYTES // 6))
     server.stop()
@@ -191,7 +193,7 @@ def test_a_stranger_at_the_port_is_sent_nothing(started, port, monkeypatch, whol
     monkeypatch.setenv("VLNB_API_KEY", "secret")
     server = started(SERVE)
     server.wait(20)
-    os.kill(server.pid, signal.SIGKILL)
+    os.kill(server.record.pid, signal.SIGKILL)
     server._process.wait()
     if whole:
         for process in record.processes(server.record):
@@ -251,7 +253,8 @@ def test_what_cannot_be_started_is_told(port, tmp_path):
 
 def test_preflight_tells_before_anything_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10 * 2**30})())
-    problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1), cache=tmp_path / "none"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
+    problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1)))
     assert "does not start" in problems
     assert "137 GiB of disk" in problems
 
@@ -281,6 +284,8 @@ LOGS = [
 
 @pytest.mark.parametrize(("log", "shown", "share"), LOGS)
 def test_progress(log, shown, share):
-    come = progress(log)
+    follower = Follower(Path())
+    follower.take(log)
+    come = follower.progress()
     assert str(come).startswith(shown)
     assert come.share == pytest.approx(share, abs=0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -36,12 +36,6 @@ class Wanted:
         Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
     goal
         With several GPUs: one wide replica (latency) or many replicas (throughput).
-    sglang
-        SGLang's version, which names the image.
-    port
-        Port to serve on.
-    model_path
-        A local folder with the model, in place of the hub.
     """
 
     gpu: str
@@ -51,18 +45,12 @@ class Wanted:
     context_length: Count | None = None
     mem_fraction: Share | None = None
     goal: Literal["latency", "throughput"] = "latency"
-    sglang: str = "0.5.6"
-    port: Port = 30000
-    model_path: str | None = None
 
     def plan(self) -> Plan:
         """Return the plan, after saying what it is made of and whether it fits."""
         from vlnb.launch import memory, plan
 
-        chosen = plan(
-            self.gpu, self.size, gpus=self.gpus, tp=self.tp, context_length=self.context_length,
-            mem_fraction=self.mem_fraction, goal=self.goal, sglang=self.sglang,
-        )  # fmt: skip
+        chosen = plan(**asdict(self))
         say(chosen.mark)
         for flag in chosen.flags:
             say(f"  {flag.name} {flag.value}: {flag.reason}")
@@ -75,28 +63,40 @@ class Wanted:
 def plan(
     *,
     wanted: Wanted,
+    port: Port = 30000,
     as_: Annotated[Literal["shell", "docker", "compose", "kubernetes"], Parameter(name="--as")] = "shell",
+    image: str | None = None,
 ) -> int:
     """Print the command that serves a model size on a GPU, and say whether it fits.
 
     Parameters
     ----------
+    port
+        Port to serve on.
     as_
         Form of the command.
+    image
+        Image of the container (the one with the SGLang that the cookbook verified).
     """
     from vlnb.launch import render
 
-    show(render(wanted.plan(), as_, port=wanted.port, model_path=wanted.model_path), end="")
+    show(render(wanted.plan(), as_, port=port, image=image), end="")
     return 0
 
 
-def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> int:
+def launch(
+    *, wanted: Wanted, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
+) -> int:
     """Start a server here, and wait until it is ready.
 
     Parameters
     ----------
+    port
+        Port to serve on.
     python
         The Python that has SGLang.
+    model_path
+        A local folder with the model, in place of the hub.
     force
         Start even if the checks find problems.
     """
@@ -109,8 +109,8 @@ def launch(*, wanted: Wanted, python: str = "python", force: bool = False) -> in
     if problems and not force:
         say("vlnb: not started. Solve this first, or start anyway with --force.")
         return 1
-    command = chosen.argv(python=python, port=wanted.port, model_path=wanted.model_path)
-    server = start(command, port=wanted.port)
+    command = chosen.argv(python=python, port=port, model_path=model_path)
+    server = start(command, port=port)
     say(f"started; its log is {server.log}")
     shown = ""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vlnb.draw.colours import INKS, colours
-from vlnb.images import data_uri, smart_resize
+from vlnb.images import smart_resize
+from vlnb.images.picture import shown_uri
 from vlnb.markup import Html, element
 from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, scaled, to_original
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Shape = Box | Point | Polygon
 
-_SHOWN_PX = 720  # width at most; twice that is sent, for screens of high density
+_SHOWN_PX = 720  # width at most
 _LEAST_PX = 360  # a smaller picture is shown larger, so that its labels have room
 _LABEL_CHARS = 40
 _LABELLED = 25  # with more regions than this, labels show on hover only
@@ -112,14 +113,9 @@ def counted(shapes: Sequence[Shape]) -> str:
 
 def to_html(drawn: Overlay, *, shown_px: int = _SHOWN_PX) -> Html:
     """Return the picture, at most `shown_px` wide, with its regions as elements that can be hovered and focused."""
-    picture, image = drawn.picture, drawn.picture.image
-    if max(image.size) > 2 * shown_px:
-        image = image.copy()
-        image.thumbnail((2 * shown_px, 2 * shown_px))
-    width = min(shown_px, max(_LEAST_PX, picture.width))
-    parts = [
-        element("img", src=data_uri(replace(picture, image=image)), alt=drawn.alt, style="width:100%;display:block")
-    ]
+    width = min(shown_px, max(_LEAST_PX, drawn.picture.width))
+    uri = shown_uri(drawn.picture, shown_px)
+    parts = [element("img", src=uri, alt=drawn.alt, style="width:100%;display:block")]
     shapes = sorted(drawn.shapes, key=_area, reverse=True)  # small ones last, so that they can be hovered
     parts += [_region(drawn, shape, named=len(shapes) <= _LABELLED) for shape in shapes]
     inside = element("div", *parts, style=f"position:relative;width:{width}px;max-width:100%;line-height:0")

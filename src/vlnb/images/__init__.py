@@ -62,12 +62,10 @@ def load(
     """
     if isinstance(source, Picture):
         return source
-    picture = _in_memory(source, max_pixels)
-    if picture is None:
-        found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-        if not 1 <= page <= len(found):
-            raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
-        picture = found[page - 1]
+    found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
+    if not 1 <= page <= len(found):
+        raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
+    picture = found[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 
@@ -81,16 +79,20 @@ def pages(
 ) -> Pages:
     """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each decoded when it is used.
 
-    Raises `BadInput` as `load` does.
+    What is in memory already (a `Picture`, a Pillow image, an array) has one page. Raises `BadInput` as `load` does.
     """
-    from vlnb.images.decode import open_pages
+    from vlnb.images.decode import Pages, open_pages
 
+    if picture := _in_memory(source, max_pixels):
+        return Pages(picture.source, 1, lambda _: picture)
     data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
     return open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)
 
 
 def _in_memory(source: Source, max_pixels: int) -> Picture | None:
-    """Return the picture of a Pillow image or a numpy array, None for anything else."""
+    """Return the picture of a Pillow image or a numpy array, or one that is loaded; None for anything else."""
+    if isinstance(source, Picture):
+        return source
     kind = type(source)
     if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
         from vlnb.images.decode import copy_of

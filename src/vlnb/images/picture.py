@@ -108,15 +108,20 @@ def data_uri(picture: Picture) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
+def shown_uri(picture: Picture, shown_px: int) -> str:
+    """Return the picture as a `data:` URI to be shown at most `shown_px` wide and high; a large one is reduced."""
+    image = picture.image
+    if max(image.size) > 2 * shown_px:  # twice, for screens of high density
+        image = image.copy()
+        image.thumbnail((2 * shown_px, 2 * shown_px))
+    return data_uri(replace(picture, image=image))
+
+
 def to_html(picture: Picture, *, shown_px: int = _SHOWN_PX) -> Html:
     """Return an HTML figure of at most `shown_px`, with a text for screen readers, and the notes as its caption."""
     alt = picture.alt or f"Picture {picture.source}, {picture.width} by {picture.height} pixels"
-    shown = picture.image
-    if max(shown.size) > 2 * shown_px:  # twice, for screens of high density
-        shown = shown.copy()
-        shown.thumbnail((2 * shown_px, 2 * shown_px))
-    width = round(shown.width * min(1.0, shown_px / max(shown.size)))
-    uri = data_uri(replace(picture, image=shown))
+    width = round(picture.width * min(1.0, shown_px / max(picture.size)))
+    uri = shown_uri(picture, shown_px)
     image = element("img", src=uri, alt=alt, width=width, style="max-width:100%;height:auto")
     notes = [element("figcaption", element("small", "; ".join(picture.notes)))] if picture.notes else []
     return element("figure", image, *notes, style="margin:0")

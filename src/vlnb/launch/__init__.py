@@ -6,22 +6,15 @@
 
 from __future__ import annotations
 
-from vlnb.launch.diagnose import Diagnosis, diagnose
-from vlnb.launch.gpus import FoundGpu, Gpus, gpus
-from vlnb.launch.memory import Memory, memory
-from vlnb.launch.planning import Flag, Plan, plan
-from vlnb.launch.progress import Progress, progress
+from vlnb.launch.diagnose import diagnose
+from vlnb.launch.gpus import gpus
+from vlnb.launch.memory import memory
+from vlnb.launch.planning import Plan, plan
 from vlnb.launch.render import render
 from vlnb.launch.server import Server, Status, find, preflight, servers, start
 
 __all__ = [
-    "Diagnosis",
-    "Flag",
-    "FoundGpu",
-    "Gpus",
-    "Memory",
     "Plan",
-    "Progress",
     "Server",
     "Status",
     "diagnose",
@@ -30,7 +23,6 @@ __all__ = [
     "memory",
     "plan",
     "preflight",
-    "progress",
     "render",
     "servers",
     "start",

@@ -10,6 +10,7 @@ import os
 import select
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 PART_BYTES = 2 * 2**20  # `diagnose` takes a second of CPU for each MiB
 STREAM_BYTES = 64 * 2**20  # read of a pipe at most
@@ -48,14 +49,21 @@ def since(path: Path, offset: int) -> tuple[str, int]:
 
 
 def _read(file: io.FileIO) -> tuple[str, str]:
-    if not file.seekable():
-        return _read_stream(file)
+    if file.seekable():
+        return _ends(file)
+    copy, ended = _copied(file)
+    text, note = _ends(copy)
+    limits = f"{STREAM_S:g} s and {STREAM_BYTES // 2**20} MiB"
+    return text, note if ended else f"The log did not end in {limits}: the rest was not read. {note}".strip()
+
+
+def _ends(file: BinaryIO) -> tuple[str, str]:
     text, _, left_out = _new(file, 0)
     note = f"Only the first and the last 2 MiB were read: {left_out / 2**20:.0f} MiB between them were left out."
     return text, note if left_out else ""
 
 
-def _new(file: io.FileIO, offset: int) -> tuple[str, int, int]:
+def _new(file: BinaryIO, offset: int) -> tuple[str, int, int]:
     """Return what is new in a file after `offset`, the offset to go on from, and how many bytes were skipped."""
     size = file.seek(0, io.SEEK_END)
     offset = offset if offset <= size else 0
@@ -63,42 +71,26 @@ def _new(file: io.FileIO, offset: int) -> tuple[str, int, int]:
     offset += len(head)
     start = max(offset, size - PART_BYTES)
     tail = _part(file, start, size - start)
-    return _joined(head, tail, gap=start > offset), start + len(tail), start - offset
+    text = (head + (b"\n" if start > offset else b"") + tail).decode("utf-8", errors="replace")
+    return text, start + len(tail), start - offset
 
 
-def _read_stream(file: io.FileIO) -> tuple[str, str]:
-    head, tail, received, ended = bytearray(), bytearray(), 0, False
-    deadline = time.monotonic() + STREAM_S
-    while received < STREAM_BYTES and (remaining := deadline - time.monotonic()) > 0:
-        if not select.select([file], [], [], remaining)[0]:
+def _copied(pipe: io.FileIO) -> tuple[BinaryIO, bool]:
+    """Return a copy of what a pipe holds, as far as the limits allow, and whether it ended."""
+    copy, deadline = io.BytesIO(), time.monotonic() + STREAM_S
+    while copy.tell() < STREAM_BYTES and (remaining := deadline - time.monotonic()) > 0:
+        if not select.select([pipe], [], [], remaining)[0]:
             break
-        chunk = file.read(_CHUNK_BYTES)
-        if chunk is None:  # another reader was quicker
-            continue
-        if not chunk:
-            ended = True
-            break
-        received += len(chunk)
-        room = PART_BYTES - len(head)
-        head += chunk[:room]
-        tail += chunk[room:] if room < len(chunk) else b""
-        del tail[:-PART_BYTES]
-    left_out = received - len(head) - len(tail)
-    notes = []
-    if not ended:
-        notes.append(f"The log did not end in {STREAM_S:g} s and {STREAM_BYTES // 2**20} MiB: the rest was not read.")
-    if left_out:
-        notes.append(f"{left_out / 2**20:.0f} MiB between its first and its last 2 MiB were left out.")
-    return _joined(bytes(head), bytes(tail), gap=left_out > 0), " ".join(notes)
+        chunk = pipe.read(_CHUNK_BYTES)
+        if chunk == b"":
+            return copy, True
+        copy.write(chunk or b"")  # None: another reader was quicker
+    return copy, False
 
 
-def _part(file: io.FileIO, start: int, length: int) -> bytes:
+def _part(file: BinaryIO, start: int, length: int) -> bytes:
     file.seek(start)
     part = bytearray()
     while len(part) < length and (chunk := file.read(length - len(part))):
         part += chunk
     return bytes(part)
-
-
-def _joined(head: bytes, tail: bytes, *, gap: bool) -> str:
-    return (head + (b"\n" if gap else b"") + tail).decode("utf-8", errors="replace")

@@ -53,7 +53,6 @@ class Plan:
     context_length: int
     mem_fraction: float | None
     goal: Goal
-    sglang: str
     flags: tuple[Flag, ...]
     verified: bool
     differs: tuple[str, ...]
@@ -85,7 +84,6 @@ def plan(
     context_length: int | None = None,
     mem_fraction: float | None = None,
     goal: Goal = "latency",
-    sglang: str = "0.5.6",
 ) -> Plan:
     """Return the plan for a model size on a kind of GPU; by default exactly the cookbook's.
 
@@ -118,7 +116,7 @@ def plan(
     if sibling:
         differs = (f"{gpu.strip().upper()} is planned as {sibling}, which has the same memory and image", *differs)
     return Plan(
-        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, sglang, flags,
+        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, flags,
         verified=not differs,
         differs=differs,
         warnings=_warnings(hardware, model, gpus, tp, mem_fraction),
@@ -162,18 +160,15 @@ def _split(
     A size that leaves no GPU idle is preferred.
     """
     context, need = context_length or MODEL_CONTEXT, 1.25 if goal == "throughput" else 1.0
+
+    def has_room(tp: int) -> bool:
+        share = static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context)
+        return share * gpu.memory_mib * 2**20 * tp > need * model.weight_bytes
+
     works = [tp for tp in model.tensor_parallel if tp <= gpus]
-    holds = [tp for tp in works if _holds(gpu, model, tp, mem_fraction, context, need=need)]
+    holds = list(filter(has_room, works))
     even = [tp for tp in holds if gpus % tp == 0] or holds or works[-1:]
     return even[0] if goal == "throughput" else even[-1]
-
-
-def _holds(
-    gpu: Gpu, model: Model, tp: int, mem_fraction: float | None, context_length: int, *, need: float = 1.0
-) -> bool:
-    """Whether `tp` GPUs have more than `need` times the room that the weights take."""
-    share = static_fraction(gpu, tp, mem_fraction=mem_fraction, context_length=context_length)
-    return share * gpu.memory_mib * 2**20 * tp > need * model.weight_bytes
 
 
 def _flags(

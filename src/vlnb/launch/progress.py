@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlnb.launch import logs
+from vlnb.launch.signs import stages
 
-# In order: name, the patterns that begin it, count within it, and end it.
-_PHASES = (
-    ("weights", r"Load weight begin",
-     r"checkpoint shards:\s{1,9}\d{1,3}% Completed \| (\d{1,9})/(\d{1,9})(?=\s)", r"Load weight end"),
-    ("KV cache", r"Load weight end", r"(?!)", r"max_total_num_tokens=|KV Cache is allocated|Memory pool end"),
-    ("graphs", r"Capture \w+ graph begin",
-     r"Capturing batches[^\r\n]{0,200}?(\d{1,9})/(\d{1,9})(?=\s)", r"Capture \w+ graph end"),
-    ("ready", r"Uvicorn running on|Application startup complete", r"(?!)", r"fired up and ready to roll"),
-)  # fmt: skip
 _KERNELS = re.compile(r"(start|finish) build \[(module_\w{1,100})\]")
 _MOST_MODULES = 1000  # AITER has some dozens
 _LINE_CHARS = 4096
@@ -45,13 +37,8 @@ class Progress:
     note: str
 
     @property
-    def is_done(self) -> bool:
-        """Whether the server came up."""
-        return self.phases[-1].state == "done"
-
-    @property
     def share(self) -> float:
-        """The share of the start that is done, 0 to 1, with equal weight for every phase."""
+        """The share of the start that is done, with equal weight for every phase; 1 if the server came up."""
         done = sum(
             1.0 if phase.state == "done" else phase.count / phase.of if phase.of else 0.0 for phase in self.phases
         )
@@ -59,13 +46,6 @@ class Progress:
 
     def __str__(self) -> str:
         return " · ".join(str(phase) for phase in self.phases) + (f" ({self.note})" if self.note else "")
-
-
-def progress(log: str) -> Progress:
-    """Return how far the server whose `log` this is has come."""
-    follower = Follower(Path())
-    follower.take(log)
-    return follower.progress()
 
 
 class Follower:
@@ -90,13 +70,13 @@ class Follower:
         """Read the next piece of the log."""
         text = self._rest + text
         self._rest = re.split(r"[\r\n]", text[-_LINE_CHARS:])[-1]
-        for name, begins, counts, ends in _PHASES:
-            if re.search(begins, text):
-                self._begun.add(name)
-            if re.search(ends, text):
-                self._ended.add(name)
-            for counted in re.finditer(counts, text):
-                self._counts[name] = int(counted[1]), int(counted[2])
+        for stage in stages():
+            if stage.begins.search(text):
+                self._begun.add(stage.name)
+            if stage.ends.search(text):
+                self._ended.add(stage.name)
+            for counted in stage.counts.finditer(text):
+                self._counts[stage.name] = int(counted[1]), int(counted[2])
         for step, module in _KERNELS.findall(text):
             if step == "finish":
                 self._building.discard(module)
@@ -106,7 +86,7 @@ class Follower:
     def progress(self) -> Progress:
         """Return how far the server has come, by the pieces read so far."""
         phases, later_begun = [], False
-        for name, *_ in reversed(_PHASES):
+        for name in (stage.name for stage in reversed(stages())):
             begun, ended = name in self._begun, name in self._ended
             state = "done" if ended or (later_begun and name != "ready") else "running" if begun else "waiting"
             phases.append(Phase(name, state, *(self._counts.get(name, ()) if state == "running" else ())))

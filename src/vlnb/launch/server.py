@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -23,6 +22,7 @@ from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
 from vlnb.launch import logs
 from vlnb.launch.diagnose import Diagnosis, diagnose
+from vlnb.launch.planning import HOST
 from vlnb.launch.progress import Follower, Progress
 from vlnb.local import listen
 
@@ -72,11 +72,6 @@ class Server:
         return self.record.port
 
     @property
-    def pid(self) -> int:
-        """The id of its first process."""
-        return self.record.pid
-
-    @property
     def log(self) -> Path:
         """The file it writes to."""
         return Path(self.record.log)
@@ -101,7 +96,9 @@ class Server:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(_EXIT_S)
         ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line in the log
-        found = [one for one in diagnose(self.read_log() + ending) if not (progress.is_done and one.cause == "unknown")]
+        found = [
+            one for one in diagnose(self.read_log() + ending) if not (progress.share == 1 and one.cause == "unknown")
+        ]
         return Status("failed" if found else "stopped", progress, tuple(found))
 
     def wait(self, timeout_s: float = 3600.0, *, watch: Callable[[Status, float], object] = lambda *_: None) -> Status:
@@ -141,7 +138,7 @@ class Server:
         family: set[psutil.Process] = set()  # all that were ever seen, even after their parent has gone
         for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
             family.update(record.processes(self.record))
-            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.pid)]
+            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.record.pid)]
             for process in told:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(sign)
@@ -180,7 +177,6 @@ def start(
     command: Sequence[str],
     *,
     port: int,
-    host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
     runs: Path | None = None,
 ) -> Server:
@@ -200,7 +196,7 @@ def start(
                     f"Port {port} belongs to a server that was launched from here and is running or starting (its log:"
                     f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
                 )
-        listen(host, port).close()
+        listen(HOST, port).close()
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("wb") as out:
@@ -217,8 +213,7 @@ def start(
                 f"{command[0]} cannot be started ({getattr(error, 'strerror', None) or error}): is it installed,"
                 f" and may {log.parent} be written?"
             ) from error
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        server = Server(record.of(f"http://{address}/v1", process.pid, log=str(log), mark=mark), process)
+        server = Server(record.of(f"http://{HOST}:{port}/v1", process.pid, log=str(log), mark=mark), process)
         try:
             record.write(server.record)
         except OSError as error:
@@ -240,12 +235,11 @@ def find() -> Server | None:
     return next(iter(servers()), None)
 
 
-def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
+def preflight(plan: Plan) -> list[str]:
     """Return what would prevent this plan on this machine, as sentences, before anything is downloaded."""
     from vlnb.launch.gpus import gpus
     from vlnb.launch.memory import GIB, memory
 
-    cache = cache or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     problems = []
     found = gpus()
     if found.problem:
@@ -256,9 +250,8 @@ def preflight(plan: Plan, *, cache: Path | None = None) -> list[str]:
         problems.append(f"The plan is for {plan.gpu.name}, but this machine has {found.gpus[0].name}.")
     if not memory(plan).fits:
         problems.append(memory(plan).sentence)
-    there = cache / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
-    folder = next(path for path in (cache, *cache.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
+    folder, free = local.models()
+    there = folder / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
     if not there.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
         problems.append(
             f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, but {folder} has"

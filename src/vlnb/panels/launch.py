@@ -19,7 +19,6 @@ from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 _AS_COOKBOOK = "as the cookbook"
 _CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
-_VERSIONS = ("0.5.6", "0.5.9", "0.5.18", "0.5.19", "0.5.23")
 _NARROW = widgets.Layout(width="260px")
 _NOT_RUNNING = "No server that was launched from here is running."
 _COPY = "navigator.clipboard.writeText(this.dataset.text);this.innerText='Copied'"
@@ -47,7 +46,6 @@ class Launch(Panel):
         self.context = _choice("Context", [(f"{n:,} tokens", n) for n in _CONTEXTS], _CONTEXTS[0])
         self.goal = _choice("Goal", ["latency", "throughput"], "latency")
         self.form = _choice("Route", ["shell", "docker", "compose", "kubernetes"], "shell")
-        self.version = _choice("SGLang", list(_VERSIONS), _VERSIONS[0])
         self.shown, self.status, self.command = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.start_button = button("Start", "Start the server on this machine", self.start, button_style="primary")
@@ -56,7 +54,7 @@ class Launch(Panel):
         self.plan: launch.Plan | None = None
         self.server: launch.Server | None = launch.find()
         self._watcher: threading.Thread | None = None
-        controls = [self.gpu, self.size, self.gpus, self.context, self.goal, self.form, self.version]
+        controls = [self.gpu, self.size, self.gpus, self.context, self.goal, self.form]
         for control in controls:
             control.observe(lambda _: self.refresh(), "value")
         buttons = widgets.HBox([self.start_button, self.stop_button])
@@ -78,7 +76,6 @@ class Launch(Panel):
                 gpus=self.gpus.value or None,
                 context_length=self.context.value if self.context.value != _CONTEXTS[0] else None,
                 goal=self.goal.value,
-                sglang=self.version.value,
             )
             self.shown.value = plan_html(self.plan)
             self.command.value = command_html(self.plan, launch.render(self.plan, self.form.value, port=self._port))
@@ -164,7 +161,7 @@ def command_html(plan: launch.Plan, command: str) -> Html:
     """Return a command to copy, with what differs from the cookbook in bold."""
     lines: list[str] = []
     for line in command.splitlines():
-        flag = next((flag for flag in plan.flags if flag.name in line.split()), None)
+        flag = next((flag for flag in plan.flags if flag.name in line.replace('"', " ").split()), None)
         changed = flag and any(flag.name in change for change in plan.differs)
         lines.append(element("mark", line, title=flag.reason, style=_CHANGED) if flag and changed else line)
     copy = element(

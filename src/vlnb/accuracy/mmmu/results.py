@@ -135,8 +135,8 @@ def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
 
 def published() -> Scores:
     """Return the scores that the SGLang cookbook publishes: 72B on eight MI300X."""
-    there = catalog.MMMU_RUN.subjects
-    return counted_scores({name: (round(one.accuracy * one.questions), one.questions) for name, one in there.items()})
+    each = catalog.MMMU_EACH
+    return counted_scores({name: (round(share * each), each) for name, share in catalog.MMMU_SCORES.items()})
 
 
 def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:

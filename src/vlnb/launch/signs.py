@@ -1,0 +1,65 @@
+"""What the lines of a server's log mean, for all who read it: the data are in `signs.toml`, which explains them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a start: what begins it, counts within it and ends it, and the cause of a lack of memory in it."""
+
+    name: str
+    begins: re.Pattern[str]
+    counts: re.Pattern[str]
+    ends: re.Pattern[str]
+    frames: re.Pattern[str]
+    memory: str
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One cause: what its lines look like, and the advice. `kind` is "cause", "memory", "symptom" or "weak"."""
+
+    name: str
+    advice: str
+    lines: re.Pattern[str]
+    kind: str = "cause"
+
+
+@functools.cache
+def stages() -> tuple[Stage, ...]:
+    """Return the stages of a start, in order."""
+    return tuple(Stage(**{"counts": _any([]), **_compiled(row)}) for row in _tables()["stage"])
+
+
+@functools.cache
+def signs() -> tuple[Sign, ...]:
+    """Return all signs, in the order in which they are tried on a line."""
+    return tuple(Sign(**_compiled(row)) for row in _tables()["cause"])
+
+
+@functools.cache
+def pattern(name: str) -> re.Pattern[str]:
+    """Return the pattern of that name in the table `lines`."""
+    return _any(_tables()["lines"][name])
+
+
+@functools.cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(resources.files("vlnb.launch").joinpath("signs.toml").read_text("utf-8"))
+
+
+def _compiled(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: _any(value) if isinstance(value, list) else value for key, value in row.items()}
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Return one expression for all patterns; without any, it finds nothing."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", re.IGNORECASE)

@@ -1,16 +1,95 @@
-"""GPUs found in a made-up /sys, and on this machine."""
+"""GPUs found in every shape that the tools print, in a made-up /sys, and on this machine."""
+
+import json
 
 import pytest
 
 from vlnb.launch.gpus import gpus
 
-NODES = ((0, 0, 0), (1, 90402, 206141652992), (2, 90402, 274856935424), (10, 90500, 309220868096), (11, 110000, 2**34))
+MI300X = {"market_name": "AMD Instinct MI300X", "target_graphics_version": "gfx942"}
+STATIC = [{"gpu": i, "asic": MI300X, "vram": {"size": {"value": 196592, "unit": "MB"}}} for i in range(2)]
+LIST = [{"gpu": 0, "hip_id": 1, "bdf": "0000:05:00.0"}, {"gpu": 1, "hip_id": 0, "bdf": "0000:26:00.0"}]
+USED = {"total_vram": {"value": 196592, "unit": "MB"}, "used_vram": {"value": 283, "unit": "MB"}}
+METRIC = {"gpu_data": [{"gpu": 0, "mem_usage": USED}]}
+TOTAL, IN_USE = "VRAM Total Memory (B)", "VRAM Total Used Memory (B)"
+ROCM = {
+    "card1": {
+        "Card Series": "AMD Instinct MI355X",
+        "GFX Version": "gfx950",
+        TOTAL: "309220868096",
+        IN_USE: "298172416",
+    },
+    "card0": {"series": "MI355X", "GFX Version": "gfx950", TOTAL: "309220868096", IN_USE: "N/A"},
+    "system": {"Driver version": "6.12"},
+}
+WARNING = "WARNING: User is missing the following required groups: render, video. Please add user to these groups.\n"
+
+
+def tools(**answers):
+    """A runner whose tools print what the test says; others are not installed."""
+
+    def run(command):
+        return answers.get("_".join(word.strip("-") for word in command[:2]).replace("-", "_"))
+
+    return run
+
+
+def told(static, **more):
+    return tools(amd_smi_static=static, **more)
+
+
+@pytest.mark.parametrize(
+    "static",
+    [json.dumps(STATIC), json.dumps({"gpu_data": STATIC}), WARNING + json.dumps(STATIC), json.dumps(STATIC) + "\nbye"],
+    ids=["array", "gpu_data", "warning before", "words after"],
+)
+def test_amd_smi(static, tmp_path):
+    found = gpus(run=told(static, amd_smi_list=json.dumps(LIST), amd_smi_metric=json.dumps(METRIC)), root=tmp_path)
+    assert found.source == "amd-smi"
+    assert [(gpu.index, gpu.name, gpu.arch, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
+        (0, "MI300X", "gfx942", 196592, None),
+        (1, "MI300X", "gfx942", 196592, 283),
+    ], "in HIP's order, not in amd-smi's"
+    assert bool(found.problem) == static.startswith("WARNING")
+
+
+def test_rocm_smi_after_warnings_with_brackets(tmp_path):
+    printed = "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED\n" + json.dumps(ROCM)
+    found = gpus(run=tools(rocm_smi_showproductname=printed), root=tmp_path)
+    assert [gpu.name for gpu in found.gpus] == ["MI355X", "MI355X"]
+
+
+def test_what_is_not_available_is_not_a_failure(tmp_path):
+    row = {"gpu": 0, "asic": {"market_name": "N/A", "target_graphics_version": "gfx942"}, "vram": {"size": "255.98 GB"}}
+    (gpu,) = gpus(run=told(json.dumps([row, {"gpu": 1, "vram": "N/A"}])), root=tmp_path).gpus
+    assert (gpu.name, gpu.memory_mib) == ("MI325X", 262124)
+
+
+def test_a_virtual_machine_names_its_gpu_otherwise(tmp_path):
+    row = {**STATIC[0], "asic": {"market_name": "AMD Instinct MI300X VF", "target_graphics_version": "gfx942"}}
+    assert gpus(run=told(json.dumps([row])), root=tmp_path).gpus[0].name == "MI300X"
+
+
+def test_rocm_smi_where_amd_smi_is_not(tmp_path):
+    found = gpus(run=tools(rocm_smi_showproductname=json.dumps(ROCM)), root=tmp_path)
+    assert found.source == "rocm-smi"
+    assert [(gpu.index, gpu.name, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
+        (0, "MI355X", 294896, None),
+        (1, "MI355X", 294896, 284),
+    ]
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[1, 2]", "null", "Segmentation fault", '{"gpu_data": 3}'])
+def test_a_tool_that_prints_nonsense_is_passed_over(broken, tmp_path):
+    found = gpus(run=told(broken, rocm_smi_showproductname=broken), root=tmp_path)
+    assert found.gpus == ()
+    assert "No AMD GPU was found" in found.problem
 
 
 @pytest.fixture
 def sysfs(tmp_path):
     nodes = tmp_path / "sys/class/kfd/kfd/topology/nodes"
-    for number, version, size in NODES:
+    for number, version, size in ((0, 0, 0), (1, 90402, 206141652992), (2, 90500, 309220868096)):
         bank = nodes / str(number) / "mem_banks" / "0"
         bank.mkdir(parents=True)
         (bank / "properties").write_text(f"heap_type 1\nsize_in_bytes {size}\n")
@@ -18,33 +97,25 @@ def sysfs(tmp_path):
     return tmp_path
 
 
-def test_the_kernel_names_them_in_order(sysfs):
-    found = gpus(root=sysfs)
-    assert [gpu.name for gpu in found.gpus] == ["MI300X", "MI325X", "MI355X", "gfx1100"]
-    assert [gpu.memory_mib for gpu in found.gpus] == [196592, 262124, 294896, 16384]
-    said = "4 AMD GPU(s): 0: MI300X (192 GiB), 1: MI325X (256 GiB), 2: MI355X (288 GiB), 3: gfx1100 (16 GiB)."
-    assert str(found) == said
-
-
-def test_files_that_make_no_sense_are_no_gpu(sysfs):
-    for path in sysfs.glob("sys/class/kfd/kfd/topology/nodes/*/properties"):
-        path.write_text("gfx_target_version many\nand more\n")
-    assert "No AMD GPU was found" in gpus(root=sysfs).problem
+def test_the_kernel_where_there_is_no_tool(sysfs):
+    found = gpus(run=tools(), root=sysfs)
+    assert [(gpu.name, gpu.arch) for gpu in found.gpus] == [("MI300X", "gfx942"), ("MI355X", "gfx950")]
+    assert "2 AMD GPU(s) by the kernel (/sys): 0: MI300X (192 GiB), 1: MI355X (288 GiB)." in str(found)
 
 
 def test_no_permission_is_not_no_gpu(sysfs, monkeypatch):
     (sysfs / "dev").mkdir()
     (sysfs / "dev" / "kfd").touch()
     monkeypatch.setattr("os.access", lambda *_: False)
-    found = gpus(root=sysfs)
-    assert len(found.gpus) == len(NODES) - 1
+    found = gpus(run=tools(), root=sysfs)
+    assert len(found.gpus) == 2
     assert "may not open /dev/kfd" in found.problem
-    assert "usermod -aG render,video" in str(found)
+    assert "usermod -aG render,video" in gpus(run=told(WARNING), root=sysfs / "nowhere").problem
 
 
 def test_a_driver_without_a_gpu(tmp_path):
     (tmp_path / "sys/module/amdgpu").mkdir(parents=True)
-    assert "driver is loaded" in gpus(root=tmp_path).problem
+    assert "driver is loaded" in gpus(run=tools(), root=tmp_path).problem
 
 
 def test_this_machine_answers():

@@ -1,56 +1,105 @@
-"""Which AMD GPUs this machine has, according to the files of the kernel's compute driver."""
+"""Which AMD GPUs this machine has, according to amd-smi, rocm-smi, or the kernel's files."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlnb.catalog import GPUS
+from vlnb.launch.telemetry import Runner, mib, rows, run_tool
 
-_NEAR_MIB = 8192
+_NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
+_PERMISSION = re.compile(r"missing the following required groups|permission denied|not.{0,20}permitted", re.IGNORECASE)
+
+_ADD_GROUPS = (
+    "add them to the groups render and video (sudo usermod -aG render,video $USER) and log in again;"
+    " in a container, pass --group-add with the host's group ids."
+)
 
 
 @dataclass(frozen=True)
 class FoundGpu:
-    """One GPU: its name (its architecture if the catalog has no such one), and its memory in MiB."""
+    """One GPU: `index` as HIP counts them; memory in MiB, `used_mib` None if it could not be read."""
 
+    index: int
     name: str
+    arch: str
     memory_mib: int
+    used_mib: int | None
 
 
 @dataclass(frozen=True)
 class Gpus:
-    """The GPUs found, in HIP's order; `problem` says in a sentence what prevents their use, "" if nothing does."""
+    """The GPUs found and the source; `problem` says in a sentence what prevents their use, "" if nothing does."""
 
     gpus: tuple[FoundGpu, ...]
+    source: str
     problem: str
 
     def __str__(self) -> str:
         if not self.gpus:
             return self.problem
-        kinds = ", ".join(f"{i}: {gpu.name} ({gpu.memory_mib / 1024:.0f} GiB)" for i, gpu in enumerate(self.gpus))
-        return f"{len(self.gpus)} AMD GPU(s): {kinds}." + (f" {self.problem}" if self.problem else "")
+        kinds = ", ".join(f"{gpu.index}: {gpu.name} ({gpu.memory_mib / 1024:.0f} GiB)" for gpu in self.gpus)
+        return f"{len(self.gpus)} AMD GPU(s) by {self.source}: {kinds}." + (f" {self.problem}" if self.problem else "")
 
 
-def gpus(*, root: Path = Path("/")) -> Gpus:
+def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:
     """Return the AMD GPUs of this machine. Never raises: whatever is missing or forbidden is the `problem`.
 
-    `root` is for tests: another root of the file system.
+    `run` and `root` are for tests: another way to run the tools, another root of the file system.
     """
+    listed, static = run(["amd-smi", "list", "-e", "--json"]), run(["amd-smi", "static", "--asic", "--vram", "--json"])
+    used = run(["amd-smi", "metric", "--mem-usage", "--json"]) if static else None
+    said = f"{listed or ''} {static or ''}"
+    if found := _amd_smi(listed, static, used):
+        return Gpus(found, "amd-smi", _groups(said))
+    rocm = run(["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"])
+    if found := _rocm_smi(rocm):
+        return Gpus(found, "rocm-smi", _groups(said))
+    if found := _sysfs(root):
+        return Gpus(found, "the kernel (/sys)", _access(root) or _groups(said))
+    return Gpus((), "", _groups(f"{said} {rocm or ''}") or _access(root) or _nothing(root))
+
+
+def _amd_smi(listed: str | None, static: str | None, used: str | None) -> tuple[FoundGpu, ...]:
+    hip, busy, found = rows(listed), rows(used), list[FoundGpu]()
+    for gpu, row in rows(static).items():
+        if isinstance(gpu, int) and (memory := mib(row, "vram", "size")) is not None:
+            asic = row["asic"] if isinstance(row.get("asic"), dict) else {}
+            arch = str(asic.get("target_graphics_version") or "")
+            index = hip.get(gpu, {}).get("hip_id")
+            used_mib = mib(busy.get(gpu), "mem_usage", "used_vram")
+            name = _name(str(asic.get("market_name") or ""), arch, memory)
+            found.append(FoundGpu(index if isinstance(index, int) else gpu, name, arch, memory, used_mib))
+    return tuple(sorted(found, key=lambda gpu: gpu.index))
+
+
+def _rocm_smi(text: str | None) -> tuple[FoundGpu, ...]:
     found = []
+    for card, row in rows(text).items():
+        total, used = (mib({"value": row.get(f"VRAM Total {key}Memory (B)"), "unit": "B"}) for key in ("", "Used "))
+        if total is not None and (digits := re.search(r"\d+", str(card))):
+            arch = str(row.get("GFX Version") or "")
+            series = str(row.get("Card Series") or row.get("Card series") or row.get("series") or "")
+            found.append(FoundGpu(int(digits[0]), _name(series, arch, total), arch, total, used))
+    return tuple(sorted(found, key=lambda gpu: gpu.index))
+
+
+def _sysfs(root: Path) -> tuple[FoundGpu, ...]:
+    """Read the topology of the kernel's compute driver; nodes without a graphics version are CPUs."""
+    found: list[FoundGpu] = []
     nodes = root / "sys/class/kfd/kfd/topology/nodes"
     for node in sorted(nodes.glob("*"), key=lambda path: int(path.name) if path.name.isdigit() else -1):
         version = _properties(node / "properties").get("gfx_target_version", 0)
-        if not version:  # it is a CPU
+        if not version:
             continue
         banks = (_properties(bank) for bank in node.glob("mem_banks/*/properties"))
-        memory_mib = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / 2**20)
+        memory = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / 2**20)
         # gfx_target_version 90402 is gfx942: the last two digits are hexadecimal.
         arch = f"gfx{version // 10_000}{version // 100 % 100}{version % 100:x}"
-        alike = (gpu for gpu in GPUS.values() if gpu.arch == arch and abs(gpu.memory_mib - memory_mib) < _NEAR_MIB)
-        found.append(FoundGpu(next((gpu.name for gpu in alike), arch), memory_mib))
-    return Gpus(tuple(found), _forbidden(root) or ("" if found else _nothing(root)))
+        found.append(FoundGpu(len(found), _name("", arch, memory), arch, memory, None))
+    return tuple(found)
 
 
 def _properties(path: Path) -> dict[str, int]:
@@ -61,17 +110,25 @@ def _properties(path: Path) -> dict[str, int]:
         return {}
 
 
-def _forbidden(root: Path) -> str:
+def _name(market: str, arch: str, memory_mib: int) -> str:
+    """Return the short name (MI300X) from the name that a tool reports, else from architecture and memory."""
+    if match := re.search(r"MI\d{3}[A-Z]", market):
+        return match[0]
+    market = "" if market == "N/A" else market
+    return _NAMES.get((arch, min((128, 192, 256, 288), key=lambda gib: abs(gib - memory_mib / 1024))), market or arch)
+
+
+def _groups(said: str) -> str:
+    return f"This user may not use the GPUs: {_ADD_GROUPS}" if _PERMISSION.search(said) else ""
+
+
+def _access(root: Path) -> str:
     kfd = root / "dev/kfd"
-    if not kfd.exists() or os.access(kfd, os.R_OK | os.W_OK):
-        return ""
-    return (
-        "This user may not open /dev/kfd: add them to the groups render and video (sudo usermod -aG render,video $USER)"
-        " and log in again; in a container, pass --group-add with the host's group ids."
-    )
+    forbidden = kfd.exists() and not os.access(kfd, os.R_OK | os.W_OK)
+    return f"This user may not open /dev/kfd: {_ADD_GROUPS}" if forbidden else ""
 
 
 def _nothing(root: Path) -> str:
     if (root / "sys/module/amdgpu").exists():
         return "The amdgpu driver is loaded, but no Instinct GPU was found. Is it passed through to this machine?"
-    return "No AMD GPU was found on this machine (nothing in /sys/class/kfd)."
+    return "No AMD GPU was found on this machine (no amd-smi, no rocm-smi, nothing in /sys/class/kfd)."

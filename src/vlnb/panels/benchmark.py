@@ -14,12 +14,14 @@ import ipywidgets as widgets
 
 from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
-from vlnb.markup import alert, joined, listed, live
+from vlnb.launch import telemetry
+from vlnb.markup import alert, element, joined, listed, live
 from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
+_GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 
 
@@ -45,7 +47,7 @@ class Benchmark(Panel):
         self.resume_button = button("Resume", "Complete the chosen run", lambda: aside(self.resume))
         self.compare_button = button("Compare", "Show the chosen runs beside each other", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
-        self.status, self.shown = widgets.HTML(), widgets.HTML()
+        self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.stored: bench.store.Stored | None = None
         self._running: bench.runner.Running | None = None
         choices = [self.prompts, self.users, self.pictures, self.resolution, self.output, self.seed]
@@ -56,6 +58,7 @@ class Benchmark(Panel):
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
+                self.gpus,
                 self.figure,
                 widgets.HBox([self.known, self.resume_button, self.compare_button], layout=WRAPPED),
                 self.shown,
@@ -109,6 +112,7 @@ class Benchmark(Panel):
         self.status.value = live("starting the load generator …")
         try:
             self._running = running = begin()
+            aside(lambda: self._watch_gpus(running))
             reports = list[bench.runner.LoadProgress]()
             for report in running.progress():
                 self._tell(report)
@@ -149,6 +153,13 @@ class Benchmark(Panel):
             f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s{left}."
             f" {report['stopped']}"
         )
+
+    def _watch_gpus(self, running: bench.runner.Running) -> None:
+        """Show how busy the GPUs of this machine are while a run lasts; nothing if there are none."""
+        while self._running is running and (found := telemetry.loads()):
+            self.gpus.value = joined(["On this machine:", *map(str, found)], element("br"))
+            time.sleep(_GPUS_S)
+        self.gpus.value = ""
 
     def _list(self, ended: str = "") -> None:
         """List the stored runs, and choose the one that has just ended, else the newest."""

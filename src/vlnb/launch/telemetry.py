@@ -1,0 +1,111 @@
+"""What amd-smi and rocm-smi report: the one reader of their JSON, and how busy the GPUs are at this moment.
+
+The tools print bare or wrapped JSON, warnings around it, "N/A" anywhere, and units in words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_TOOL_S = 20.0
+_METRIC = ("amd-smi", "metric", "--usage", "--power", "--mem-usage", "--temperature", "--json")
+_MIB_OF = {"B": 2.0**-20, "KB": 2.0**-10, "MB": 1.0, "GB": 1024.0}  # the tools write MB and mean MiB
+
+Runner = Callable[[Sequence[str]], str | None]
+"""Runs a command; returns everything it printed, or None if it is not installed or does not end."""
+
+
+def run_tool(command: Sequence[str]) -> str | None:
+    """Return everything a command prints, even if it fails; None if it is not installed or does not end."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TOOL_S, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout + done.stderr
+
+
+def rows(text: str | None) -> dict[Any, dict[str, Any]]:
+    """Return the rows in what a tool printed, by GPU or card: a list, an object of rows, or either under `gpu_data`.
+
+    >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
+    {'card0': {'Card Series': 'AMD Instinct MI300X'}}
+    """
+    for bracket in re.finditer(r"[\[{]", text or ""):
+        try:
+            data = json.JSONDecoder().raw_decode(text or "", bracket.start())[0]
+        except (ValueError, RecursionError):
+            continue
+        data = data.get("gpu_data", data) if isinstance(data, dict) else data
+        if isinstance(data, list):
+            data = {row["gpu"]: row for row in data if isinstance(row, dict) and isinstance(row.get("gpu"), int)}
+        if found := {key: row for key, row in data.items() if isinstance(row, dict)} if isinstance(data, dict) else {}:
+            return found  # brackets of a warning, such as GPU[0], hold no rows
+    return {}
+
+
+def number(row: Any, *keys: str) -> float | None:  # noqa: ANN401 - any JSON value
+    """Return the number under the keys, None if it is missing or not a number."""
+    for key in keys:
+        row = row.get(key) if isinstance(row, dict) else None
+    try:
+        return float(row)
+    except (TypeError, ValueError):
+        return None
+
+
+def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value
+    """Return the MiB under the keys: {value, unit}, a bare number, or "196592 MB"."""
+    for key in keys:
+        row = row.get(key) if isinstance(row, dict) else None
+    if isinstance(row, dict):
+        row = f"{row.get('value')} {row.get('unit') or ''}"
+    found = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", str(row).strip())
+    unit = _MIB_OF.get((found[2].upper() or "MB").replace("IB", "B")) if found else None
+    value = number({"value": found[1]}, "value") if found else None
+    return None if value is None or unit is None else round(value * unit)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The load of one GPU, as amd-smi numbers it; None for what it did not report. MiB, W and °C."""
+
+    gpu: int
+    busy_percent: float | None
+    power_w: float | None
+    used_mib: int | None
+    total_mib: int | None
+    hotspot_c: float | None
+
+    def __str__(self) -> str:
+        memory = self.used_mib is not None and self.total_mib is not None
+        parts = [
+            f"{self.busy_percent:.0f} % busy" if self.busy_percent is not None else "",
+            f"{self.power_w:.0f} W" if self.power_w is not None else "",
+            f"{(self.used_mib or 0) / 1024:.0f} of {(self.total_mib or 0) / 1024:.0f} GiB" if memory else "",
+            f"{self.hotspot_c:.0f} °C" if self.hotspot_c is not None else "",
+        ]
+        return f"GPU {self.gpu}: {', '.join(filter(None, parts)) or 'nothing reported'}"
+
+
+def loads(*, run: Runner = run_tool) -> tuple[Load, ...]:
+    """Return the load of each GPU; empty without GPUs or amd-smi. Never raises. `run` is for tests."""
+    return tuple(
+        Load(
+            gpu=gpu,
+            busy_percent=number(row, "usage", "gfx_activity", "value"),
+            power_w=number(row, "power", "socket_power", "value"),
+            used_mib=mib(row, "mem_usage", "used_vram"),
+            total_mib=mib(row, "mem_usage", "total_vram"),
+            hotspot_c=number(row, "temperature", "hotspot", "value"),
+        )
+        for gpu, row in rows(run(_METRIC)).items()
+        if isinstance(gpu, int)
+    )

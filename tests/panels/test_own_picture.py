@@ -80,11 +80,13 @@ def test_a_document_offers_its_pages(panel):
     upload(panel, "three.pdf", document("white", "red", "blue"))
     assert [name for name, _ in panel.pages.options] == [f"three.pdf, page {n}" for n in (1, 2, 3)]
     assert panel.pages.layout.display == ""
+    assert panel.previews.value.count("<img") == 3
     assert len(panel.pictures()) == 1
     panel.pages.value = (1, 2)
     assert [p.image.getpixel((99, 99))[0] > 200 for p in panel.pictures()] == [True, False]
     panel.upload.value = ()
     assert panel.pages.layout.display == "none"
+    assert panel.previews.value == ""
 
 
 def test_a_dead_server_is_said_in_the_panel(receipt):

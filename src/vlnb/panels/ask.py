@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply, Stream
 
 _SHOWN_PX = 300  # of each chosen picture, beside the others
+_PREVIEW_PX, _PREVIEWS = 110, 12  # of a document's pages
 
 
 class _Asking(Panel):
@@ -47,7 +48,7 @@ class _Asking(Panel):
         self.upload = upload("Choose pictures" if multiple else "Choose a picture", multiple=multiple)
         self.address = widgets.Text(description="or URL", placeholder="https://…", layout=WIDE, continuous_update=False)
         self.pages = widgets.SelectMultiple(description="Pages", rows=4, layout=widgets.Layout(width="460px"))
-        self.shown, self.answer = widgets.HTML(), widgets.HTML(layout=WIDE)
+        self.previews, self.shown, self.answer = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=WIDE)
         self.ask_button = button("Ask", "Send pictures and question", lambda: aside(self.ask), button_style="primary")
         self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
         self.reply: Reply | None = None
@@ -60,7 +61,7 @@ class _Asking(Panel):
         self.pages.observe(lambda _: self._load(), "value")
         source = [widgets.HBox([*beside, self.upload], layout=WRAPPED), *([self.address] if multiple else [])]
         buttons = widgets.HBox([self.ask_button, self.stop_button])
-        super().__init__([*source, self.pages, self.shown, *asked, buttons, self.answer])
+        super().__init__([*source, self.pages, self.previews, self.shown, *asked, buttons, self.answer])
         self._choose()
 
     def pictures(self) -> list[images.Picture]:
@@ -102,11 +103,14 @@ class _Asking(Panel):
         address = self.address.value.strip()
         sources = list(self.upload.value) or ([address] if address else self._default())
         self._pages, names, first = [], [], []
+        self.previews.value = ""
         try:
             for document in map(images.pages, sources):
                 first.append(len(self._pages))
                 self._pages += [(document, place) for place in range(len(document))]
                 names += [f"{document.name}, page {n + 1}" for n in range(len(document))]
+                if len(document) > 1:
+                    self.previews.value = _previews(document)
             if not sources:
                 raise BadInput("No picture is chosen. Pick one in the list, upload one, or give an address.")
             self._problem = None
@@ -197,6 +201,15 @@ class Prompt(_Asking):
             self.prompt.value = prompts.SKILLS[self.skill.value](self.what.value).text
         except BadInput as error:
             self.prompt.value, self.prompt.placeholder = "", str(error)
+
+
+def _previews(document: Sequence[images.Picture]) -> Html:
+    """Return the first pages of a document, small and numbered."""
+    figures = []
+    for number, page in enumerate(list(document[:_PREVIEWS]), 1):
+        small = page.resized((_PREVIEW_PX, max(1, round(_PREVIEW_PX * page.height / page.width))))
+        figures.append(element("div", to_html(small), element("small", f"page {number} of {len(document)}")))
+    return row(*figures)
 
 
 def answer_html(reply: Reply) -> Html:

@@ -230,8 +230,8 @@ def test_mmmu_is_run_graded_and_compared(engine, capsys, tmp_path):
     assert "Overall" in capsys.readouterr().out
     assert cli.main(["mmmu", "resume", out, "--url", engine.base_url]) == 1
     assert "is complete: all 24 questions" in capsys.readouterr().err
-    assert cli.main(["mmmu", "grade", out, "--rules", "strict", "--disagree"]) == 0
-    assert "official right, strict wrong" in capsys.readouterr().out
+    assert cli.main(["mmmu", "grade", out, "--rules", "strict"]) == 0
+    assert "Overall" in capsys.readouterr().out
     assert cli.main(["mmmu", "grade", out, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 24
     assert cli.main(["mmmu", "compare", out]) == 0

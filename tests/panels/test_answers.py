@@ -35,7 +35,9 @@ def test_filters_leave_what_they_say(run):
     assert {question.subject for question in panel.chosen} == {"Pictures"}
     assert "6 of 24 questions" in panel.count.value
     panel.subject.value, panel.look.value = "all subjects", "graders disagree"
-    assert [question.id for question in panel.chosen] == list(mmmu.differences(run))
+    strict, lenient = (mmmu.grades(run, rules) for rules in ("strict", "lenient"))
+    assert "drawn_Charts_3" in (ids := [question.id for question in panel.chosen])
+    assert {name for name in strict if strict[name].correct != lenient[name].correct} <= set(ids) < strict.keys()
     panel.look.value = "guessed or not parsed"
     assert "drawn_Charts_2" in [question.id for question in panel.chosen]
     panel.look.value, panel.subject.value = "graders disagree", "Tables"

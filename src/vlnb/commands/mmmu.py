@@ -97,7 +97,7 @@ def resume(out: str, /, *, asking: Asking = _ALONE) -> int:
 
 
 @app.command
-def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: bool = False, json: bool = False) -> int:
+def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, json: bool = False) -> int:
     """Grade a stored run, or what SGLang's harness printed.
 
     Parameters
@@ -108,8 +108,6 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     seed
         Seed for the guesses that MMMU's rules make when an answer has no letter.
-    disagree
-        List the questions on which the rules disagree.
     json
         Print the grade of every question as JSON.
     """
@@ -123,9 +121,6 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
         show_json({name: vars(one) for name, one in mmmu.grades(found, rules, seed=seed).items()})
         return _status(found)
     show(mmmu.scores(found, rules, seed=seed))
-    if disagree:
-        for name, by_rules in mmmu.differences(found, seed=seed).items():
-            show(f"{name}: " + ", ".join(f"{by} {'right' if g.correct else 'wrong'}" for by, g in by_rules.items()))
     return _status(found)
 
 
@@ -148,7 +143,7 @@ def compare(*out: str, rules: Rules = "official") -> int:
     scores = {name: mmmu.scores(one, rules) for name, one in runs.items()}
     if len(runs) == 1:
         known = mmmu.published()
-        if next(iter(scores.values())).subjects.keys() & known.subjects.keys():
+        if len(next(iter(scores.values())).rows.keys() & known.rows.keys()) > 1:
             scores["published"] = known
         else:
             say(f"{out[0]} holds no questions of MMMU, so there is no published score to set beside it.")

@@ -1,6 +1,6 @@
 """Look through the answers of a run: the question with its pictures, the model's words, and how they were graded.
 
-The panel decides nothing: `mmmu.grades`, `differences` and the run's own question set do.
+The panel decides nothing: `mmmu.grades` and the run's own question set do.
 """
 
 from __future__ import annotations

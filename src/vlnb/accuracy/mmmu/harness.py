@@ -19,6 +19,7 @@ _NUMBER = re.compile(
     r"""["'](acc|num)["']\s{0,9}:\s{0,9}(\d{1,9}(?:\.\d{1,30})?(?:e-?\d{1,3})?)(?![\w.])""", re.IGNORECASE
 )
 _END = re.compile(r"\}[^{}]{0,99}\}")  # a log may put its prefix before the last one
+_NONE = "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
 _MOST_BYTES, _MOST_QUESTIONS = 4_000_000, 10**6
 
 
@@ -51,17 +52,15 @@ def _counted(text: str) -> dict[str, tuple[int, int]]:
     """Return (right answers, questions) of each subject, from a printed Python dictionary or from JSON."""
     found: dict[str, tuple[int, int]] = {}
     for name, said in _SUBJECT.findall(text):
-        numbers = {key.lower(): number for key, number in _NUMBER.findall(said)}
-        if name.lower().startswith("overall") or numbers.keys() != {"acc", "num"}:
+        if name.lower().startswith("overall") or "acc" not in said.lower():
             continue
-        accuracy, questions = float(numbers["acc"]), float(numbers["num"])
+        numbers = {key.lower(): float(number) for key, number in _NUMBER.findall(said)}
+        accuracy, questions = numbers.get("acc", 2.0), numbers.get("num", 0.0)
         if accuracy > 1 or not (questions.is_integer() and 1 <= questions <= _MOST_QUESTIONS):
-            raise BadInput(f"The harness's result is damaged: {name} has {' '.join(said.split())}.")
+            raise BadInput(f"{_NONE} {name} has {' '.join(said.split())}.")
         found[name] = (round(accuracy * questions), int(questions))
     if "acc" in text.lower() and not _END.search(text):
         raise BadInput("The harness's result has no end. Was it cut when it was copied?")
     if not found:
-        raise BadInput(
-            "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
-        )
+        raise BadInput(_NONE)
     return found

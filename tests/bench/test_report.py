@@ -27,7 +27,9 @@ def test_unknown_hardware_is_a_sentence(wrong):
 
 
 def test_the_price_of_a_thousand_pictures():
-    assert roofline.cost_per_thousand(36.0, 2.0) == pytest.approx(5.0)
+    assert list(charts.costs({"one": 2.0}, 36.0).data[0].x) == pytest.approx([5.0])
+    with pytest.raises(BadInput, match="greater than 0"):
+        charts.costs({"none": 0.0}, 36.0)
 
 
 @pytest.mark.parametrize("one", [record(0), record(1, started=3, queue=0.5)])

@@ -119,7 +119,7 @@ def impatient(workload, endpoint, folder, silent_s):
     manifest = bench.runner.manifest(workload, endpoint)
     manifest["limits"]["silent_s"] = silent_s
     records.create(folder, manifest)
-    return bench.follow(bench.resume(folder))
+    return bench.resume(folder).follow()
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -177,14 +177,18 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
         while kills < 5:
             before = len(store.read(folder).records)
             deadline, least = time.monotonic() + 20, before + chance.randint(1, 8)
-            while len(store.read(folder).records) < least and running.alive and time.monotonic() < deadline:
+            while (
+                len(store.read(folder).records) < least
+                and running._process.poll() is None
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.005)
             os.kill(running._process.pid, signal.SIGKILL)
             running.stop()
             kills += 1
             assert len(store.read(folder).missing) > 0, "killed before the end, or nothing is tested"
             running = bench.resume(folder)
-        stored = bench.follow(running)
+        stored = running.follow()
     lines = (folder / store.RECORDS).read_text().splitlines()
     assert sorted(json.loads(line)["id"] for line in lines) == list(range(60)), "every request exactly once"
     assert stored.notes == ()
@@ -205,8 +209,8 @@ def test_stopping_keeps_what_is_done(tmp_path):
             if told.get("done", 0) > 3:
                 running.stop()
                 break
-    assert not running.alive
-    assert 3 < len(running.result().records) < 500
+    assert running._process.poll() is not None
+    assert 3 < len(store.read(running.folder).records) < 500
 
 
 def test_a_run_is_not_written_over(truth, tmp_path):
@@ -225,10 +229,10 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     with pytest.raises(BadInput, match=r"Writing to .* failed: .*Free some disk space, then resume"):
-        bench.follow(running)
-    kept = {record.id for record in running.result().records}
+        running.follow()
+    kept = {record.id for record in store.read(running.folder).records}
     assert len(kept) > 5
-    stored = bench.follow(bench.resume(tmp_path / "run"))
+    stored = bench.resume(tmp_path / "run").follow()
     assert kept < {record.id for record in stored.records} == set(range(60))
 
 
@@ -250,7 +254,7 @@ def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
     with records.Journal(tmp_path / "run" / store.RECORDS) as journal:
         for number in range(9):
             journal.write(replace(done, id=number).line())
-    stored = bench.follow(bench.resume(tmp_path / "run"))
+    stored = bench.resume(tmp_path / "run").follow()
     later = stored.records[9:]
     assert [record.scheduled_s for record in later] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
     assert later[0].started_s < 1
@@ -309,7 +313,7 @@ def test_whoever_is_ended_the_load_ends_and_what_had_ended_is_kept(slow, number,
 def test_a_second_resume_is_refused_and_doubles_nothing(slow):
     _, folder, client = slow
     with pytest.raises(BadInput, match="Another process is writing to the run in"):
-        bench.follow(bench.resume(folder))
+        bench.resume(folder).follow()
     assert client.is_running()
 
 

@@ -55,7 +55,7 @@ def test_start_answers_at_once_and_clears_the_old_run(panel):
 
 
 def test_it_is_stopped_and_resumed(panel):
-    panel.prompts.value = 60
+    panel.choices["prompts"].value = 60
     worker = threading.Thread(target=panel.start)
     worker.start()
     deadline = time.monotonic() + 20
@@ -93,7 +93,7 @@ def test_gpus_are_shown_while_a_run_lasts(panel, monkeypatch):
 
 
 def test_what_is_wrong_is_said(panel, tmp_path):
-    panel.resolution.value = "huge"
+    panel.choices["resolution"].value = "huge"
     assert panel.start() is None
     assert "Choose 360p" in panel.status.value
     empty = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
@@ -105,13 +105,9 @@ def test_what_is_wrong_is_said(panel, tmp_path):
 
 
 def test_every_control_has_a_name(panel):
-    for control in (
-        panel.prompts,
-        panel.users,
-        panel.pictures,
-        panel.resolution,
-        panel.output,
-        panel.seed,
-        panel.known,
-    ):
+    for control in (*panel.choices.values(), panel.known):
         assert control.description
+
+
+def test_what_the_plan_says_and_no_control_shows_is_kept(panel):
+    assert panel.workload() == PLAN

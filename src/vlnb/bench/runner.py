@@ -29,8 +29,23 @@ LoadProgress = dict[str, Any]
 """A report of the client: `preparing` and `of`; or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s` …"""
 
 
+def told(report: LoadProgress) -> str:
+    """Return a report of the client in words.
+
+    >>> told({"done": 2, "of": 8, "running": 1, "failed": 0, "elapsed_s": 3.0, "ttft_p50_s": 0.25, "stopped": ""})
+    '2 of 8 done, 1 in flight, 0 failed, 3 s, about 9 s left, TTFT P50 250 ms'
+    """
+    if "preparing" in report:
+        return f"preparing request {report['preparing']} of {report['of']}"
+    done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
+    left = f", about {elapsed_s / done * (of - done):.0f} s left" if done else ""
+    first = f", TTFT P50 {1000 * report['ttft_p50_s']:.0f} ms" if report["ttft_p50_s"] is not None else ""
+    words = f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s"
+    return f"{words}{left}{first} {report['stopped']}".rstrip()
+
+
 class Running:
-    """A run in progress: `progress()` follows it, `stop()` ends it, and `result()` reads what is on disk so far."""
+    """A run in progress: `progress()` yields its reports, `follow()` waits for its end, and `stop()` ends it."""
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
@@ -98,13 +113,10 @@ class Running:
             if pipe:
                 pipe.close()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the client is still running."""
-        return self._process.poll() is None
-
-    def result(self) -> store.Stored:
-        """Return the run as it is on disk. Raises `BadInput` if it cannot be read."""
+    def follow(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
+        """Wait for the run to end and return it as it is on disk. Raises `BadInput` if the load generator fails."""
+        for report in self.progress():
+            watch(report)
         return store.read(self.folder)
 
 
@@ -150,18 +162,7 @@ def run(
     Raises:
         BadInput: the folder already holds a run or cannot be written, or the load generator failed.
     """
-    return follow(start(workload, endpoint, out), watch)
-
-
-def follow(running: Running, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-    """Wait for a run to end and return it.
-
-    Raises:
-        BadInput: the load generator failed.
-    """
-    for report in running.progress():
-        watch(report)
-    return running.result()
+    return start(workload, endpoint, out).follow(watch)
 
 
 def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:

@@ -42,14 +42,17 @@ def accuracy(runs: Mapping[str, Scores]) -> Chart:
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     bold = {OVERALL, *catalog.MMMU_DOMAINS}
-    figure.update_xaxes(title="right, % (bar: 95 % interval)", range=[0, 103], dtick=20)
-    figure.update_yaxes(
-        title="subject, by domain", tickvals=list(range(len(rows))), range=[len(rows) - 0.4, -0.6], showgrid=False,
-        ticktext=[f"<b>{_label(row)}</b>" if row in bold else _label(row) for row in rows],
-    )  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+    labels = [f"<b>{_label(row)}</b>" if row in bold else _label(row) for row in rows]
     said = "; ".join(f"{name}: overall {found.overall}" for name, found in runs.items())
-    return styled(figure, f"Accuracy by subject. {said}", height=_EDGES_PX + _ROW_PX * len(rows))
+    return styled(
+        figure,
+        f"Accuracy by subject. {said}",
+        x={"title": "right, % (bar: 95 % interval)", "range": [0, 103], "dtick": 20},
+        y={"title": "subject, by domain", "range": [len(rows) - 0.4, -0.6], "showgrid": False}
+        | {"tickvals": list(range(len(rows))), "ticktext": labels},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        height=_EDGES_PX + _ROW_PX * len(rows),
+    )
 
 
 def _label(row: str) -> str:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from vlnb import catalog
 from vlnb.bench import metrics
-from vlnb.bench.roofline import bound, cost_per_thousand
+from vlnb.bench.roofline import bound
 from vlnb.charts.style import Chart, plotly_text, styled
 from vlnb.draw.colours import COLOURS
 from vlnb.errors import BadInput
@@ -67,10 +67,9 @@ def strip(record: Record) -> Chart:
         figure.add_annotation(
             x=0, y=height, yref="paper", text=words, showarrow=False, xanchor="left", yanchor="bottom"
         )
-    figure.update_xaxes(title="milliseconds since the request began")
-    figure.update_yaxes(showticklabels=False, domain=[0, 0.55])
-    figure.update_layout(barmode="overlay", legend_title="phase")
-    return styled(figure, f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}", height=260)
+    alt = f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}"
+    x, y = "milliseconds since the request began", {"showticklabels": False, "domain": [0, 0.55]}
+    return styled(figure, alt, x=x, y=y, height=260, barmode="overlay", legend_title="phase")
 
 
 def timeline(records: Sequence[Record]) -> Chart:
@@ -86,16 +85,13 @@ def timeline(records: Sequence[Record]) -> Chart:
             orientation="h", name=phase, marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
             hovertemplate=f"request %{{y}}, {phase}: %{{x:.4f}} s<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(
-        title=f"request{f', every {step}th' if step > 1 else ''}",
-        autorange="reversed",
-        dtick=1 if len(rows) <= _TICKED else None,
-    )
-    figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
+    every = f", every {step}th" if step > 1 else ""
+    y = {"title": f"request{every}", "autorange": "reversed", "dtick": 1 if len(rows) <= _TICKED else None}
     sums = {phase: sum(length for _, name, _, length in parts if name == phase) for phase in _PHASES}
     said = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())
-    return styled(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
+    alt, height = f"{len(rows)} requests as bars; on average {said}", min(700, 240 + 12 * len(rows))
+    figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
+    return styled(figure, alt, x="seconds since the start", y=y, height=height)
 
 
 def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Chart:
@@ -125,9 +121,9 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Ch
         said.append(f"{run}: half within {half:.1f} ms, 99 % within {late:.1f} ms")
     for level in (level for level, least in _LEVELS.items() if most >= least):
         figure.add_hline(y=level, line={"color": _GREY, "dash": "dot"}, annotation_text=f"P{level}")
-    figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
-    figure.update_yaxes(title="share that takes at most this long, %", range=[0, 104])
-    return styled(figure, f"Distribution of {name}. " + "; ".join(said))
+    y = {"title": "share that takes at most this long, %", "range": [0, 104]}
+    x = {"title": f"{name}, ms (logarithmic)", "type": "log"}
+    return styled(figure, f"Distribution of {name}. " + "; ".join(said), x=x, y=y)
 
 
 def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
@@ -139,10 +135,9 @@ def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
             x=[report["elapsed_s"] for report in known], y=[1000 * report[key] for report in known],
             mode="lines", name=name, line={"color": colour, "width": 3},
         )  # fmt: skip
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title="time to first token so far, ms", rangemode="tozero")
+    y = {"title": "time to first token so far, ms", "rangemode": "tozero"}
     now = f"half within {1000 * known[-1]['ttft_p50_s']:.1f} ms" if known else "no answer yet"
-    return styled(figure, f"Time to first token so far: {now}")
+    return styled(figure, f"Time to first token so far: {now}", x="seconds since the start", y=y)
 
 
 def concurrency(records: Sequence[Record]) -> Chart:
@@ -155,10 +150,8 @@ def concurrency(records: Sequence[Record]) -> Chart:
     count = np.cumsum(np.asarray([1] * len(starts) + [-1] * len(ends))[order])
     figure = go.Figure()
     figure.add_scatter(x=times[order], y=count, mode="lines", line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy")
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title="requests in flight", rangemode="tozero")
-    most = int(count.max()) if len(count) else 0
-    return styled(figure, f"Requests in flight over time; at most {most}")
+    alt = f"Requests in flight over time; at most {max(count, default=0)}"
+    return styled(figure, alt, x="seconds since the start", y={"title": "requests in flight", "rangemode": "tozero"})
 
 
 def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
@@ -184,17 +177,21 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
             x=users, y=values, row=1, col=2, mode="lines+markers", name=name, line={"color": colour},
             marker={"size": 10, "symbol": symbol},
         )  # fmt: skip
-    figure.update_xaxes(title="output tokens per second", rangemode="tozero", col=1)
-    figure.update_yaxes(title="P95 TTFT, ms", rangemode="tozero", col=1)
-    figure.update_xaxes(title="users (requests in flight)", type="log", tickvals=users, col=2)
-    figure.update_yaxes(title="requests per second", rangemode="tozero", col=2)
-    figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
     said = "; ".join(
         f"{load.users} users {load.output_token_per_s:.0f} tokens/s, P95 TTFT {1000 * load.ttft_s:.0f} ms, goodput"
         f" {load.goodput:.2f}/s"
         for load in loads
     )
-    return styled(figure, f"Throughput, latency and goodput by load: {said or 'nothing measured'}", height=380)
+    return styled(
+        figure,
+        f"Throughput, latency and goodput by load: {said or 'nothing measured'}",
+        x={"title": "output tokens per second", "rangemode": "tozero"},
+        y={"title": "P95 TTFT, ms", "rangemode": "tozero"},
+        xaxis2={"title": "users (requests in flight)", "type": "log", "tickvals": users},
+        yaxis2={"title": "requests per second", "rangemode": "tozero"},
+        legend={"orientation": "h", "y": 1.12, "x": 0.55},
+        height=380,
+    )
 
 
 def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> Chart:
@@ -222,10 +219,9 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
             marker={"size": 12, "color": colour}, textposition=f"{side} center", cliponaxis=False,
             hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="mean, ms (logarithmic)", type="log")
-    figure.update_yaxes(title="metric", autorange="reversed")
     said = "; ".join(f"{what} {_short(here)} ms, published {_short(there)} ms" for what, (here, there) in known.items())
-    return styled(figure, f"Mean times: {said or 'nothing measured'}", title="How long does each part take?")
+    x, y = {"title": "mean, ms (logarithmic)", "type": "log"}, {"title": "metric", "autorange": "reversed"}
+    return styled(figure, f"Mean times: {said or 'nothing measured'}", x=x, y=y, title="How long does each part take?")
 
 
 def _short(value: float) -> str:
@@ -251,21 +247,24 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
             textposition="bottom center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
             marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
-    figure.update_xaxes(title="model size")
-    figure.update_yaxes(title=f"time per output token on {gpus} GPUs, ms", rangemode="tozero")
     alt = "Least time per output token by memory bandwidth; " + "; ".join(said)
-    return styled(figure, alt, title="How fast could the memory be read?")
+    y = {"title": f"time per output token on {gpus} GPUs, ms", "rangemode": "tozero"}
+    return styled(figure, alt, x="model size", y=y, title="How fast could the memory be read?")
 
 
 def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> Chart:
-    """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour."""
-    prices = {name: cost_per_thousand(dollars_per_hour, rate) for name, rate in pictures_per_s.items()}
+    """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour.
+
+    Raises `BadInput` for a negative price, or for a rate of 0 or less.
+    """
+    if dollars_per_hour < 0 or min(pictures_per_s.values(), default=1.0) <= 0:
+        raise BadInput("The price must not be negative, and the rate must be greater than 0 pictures per second.")
+    prices = {name: dollars_per_hour / 3600 / rate * 1000 for name, rate in pictures_per_s.items()}
     figure = go.Figure()
     figure.add_bar(
         x=list(prices.values()), y=list(map(plotly_text, prices)), orientation="h", marker_color=COLOURS[0],
         text=[f"${price:,.2f}" for price in prices.values()], textposition="outside", cliponaxis=False,
     )  # fmt: skip
-    figure.update_xaxes(title=f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server")
-    figure.update_yaxes(title="load", autorange="reversed")
     said = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
-    return styled(figure, f"Cost of a thousand pictures: {said}")
+    x = f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server"
+    return styled(figure, f"Cost of a thousand pictures: {said}", x=x, y={"title": "load", "autorange": "reversed"})

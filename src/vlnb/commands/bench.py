@@ -14,14 +14,13 @@ from vlnb.commands import Count, Seconds, progress, say, show
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
-    from vlnb.bench.runner import LoadProgress, Running
+    from vlnb.bench.runner import Running
     from vlnb.bench.store import Stored
     from vlnb.endpoint import Endpoint
 
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
-_LONG_S, _SURE = 120, 3  # a run longer than this is announced, after so many requests
 
 
 @Parameter(name="*")
@@ -172,21 +171,11 @@ def sweep(
 
 
 def _finish(running: Running) -> int:
-    from vlnb import bench
     from vlnb.bench import report as tables
+    from vlnb.bench.runner import told
 
     say(f"stored in {running.folder}")
-    warned = False
-
-    def watch(report: LoadProgress) -> None:
-        nonlocal warned
-        left_s = _left_s(report)
-        if left_s > _LONG_S and report["done"] >= _SURE and not warned:
-            warned = True
-            say(f"This takes about {left_s / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
-        _progress(report)
-
-    stored = bench.follow(running, watch)
+    stored = running.follow(lambda report: progress(told(report), width=120))
     say()
     show(tables.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
@@ -208,19 +197,3 @@ def _status(runs: Mapping[str, Stored]) -> int:
         if one.missing:
             say(f"vlnb: {len(one.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
     return 1 if any(one.missing for one in runs.values()) else 0
-
-
-def _progress(report: LoadProgress) -> None:
-    if "preparing" in report:
-        progress(f"preparing request {report['preparing']} of {report['of']}")
-        return
-    half = report["ttft_p50_s"]
-    first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
-    left = f", about {_left_s(report):.0f} s left" if report["done"] else ""
-    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed{left}{first}")
-
-
-def _left_s(report: LoadProgress) -> float:
-    """Return the seconds that a run will still take at the rate so far; 0 if that is unknown."""
-    done = report.get("done", 0)
-    return float(report["elapsed_s"] / done * (report["of"] - done)) if done else 0.0

@@ -47,12 +47,6 @@ class Answered:
     factor: float = 1.0
     picture_tokens: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer ready for JSON."""
-        task = {name: getattr(self.task, name) for name in ("id", "skill", "question", "truth")}
-        mine = {name: getattr(self, name) for name in ("text", "right", "note", "error")}
-        return {**task, **mine, "seconds": round(self.seconds, 3)}
-
 
 def vision_check(
     endpoint: Endpoint, *, seed: int | None = None, watch: Callable[[Check], object] = lambda _: None

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import psutil
 import pytest
@@ -195,7 +195,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
     assert "resumed" in metrics.pause(stored)
 
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
-    records.create(again, stored.manifest)
+    records.create(again, asdict(stored.manifest))
     (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
     assert metrics.table(store.read(again)) == metrics.table(stored)
     with pytest.raises(BadInput, match="is complete"):

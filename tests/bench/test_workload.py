@@ -90,7 +90,6 @@ def test_no_picture_a_blank_one_and_ones_own(tmp_path):
         ({"range_ratio": 2}, "range_ratio=2"),
         ({"resolution": "huge"}, "Choose 360p"),
         ({"resolution": "3000x10"}, "200"),
-        ({"ramp_s": -1}, "ramp_s"),
     ],
 )
 def test_what_cannot_be_asked_is_a_sentence(options, words):
@@ -109,15 +108,3 @@ def test_a_picture_may_be_an_address(web):
     web.pages["/a.png"] = (200, "image/png", buffer.getvalue())
     made = bodies.make(Workload(prompts=1, images=1, picture=f"{web.address}/a.png"), "m", [0])
     assert b"base64," in bytes(made[0])
-
-
-def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
-    for name, colour in (("b.png", "blue"), ("a.png", "red"), ("notes.txt", None)):
-        Image.new("RGB", (64, 64), colour).save(tmp_path / name) if colour else (tmp_path / name).touch()
-    plan = Workload(prompts=2, images=1, picture=str(tmp_path))
-    made = bodies.make(plan, "m", [0, 1, 2])
-    first, second, third = (bytes(made[i]).split(b"base64,")[1].split(b'"')[0] for i in range(3))
-    assert first == third != second
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match="contains no picture"):
-        bodies.make(Workload(images=1, picture=str(tmp_path / "empty")), "m", [0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import itertools
 import json
 import mmap
@@ -11,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from vlnb import images
@@ -19,8 +17,6 @@ from vlnb.bench.workload import Workload, lengths, texts
 from vlnb.errors import BadInput
 
 JPEG_QUALITY = 85  # as sglang.bench_serving
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
-_CACHED = 32  # pictures of the user, kept in memory ready to be sent
 _MARK = "@picture@"
 _OPTIONAL = {"stream_options": {"include_usage": True}, "ignore_eos": True}
 
@@ -97,27 +93,9 @@ def _pictures(workload: Workload) -> Callable[[int, int], bytes]:
         from PIL import Image
 
         only = _uri(Image.new("RGB", workload.size, "white"))
-        return lambda request, i: only  # noqa: ARG005
-    return _files(workload)
-
-
-def _files(workload: Workload) -> Callable[[int, int], bytes]:
-    """Use the user's picture, or those of a folder in turn. Raises `BadInput` if there is none."""
-    folder = Path(workload.picture)
-    sources: list[str | Path] = [workload.picture]  # as given: a URL is not a path
-    if folder.is_dir():
-        try:
-            sources = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
-        except OSError as error:
-            raise BadInput(f"The folder {folder} cannot be read: {error.strerror}.") from error
-    if not sources:
-        raise BadInput(f"The folder {folder} contains no picture ({', '.join(_SUFFIXES)}).")
-
-    @functools.lru_cache(maxsize=_CACHED)
-    def uri(which: int) -> bytes:
-        return images.data_uri(images.load(sources[which], seen_pixels=images.MAX_PIXELS).seen()).encode()
-
-    return lambda request, i: uri((request * max(1, workload.images) + i) % len(sources))
+    else:
+        only = images.data_uri(images.load(workload.picture, seen_pixels=images.MAX_PIXELS).seen()).encode()
+    return lambda request, i: only  # noqa: ARG005
 
 
 def _noise(workload: Workload) -> Callable[[int, int], bytes]:

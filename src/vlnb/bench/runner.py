@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +142,7 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     stored = store.read(folder)
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    server = stored.manifest["server"]["base_url"]
+    server = stored.manifest.server.base_url
     known = endpoint is not None and same_server(endpoint.base_url, server)
     return Running(stored.folder, server, endpoint.api_key if endpoint and known else key_for(server))
 
@@ -170,13 +169,9 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
     import aiohttp
 
     return {
-        "format": 1,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "server": {
-            "base_url": endpoint.base_url.split("?")[0],
-            "model": endpoint.model,
-            "reported": server_info(endpoint.base_url),
-        },
+        "server": asdict(
+            records.Server(endpoint.base_url.split("?")[0], endpoint.model, server_info(endpoint.base_url))
+        ),
         "workload": asdict(workload),
         "limits": asdict(limits(workload)),
         "client": {

@@ -30,8 +30,8 @@ class Workload:
     Lengths are in tokens, uniform between `range_ratio` times the length and the length itself, as
     `sglang.bench_serving` draws them (`random_range_ratio`; 1.0 fixes them). With a `rate` (requests per second),
     requests arrive at random, independent moments, at most `concurrency` at once. Without it, each of `concurrency`
-    users sends the next request when the last one has ended; the users start evenly within `ramp_s` seconds. `picture`
-    is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures are used in turn.
+    users sends the next request when the last one has ended. `picture`
+    is "noise" (a new picture each time), "blank", or the path or address of a picture.
     Raises `BadInput` for a value out of its range.
 
     >>> workload = Workload(prompts=4, images=1, resolution="640x480")
@@ -46,14 +46,12 @@ class Workload:
         Users, or requests, at once.
     rate
         Requests per second at random moments (users that wait for their answers).
-    ramp_s
-        Seconds over which the users start.
     images
         Pictures in each request.
     resolution
         Size of each picture: 360p, 720p, 1080p, 4k or 800x600.
     picture
-        noise, blank, or the path of a picture or a folder.
+        noise, blank, or the path of a picture.
     input_len
         Longest text, in tokens.
     output_len
@@ -67,7 +65,6 @@ class Workload:
     prompts: int = 10
     concurrency: int = 1
     rate: float | None = None
-    ramp_s: float = 0.0
     images: int = 2
     resolution: str = "720p"
     picture: Literal["noise", "blank"] | str = "noise"  # noqa: PYI051 - the two that are not paths
@@ -84,8 +81,6 @@ class Workload:
             raise BadInput(f"rate={self.rate} must be greater than 0 (requests per second), or left out.")
         if not 0 <= self.range_ratio <= 1:
             raise BadInput(f"range_ratio={self.range_ratio} must be between 0 (any length) and 1 (one length).")
-        if not 0 <= self.ramp_s <= _MOST:
-            raise BadInput(f"ramp_s={self.ramp_s} must be between 0 and {_MOST:,} seconds.")
         images.smart_resize(*self.size)
 
     @property

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.bench import metrics
 from vlnb.bench.report import ROWS, cell, sentences
-from vlnb.bench.workload import Workload
-from vlnb.charts.speed import concurrency, distribution, timeline
+from vlnb.charts.speed import distribution, timeline
 from vlnb.charts.style import THEME_CSS
 from vlnb.errors import BadInput
 from vlnb.markup import Html, element, joined, listed, table
@@ -34,16 +33,14 @@ def page(runs: Mapping[str, Stored]) -> str:
     """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
     if not any(run.records for run in runs.values()):
         raise BadInput("No request of these runs is on disk yet, so there is nothing to report. Resume the run first.")
-    title = f"Speed of {', '.join(dict.fromkeys(run.manifest['server']['model'] for run in runs.values()))}"
+    title = f"Speed of {', '.join(dict.fromkeys(run.manifest.server.model for run in runs.values()))}"
     parts = [element("h1", title)]
     for name, run in runs.items():
         parts += [element("h2", name), table(("", ""), _about(run)), listed(sentences(run))]
     parts += [element("h2", "Metrics"), metrics_table(runs)]
     records = {name: run.records for name, run in runs.items()}
     figures = [(question, distribution(records, key)) for key, question in _SPREADS.items()]
-    for name, run in runs.items():
-        figures.append((f"Where did the time go? {name}", timeline(run.records)))
-        figures.append((f"How many requests were in flight? {name}", concurrency(run.records)))
+    figures += [(f"Where did the time go? {name}", timeline(run.records)) for name, run in runs.items()]
     parts += [_figure(question, figure, first=not place) for place, (question, figure) in enumerate(figures)]
     head = joined([element("meta", charset="utf-8"), element("title", title), element("style", Html(_CSS + THEME_CSS))])
     return f"<!doctype html>{element('html', element('head', head), element('body', *parts), lang='en')}"
@@ -51,18 +48,17 @@ def page(runs: Mapping[str, Stored]) -> str:
 
 def metrics_table(runs: Mapping[str, Stored]) -> Html:
     """Return the metrics of runs side by side, each with its meaning; means with their 95 % interval."""
-    columns = [(run, metrics.table(run)) for run in runs.values()]
-    rows = ([row.title, *(cell(run, row, found) for run, found in columns), row.meaning] for row in ROWS)
+    columns = [(metrics.table(run), metrics.series(run.good)) for run in runs.values()]
+    rows = ([row.title, *(cell(row, *column) for column in columns), row.meaning] for row in ROWS)
     return joined([table(("metric", *runs, "meaning"), rows), element("p", element("small", _FEW))])
 
 
 def _about(run: Stored) -> Iterator[tuple[str, str]]:
     """Yield what was measured: server, flags, workload, client."""
-    manifest, plan = run.manifest, Workload(**run.manifest["workload"])
-    server = manifest["server"]
-    yield "date", str(manifest["created"])
-    yield "server", f"{server['model']} at {server['base_url']}"
-    flags = ", ".join(f"{name} {value}" for name, value in server.get("reported", {}).items())
+    plan, server = run.manifest.workload, run.manifest.server
+    yield "date", run.manifest.created
+    yield "server", f"{server.model} at {server.base_url}"
+    flags = ", ".join(f"{name} {value}" for name, value in server.reported.items())
     yield "its settings", flags or "not reported"
     arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
@@ -73,7 +69,7 @@ def _about(run: Stored) -> Iterator[tuple[str, str]]:
             f" {plan.output_len} tokens out"
         ),
     )
-    yield "client", ", ".join(f"{name} {value}" for name, value in manifest.get("client", {}).items())
+    yield "client", ", ".join(f"{name} {value}" for name, value in run.manifest.client.items())
 
 
 def _figure(question: str, figure: go.Figure, *, first: bool) -> Html:

@@ -70,12 +70,8 @@ def live(figure: go.Figure) -> go.FigureWidget:
 
 
 def redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
-    """Show the data of `figure` in a live one. Axes stay as the person zoomed them."""
+    """Show the data of `figure` in a live one with as many traces. Axes stay as the person zoomed them."""
     with shown.batch_update():
-        if len(shown.data) == len(figure.data):
-            for here, new in zip(shown.data, figure.data, strict=True):
-                here.update(new.to_plotly_json())
-        else:
-            shown.data = ()
-            shown.add_traces(figure.data)
+        for here, new in zip(shown.data, figure.data, strict=True):
+            here.update(new.to_plotly_json())
         shown.layout.meta = figure.layout.meta

@@ -3,64 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from vlnb.bench.workload import USERS, Workload
-from vlnb.commands import Count, Seconds, progress, say, show
+from vlnb.commands import Count, Seconds, progress, say, show, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from vlnb.bench.runner import Running
     from vlnb.bench.store import Stored
-    from vlnb.endpoint import Endpoint
 
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Target:
-    """Which server to measure.
-
-    Parameters
-    ----------
-    url
-        The server (instead of VLNB_BASE_URL).
-    model
-        Its model (instead of VLNB_MODEL).
-    """
-
-    url: str | None = None
-    model: str | None = None
-
-    def connect(self) -> Endpoint:
-        """Connect to the server, and say to which one."""
-        from vlnb.endpoint import connect
-
-        return connect(self.url, model=self.model, announce=say)
-
-
-_DEFAULT = Target()
-
-
 @app.command
-def run(*, workload: Load = _PUBLISHED, target: Target = _DEFAULT, out: str | None = None) -> int:
+def run(
+    *, workload: Load = _PUBLISHED, url: str | None = None, model: str | None = None, out: str | None = None
+) -> int:
     """Run a benchmark and store the results.
 
     Parameters
     ----------
+    url
+        The server to measure (instead of VLNB_BASE_URL).
+    model
+        Its model (instead of VLNB_MODEL).
     out
         Folder to store the run in (a new one in runs/bench).
     """
     from vlnb import bench
+    from vlnb.endpoint import connect
 
-    return _finish(bench.start(workload, target.connect(), out))
+    return _finish(bench.start(workload, connect(url, model=model, announce=say), out))
 
 
 @app.command
@@ -103,7 +82,7 @@ def compare(*runs: str) -> int:
     if not columns:
         return 1
     show(tables.table(columns).to_string(float_format="{:,.2f}".format, na_rep="–"))
-    return _status(ours)
+    return status(ours)
 
 
 @app.command
@@ -126,14 +105,15 @@ def report(*folders: str, to: str | None = None) -> int:
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
     show(path)
-    return _status(runs)
+    return status(runs)
 
 
 @app.command
 def sweep(
     *,
     workload: Load = _PUBLISHED,
-    target: Target = _DEFAULT,
+    url: str | None = None,
+    model: str | None = None,
     users: tuple[Count, ...] = USERS,
     ttft: Seconds = 2.0,
     tpot: Seconds = 0.05,
@@ -143,6 +123,10 @@ def sweep(
 
     Parameters
     ----------
+    url
+        The server to measure (instead of VLNB_BASE_URL).
+    model
+        Its model (instead of VLNB_MODEL).
     users
         Numbers of users to try, in order; it ends early once goodput collapses.
     ttft
@@ -155,14 +139,16 @@ def sweep(
     from vlnb.bench.metrics import Objective
     from vlnb.bench.sweep import largest
     from vlnb.bench.sweep import sweep as measure
+    from vlnb.endpoint import connect
 
-    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, s':>13}{'P95 TPOT, s':>13}")
+    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'P95 TPOT, ms':>13}")
     loads = []
-    for one in measure(workload, target.connect(), out, objective=Objective(ttft, tpot), users=users):
+    endpoint = connect(url, model=model, announce=say)
+    for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
         loads.append(one)
         show(
-            f"{one.users:5d}{one.output_token_per_s:11.1f}{one.request_per_s:12.2f}{one.goodput:10.2f}"
-            f"{one.ttft_s:13.3f}{one.tpot_s:13.4f}"
+            f"{one.users:5d}{one.found['output_throughput']:11.1f}{one.found['request_throughput']:12.2f}"
+            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)
     say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")
@@ -187,13 +173,3 @@ def _read(folders: tuple[str, ...]) -> dict[str, Stored]:
     if not folders:
         raise BadInput("Name the folder of a run, such as runs/bench/20260101-120000-ab12.")
     return {folder.rstrip("/"): store.read(folder) for folder in folders}
-
-
-def _status(runs: Mapping[str, Stored]) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 where requests are missing."""
-    for name, one in runs.items():
-        for note in one.notes:
-            say(note)
-        if one.missing:
-            say(f"vlnb: {len(one.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
-    return 1 if any(one.missing for one in runs.values()) else 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, Parameter
 
-from vlnb.commands import Count, progress, say, show, show_json
+from vlnb.commands import Count, progress, say, show, show_json, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, json: bool 
     found = mmmu.read(out)
     if json:
         show_json({name: vars(one) for name, one in mmmu.grades(found, rules, seed=seed).items()})
-        return _status(found)
+        return status({out: found})
     show(mmmu.scores(found, rules, seed=seed))
-    return _status(found)
+    return status({out: found})
 
 
 @app.command
@@ -150,7 +150,7 @@ def compare(*out: str, rules: Rules = "official") -> int:
     show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, rules)}")
-    return _status(*runs.values())
+    return status(runs)
 
 
 def _finish(done: Run) -> int:
@@ -158,12 +158,4 @@ def _finish(done: Run) -> int:
 
     say(f"\nstored in {done.folder}")
     show(mmmu.scores(done))
-    return _status(done)
-
-
-def _status(*runs: Run) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 if questions have no answer."""
-    for one in runs:
-        for note in one.notes:
-            say(note)
-    return 1 if any(one.missing for one in runs) else 0
+    return status({str(done.folder): done})

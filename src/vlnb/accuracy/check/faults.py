@@ -113,7 +113,8 @@ def _mixed(heard: Sequence[Answered]) -> Found:
 
 def _order(heard: Sequence[Answered]) -> Found:
     asked = [one for one in heard if one.task.skill == "order"]
-    reverse = [re.findall(r"\d+", one.text)[-1:] == [one.task.reversed_truth] for one in asked]
+    mirrored = [str(len(one.task.pictures) + 1 - int(one.task.truth)) for one in asked]  # counted from the end
+    reverse = [re.findall(r"\d+", one.text)[-1:] == [number] for one, number in zip(asked, mirrored, strict=True)]
     if len(reverse) >= _SOME and all(reverse):
         yield "pictures swapped", {"count": len(asked)}
 

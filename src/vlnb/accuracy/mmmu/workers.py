@@ -101,10 +101,9 @@ class Work:
             reply = self._reply(endpoint, question)
         except NoServer as error:
             return error
-        except VlnbError as error:
-            return StoredAnswer(question.id, None, str(error), server=endpoint.base_url)
         except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
             why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
+            why = str(error) if isinstance(error, VlnbError) else why
             return StoredAnswer(question.id, None, why, server=endpoint.base_url)
         usage = reply.usage
         return StoredAnswer(

@@ -53,7 +53,7 @@ class Server:
 
     base_url: str
     model: str
-    reported: dict[str, Any] = field(default_factory=dict)  # its settings, as far as it tells them
+    reported: dict[str, Any] = field(default_factory=dict, repr=False)  # its settings, as far as it tells them
 
 
 def line(data: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,6 @@ import pytest
 
 from tests.bench.conftest import serving
 from vlnb import Endpoint, bench
-from vlnb.launch import telemetry
 from vlnb.panels import Benchmark
 
 PLAN = bench.Workload(prompts=6, concurrency=2, images=0, input_len=4, output_len=4)
@@ -77,19 +76,6 @@ def test_the_run_that_has_ended_is_chosen(panel):
     panel.known.value = (first.name,)
     panel.resume()
     assert panel.known.value == (first.name,)
-
-
-def test_gpus_are_shown_while_a_run_lasts(panel, monkeypatch):
-    """There is no GPU here: what amd-smi would tell is given."""
-    shown = []
-    monkeypatch.setattr(telemetry, "loads", lambda: (telemetry.Load(0, 97, None, None, None, None),))
-    panel.gpus.observe(lambda change: shown.append(change.new), "value")
-    panel.start()
-    deadline = time.monotonic() + 10
-    while panel.gpus.value or not shown:
-        assert time.monotonic() < deadline, "what was shown is taken away when the run has ended"
-        time.sleep(0.05)
-    assert shown[0] == "On this machine:<br>GPU 0: 97 % busy"
 
 
 def test_what_is_wrong_is_said(panel, tmp_path):

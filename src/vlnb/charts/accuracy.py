@@ -44,15 +44,12 @@ def accuracy(runs: Mapping[str, Scores]) -> Chart:
     bold = {OVERALL, *catalog.MMMU_DOMAINS}
     labels = [f"<b>{_label(row)}</b>" if row in bold else _label(row) for row in rows]
     said = "; ".join(f"{name}: overall {found.overall}" for name, found in runs.items())
-    return styled(
-        figure,
-        f"Accuracy by subject. {said}",
-        x={"title": "right, % (bar: 95 % interval)", "range": [0, 103], "dtick": 20},
-        y={"title": "subject, by domain", "range": [len(rows) - 0.4, -0.6], "showgrid": False}
-        | {"tickvals": list(range(len(rows))), "ticktext": labels},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
-        height=_EDGES_PX + _ROW_PX * len(rows),
-    )
+    x = {"title": "right, % (bar: 95 % interval)", "range": [0, 103], "dtick": 20}
+    y = {"title": "subject, by domain", "range": [len(rows) - 0.4, -0.6], "showgrid": False}
+    y |= {"tickvals": list(range(len(rows))), "ticktext": labels}
+    figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+    height = _EDGES_PX + _ROW_PX * len(rows)
+    return styled(figure, f"Accuracy by subject. {said}", x=x, y=y, height=height)
 
 
 def _label(row: str) -> str:

@@ -33,14 +33,9 @@ def dial(measured: Iterable[Measured]) -> Chart:
         )  # fmt: skip
     said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
     x = {"title": "picture tokens (each step doubles)", "type": "log", "dtick": _DOUBLING}
-    return styled(
-        figure,
-        f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}",
-        x=x,
-        xaxis2=x,
-        y={"title": "text read right, %", "range": [0, 104]},
-        yaxis2={"title": "whole answer, s", "rangemode": "tozero"},
-    )
+    y, y2 = {"title": "text read right, %", "range": [0, 104]}, {"title": "whole answer, s", "rangemode": "tozero"}
+    alt = f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+    return styled(figure, alt, x=x, y=y, xaxis2=x, yaxis2=y2)
 
 
 def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:

@@ -62,13 +62,8 @@ def _about(run: Stored) -> Iterator[tuple[str, str]]:
     yield "its settings", flags or "not reported"
     arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
-    yield (
-        "each",
-        (
-            f"{plan.images} pictures of {plan.resolution} ({plan.picture}), up to {plan.input_len} text tokens in and"
-            f" {plan.output_len} tokens out"
-        ),
-    )
+    pictures = f"{plan.images} pictures of {plan.resolution} ({plan.picture})"
+    yield "each", f"{pictures}, up to {plan.input_len} text tokens in and {plan.output_len} tokens out"
     yield "client", ", ".join(f"{name} {value}" for name, value in run.manifest.client.items())
 
 

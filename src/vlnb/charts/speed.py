@@ -171,16 +171,12 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
         f" {load.found['p95_ttft_ms']:.0f} ms, goodput {load.goodput:.2f}/s"
         for load in loads
     )
-    return styled(
-        figure,
-        f"Throughput, latency and goodput by load: {said or 'nothing measured'}",
-        x={"title": "output tokens per second", "rangemode": "tozero"},
-        y={"title": "P95 TTFT, ms", "rangemode": "tozero"},
-        xaxis2={"title": "users (requests in flight)", "type": "log", "tickvals": users},
-        yaxis2={"title": "requests per second", "rangemode": "tozero"},
-        legend={"orientation": "h", "y": 1.12, "x": 0.55},
-        height=380,
-    )
+    x, y = ({"title": title, "rangemode": "tozero"} for title in ("output tokens per second", "P95 TTFT, ms"))
+    x2 = {"title": "users (requests in flight)", "type": "log", "tickvals": users}
+    y2 = {"title": "requests per second", "rangemode": "tozero"}
+    figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
+    alt = f"Throughput, latency and goodput by load: {said or 'nothing measured'}"
+    return styled(figure, alt, x=x, y=y, xaxis2=x2, yaxis2=y2, height=380)
 
 
 def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> Chart:

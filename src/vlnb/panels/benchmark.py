@@ -15,14 +15,12 @@ import ipywidgets as widgets
 
 from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
-from vlnb.launch import telemetry
-from vlnb.markup import alert, element, joined, listed, live
+from vlnb.markup import alert, joined, listed, live
 from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
-_GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
 _NUMBERS = {  # of a workload: the name of each, and the least one
     "prompts": ("Requests", 1),
@@ -56,7 +54,7 @@ class Benchmark(Panel):
         self.resume_button = button("Resume", "Complete the chosen run", lambda: aside(self.resume))
         self.compare_button = button("Compare", "Show the chosen runs beside each other", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
-        self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.status, self.shown = widgets.HTML(), widgets.HTML()
         self.stored: bench.store.Stored | None = None
         self._running: bench.runner.Running | None = None
         self.figure = widgets.VBox()
@@ -66,7 +64,6 @@ class Benchmark(Panel):
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
-                self.gpus,
                 self.figure,
                 widgets.HBox([self.known, self.resume_button, self.compare_button], layout=WRAPPED),
                 self.shown,
@@ -113,7 +110,6 @@ class Benchmark(Panel):
         self.status.value = live("starting the load generator …")
         try:
             self._running = running = begin()
-            aside(lambda: self._watch_gpus(running))
             reports = list[bench.runner.LoadProgress]()
             self.stored = running.follow(lambda report: self._tell(report, reports))
             self.status.value = live(f"Stored in {running.folder}.")
@@ -142,13 +138,6 @@ class Benchmark(Panel):
                 charts.redraw(self.figure.children[0], figure)
             else:
                 self.figure.children = (charts.live(figure),)
-
-    def _watch_gpus(self, running: bench.runner.Running) -> None:
-        """Show how busy the GPUs of this machine are while a run lasts; nothing if there are none."""
-        while self._running is running and (found := telemetry.loads()):
-            self.gpus.value = joined(["On this machine:", *map(str, found)], element("br"))
-            time.sleep(_GPUS_S)
-        self.gpus.value = ""
 
     def _list(self, ended: str = "") -> None:
         """List the stored runs, and choose the one that has just ended, else the newest."""

@@ -145,7 +145,7 @@ def test_questions_that_fail_are_told_as_what_they_are():
     task = next(task for task in tasks(SEED) if task.skill == "order")
     answered = [Answered(one, one.truth, right=True, picture_tokens=9) for one in tasks(SEED) if one.skill == "seen"]
     answered.append(Answered(task, "", right=False, error="At most 1 picture may be sent."))
-    found = Check("m", "http://a/v1", SEED, tuple(answered), 4, 1.0)
+    found = Check("m", SEED, tuple(answered), 4, 1.0)
     assert "1 of 1 questions failed: At most 1 picture may be sent." in str(found)
     assert "mixed up" not in str(found)
 
@@ -197,7 +197,7 @@ def test_pictures_are_new_with_each_seed_and_the_same_with_one():
 def test_guessing_is_told():
     expected = sum(task.chance for task in tasks(SEED))
     assert 2 < expected < 4
-    assert vision_check_text().count(f"guessing: about {expected:.0f}") == 1
+    assert vision_check_text().count(f"guessing: about {expected:.0f}; seed {SEED}") == 1
 
 
 def vision_check_text():

@@ -29,7 +29,6 @@ class Check:
     """
 
     model: str
-    server: str
     seed: int
     answered: tuple[Answered, ...]
     asked_of: int
@@ -42,11 +41,6 @@ class Check:
     def right(self) -> int:
         """How many answers are right."""
         return sum(one.right for one in self.answered)
-
-    @property
-    def guessed(self) -> float:
-        """How many answers a server that sees nothing would guess right on average."""
-        return sum(one.task.chance for one in self.answered)
 
     @cached_property
     def findings(self) -> tuple[Fault, ...]:
@@ -76,7 +70,9 @@ class Check:
     @property
     def summary(self) -> str:
         """The score, what guessing would give, and how the check ended."""
-        score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
+        guessed = sum(one.task.chance for one in self.answered)  # on average, by a server that sees nothing
+        chance = f"(guessing: about {guessed:.0f}; seed {self.seed})"
+        score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."
         end = self.stopped or ("" if self.findings else "The check found no fault.")
         titles = ", ".join(SKILLS[name].title for name in self.skipped)
         skipped = f" This engine reads text only; these skills were skipped: {titles}." if titles else ""

@@ -230,8 +230,6 @@ def test_mmmu_is_run_graded_and_compared(engine, capsys, tmp_path):
     assert "is complete: all 24 questions" in capsys.readouterr().err
     assert cli.main(["mmmu", "grade", out, "--rules", "strict"]) == 0
     assert "Overall" in capsys.readouterr().out
-    assert cli.main(["mmmu", "grade", out, "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 24
     assert cli.main(["mmmu", "compare", out]) == 0
     told = capsys.readouterr()
     assert "holds no questions of MMMU" in told.err

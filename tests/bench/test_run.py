@@ -205,10 +205,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
 def test_stopping_keeps_what_is_done(tmp_path):
     with serving("--ttft", 0.05) as endpoint:
         running = bench.start(Workload(prompts=500, concurrency=2, images=0, output_len=4), endpoint, tmp_path / "run")
-        for told in running.progress():
-            if told.get("done", 0) > 3:
-                running.stop()
-                break
+        running.follow(lambda told: running.stop() if told.get("done", 0) > 3 else None)
     assert running._process.poll() is not None
     assert 3 < len(store.read(running.folder).records) < 500
 

@@ -44,7 +44,7 @@ def told(report: LoadProgress) -> str:
 
 
 class Running:
-    """A run in progress: `progress()` yields its reports, `follow()` waits for its end, and `stop()` ends it."""
+    """A run in progress: `follow()` waits for its end, and `stop()` ends it."""
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
@@ -63,8 +63,11 @@ class Running:
             start_new_session=True,  # Ctrl-C is for the notebook, which then stops the client
         )
 
-    def progress(self) -> Iterator[LoadProgress]:
-        """Yield the client's reports, about four per second, until it ends. Raises `BadInput` if it fails."""
+    def follow(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
+        """Wait for the run to end and return it as it is on disk; `watch` gets about four reports per second.
+
+        Raises `BadInput` if the load generator fails.
+        """
         failed = last_words = ""
         try:
             for line in self._lines():
@@ -76,8 +79,8 @@ class Running:
                 if "error" in report:
                     failed = str(report["error"])
                 else:
-                    yield report
-        except BaseException:  # Ctrl-C, or the caller left the loop: the load must not go on unseen
+                    watch(report)
+        except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
             self.stop()
             raise
         code = self._process.wait()
@@ -89,6 +92,7 @@ class Running:
                 f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
                 f" What was measured is in {self.folder}; resume the run."
             )
+        return store.read(self.folder)
 
     def stop(self) -> None:
         """End the client. Requests in flight are lost; everything that has ended is on disk."""
@@ -111,12 +115,6 @@ class Running:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
-
-    def follow(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-        """Wait for the run to end and return it as it is on disk. Raises `BadInput` if the load generator fails."""
-        for report in self.progress():
-            watch(report)
-        return store.read(self.folder)
 
 
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:

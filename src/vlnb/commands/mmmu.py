@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, Parameter
 
-from vlnb.commands import Count, progress, say, show, show_json, status
+from vlnb.commands import Count, progress, say, show, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def resume(out: str, /, *, asking: Asking = _ALONE) -> int:
 
 
 @app.command
-def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, json: bool = False) -> int:
+def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     """Grade a stored run, or what SGLang's harness printed.
 
     Parameters
@@ -108,8 +108,6 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, json: bool 
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     seed
         Seed for the guesses that MMMU's rules make when an answer has no letter.
-    json
-        Print the grade of every question as JSON.
     """
     from vlnb.accuracy import mmmu
 
@@ -117,9 +115,6 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, json: bool 
         show(mmmu.harness.read(out))
         return 0
     found = mmmu.read(out)
-    if json:
-        show_json({name: vars(one) for name, one in mmmu.grades(found, rules, seed=seed).items()})
-        return status({out: found})
     show(mmmu.scores(found, rules, seed=seed))
     return status({out: found})
 

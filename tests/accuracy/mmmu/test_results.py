@@ -24,7 +24,7 @@ def made(tmp_path, answers, subject="Art"):
         for n in range(len(answers))
     )
     said = {q.id: StoredAnswer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
-    return Run(tmp_path, Manifest(Asked("drawn", "", len(questions)), (), 1024), questions, said)
+    return Run(tmp_path, Manifest(Asked("drawn", len(questions)), (), 1024), questions, said)
 
 
 def test_every_question_counts_and_none_is_left_out(tmp_path):

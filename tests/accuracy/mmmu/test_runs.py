@@ -153,7 +153,7 @@ def test_a_picture_that_cannot_be_read_costs_its_own_question_only(drawn, oracle
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return drawn.pictures(drawn.questions[place])[number]
 
-    run = mmmu.run(mmmu.QuestionSet("broken", drawn.questions, drawn.origin, picture), oracle, tmp_path / "run")
+    run = mmmu.run(mmmu.QuestionSet(drawn.questions, drawn.origin, picture), oracle, tmp_path / "run")
     assert [question.id for question in run.missing] == [drawn.questions[3].id]
     assert "Input/output error" in run.answers[drawn.questions[3].id].error
 
@@ -215,7 +215,7 @@ def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
 def test_a_server_that_is_always_busy_is_asked_six_times_and_less_and_less_often(drawn, tmp_path, monkeypatch):
     waited = []
     monkeypatch.setattr(workers.Work, "_pause", lambda _, seconds: waited.append(seconds))
-    one = mmmu.QuestionSet("one", drawn.questions[:1], drawn.origin, lambda _, number: drawn._picture(0, number))
+    one = mmmu.QuestionSet(drawn.questions[:1], drawn.origin, lambda _, number: drawn._picture(0, number))
     with answering("--busy", 1, "--again", "") as (endpoint, _):
         run = mmmu.run(one, endpoint, tmp_path / "run")
     assert waited == [1, 2, 4, 8, 16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -78,21 +79,16 @@ class Scores:
 
 def grades(run: Run, rules: Rules = "official", *, seed: int = 42) -> dict[str, Grade]:
     """Return the grade of every question of a run by its id. A question without an answer is wrong."""
-    return {
-        question.id: grade(
-            question, answer.text if (answer := run.answers.get(question.id)) else None, rules, seed=seed
-        )
-        for question in run.questions
-    }
+    said = {name: answer.text for name, answer in run.answers.items()}
+    return {question.id: grade(question, said.get(question.id), rules, seed=seed) for question in run.questions}
 
 
 def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
     """Return the scores of a run: accuracy (0 to 1) by subject, by domain and overall, with 95 % intervals."""
     graded = grades(run, rules, seed=seed)
-    by_subject: dict[str, list[bool]] = {}
-    for question in run.questions:
-        by_subject.setdefault(question.subject, []).append(graded[question.id].correct)
-    counted = {subject: (sum(found), len(found)) for subject, found in by_subject.items()}
+    right = Counter(question.subject for question in run.questions if graded[question.id].correct)
+    asked = Counter(question.subject for question in run.questions)
+    counted = {subject: (right[subject], count) for subject, count in asked.items()}
     return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing))
 
 

@@ -29,7 +29,6 @@ class Asked:
     """The set of questions, as a manifest names it."""
 
     kind: str
-    name: str
     questions: int
     folder: str | None = None
     subjects: tuple[str, ...] | None = None
@@ -105,7 +104,7 @@ def run(
     """
     endpoints = _listed(servers)
     folder = records.folder_for("mmmu", out)
-    asked = Asked(**questions.origin, name=questions.name, questions=len(questions))
+    asked = Asked(**questions.origin, questions=len(questions))
     told = (records.Server(one.base_url, one.model, server_info(one.base_url)) for one in endpoints)
     records.create(folder, asdict(Manifest(asked, tuple(told), max_tokens)), {QUESTIONS: _lines(questions)})
     with records.held(folder):

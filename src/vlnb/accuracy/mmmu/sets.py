@@ -29,7 +29,6 @@ _COLUMNS = [f"image_{number}" for number in range(1, PICTURES + 1)]
 class QuestionSet:
     """Questions in their order. `origin` says how to open the set again (`reopen`)."""
 
-    name: str
     questions: tuple[Question, ...]
     origin: Mapping[str, Any]
     _picture: Callable[[int, int], bytes] = field(repr=False)
@@ -69,8 +68,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
         for place, row in enumerate(rows.remove_columns(_COLUMNS))
     )
     origin = {"kind": "mmmu", "folder": str(Path(folder).resolve()) if folder else None, "subjects": subjects}
-    name = ": ".join(["MMMU validation", *([", ".join(subjects)] if subjects else [])])
-    return QuestionSet(name, questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
+    return QuestionSet(questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
 
 
 def drawn() -> QuestionSet:
@@ -81,10 +79,10 @@ def drawn() -> QuestionSet:
     (24, 'Charts')
     """
     made = _drawn()
+    questions = tuple(_question(*one) for one in made)
     return QuestionSet(
-        "questions drawn by code, in MMMU's form", tuple(_question(*one) for one in made), {"kind": "drawn"},
-        lambda place, number: made[place][1].pictures[number - 1].encoded[1],
-    )  # fmt: skip
+        questions, {"kind": "drawn"}, lambda place, number: made[place][1].pictures[number - 1].encoded[1]
+    )
 
 
 def _drawn() -> list[tuple[str, Drawn]]:

@@ -195,7 +195,7 @@ def test_pictures_are_new_with_each_seed_and_the_same_with_one():
 
 
 def test_guessing_is_told():
-    expected = sum(task.chance for task in tasks(SEED))
+    expected = sum(1 / len(task.choices) for task in tasks(SEED) if task.choices)
     assert 2 < expected < 4
     assert vision_check_text().count(f"guessing: about {expected:.0f}; seed {SEED}") == 1
 

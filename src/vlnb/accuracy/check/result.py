@@ -70,7 +70,8 @@ class Check:
     @property
     def summary(self) -> str:
         """The score, what guessing would give, and how the check ended."""
-        guessed = sum(one.task.chance for one in self.answered)  # on average, by a server that sees nothing
+        # A server that sees nothing would guess so many right on average.
+        guessed = sum(1 / len(one.task.choices) for one in self.answered if one.task.choices)
         chance = f"(guessing: about {guessed:.0f}; seed {self.seed})"
         score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."
         end = self.stopped or ("" if self.findings else "The check found no fault.")

@@ -81,11 +81,6 @@ class Task:
     box: Box | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
-    @property
-    def chance(self) -> float:
-        """The probability of guessing the answer, 0 to 1."""
-        return 1 / len(self.choices) if self.choices else 0.0
-
     def right(self, text: str) -> bool:
         """Whether an answer in words is right: it names the true choice and no other, or contains the truth."""
         if self.skill == "schema":

@@ -73,7 +73,8 @@ def ours(port, workload, folder):
 
 
 def reference(port, workload, out):
-    command = shlex.split(sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny"), str(out)))
+    command = shlex.split(sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny")))
+    command += ["--output-file", str(out)]
     words = [str(ENGINE / "venv/bin/python"), "-c", CLOCKED, *command[3:], "--disable-tqdm"]
     environment = {**os.environ, "PYTHONPATH": str(ENGINE / "old"), "SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
     began = time.perf_counter()

@@ -16,7 +16,7 @@ CHARTS = {
     "distribution": lambda: charts.distribution({NASTY: [RECORD]}),
     "published": lambda: charts.published({"mean_ttft_ms": 1.0}, catalog.LATENCY_RUN, name=NASTY),
     "costs": lambda: charts.costs({NASTY: 2.0}, 3.0),
-    "accuracy": lambda: charts.accuracy({NASTY: Scores({NASTY: SCORE}, {}, SCORE)}),
+    "accuracy": lambda: charts.accuracy({NASTY: Scores({"Overall": SCORE, NASTY: SCORE})}),
     "scores": lambda: charts.scores({NASTY: {NASTY: 1.0}}),
 }
 

@@ -137,6 +137,7 @@ def test_the_readme_names_every_command_and_no_other():
 def test_every_command_of_the_readme_works_as_typed(tmp_path, engine):
     """In this order and in one folder, as a reader types them, against a server that runs already."""
     environment = {**os.environ, "VLNB_BASE_URL": engine.base_url, "VLNB_RUNS": str(tmp_path / "runs")}
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     said = {}
     for command, _ in typed_in_the_readme():
@@ -248,11 +249,9 @@ def test_importing_vlnb_is_light():
 
 
 def test_check_tells_its_score_and_its_findings(engine, capsys):
-    assert cli.main(["check", "--url", engine.base_url, "--seed", "3", "--json"]) == 0
+    assert cli.main(["check", "--url", engine.base_url, "--seed", "3"]) == 0
     told = capsys.readouterr()
-    found = json.loads(told.out)
-    assert found["skills"]["seen"] == {"right": 3, "of": 3}
-    assert found["seed"] == 3
+    assert re.search(r"reads a code +3 of 3\n", told.out)
     assert "12 of 12" in told.err, "the engine is asked only what it can do: to read"
 
 
@@ -262,10 +261,8 @@ def test_mmmu_is_run_graded_and_compared(engine, capsys, tmp_path):
     assert "Overall" in capsys.readouterr().out
     assert cli.main(["mmmu", "resume", out, "--url", engine.base_url]) == 1
     assert "is complete: all 24 questions" in capsys.readouterr().err
-    assert cli.main(["mmmu", "grade", out, "--rules", "strict", "--disagree"]) == 0
-    assert "official right, strict wrong" in capsys.readouterr().out
-    assert cli.main(["mmmu", "grade", out, "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 24
+    assert cli.main(["mmmu", "grade", out, "--rules", "strict"]) == 0
+    assert "Overall" in capsys.readouterr().out
     assert cli.main(["mmmu", "compare", out]) == 0
     told = capsys.readouterr()
     assert "holds no questions of MMMU" in told.err

@@ -14,6 +14,7 @@ LAYERS = (
     ("accuracy",),
     ("launch", "bench"),
     ("endpoint",),
+    ("typed",),
     ("draw", "samples", "prompts", "regions"),
     ("images",),
     ("records", "fetch", "extras"),
@@ -23,7 +24,7 @@ LAYERS = (
 )
 HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}
 # Beside the layers: an engine that knows pictures and the ground, and is known by whoever starts it.
-ASIDE = {"embedded": ({"images", "local", "catalog", "errors", "fetch"}, {"endpoint", "cli", "commands"})}
+ASIDE = {"embedded": ({"images", "local", "catalog", "errors", "fetch", "typed"}, {"endpoint", "cli", "commands", "typed"})}
 
 
 def imports():

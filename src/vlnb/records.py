@@ -16,7 +16,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import IO, Annotated, Any, Self, TypeVar
 
 from pydantic import Field
 
+from vlnb._version import __version__
 from vlnb.errors import BadInput, VlnbError
 from vlnb.local import runs
 
@@ -52,6 +53,7 @@ class Server:
 
     base_url: str
     model: str
+    reported: dict[str, Any] = field(default_factory=dict, repr=False)  # its settings, as far as it tells them
 
 
 def line(data: Mapping[str, Any]) -> bytes:
@@ -93,7 +95,9 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
                 raise BadInput(f"{folder} already holds a run. Resume it, or choose another folder.")
             for name, data in (files or {}).items():
                 replace(folder / name, data)
-            replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())  # last: it makes the run
+            stamp = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds")}
+            told = {**stamp, "client": {"vlnb": __version__}, **manifest}
+            replace(folder / MANIFEST, json.dumps(told, indent=1).encode())  # last: it makes the run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 
@@ -209,18 +213,15 @@ def _cut_torn(path: Path) -> None:
         os.truncate(path, whole)
 
 
-def manifest(folder: Path, kind: type) -> dict[str, Any]:
-    """Return the manifest of a run, checked against the dataclass `kind`.
+def manifest(folder: Path, kind: type[Kind]) -> Kind:
+    """Return the manifest of a run as the dataclass `kind`; what that does not know is left out.
 
     Raises `BadInput` if the folder holds no run, or the manifest is damaged or belongs to another kind of run.
     """
-    import pydantic_core
-
     path = folder / MANIFEST
     try:
         with opened(path) as file:
-            data = file.read(_MANIFEST_BYTES)
-        checked: Any = parsed(kind, data)
+            return parsed(kind, file.read(_MANIFEST_BYTES))
     except FileNotFoundError as error:
         raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
     except OSError as error:
@@ -230,11 +231,6 @@ def manifest(folder: Path, kind: type) -> dict[str, Any]:
             f"{path} is damaged or belongs to another kind of run ({error}). Restore it from a copy; without it the"
             " records of the run cannot be evaluated."
         ) from error
-    found = dict(pydantic_core.from_json(data))
-    for name in ("workload", "limits"):  # with what was left out, and without what this version does not know
-        if hasattr(checked, name):
-            found[name] = asdict(getattr(checked, name))
-    return found
 
 
 def keyed(
@@ -247,21 +243,17 @@ def keyed(
 ) -> dict[Any, Any]:
     """Return records by their id: the first of each that is not `replaceable`, or the last.
 
-    Ids that are not in `asked` are left out. Notes name those, and ids with another record that would have counted.
+    Ids that are not in `asked` are left out. A note names those, and ids with another record that would have counted.
     """
     known: dict[Any, Any] = {}
-    repeated, unknown = [], []
+    odd = []
     for one in found:
-        if one.id not in asked:
-            unknown.append(one.id)
-        elif one.id not in known or replaceable(known[one.id]):
+        if one.id in asked and (one.id not in known or replaceable(known[one.id])):
             known[one.id] = one
-        elif not replaceable(one):
-            repeated.append(one.id)
-    if repeated:
-        notes.append(f"{name} has more than one record of {_some(repeated)}; the first of each is used.")
-    if unknown:
-        notes.append(f"{name} has records of {_some(unknown)}, which the run did not ask for; they are ignored.")
+        elif one.id not in asked or not replaceable(one):
+            odd.append(one.id)
+    if odd:
+        notes.append(f"{name} has records of {_some(odd)} that repeat others or were not asked for; they are ignored.")
     return known
 
 

@@ -10,7 +10,7 @@ from vlnb.errors import BadInput
 
 
 def test_a_step_is_what_the_model_sees(receipt):
-    one = resolution.step(receipt.picture, 256)
+    (one,) = resolution.steps(receipt.picture, (256,))
     assert one.size == images.smart_resize(*receipt.picture.size, max_pixels=256 * 784)
     assert one.tokens == images.tokens(*receipt.picture.size, max_pixels=256 * 784)
     assert one.tokens <= 256
@@ -26,7 +26,7 @@ def test_steps_grow_and_none_comes_twice(receipt):
 
 def test_too_few_tokens_are_a_sentence(receipt):
     with pytest.raises(BadInput, match="give 4 or more"):
-        resolution.step(receipt.picture, 3)
+        resolution.steps(receipt.picture, (3,))
 
 
 def test_text_disappears_when_the_picture_gets_small(endpoint, receipt):
@@ -46,14 +46,14 @@ def test_the_first_question_is_not_counted(endpoint, receipt):
             self.asked.append(max_pixels)
             return endpoint.ask(prompt, picture, max_pixels=max_pixels)
 
-    small, large = (resolution.step(receipt.picture, budget).max_pixels for budget in (9, 30))
+    small, large = (step.max_pixels for step in resolution.steps(receipt.picture, (9, 30)))
     measured = list(resolution.measure(Counted(), receipt, (9, 30)))
     assert Counted.asked == [small, small, large]
     assert [one.step.max_pixels for one in measured] == [small, large]
 
 
 def test_the_chart_says_what_was_measured(receipt):
-    step = resolution.step(receipt.picture, 256)
+    (step,) = resolution.steps(receipt.picture, (256,))
     figure = charts.dial([resolution.Measured(step, 1.5, 0.8)])
     assert [trace.y for trace in figure.data] == [(80.0,), (1.5,)]
     assert figure.layout.xaxis.title.text.startswith("picture tokens")

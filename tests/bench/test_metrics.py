@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from vlnb.bench import metrics
-from vlnb.bench.store import Record, Segment, Stored
+from vlnb.bench.store import Manifest, Record, Segment, Stored
+from vlnb.bench.workload import Workload
+from vlnb.records import Server
 
 
 def record(number, *, started=0.0, queue=0.0, ttft=0.1, gaps=(0.01, 0.03), error=None, segment=0):
@@ -16,8 +18,10 @@ def record(number, *, started=0.0, queue=0.0, ttft=0.1, gaps=(0.01, 0.03), error
     )  # fmt: skip
 
 
-def run(*records, prompts=None, segments=()):
-    return Stored(Path("x"), {"workload": {"prompts": prompts or len(records)}}, records, tuple(segments), ())
+def run(*records, prompts=None, segments=(), **workload):
+    told = Workload(prompts=prompts or len(records), **workload)
+    plan = Manifest("2026", Server("http://x/v1", "<i>m</i>"), told)
+    return Stored(Path("x"), plan, records, tuple(segments), ())
 
 
 def test_sglangs_definitions():

@@ -11,7 +11,6 @@ from vlnb.bench.metrics import phases
 from vlnb.bench.sweep import Load
 
 RUN = run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3), record(2, error="<b>HTTP 500</b>"))
-RUN.manifest.update(server={"model": "<i>m</i>", "base_url": "http://x/v1"}, created="2026")
 
 
 def test_the_published_tpot_is_44_percent_of_the_bound():
@@ -27,7 +26,9 @@ def test_unknown_hardware_is_a_sentence(wrong):
 
 
 def test_the_price_of_a_thousand_pictures():
-    assert roofline.cost_per_thousand(36.0, 2.0) == pytest.approx(5.0)
+    assert list(charts.costs({"one": 2.0}, 36.0).data[0].x) == pytest.approx([5.0])
+    with pytest.raises(BadInput, match="greater than 0"):
+        charts.costs({"none": 0.0}, 36.0)
 
 
 @pytest.mark.parametrize("one", [record(0), record(1, started=3, queue=0.5)])
@@ -39,7 +40,10 @@ def test_the_phases_of_a_request_follow_each_other_and_add_up(one):
     assert parts[-1][0] == "stream"
 
 
-LOADS = [Load(1, 0.5, 0.01, 100, 2, 2, 0, True, None), Load(2, 2.5, 0.01, 150, 3, 1, 0, False, None)]
+LOADS = [
+    Load(users, {"output_throughput": 100, "request_throughput": 2, "p95_ttft_ms": ttft}, 2 / users, users < 2, None)
+    for users, ttft in ((1, 500), (2, 2500))
+]
 FIGURES = {
     "timeline": lambda: charts.timeline(RUN.records),
     "ttft": lambda: charts.distribution({"a": RUN.records}),
@@ -51,7 +55,7 @@ FIGURES = {
     "published": lambda: charts.published(metrics.table(RUN), catalog.LATENCY_RUN),
     "roofline": lambda: charts.roofline(measured=[("MI300X", "72B", 0.00782)]),
     "costs": lambda: charts.costs({"one": 2.0, "hundred": 4.4}, 36),
-    "empty": lambda: charts.concurrency([]),
+    "empty": lambda: charts.timeline([]),
     "no load": lambda: charts.sweep([], metrics.Objective()),
 }
 
@@ -93,12 +97,6 @@ def test_the_strip_marks_every_chunk_and_what_the_words_mean():
         charts.strip(record(2, error="HTTP 500"))
 
 
-def test_concurrency_rises_and_falls_to_nothing():
-    trace = charts.concurrency(RUN.records).data[0]
-    assert max(trace.y) == 2
-    assert trace.y[-1] == 0
-
-
 def test_a_hundred_thousand_requests_are_drawn_through_few_points():
     many = [record(i, started=i / 100) for i in range(100_000)]
     assert sum(len(trace.x) for trace in charts.distribution({"a": many}).data) <= 2000
@@ -122,7 +120,7 @@ def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
 
 def test_a_mean_has_its_interval_and_a_percentile_its_warning():
     found = metrics.table(RUN)
-    by_key = {row.key: report.cell(RUN, row, found) for row in report.ROWS}
+    by_key = {row.key: report.cell(row, found, metrics.series(RUN.good)) for row in report.ROWS}
     assert by_key["mean_ttft_ms"].startswith("200 (100 to 300")
     assert by_key["p99_ttft_ms"].endswith("†")
     assert by_key["failed"] == "1"

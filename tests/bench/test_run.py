@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import psutil
 import pytest
@@ -119,7 +119,7 @@ def impatient(workload, endpoint, folder, silent_s):
     manifest = bench.runner.manifest(workload, endpoint)
     manifest["limits"]["silent_s"] = silent_s
     records.create(folder, manifest)
-    return bench.follow(bench.resume(folder))
+    return bench.resume(folder).follow()
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -177,21 +177,25 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
         while kills < 5:
             before = len(store.read(folder).records)
             deadline, least = time.monotonic() + 20, before + chance.randint(1, 8)
-            while len(store.read(folder).records) < least and running.alive and time.monotonic() < deadline:
+            while (
+                len(store.read(folder).records) < least
+                and running._process.poll() is None
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.005)
             os.kill(running._process.pid, signal.SIGKILL)
             running.stop()
             kills += 1
             assert len(store.read(folder).missing) > 0, "killed before the end, or nothing is tested"
             running = bench.resume(folder)
-        stored = bench.follow(running)
+        stored = running.follow()
     lines = (folder / store.RECORDS).read_text().splitlines()
     assert sorted(json.loads(line)["id"] for line in lines) == list(range(60)), "every request exactly once"
     assert stored.notes == ()
     assert "resumed" in metrics.pause(stored)
 
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
-    records.create(again, stored.manifest)
+    records.create(again, asdict(stored.manifest))
     (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
     assert metrics.table(store.read(again)) == metrics.table(stored)
     with pytest.raises(BadInput, match="is complete"):
@@ -201,12 +205,9 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
 def test_stopping_keeps_what_is_done(tmp_path):
     with serving("--ttft", 0.05) as endpoint:
         running = bench.start(Workload(prompts=500, concurrency=2, images=0, output_len=4), endpoint, tmp_path / "run")
-        for told in running.progress():
-            if told.get("done", 0) > 3:
-                running.stop()
-                break
-    assert not running.alive
-    assert 3 < len(running.result().records) < 500
+        running.follow(lambda told: running.stop() if told.get("done", 0) > 3 else None)
+    assert running._process.poll() is not None
+    assert 3 < len(store.read(running.folder).records) < 500
 
 
 def test_a_run_is_not_written_over(truth, tmp_path):
@@ -225,10 +226,10 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     with pytest.raises(BadInput, match=r"Writing to .* failed: .*Free some disk space, then resume"):
-        bench.follow(running)
-    kept = {record.id for record in running.result().records}
+        running.follow()
+    kept = {record.id for record in store.read(running.folder).records}
     assert len(kept) > 5
-    stored = bench.follow(bench.resume(tmp_path / "run"))
+    stored = bench.resume(tmp_path / "run").follow()
     assert kept < {record.id for record in stored.records} == set(range(60))
 
 
@@ -250,7 +251,7 @@ def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
     with records.Journal(tmp_path / "run" / store.RECORDS) as journal:
         for number in range(9):
             journal.write(replace(done, id=number).line())
-    stored = bench.follow(bench.resume(tmp_path / "run"))
+    stored = bench.resume(tmp_path / "run").follow()
     later = stored.records[9:]
     assert [record.scheduled_s for record in later] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
     assert later[0].started_s < 1
@@ -309,7 +310,7 @@ def test_whoever_is_ended_the_load_ends_and_what_had_ended_is_kept(slow, number,
 def test_a_second_resume_is_refused_and_doubles_nothing(slow):
     _, folder, client = slow
     with pytest.raises(BadInput, match="Another process is writing to the run in"):
-        bench.follow(bench.resume(folder))
+        bench.resume(folder).follow()
     assert client.is_running()
 
 

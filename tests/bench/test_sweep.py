@@ -16,18 +16,17 @@ GOAL = metrics.Objective(ttft_s=2.0, tpot_s=0.05)
 
 
 def made(*records, prompts=None):
-    stored = run(*records, prompts=prompts or len(records))
-    stored.manifest["workload"]["concurrency"] = 7
-    return stored
+    return run(*records, prompts=prompts, concurrency=7)
 
 
 def test_goodput_counts_what_met_the_objective():
     slow, broken = record(1, ttft=3.0, started=0.0), record(2, error="HTTP 500")
     load = judged(made(record(0), slow, broken), GOAL)
     assert load.users == 7
-    assert load.failed == 1
     assert not load.kept
-    assert load.goodput == pytest.approx(load.request_per_s / 2), "one of the two that ended well was too slow"
+    assert load.goodput == pytest.approx(load.found["request_throughput"] / 2), (
+        "one of the two that ended well was too slow"
+    )
 
 
 def test_a_load_is_kept_with_19_of_20_requests():
@@ -37,7 +36,7 @@ def test_a_load_is_kept_with_19_of_20_requests():
 
 
 def load(users, goodput, *, kept=True):
-    return Load(users, 0.1, 0.01, 100.0, goodput, goodput, 0, kept, Path())
+    return Load(users, {}, goodput, kept, Path())
 
 
 def test_the_largest_load_that_kept_it():
@@ -51,9 +50,8 @@ def test_it_ends_once_goodput_collapses(monkeypatch, endpoint_of_nothing):
 
     def measured(plan, _endpoint, _folder):
         tried.append(plan.concurrency)
-        stored = made(*[record(n, ttft=3.0 if plan.concurrency > 4 else 0.1) for n in range(plan.prompts)])
-        stored.manifest["workload"]["concurrency"] = plan.concurrency
-        return stored
+        records = [record(n, ttft=3.0 if plan.concurrency > 4 else 0.1) for n in range(plan.prompts)]
+        return run(*records, concurrency=plan.concurrency)
 
     monkeypatch.setattr(runner, "run", measured)
     found = list(sweep(Workload(prompts=2, images=0), endpoint_of_nothing, objective=GOAL, users=(1, 2, 4, 8, 16)))

@@ -145,7 +145,7 @@ def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, 
     panel = Benchmark(vlnb.connect(announce=None), runs=tmp_path)
     panel.known.value = ["panel"]
     assert panel.resume().missing == []
-    assert bench.follow(bench.resume(tmp_path / "function")).missing == []
+    assert bench.resume(tmp_path / "function").follow().missing == []
     assert sum(path.endswith("completions") for path, _ in stranger.seen) >= 3 * SMALL.prompts
     assert not stranger.got_the_key
 
@@ -153,7 +153,7 @@ def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, 
 def test_a_resumed_run_carries_the_key_of_the_server_it_belongs_to(canary, monkeypatch, noting, tmp_path):
     server = noting()
     records.create(tmp_path / "one", bench.runner.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
-    bench.follow(bench.resume(tmp_path / "one", vlnb.Endpoint(server.base_url, "m", api_key=CANARY)))
+    bench.resume(tmp_path / "one", vlnb.Endpoint(server.base_url, "m", api_key=CANARY)).follow()
     assert server.got_the_key
     server.seen.clear()
     monkeypatch.setenv("VLNB_BASE_URL", server.base_url)
@@ -230,7 +230,7 @@ def test_the_load_generator_knows_only_the_key_it_may_use(canary, noting, tmp_pa
     environment = Path(f"/proc/{running._process.pid}/environ")
     if environment.exists():
         assert CANARY.encode() not in environment.read_bytes()
-    bench.follow(running)
+    running.follow()
     assert not server.got_the_key
 
 

@@ -20,6 +20,6 @@ def test_the_vision_check_calls_a_model_that_sees_nothing_blind(endpoint):
     assert len(found.answered) == found.asked_of
     assert [one.name for one in found.findings] == ["blind"]
     assert "589 tokens" in found.findings[0].sentence  # counted as by the formula: the pictures do arrive
-    skills = {skill.name: (right, of) for skill, right, of in found.skills()}
+    skills = {skill.name: (right, of) for skill, right, of, *_ in found.skills()}
     assert skills["usage"] == (1, 1)
     assert skills["seen"] == (0, 3)

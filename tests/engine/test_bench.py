@@ -18,7 +18,7 @@ def test_ours_and_sglangs_own_tool_count_the_same_tokens(endpoint, tmp_path, cap
     vlnb.bench.run(replace(PLAN, seed=2), endpoint, tmp_path / "warm-up")  # its first batches take a second
     ours = metrics.table(vlnb.bench.run(PLAN, endpoint, tmp_path / "ours"))
     out = tmp_path / "theirs.jsonl"
-    words = shlex.split(sglang.command(PLAN, endpoint.base_url, endpoint.model, str(out)))
+    words = [*shlex.split(sglang.command(PLAN, endpoint.base_url, endpoint.model)), "--output-file", str(out)]
     old = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ENGINE / "old")}
     done = subprocess.run([str(PYTHON), *words[1:]], env=old, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

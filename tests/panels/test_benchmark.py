@@ -7,7 +7,6 @@ import pytest
 
 from tests.bench.conftest import serving
 from vlnb import Endpoint, bench
-from vlnb.launch import telemetry
 from vlnb.panels import Benchmark
 
 PLAN = bench.Workload(prompts=6, concurrency=2, images=0, input_len=4, output_len=4)
@@ -55,7 +54,7 @@ def test_start_answers_at_once_and_clears_the_old_run(panel):
 
 
 def test_it_is_stopped_and_resumed(panel):
-    panel.prompts.value = 60
+    panel.choices["prompts"].value = 60
     worker = threading.Thread(target=panel.start)
     worker.start()
     deadline = time.monotonic() + 20
@@ -79,21 +78,8 @@ def test_the_run_that_has_ended_is_chosen(panel):
     assert panel.known.value == (first.name,)
 
 
-def test_gpus_are_shown_while_a_run_lasts(panel, monkeypatch):
-    """There is no GPU here: what amd-smi would tell is given."""
-    shown = []
-    monkeypatch.setattr(telemetry, "loads", lambda: (telemetry.Load(0, 97, None, None, None, None),))
-    panel.gpus.observe(lambda change: shown.append(change.new), "value")
-    panel.start()
-    deadline = time.monotonic() + 10
-    while panel.gpus.value or not shown:
-        assert time.monotonic() < deadline, "what was shown is taken away when the run has ended"
-        time.sleep(0.05)
-    assert shown[0] == "On this machine:<br>GPU 0: 97 % busy"
-
-
 def test_what_is_wrong_is_said(panel, tmp_path):
-    panel.resolution.value = "huge"
+    panel.choices["resolution"].value = "huge"
     assert panel.start() is None
     assert "Choose 360p" in panel.status.value
     empty = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
@@ -105,13 +91,9 @@ def test_what_is_wrong_is_said(panel, tmp_path):
 
 
 def test_every_control_has_a_name(panel):
-    for control in (
-        panel.prompts,
-        panel.users,
-        panel.pictures,
-        panel.resolution,
-        panel.output,
-        panel.seed,
-        panel.known,
-    ):
+    for control in (*panel.choices.values(), panel.known):
         assert control.description
+
+
+def test_what_the_plan_says_and_no_control_shows_is_kept(panel):
+    assert panel.workload() == PLAN

@@ -30,16 +30,12 @@ def lines(answer: str, truth: Sequence[str]) -> list[LineScore]:
     """
     from rapidfuzz import fuzz
 
-    read = [plain for line in answer.splitlines() if (plain := _plain(line))]
+    read = [" ".join(line.split()) for line in answer.splitlines() if line.strip()]
     runs = range(1, _MOST_LINES + 1)
     stretches = [" ".join(read[i : i + n]) for n in runs for i in range(len(read) - n + 1)]
     scores = []
     for line in truth:
-        wanted = _plain(line)
+        wanted = " ".join(line.split())
         best = max(stretches, key=lambda stretch: fuzz.ratio(wanted, stretch), default="")
         scores.append(LineScore(line, best, fuzz.ratio(wanted, best) / 100))
     return scores
-
-
-def _plain(line: str) -> str:
-    return " ".join(line.split())

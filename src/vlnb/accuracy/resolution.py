@@ -41,32 +41,26 @@ class Measured:
     accuracy: float
 
 
-def step(picture: Picture, budget: int) -> Step:
-    """Return what `picture` costs if it may have at most `budget` tokens of 28 x 28 pixels.
+def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
+    """Return what `picture` costs if it may have at most so many tokens of 28 x 28 pixels, for each budget.
 
-    Raises:
-        BadInput: the budget is smaller than the smallest picture (4 tokens).
+    Budgets that give the same size again are left out. Raises `BadInput` for one that is smaller than the smallest
+    picture (4 tokens).
 
     >>> from vlnb import images
     >>> from PIL import Image
     >>> picture = images.load(Image.new("RGB", (1280, 720)))
-    >>> step(picture, 120).size, step(picture, 120).tokens
-    ((392, 224), 112)
+    >>> [(one.size, one.tokens) for one in steps(picture, (120, 121))]
+    [((392, 224), 112)]
     """
-    if budget * images.UNIT_PX**2 < images.MIN_PIXELS:
-        raise BadInput(f"budget={budget} tokens is less than any picture has: give 4 or more.")
-    max_pixels = budget * images.UNIT_PX**2
-    seen = picture.seen(max_pixels=max_pixels)
-    width, height = seen.size
-    return Step(max_pixels, seen.size, width * height // images.UNIT_PX**2, len(seen.encoded[1]))
-
-
-def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
-    """Return a step for each budget in tokens, leaving out those that give the same size again."""
     found: dict[tuple[int, int], Step] = {}
     for budget in budgets:
-        one = step(picture, budget)
-        found.setdefault(one.size, one)
+        max_pixels = budget * images.UNIT_PX**2
+        if max_pixels < images.MIN_PIXELS:
+            raise BadInput(f"budget={budget} tokens is less than any picture has: give 4 or more.")
+        seen = picture.seen(max_pixels=max_pixels)
+        step = Step(max_pixels, seen.size, images.tokens(*seen.size), len(seen.encoded[1]))
+        found.setdefault(seen.size, step)
     return tuple(found.values())
 
 

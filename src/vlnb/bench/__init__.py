@@ -12,17 +12,17 @@ from vlnb.bench.workload import PUBLISHED, Workload
 
 if TYPE_CHECKING:
     from vlnb.bench import metrics, printed, report, roofline, runner, sglang, store, sweep, workload
-    from vlnb.bench.runner import follow, resume, run, start
+    from vlnb.bench.runner import resume, run, start
 
 __all__ = [
-    "PUBLISHED", "Workload", "follow", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
+    "PUBLISHED", "Workload", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
     "sglang", "start", "store", "sweep", "workload",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function or a module
     """Import a part when it is first used: the command line needs only the workload to list its options."""
-    if name in ("follow", "resume", "run", "start"):
+    if name in ("resume", "run", "start"):
         return getattr(import_module("vlnb.bench.runner"), name)
     if name in __all__:
         return import_module(f"vlnb.bench.{name}")

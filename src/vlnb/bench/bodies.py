@@ -106,10 +106,7 @@ def _files(workload: Workload) -> Callable[[int, int], bytes]:
     folder = Path(workload.picture)
     sources: list[str | Path] = [workload.picture]  # as given: a URL is not a path
     if folder.is_dir():
-        try:
-            sources = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
-        except OSError as error:
-            raise BadInput(f"The folder {folder} cannot be read: {error.strerror}.") from error
+        sources = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not sources:
         raise BadInput(f"The folder {folder} contains no picture ({', '.join(_SUFFIXES)}).")
 

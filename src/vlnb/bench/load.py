@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb import records
 from vlnb.bench import bodies, store, wire
-from vlnb.bench.workload import Limits, Workload, arrivals
+from vlnb.bench.workload import arrivals
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import VlnbError
 
@@ -45,7 +45,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         stored = store.read(folder)
         self.folder, self.manifest = folder, stored.manifest
-        self.workload = Workload(**self.manifest["workload"])
+        self.workload = self.manifest.workload
         self.key = os.environ.get(store.KEY_VARIABLE, "")
         self.headers = {"Content-Type": "application/json"}
         if self.key:
@@ -53,8 +53,8 @@ class Run:
         self.todo = stored.missing
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
-        self.url = self.manifest["server"]["base_url"].rstrip("/") + "/chat/completions"
-        self.limits = Limits(**self.manifest.get("limits", {}))
+        self.url = self.manifest.server.base_url.rstrip("/") + "/chat/completions"
+        self.limits = self.manifest.limits
         self.running = self.done = self.failed = self.refused = self.resent = 0
         self.dropped: set[str] = set()
         self.ttft_s: list[float] = []
@@ -74,9 +74,7 @@ class Run:
         """
         began = time.perf_counter()
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
-        made = bodies.make(
-            self.workload, self.manifest["server"]["model"], [*self.todo, warm_up], progress=self._preparing
-        )
+        made = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began
         with records.Journal(self.folder / store.RECORDS) as self.journal:
             async with wire.session(self.workload.concurrency) as http, asyncio.TaskGroup() as self.tasks:
@@ -167,8 +165,7 @@ class Run:
         users = min(self.workload.concurrency, len(self.todo))
 
         async def user(number: int) -> None:
-            if self.workload.ramp_s:
-                await asyncio.sleep(self.workload.ramp_s * number / users)
+            await asyncio.sleep(self.workload.ramp_s * number / users)
             for request in left:
                 await ask(request, time.perf_counter() - self.zero)
                 if self.stopped:

@@ -6,11 +6,11 @@ The definitions are those of `calculate_metrics` in `sglang/bench_serving.py` 0.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlnb.bench.workload import Workload, lengths
+from vlnb.bench.workload import lengths
 
 if TYPE_CHECKING:
     from vlnb.bench.store import Record, Stored
@@ -85,8 +85,8 @@ def table(stored: Stored) -> dict[str, Any]:
     the moment the request was due, so it includes the client's own queue. Output tokens are those of the server's
     usage. A metric without any measurement is left out.
     """
-    good = [record for record in stored.records if record.error is None]
-    seconds = duration_s(stored)
+    good = stored.good
+    seconds, found_s = duration_s(stored), series(good)
     output, inputs = sum(r.output_tokens for r in good), sum(r.input_tokens or 0 for r in good)
     found: dict[str, Any] = {
         "completed": len(good),
@@ -102,37 +102,30 @@ def table(stored: Stored) -> dict[str, Any]:
         found["output_throughput"] = output / seconds
         found["total_throughput"] = (inputs + output) / seconds
         found["concurrency"] = sum(r.e2e_s for r in good) / seconds
-    known = [r.connect_s for r in good if r.connect_s is not None]
-    if known:
-        found["reused_connections"] = known.count(0.0) / len(known)
-    asked = lengths(Workload(**stored.manifest["workload"]))[1]
+    if connects := found_s["connect"]:
+        found["reused_connections"] = connects.count(0.0) / len(connects)
+    asked = lengths(stored.manifest.workload)[1]
     found["other_length"] = sum(r.output_tokens != asked[r.id] for r in good)
-    series: dict[str, Iterable[float | None]] = {
-        **{name: per_request(stored, name) for name in PER_REQUEST},
+    for name, values in found_s.items():
+        found |= _statistics(name, values)
+    return found
+
+
+def series(good: Sequence[Record]) -> dict[str, list[float]]:
+    """Return each time of requests that succeeded, in seconds; all but "itl" have one value for each that knows it."""
+    known: dict[str, Iterable[float | None]] = {
+        "e2e_latency": (r.e2e_s for r in good),
+        "ttft": (r.ttft_s for r in good),
+        "tpot": map(tpot_s, good),
+        "request_itl": (sum(r.itl_s) / len(r.itl_s) if r.itl_s else None for r in good),
         "itl": (gap for r in good for gap in r.itl_s),
-        "connect": known,
+        "connect": (r.connect_s for r in good),
         "server": (r.server_s for r in good),
         "upload": (r.upload_s for r in good),
         "queue": (r.queue_s for r in good),
         "due_ttft": (r.queue_s + r.ttft_s for r in good if r.ttft_s is not None),
     }
-    for name, values in series.items():
-        found |= _statistics(name, [value for value in values if value is not None])
-    return found
-
-
-PER_REQUEST: Mapping[str, Callable[[Record], float | None]] = {
-    "e2e_latency": lambda r: r.e2e_s,
-    "ttft": lambda r: r.ttft_s,
-    "tpot": tpot_s,
-    "request_itl": lambda r: sum(r.itl_s) / len(r.itl_s) if r.itl_s else None,
-}
-
-
-def per_request(stored: Stored, name: str) -> list[float]:
-    """Return a metric of `PER_REQUEST` for each successful request that has it, in seconds."""
-    values = (PER_REQUEST[name](record) for record in stored.records if record.error is None)
-    return [value for value in values if value is not None]
+    return {name: [value for value in values if value is not None] for name, values in known.items()}
 
 
 def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:

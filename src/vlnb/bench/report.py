@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def sentences(stored: Stored) -> Iterator[str]:
     yield from _server(stored)
     if stored.missing:
         yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
-    count = len(metrics.per_request(stored, "ttft"))
+    count = sum(record.ttft_s is not None for record in stored.good)
     if 0 < count < _FEW:
         yield f"P99 comes from {count} requests: with fewer than {_FEW}, it is close to the slowest one."
     stops = (segment.stopped for segment in stored.segments)
@@ -64,7 +64,7 @@ def sentences(stored: Stored) -> Iterator[str]:
 
 def _server(stored: Stored) -> Iterator[str]:
     """Yield what the server did otherwise than asked, and what follows from it."""
-    good = [record for record in stored.records if record.error is None]
+    good = stored.good
     dropped = {name for segment in stored.segments for name in segment.dropped}
     early = sum(record.finish_reason == "stop" for record in good)
     if "ignore_eos" in dropped:
@@ -81,10 +81,13 @@ def _server(stored: Stored) -> Iterator[str]:
         yield f"{resent} requests were sent again, because the server had closed a connection that it had kept open."
 
 
-def cell(stored: Stored, row: Row, found: Mapping[str, Any]) -> str:
-    """Return a metric of a run as text: with its 95 % interval if it is a mean, and † if the requests are too few."""
+def cell(row: Row, found: Mapping[str, Any], times: Mapping[str, Sequence[float]]) -> str:
+    """Return a metric of a run as text: with its 95 % interval if it is a mean, and † if the requests are too few.
+
+    `found` is what `metrics.table` returns, and `times` what `metrics.series` does.
+    """
     value = number(found.get(row.key))
-    values = metrics.per_request(stored, row.interval) if row.interval else []
+    values = times[row.interval] if row.interval else []
     if len(values) > 1:
         low, high = metrics.mean_interval(values)
         value += f" ({number(1000 * low)} to {number(1000 * high)})"

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +28,29 @@ LoadProgress = dict[str, Any]
 """A report of the client: `preparing` and `of`; or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s` …"""
 
 
+def left_s(report: LoadProgress) -> float:
+    """Return the seconds that a run will still take at the rate so far; 0 if that is unknown."""
+    done = report["done"]
+    return float(report["elapsed_s"] / done * (report["of"] - done)) if done else 0.0
+
+
+def told(report: LoadProgress) -> str:
+    """Return a report of the client in words.
+
+    >>> told({"done": 2, "of": 8, "running": 1, "failed": 0, "elapsed_s": 3.0, "ttft_p50_s": 0.25, "stopped": ""})
+    '2 of 8 done, 1 in flight, 0 failed, 3 s, about 9 s left, TTFT P50 250 ms'
+    """
+    if "preparing" in report:
+        return f"preparing request {report['preparing']} of {report['of']}"
+    done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
+    left = f", about {left_s(report):.0f} s left" if done else ""
+    first = f", TTFT P50 {1000 * report['ttft_p50_s']:.0f} ms" if report["ttft_p50_s"] is not None else ""
+    words = f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s"
+    return f"{words}{left}{first} {report['stopped']}".rstrip()
+
+
 class Running:
-    """A run in progress: `progress()` follows it, `stop()` ends it, and `result()` reads what is on disk so far."""
+    """A run in progress: `follow()` waits for its end, and `stop()` ends it."""
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
@@ -49,8 +69,11 @@ class Running:
             start_new_session=True,  # Ctrl-C is for the notebook, which then stops the client
         )
 
-    def progress(self) -> Iterator[LoadProgress]:
-        """Yield the client's reports, about four per second, until it ends. Raises `BadInput` if it fails."""
+    def follow(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
+        """Wait for the run to end and return it as it is on disk; `watch` gets about four reports per second.
+
+        Raises `BadInput` if the load generator fails.
+        """
         failed = last_words = ""
         try:
             for line in self._lines():
@@ -62,8 +85,8 @@ class Running:
                 if "error" in report:
                     failed = str(report["error"])
                 else:
-                    yield report
-        except BaseException:  # Ctrl-C, or the caller left the loop: the load must not go on unseen
+                    watch(report)
+        except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
             self.stop()
             raise
         code = self._process.wait()
@@ -75,6 +98,7 @@ class Running:
                 f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
                 f" What was measured is in {self.folder}; resume the run."
             )
+        return store.read(self.folder)
 
     def stop(self) -> None:
         """End the client. Requests in flight are lost; everything that has ended is on disk."""
@@ -97,15 +121,6 @@ class Running:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the client is still running."""
-        return self._process.poll() is None
-
-    def result(self) -> store.Stored:
-        """Return the run as it is on disk. Raises `BadInput` if it cannot be read."""
-        return store.read(self.folder)
 
 
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:
@@ -131,7 +146,7 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     stored = store.read(folder)
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    server = stored.manifest["server"]["base_url"]
+    server = stored.manifest.server.base_url
     known = endpoint is not None and same_server(endpoint.base_url, server)
     return Running(stored.folder, server, endpoint.api_key if endpoint and known else key_for(server))
 
@@ -150,18 +165,7 @@ def run(
     Raises:
         BadInput: the folder already holds a run or cannot be written, or the load generator failed.
     """
-    return follow(start(workload, endpoint, out), watch)
-
-
-def follow(running: Running, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-    """Wait for a run to end and return it.
-
-    Raises:
-        BadInput: the load generator failed.
-    """
-    for report in running.progress():
-        watch(report)
-    return running.result()
+    return start(workload, endpoint, out).follow(watch)
 
 
 def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
@@ -169,13 +173,9 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
     import aiohttp
 
     return {
-        "format": 1,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "server": {
-            "base_url": endpoint.base_url.split("?")[0],
-            "model": endpoint.model,
-            "reported": server_info(endpoint.base_url),
-        },
+        "server": asdict(
+            records.Server(endpoint.base_url.split("?")[0], endpoint.model, server_info(endpoint.base_url))
+        ),
         "workload": asdict(workload),
         "limits": asdict(limits(workload)),
         "client": {

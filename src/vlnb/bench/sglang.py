@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import tomllib
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from vlnb.endpoint.resolve import look_up
@@ -12,26 +14,14 @@ from vlnb.errors import BadInput, VlnbError
 if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
 
-# An allowlist, because secrets turn up under any name (`launch_command: … --api-key …`, `hf_auth`).
-# Names: SGLang's ServerArgs, versions 0.5.6 and 0.5.23, and what /get_server_info adds to them.
-FIELDS = frozenset(
-    "version model_path served_model_name revision dtype quantization kv_cache_dtype context_length tp_size dp_size"
-    " pp_size ep_size nnodes mem_fraction_static max_running_requests max_queued_requests max_total_tokens"
-    " max_total_num_tokens max_prefill_tokens chunked_prefill_size page_size schedule_policy schedule_conservativeness"
-    " device attention_backend prefill_attention_backend decode_attention_backend mm_attention_backend"
-    " sampling_backend grammar_backend disable_radix_cache disable_cuda_graph cuda_graph_max_bs enable_torch_compile"
-    " enable_multimodal enable_mixed_chunk disable_overlap_schedule speculative_algorithm speculative_num_steps"
-    " speculative_num_draft_tokens stream_interval random_seed tokenizer_mode chat_template skip_server_warmup"
-    " constrained_json_disable_any_whitespace watchdog_timeout".split()
-)
+_KEPT = frozenset(tomllib.loads(resources.files("vlnb.bench").joinpath("settings.toml").read_text("utf-8"))["kept"])
 _VALUE_CHARS = 300
 
 
-def command(workload: Workload, base_url: str, model: str, out: str | None = None) -> str:
+def command(workload: Workload, base_url: str, model: str) -> str:
     """Return the shell command that makes `sglang.bench_serving` run a workload.
 
-    The tool appends its result to the file `out` as one line of JSON. Its keys are those of `metrics.table`, so
-    `report.table` sets the two results side by side.
+    The tool prints its result, and `vlnb bench compare` sets it beside ours.
 
     Raises:
         BadInput: the tool cannot run the workload.
@@ -40,8 +30,8 @@ def command(workload: Workload, base_url: str, model: str, out: str | None = Non
     >>> command(Workload(), "http://127.0.0.1:30000/v1", "Qwen/Qwen2.5-VL-7B-Instruct").split(" --")[2]
     'base-url http://127.0.0.1:30000'
     """
-    if workload.picture not in ("noise", "blank") or workload.ramp_s:
-        raise BadInput("sglang.bench_serving supports only noise and blank pictures, and no ramp.")
+    if workload.picture not in ("noise", "blank"):
+        raise BadInput("sglang.bench_serving supports only noise and blank pictures.")
     options = {
         "backend": "sglang-oai-chat",
         "base-url": base_url.rstrip("/").removesuffix("/v1"),
@@ -57,7 +47,6 @@ def command(workload: Workload, base_url: str, model: str, out: str | None = Non
         "max-concurrency": workload.concurrency,
         "seed": workload.seed,
         "request-rate": workload.rate,
-        "output-file": out,
     }
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
     return shlex.join(["python3", "-m", "sglang.bench_serving", *words])
@@ -77,7 +66,7 @@ def server_info(base_url: str) -> dict[str, Any]:
 
 
 def _is_plain(name: str, value: object) -> bool:
-    if name not in FIELDS:
+    if name not in _KEPT:
         return False
     if isinstance(value, str):
         return len(value) <= _VALUE_CHARS and "@" not in value and "?" not in value  # a URL may carry a secret there

@@ -68,12 +68,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The fields that the manifest of a speed run must have."""
+    """What describes a speed run, apart from its records."""
 
     created: str
     server: Server
     workload: Workload
     limits: Limits = field(default_factory=Limits)
+    client: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,21 @@ class Stored:
     """A run as it is on disk. `notes` describe damaged files, in sentences."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     records: tuple[Record, ...]
     segments: tuple[Segment, ...]
     notes: tuple[str, ...]
 
     @property
+    def good(self) -> list[Record]:
+        """The requests that succeeded."""
+        return [record for record in self.records if record.error is None]
+
+    @property
     def missing(self) -> list[int]:
         """The ids of the requests that are not on disk."""
         done = {record.id for record in self.records}
-        return [i for i in range(self.manifest["workload"]["prompts"]) if i not in done]
+        return [i for i in range(self.manifest.workload.prompts) if i not in done]
 
 
 def read(folder: str | Path) -> Stored:
@@ -102,7 +108,7 @@ def read(folder: str | Path) -> Stored:
     folder = Path(folder)
     stored = manifest(folder, Manifest)
     notes: list[str] = []
-    asked = range(stored["workload"]["prompts"])
+    asked = range(stored.workload.prompts)
     records = keyed(lines(Record, folder / RECORDS, notes), asked, RECORDS, notes)
     segments = tuple(lines(Segment, folder / SEGMENTS, notes))
     return Stored(folder, stored, tuple(records[i] for i in sorted(records)), segments, tuple(notes))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlnb.bench import metrics, runner
 from vlnb.bench.workload import USERS
@@ -23,18 +23,14 @@ _COLLAPSED = 0.5  # of the best goodput: beyond this, more users only wait
 
 @dataclass(frozen=True)
 class Load:
-    """A server with `users` requests in flight: P95 of TTFT and TPOT in seconds, rates per second.
+    """A server with `users` requests in flight, and the metrics of its run (`metrics.table`).
 
-    `goodput` counts only requests that met the objective; `kept` says that at least 95 % of all requests did.
+    `goodput` counts, per second, only requests that met the objective; `kept` says that at least 95 % of all did.
     """
 
     users: int
-    ttft_s: float
-    tpot_s: float
-    output_token_per_s: float
-    request_per_s: float
+    found: Mapping[str, Any]
     goodput: float
-    failed: int
     kept: bool
     folder: Path
 
@@ -66,26 +62,18 @@ def sweep(
 
 def judged(stored: Stored, objective: metrics.Objective) -> Load:
     """Return a stored run judged by an objective. Failed and missing requests do not meet it."""
-    found = metrics.table(stored)
+    found = {"output_throughput": 0.0, "request_throughput": 0.0, "p95_ttft_ms": float("inf"), "p95_tpot_ms": 0.0}
+    found |= metrics.table(stored)
     good = sum(metrics.meets(record, objective) for record in stored.records)
-    seconds = max(found["duration"], 1e-9)
-    return Load(
-        users=stored.manifest["workload"]["concurrency"],
-        ttft_s=found.get("p95_ttft_ms", float("inf")) / 1000,
-        tpot_s=found.get("p95_tpot_ms", 0.0) / 1000,
-        output_token_per_s=found.get("output_throughput", 0.0),
-        request_per_s=found.get("request_throughput", 0.0),
-        goodput=good / seconds,
-        failed=found["failed"] + found["missing"],
-        kept=good >= 0.95 * max(1, len(stored.records) + len(stored.missing)),
-        folder=stored.folder,
-    )
+    kept = good >= 0.95 * max(1, len(stored.records) + len(stored.missing))
+    users = stored.manifest.workload.concurrency
+    return Load(users, found, good / max(found["duration"], 1e-9), kept, stored.folder)
 
 
 def largest(loads: Sequence[Load]) -> Load | None:
     """Return the load with the most users that kept the objective, or None.
 
-    >>> largest([Load(n, 0.1 * n, 0.01, 90.0 * n, n, n, 0, n < 4, Path()) for n in (1, 2, 4)]).users
+    >>> largest([Load(n, {}, n, n < 4, Path()) for n in (1, 2, 4)]).users
     2
     """
     return max((load for load in loads if load.kept), key=lambda load: load.users, default=None)

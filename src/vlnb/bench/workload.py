@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 from vlnb import images
@@ -14,12 +15,8 @@ if TYPE_CHECKING:
 
 RESOLUTIONS = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160)}
 _MOST = 1_000_000
-_WORDS = (
-    "time year people way day man thing woman life child world school state family student group country problem hand"
-    " part place case week company system program question work government number night point home water room mother"
-    " area money story fact month lot right study book eye job word business issue side kind head house service friend"
-    " father power hour game line end member law car city community name president team minute idea body information"
-).split()  # each is one token of Qwen's vocabulary if a space precedes it
+# Each is one token of Qwen's vocabulary if a space precedes it.
+_WORDS = resources.files("vlnb.bench").joinpath("words.txt").read_text("utf-8").split()
 USERS = (1, 2, 4, 8, 16, 32, 64, 128)  # loads of a sweep
 
 

@@ -31,15 +31,11 @@ def dial(measured: Iterable[Measured]) -> Chart:
             x=tokens, y=values, text=sizes, mode="lines+markers", hovertemplate=hover, row=1, col=column,
             line={"color": COLOURS[column - 1], "width": 3}, marker={"size": 9}, showlegend=False,
         )  # fmt: skip
-    figure.update_xaxes(title="picture tokens (each step doubles)", type="log", dtick=_DOUBLING)
-    figure.update_yaxes(title="text read right, %", range=[0, 104], col=1)
-    figure.update_yaxes(title="whole answer, s", rangemode="tozero", col=2)
-    return styled(figure, _dial_alt(points))
-
-
-def _dial_alt(points: list[Measured]) -> str:
     said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
-    return f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+    x = {"title": "picture tokens (each step doubles)", "type": "log", "dtick": _DOUBLING}
+    y, y2 = {"title": "text read right, %", "range": [0, 104]}, {"title": "whole answer, s", "rangemode": "tozero"}
+    alt = f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+    return styled(figure, alt, x=x, y=y, xaxis2=x, yaxis2=y2)
 
 
 def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:
@@ -53,8 +49,6 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:
             marker={"size": 12, "color": colour}, marker_symbol=symbol,
             hovertemplate="%{y}: %{x} %<extra>%{fullData.name}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="published score, %", range=[0, 100])
-    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(map(plotly_text, published)))
+    y = {"autorange": "reversed", "categoryorder": "array", "categoryarray": list(map(plotly_text, published))}
     said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
-    figure.update_layout(legend_title="model size")
-    return styled(figure, said)
+    return styled(figure, said, x={"title": "published score, %", "range": [0, 100]}, y=y, legend_title="model size")

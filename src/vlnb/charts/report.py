@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vlnb.bench import metrics
 from vlnb.bench.report import ROWS, cell, sentences
-from vlnb.bench.workload import Workload
 from vlnb.charts.speed import concurrency, distribution, timeline
 from vlnb.charts.style import THEME_CSS
 from vlnb.errors import BadInput
@@ -34,7 +33,7 @@ def page(runs: Mapping[str, Stored]) -> str:
     """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
     if not any(run.records for run in runs.values()):
         raise BadInput("No request of these runs is on disk yet, so there is nothing to report. Resume the run first.")
-    title = f"Speed of {', '.join(dict.fromkeys(run.manifest['server']['model'] for run in runs.values()))}"
+    title = f"Speed of {', '.join(dict.fromkeys(run.manifest.server.model for run in runs.values()))}"
     parts = [element("h1", title)]
     for name, run in runs.items():
         parts += [element("h2", name), table(("", ""), _about(run)), listed(sentences(run))]
@@ -51,29 +50,23 @@ def page(runs: Mapping[str, Stored]) -> str:
 
 def metrics_table(runs: Mapping[str, Stored]) -> Html:
     """Return the metrics of runs side by side, each with its meaning; means with their 95 % interval."""
-    columns = [(run, metrics.table(run)) for run in runs.values()]
-    rows = ([row.title, *(cell(run, row, found) for run, found in columns), row.meaning] for row in ROWS)
+    columns = [(metrics.table(run), metrics.series(run.good)) for run in runs.values()]
+    rows = ([row.title, *(cell(row, *column) for column in columns), row.meaning] for row in ROWS)
     return joined([table(("metric", *runs, "meaning"), rows), element("p", element("small", _FEW))])
 
 
 def _about(run: Stored) -> Iterator[tuple[str, str]]:
     """Yield what was measured: server, flags, workload, client."""
-    manifest, plan = run.manifest, Workload(**run.manifest["workload"])
-    server = manifest["server"]
-    yield "date", str(manifest["created"])
-    yield "server", f"{server['model']} at {server['base_url']}"
-    flags = ", ".join(f"{name} {value}" for name, value in server.get("reported", {}).items())
+    plan, server = run.manifest.workload, run.manifest.server
+    yield "date", run.manifest.created
+    yield "server", f"{server.model} at {server.base_url}"
+    flags = ", ".join(f"{name} {value}" for name, value in server.reported.items())
     yield "its settings", flags or "not reported"
     arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
-    yield (
-        "each",
-        (
-            f"{plan.images} pictures of {plan.resolution} ({plan.picture}), up to {plan.input_len} text tokens in and"
-            f" {plan.output_len} tokens out"
-        ),
-    )
-    yield "client", ", ".join(f"{name} {value}" for name, value in manifest.get("client", {}).items())
+    pictures = f"{plan.images} pictures of {plan.resolution} ({plan.picture})"
+    yield "each", f"{pictures}, up to {plan.input_len} text tokens in and {plan.output_len} tokens out"
+    yield "client", ", ".join(f"{name} {value}" for name, value in run.manifest.client.items())
 
 
 def _figure(question: str, figure: go.Figure, *, first: bool) -> Html:

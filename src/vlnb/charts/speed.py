@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
 from vlnb import catalog
 from vlnb.bench import metrics
-from vlnb.bench.roofline import bound, cost_per_thousand
+from vlnb.bench.roofline import bound
 from vlnb.charts.style import Chart, plotly_text, styled
 from vlnb.draw.colours import COLOURS
 from vlnb.errors import BadInput
@@ -22,17 +22,29 @@ if TYPE_CHECKING:
 _POINTS = 2_000  # of a curve: more cannot be told apart on a screen
 _TICKED = 20  # requests that each get a number on the axis
 _ROWS = 200  # requests of a timeline
-_PHASES = ("queue", "connect", "upload", "server", "stream")
 _GREY = "#8A8A8A"
+_PHASES = ("queue", "connect", "upload", "server", "stream")
 PHASE_COLOURS = dict(zip(_PHASES, ("#BBBBBB", "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
 _LEVELS = {50: 2, 90: 10, 99: 100}  # percentiles, and the least number of values for which each means something
 
-_SERIES: Mapping[str, tuple[str, Callable[[Record], Sequence[float]]]] = {
-    "ttft": ("Time to first token (TTFT)", lambda r: [] if r.ttft_s is None else [r.ttft_s]),
-    "itl": ("Gap between two chunks (ITL)", lambda r: r.itl_s),
-    "tpot": ("Time per output token (TPOT)", lambda r: [t for t in [metrics.tpot_s(r)] if t is not None]),
-    "e2e": ("Whole request (E2E)", lambda r: [r.e2e_s]),
+_TIMES = {  # of `distribution`: the title of each, and its name in `metrics.series`
+    "ttft": ("Time to first token (TTFT)", "ttft"),
+    "itl": ("Gap between two chunks (ITL)", "itl"),
+    "tpot": ("Time per output token (TPOT)", "tpot"),
+    "e2e": ("Whole request (E2E)", "e2e_latency"),
 }
+
+
+def _add_phases(figure: go.Figure, parts: Sequence[tuple[Any, str, float, float]], unit: str) -> None:
+    """Add a bar for each part: (request, phase, start, length)."""
+    for phase in dict.fromkeys(name for _, name, *_ in parts):
+        mine = [(request, start, length) for request, name, start, length in parts if name == phase]
+        requests, starts, lengths = zip(*mine, strict=True)
+        figure.add_bar(
+            y=requests, x=lengths, base=starts, orientation="h", name=phase,
+            marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
+            hovertemplate=f"{phase}: %{{x:.4~g}} {unit}<extra></extra>",
+        )  # fmt: skip
 
 
 def strip(record: Record) -> Chart:
@@ -44,12 +56,9 @@ def strip(record: Record) -> Chart:
         raise BadInput(f"Request {record.id} has no answer: {record.error}. Choose one that succeeded.")
     begun, ttft, whole = record.started_s, 1000 * record.ttft_s, 1000 * record.e2e_s
     figure = go.Figure()
-    for phase, start, length in metrics.phases(record):
-        figure.add_bar(
-            y=["request"], x=[1000 * length], base=[1000 * (start - begun)], orientation="h", name=phase, width=0.5,
-            marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
-            hovertemplate=f"{phase}: %{{x:.1f}} ms<extra></extra>",
-        )  # fmt: skip
+    parts = [("request", phase, 1000 * (at - begun), 1000 * length) for phase, at, length in metrics.phases(record)]
+    _add_phases(figure, parts, "ms")
+    figure.update_traces(width=0.5)
     chunks = [ttft + 1000 * passed for passed in (0.0, *itertools.accumulate(record.itl_s))]
     figure.add_scatter(
         x=chunks, y=["request"] * len(chunks), mode="markers", name="chunk", showlegend=False,
@@ -67,10 +76,9 @@ def strip(record: Record) -> Chart:
         figure.add_annotation(
             x=0, y=height, yref="paper", text=words, showarrow=False, xanchor="left", yanchor="bottom"
         )
-    figure.update_xaxes(title="milliseconds since the request began")
-    figure.update_yaxes(showticklabels=False, domain=[0, 0.55])
-    figure.update_layout(barmode="overlay", legend_title="phase")
-    return styled(figure, f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}", height=260)
+    alt = f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}"
+    x, y = "milliseconds since the request began", {"showticklabels": False, "domain": [0, 0.55]}
+    return styled(figure, alt, x=x, y=y, height=260, barmode="overlay", legend_title="phase")
 
 
 def timeline(records: Sequence[Record]) -> Chart:
@@ -79,23 +87,14 @@ def timeline(records: Sequence[Record]) -> Chart:
     rows = records[::step]
     figure = go.Figure()
     parts = [(record.id, *part) for record in rows for part in metrics.phases(record)]
-    for phase in _PHASES:
-        mine = [(number, start, length) for number, name, start, length in parts if name == phase]
-        figure.add_bar(
-            y=[number for number, *_ in mine], x=[length for *_, length in mine], base=[start for _, start, _ in mine],
-            orientation="h", name=phase, marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
-            hovertemplate=f"request %{{y}}, {phase}: %{{x:.4f}} s<extra></extra>",
-        )  # fmt: skip
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(
-        title=f"request{f', every {step}th' if step > 1 else ''}",
-        autorange="reversed",
-        dtick=1 if len(rows) <= _TICKED else None,
-    )
-    figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
+    _add_phases(figure, parts, "s")
+    every = f", every {step}th" if step > 1 else ""
+    y = {"title": f"request{every}", "autorange": "reversed", "dtick": 1 if len(rows) <= _TICKED else None}
     sums = {phase: sum(length for _, name, _, length in parts if name == phase) for phase in _PHASES}
     said = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())
-    return styled(figure, f"{len(rows)} requests as bars; on average {said}", height=min(700, 240 + 12 * len(rows)))
+    alt, height = f"{len(rows)} requests as bars; on average {said}", min(700, 240 + 12 * len(rows))
+    figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
+    return styled(figure, alt, x="seconds since the start", y=y, height=height)
 
 
 def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Chart:
@@ -106,12 +105,13 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Ch
     """
     import numpy as np
 
-    if what not in _SERIES:
-        raise BadInput(f"Unknown metric {what!r}. Choose {', '.join(_SERIES)}.")
-    name, values_of = _SERIES[what]
+    if what not in _TIMES:
+        raise BadInput(f"Unknown metric {what!r}. Choose {', '.join(_TIMES)}.")
+    name, series = _TIMES[what]
     figure, said, most = go.Figure(), [], 0
     for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
-        values = np.sort([1000 * value for record in records if record.error is None for value in values_of(record)])
+        good = [record for record in records if record.error is None]
+        values = 1000 * np.sort(metrics.series(good)[series])
         if not len(values):
             continue
         most = max(most, len(values))
@@ -125,40 +125,34 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Ch
         said.append(f"{run}: half within {half:.1f} ms, 99 % within {late:.1f} ms")
     for level in (level for level, least in _LEVELS.items() if most >= least):
         figure.add_hline(y=level, line={"color": _GREY, "dash": "dot"}, annotation_text=f"P{level}")
-    figure.update_xaxes(title=f"{name}, ms (logarithmic)", type="log")
-    figure.update_yaxes(title="share that takes at most this long, %", range=[0, 104])
-    return styled(figure, f"Distribution of {name}. " + "; ".join(said))
+    y = {"title": "share that takes at most this long, %", "range": [0, 104]}
+    x = {"title": f"{name}, ms (logarithmic)", "type": "log"}
+    return styled(figure, f"Distribution of {name}. " + "; ".join(said), x=x, y=y)
 
 
 def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
-    """Return how the percentiles of TTFT settle while a run lasts, from the load generator's reports."""
-    known = [report for report in reports if report.get("ttft_p50_s") is not None]
+    """Return how the percentiles of TTFT settle while a run lasts, from the load generator's reports with times."""
     figure = go.Figure()
     for key, name, colour in (("ttft_p50_s", "P50", COLOURS[0]), ("ttft_p99_s", "P99", COLOURS[1])):
         figure.add_scatter(
-            x=[report["elapsed_s"] for report in known], y=[1000 * report[key] for report in known],
+            x=[report["elapsed_s"] for report in reports], y=[1000 * report[key] for report in reports],
             mode="lines", name=name, line={"color": colour, "width": 3},
         )  # fmt: skip
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title="time to first token so far, ms", rangemode="tozero")
-    now = f"half within {1000 * known[-1]['ttft_p50_s']:.1f} ms" if known else "no answer yet"
-    return styled(figure, f"Time to first token so far: {now}")
+    y = {"title": "time to first token so far, ms", "rangemode": "tozero"}
+    alt = f"Time to first token so far: half within {1000 * reports[-1]['ttft_p50_s']:.1f} ms"
+    return styled(figure, alt, x="seconds since the start", y=y)
 
 
 def concurrency(records: Sequence[Record]) -> Chart:
     """Return how many requests were in flight over time: the ramp at the start, and the tail at the end."""
-    import numpy as np
-
-    starts, ends = [r.started_s for r in records], [r.started_s + r.e2e_s for r in records]
-    times = np.asarray([*starts, *ends])
-    order = np.argsort(times, kind="stable")
-    count = np.cumsum(np.asarray([1] * len(starts) + [-1] * len(ends))[order])
+    edges = sorted([(r.started_s, 1) for r in records] + [(r.started_s + r.e2e_s, -1) for r in records])
+    counts = list(itertools.accumulate(step for _, step in edges))
     figure = go.Figure()
-    figure.add_scatter(x=times[order], y=count, mode="lines", line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy")
-    figure.update_xaxes(title="seconds since the start")
-    figure.update_yaxes(title="requests in flight", rangemode="tozero")
-    most = int(count.max()) if len(count) else 0
-    return styled(figure, f"Requests in flight over time; at most {most}")
+    figure.add_scatter(
+        x=[when for when, _ in edges], y=counts, line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy"
+    )
+    alt = f"Requests in flight over time; at most {max(counts, default=0)}"
+    return styled(figure, alt, x="seconds since the start", y={"title": "requests in flight", "rangemode": "tozero"})
 
 
 def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
@@ -168,8 +162,8 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
     figure = make_subplots(cols=2, horizontal_spacing=0.14)
     users = [load.users for load in loads]
     figure.add_scatter(
-        x=[load.output_token_per_s for load in loads], y=[1000 * load.ttft_s for load in loads], row=1, col=1,
-        mode="lines+markers+text", text=[f"{count}" for count in users], textposition="top center", name="users",
+        x=[load.found["output_throughput"] for load in loads], y=[load.found["p95_ttft_ms"] for load in loads],
+        row=1, col=1, mode="lines+markers+text", text=list(map(str, users)), textposition="top center",
         line={"color": COLOURS[0]}, marker={"size": 10}, showlegend=False, cliponaxis=False,
         hovertemplate="%{text} users: %{x:.0f} tokens per second, P95 TTFT %{y:.0f} ms<extra></extra>",
     )  # fmt: skip
@@ -177,24 +171,24 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
         y=1000 * objective.ttft_s, line={"color": _GREY, "dash": "dot"}, annotation_text="TTFT target", row=1, col=1
     )
     for name, values, colour, symbol in (
-        ("all requests", [load.request_per_s for load in loads], COLOURS[4], "circle"),
+        ("all requests", [load.found["request_throughput"] for load in loads], COLOURS[4], "circle"),
         ("goodput: within the target", [load.goodput for load in loads], COLOURS[2], "diamond"),
     ):
         figure.add_scatter(
             x=users, y=values, row=1, col=2, mode="lines+markers", name=name, line={"color": colour},
             marker={"size": 10, "symbol": symbol},
         )  # fmt: skip
-    figure.update_xaxes(title="output tokens per second", rangemode="tozero", col=1)
-    figure.update_yaxes(title="P95 TTFT, ms", rangemode="tozero", col=1)
-    figure.update_xaxes(title="users (requests in flight)", type="log", tickvals=users, col=2)
-    figure.update_yaxes(title="requests per second", rangemode="tozero", col=2)
-    figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
     said = "; ".join(
-        f"{load.users} users {load.output_token_per_s:.0f} tokens/s, P95 TTFT {1000 * load.ttft_s:.0f} ms, goodput"
-        f" {load.goodput:.2f}/s"
+        f"{load.users} users {load.found['output_throughput']:.0f} tokens/s, P95 TTFT"
+        f" {load.found['p95_ttft_ms']:.0f} ms, goodput {load.goodput:.2f}/s"
         for load in loads
     )
-    return styled(figure, f"Throughput, latency and goodput by load: {said or 'nothing measured'}", height=380)
+    x, y = ({"title": title, "rangemode": "tozero"} for title in ("output tokens per second", "P95 TTFT, ms"))
+    x2 = {"title": "users (requests in flight)", "type": "log", "tickvals": users}
+    y2 = {"title": "requests per second", "rangemode": "tozero"}
+    figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
+    alt = f"Throughput, latency and goodput by load: {said or 'nothing measured'}"
+    return styled(figure, alt, x=x, y=y, xaxis2=x2, yaxis2=y2, height=380)
 
 
 def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> Chart:
@@ -222,10 +216,9 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
             marker={"size": 12, "color": colour}, textposition=f"{side} center", cliponaxis=False,
             hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="mean, ms (logarithmic)", type="log")
-    figure.update_yaxes(title="metric", autorange="reversed")
     said = "; ".join(f"{what} {_short(here)} ms, published {_short(there)} ms" for what, (here, there) in known.items())
-    return styled(figure, f"Mean times: {said or 'nothing measured'}", title="How long does each part take?")
+    x, y = {"title": "mean, ms (logarithmic)", "type": "log"}, {"title": "metric", "autorange": "reversed"}
+    return styled(figure, f"Mean times: {said or 'nothing measured'}", x=x, y=y, title="How long does each part take?")
 
 
 def _short(value: float) -> str:
@@ -251,21 +244,24 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
             textposition="bottom center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
             marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
-    figure.update_xaxes(title="model size")
-    figure.update_yaxes(title=f"time per output token on {gpus} GPUs, ms", rangemode="tozero")
     alt = "Least time per output token by memory bandwidth; " + "; ".join(said)
-    return styled(figure, alt, title="How fast could the memory be read?")
+    y = {"title": f"time per output token on {gpus} GPUs, ms", "rangemode": "tozero"}
+    return styled(figure, alt, x="model size", y=y, title="How fast could the memory be read?")
 
 
 def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> Chart:
-    """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour."""
-    prices = {name: cost_per_thousand(dollars_per_hour, rate) for name, rate in pictures_per_s.items()}
+    """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour.
+
+    Raises `BadInput` for a negative price, or for a rate of 0 or less.
+    """
+    if dollars_per_hour < 0 or min(pictures_per_s.values(), default=1.0) <= 0:
+        raise BadInput("The price must not be negative, and the rate must be greater than 0 pictures per second.")
+    prices = {name: dollars_per_hour / 3600 / rate * 1000 for name, rate in pictures_per_s.items()}
     figure = go.Figure()
     figure.add_bar(
         x=list(prices.values()), y=list(map(plotly_text, prices)), orientation="h", marker_color=COLOURS[0],
         text=[f"${price:,.2f}" for price in prices.values()], textposition="outside", cliponaxis=False,
     )  # fmt: skip
-    figure.update_xaxes(title=f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server")
-    figure.update_yaxes(title="load", autorange="reversed")
     said = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
-    return styled(figure, f"Cost of a thousand pictures: {said}")
+    x = f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server"
+    return styled(figure, f"Cost of a thousand pictures: {said}", x=x, y={"title": "load", "autorange": "reversed"})

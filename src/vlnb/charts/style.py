@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import plotly.graph_objects as go
 
 from vlnb.markup import Html, element
 
+Axis = str | dict[str, Any]
 _HEIGHT_PX = 340
 _WORDS = 120  # characters of a label or an attribute shown
 # Plotly writes colours into each text; only a rule of the page can follow a change of JupyterLab's theme.
@@ -30,16 +32,22 @@ class Chart(go.Figure):  # type: ignore[misc]
         super()._ipython_display_()
 
 
-def styled(figure: go.Figure, alt: str, *, title: str = "", height: int = _HEIGHT_PX) -> Chart:
-    """Return a figure in the house's look. `title` is the question it answers; `alt` says in words what it shows."""
+def styled(figure: go.Figure, alt: str, *, x: Axis, y: Axis, title: str = "", **layout: Any) -> Chart:  # noqa: ANN401
+    """Return a figure in the house's look.
+
+    `alt` says in words what it shows, `title` is the question it answers. `x` and `y` are the titles of the axes, with
+    their units, or what else plotly is to know of each; `layout` is what it is to know of the rest.
+    """
     made = Chart(figure)
-    made.update_yaxes(automargin=True)
     made.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
     clear = "rgba(0,0,0,0)"
     made.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, legend={"bgcolor": clear}, meta={"alt": alt})
     if title:
         made.update_layout(title={"text": title, "font": {"size": 15}, "x": 0, "xref": "paper", "yref": "container"})
-    made.update_layout(height=height, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
+    made.update_layout(height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
+    xaxis, yaxis = ({"title": one} if isinstance(one, str) else one for one in (x, y))
+    made.update_layout(xaxis=xaxis, yaxis=yaxis, **layout)
+    made.update_yaxes(automargin=True)
     return made
 
 
@@ -62,12 +70,8 @@ def live(figure: go.Figure) -> go.FigureWidget:
 
 
 def redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
-    """Show the data of `figure` in a live one. Axes stay as the person zoomed them."""
+    """Show the data of `figure` in a live one with as many traces. Axes stay as the person zoomed them."""
     with shown.batch_update():
-        if len(shown.data) == len(figure.data):
-            for here, new in zip(shown.data, figure.data, strict=True):
-                here.update(new.to_plotly_json())
-        else:
-            shown.data = ()
-            shown.add_traces(figure.data)
+        for here, new in zip(shown.data, figure.data, strict=True):
+            here.update(new.to_plotly_json())
         shown.layout.meta = figure.layout.meta

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from vlnb.terminal import printable
+
+if TYPE_CHECKING:
+    from vlnb.accuracy.mmmu import Run
+    from vlnb.bench.store import Stored
 
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -40,3 +45,13 @@ def progress(line: object, *, width: int = 72) -> None:
     """Write a line over the last one on standard error; in a file or a pipe, write nothing."""
     if sys.stderr.isatty():
         print(f"\r{printable(str(line)):<{width}}", end="", file=sys.stderr, flush=True)
+
+
+def status(runs: Mapping[str, Stored | Run]) -> int:
+    """Say what is odd about runs on disk; return the exit status, which is 1 where something is missing."""
+    for name, one in runs.items():
+        for note in one.notes:
+            say(note)
+        if one.missing:
+            say(f"vlnb: {len(one.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
+    return 1 if any(one.missing for one in runs.values()) else 0

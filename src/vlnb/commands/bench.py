@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from vlnb.bench.workload import USERS, Workload
-from vlnb.commands import Count, Seconds, progress, say, show
+from vlnb.commands import Count, Seconds, progress, say, show, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from vlnb.bench.runner import LoadProgress, Running
     from vlnb.bench.store import Stored
-    from vlnb.endpoint import Endpoint
 
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
@@ -24,44 +22,25 @@ _PUBLISHED = Workload()
 _LONG_S, _SURE = 120, 3  # a run longer than this is announced, after so many requests
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Target:
-    """Which server to measure.
-
-    Parameters
-    ----------
-    url
-        The server (instead of VLNB_BASE_URL).
-    model
-        Its model (instead of VLNB_MODEL).
-    """
-
-    url: str | None = None
-    model: str | None = None
-
-    def connect(self) -> Endpoint:
-        """Connect to the server, and say to which one."""
-        from vlnb.endpoint import connect
-
-        return connect(self.url, model=self.model, announce=say)
-
-
-_DEFAULT = Target()
-
-
 @app.command
-def run(*, workload: Load = _PUBLISHED, target: Target = _DEFAULT, out: str | None = None) -> int:
+def run(
+    *, workload: Load = _PUBLISHED, url: str | None = None, model: str | None = None, out: str | None = None
+) -> int:
     """Run a benchmark and store the results.
 
     Parameters
     ----------
+    url
+        The server to measure (instead of VLNB_BASE_URL).
+    model
+        Its model (instead of VLNB_MODEL).
     out
         Folder to store the run in (a new one in runs/bench).
     """
     from vlnb import bench
+    from vlnb.endpoint import connect
 
-    return _finish(bench.start(workload, target.connect(), out))
+    return _finish(bench.start(workload, connect(url, model=model, announce=say), out))
 
 
 @app.command
@@ -104,7 +83,7 @@ def compare(*runs: str) -> int:
     if not columns:
         return 1
     show(tables.table(columns).to_string(float_format="{:,.2f}".format, na_rep="–"))
-    return _status(ours)
+    return status(ours)
 
 
 @app.command
@@ -127,14 +106,15 @@ def report(*folders: str, to: str | None = None) -> int:
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
     show(path)
-    return _status(runs)
+    return status(runs)
 
 
 @app.command
 def sweep(
     *,
     workload: Load = _PUBLISHED,
-    target: Target = _DEFAULT,
+    url: str | None = None,
+    model: str | None = None,
     users: tuple[Count, ...] = USERS,
     ttft: Seconds = 2.0,
     tpot: Seconds = 0.05,
@@ -144,6 +124,10 @@ def sweep(
 
     Parameters
     ----------
+    url
+        The server to measure (instead of VLNB_BASE_URL).
+    model
+        Its model (instead of VLNB_MODEL).
     users
         Numbers of users to try, in order; it ends early once goodput collapses.
     ttft
@@ -156,14 +140,16 @@ def sweep(
     from vlnb.bench.metrics import Objective
     from vlnb.bench.sweep import largest
     from vlnb.bench.sweep import sweep as measure
+    from vlnb.endpoint import connect
 
-    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, s':>13}{'P95 TPOT, s':>13}")
+    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'P95 TPOT, ms':>13}")
     loads = []
-    for one in measure(workload, target.connect(), out, objective=Objective(ttft, tpot), users=users):
+    endpoint = connect(url, model=model, announce=say)
+    for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
         loads.append(one)
         show(
-            f"{one.users:5d}{one.output_token_per_s:11.1f}{one.request_per_s:12.2f}{one.goodput:10.2f}"
-            f"{one.ttft_s:13.3f}{one.tpot_s:13.4f}"
+            f"{one.users:5d}{one.found['output_throughput']:11.1f}{one.found['request_throughput']:12.2f}"
+            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)
     say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")
@@ -172,21 +158,19 @@ def sweep(
 
 
 def _finish(running: Running) -> int:
-    from vlnb import bench
     from vlnb.bench import report as tables
+    from vlnb.bench.runner import left_s, told
 
     say(f"stored in {running.folder}")
-    warned = False
+    announced: list[float] = []
 
     def watch(report: LoadProgress) -> None:
-        nonlocal warned
-        left_s = _left_s(report)
-        if left_s > _LONG_S and report["done"] >= _SURE and not warned:
-            warned = True
-            say(f"This takes about {left_s / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
-        _progress(report)
+        if not announced and report.get("done", 0) >= _SURE and (left := left_s(report)) > _LONG_S:
+            announced.append(left)
+            say(f"This takes about {left / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
+        progress(told(report), width=120)
 
-    stored = bench.follow(running, watch)
+    stored = running.follow(watch)
     say()
     show(tables.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
@@ -198,29 +182,3 @@ def _read(folders: tuple[str, ...]) -> dict[str, Stored]:
     if not folders:
         raise BadInput("Name the folder of a run, such as runs/bench/20260101-120000-ab12.")
     return {folder.rstrip("/"): store.read(folder) for folder in folders}
-
-
-def _status(runs: Mapping[str, Stored]) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 where requests are missing."""
-    for name, one in runs.items():
-        for note in one.notes:
-            say(note)
-        if one.missing:
-            say(f"vlnb: {len(one.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
-    return 1 if any(one.missing for one in runs.values()) else 0
-
-
-def _progress(report: LoadProgress) -> None:
-    if "preparing" in report:
-        progress(f"preparing request {report['preparing']} of {report['of']}")
-        return
-    half = report["ttft_p50_s"]
-    first = f", TTFT P50 {1000 * half:.0f} ms" if half is not None else ""
-    left = f", about {_left_s(report):.0f} s left" if report["done"] else ""
-    progress(f"{report['done']} of {report['of']} done, {report['failed']} failed{left}{first}")
-
-
-def _left_s(report: LoadProgress) -> float:
-    """Return the seconds that a run will still take at the rate so far; 0 if that is unknown."""
-    done = report.get("done", 0)
-    return float(report["elapsed_s"] / done * (report["of"] - done)) if done else 0.0

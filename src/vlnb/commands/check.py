@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vlnb.commands import say, show, show_json
+from vlnb.commands import say, show
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check import Check
 
 
-def check(*, url: str | None = None, model: str | None = None, seed: int | None = None, json: bool = False) -> int:
+def check(*, url: str | None = None, model: str | None = None, seed: int | None = None) -> int:
     """Check that the server really uses the pictures, with 24 questions whose answers are known.
 
     Parameters
@@ -21,17 +21,12 @@ def check(*, url: str | None = None, model: str | None = None, seed: int | None 
         The model to ask (instead of VLNB_MODEL).
     seed
         Draw the same pictures again (new ones each time).
-    json
-        Print everything as one JSON object.
     """
     from vlnb.accuracy.check import vision_check
     from vlnb.endpoint import connect
 
     found = vision_check(connect(url, model=model, announce=say), seed=seed, watch=_watch)
-    if json:
-        show_json(found.as_dict())
-    else:
-        show(found)
+    show(found)
     return 0 if found.sound else 1
 
 

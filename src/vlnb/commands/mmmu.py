@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, Parameter
 
-from vlnb.commands import Count, progress, say, show, show_json
+from vlnb.commands import Count, progress, say, show, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def resume(out: str, /, *, asking: Asking = _ALONE) -> int:
 
 
 @app.command
-def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: bool = False, json: bool = False) -> int:
+def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     """Grade a stored run, or what SGLang's harness printed.
 
     Parameters
@@ -108,10 +108,6 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     seed
         Seed for the guesses that MMMU's rules make when an answer has no letter.
-    disagree
-        List the questions on which the rules disagree.
-    json
-        Print the grade of every question as JSON.
     """
     from vlnb.accuracy import mmmu
 
@@ -119,14 +115,8 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42, disagree: b
         show(mmmu.harness.read(out))
         return 0
     found = mmmu.read(out)
-    if json:
-        show_json({name: vars(one) for name, one in mmmu.grades(found, rules, seed=seed).items()})
-        return _status(found)
     show(mmmu.scores(found, rules, seed=seed))
-    if disagree:
-        for name, by_rules in mmmu.differences(found, seed=seed).items():
-            show(f"{name}: " + ", ".join(f"{by} {'right' if g.correct else 'wrong'}" for by, g in by_rules.items()))
-    return _status(found)
+    return status({out: found})
 
 
 @app.command
@@ -148,14 +138,14 @@ def compare(*out: str, rules: Rules = "official") -> int:
     scores = {name: mmmu.scores(one, rules) for name, one in runs.items()}
     if len(runs) == 1:
         known = mmmu.published()
-        if next(iter(scores.values())).subjects.keys() & known.subjects.keys():
+        if len(next(iter(scores.values())).rows.keys() & known.rows.keys()) > 1:
             scores["published"] = known
         else:
             say(f"{out[0]} holds no questions of MMMU, so there is no published score to set beside it.")
     show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, rules)}")
-    return _status(*runs.values())
+    return status(runs)
 
 
 def _finish(done: Run) -> int:
@@ -163,12 +153,4 @@ def _finish(done: Run) -> int:
 
     say(f"\nstored in {done.folder}")
     show(mmmu.scores(done))
-    return _status(done)
-
-
-def _status(*runs: Run) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 if questions have no answer."""
-    for one in runs:
-        for note in one.notes:
-            say(note)
-    return 1 if any(one.missing for one in runs) else 0
+    return status({str(done.folder): done})

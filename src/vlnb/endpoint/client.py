@@ -81,7 +81,7 @@ class Endpoint:
         return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
     @overload
-    def ask(self, prompt: Said, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...
+    def ask(self, prompt: Said, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...  # noqa: ANN401
     @overload
     def ask(self, prompt: Said, *pictures: images.Source, schema: object, **options: Any) -> TypedReply: ...  # noqa: ANN401
     def ask(self, prompt: Said, *pictures: images.Source, schema: object = None, **options: Any) -> Reply:

@@ -1,6 +1,6 @@
 """Look through the answers of a run: the question with its pictures, the model's words, and how they were graded.
 
-The panel decides nothing: `mmmu.grades`, `differences` and the run's own question set do.
+The panel decides nothing: `mmmu.grades` and the run's own question set do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Grade, Question, QuestionSet, Run
 
 _ALL = "all subjects"
-_SHOWN_PX = 320
+_SHOWN_PX, _SHOWN_CHARS = 320, 60
 _LOOK: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
     "all": lambda _: True,
     "wrong": lambda one: not one["official"].correct,
@@ -39,7 +39,8 @@ class Answers(Panel):
     def __init__(self, run: Run, questions: QuestionSet | None = None) -> None:
         self._run = run
         self._set: QuestionSet | None = questions
-        self._grades = {rules: mmmu.grades(run, rules) for rules in get_args(mmmu.Rules)}
+        by_rules = {rules: mmmu.grades(run, rules) for rules in get_args(mmmu.Rules)}
+        self._grades = {q.id: {rules: found[q.id] for rules, found in by_rules.items()} for q in run.questions}
         subjects = list(dict.fromkeys(question.subject for question in run.questions))
         self.subject = widgets.Dropdown(description="Subject", options=[_ALL, *subjects])
         self.look = widgets.Dropdown(description="Show", options=list(_LOOK), value="wrong")
@@ -71,11 +72,10 @@ class Answers(Panel):
         keep = _LOOK[self.look.value]
         self.chosen = [
             question for question in self._run.questions
-            if self.subject.value in (_ALL, question.subject)
-            and keep({rules: found[question.id] for rules, found in self._grades.items()})
+            if self.subject.value in (_ALL, question.subject) and keep(self._grades[question.id])
         ]  # fmt: skip
         self.known.options = [
-            (f"{'✓' if self._grades['official'][question.id].correct else '✗'} {question.id}", question.id)
+            (f"{'✓' if self._grades[question.id]['official'].correct else '✗'} {question.id}", question.id)
             for question in self.chosen
         ]
         self.known.value = self.chosen[0].id if self.chosen else None
@@ -89,13 +89,14 @@ class Answers(Panel):
             self.shown.value = live("No question passes these filters.")
             return
         answer = self._run.answers.get(question.id)
-        said = answer.text if answer else None
-        shown = words(said) if said is not None else element("em", _failure(answer))
+        if answer and answer.text is not None:
+            shown = words(answer.text)
+        else:
+            shown = element("em", (answer and answer.error) or "It was not asked yet: resume the run.")
         options = (element("li", f"{letter}: {option}") for letter, option in question.choices.items())
         grades = [
-            (rules, _short(one.parsed), "right" if one.correct else "wrong", one.how)
-            for rules, found in self._grades.items()
-            for one in [found[question.id]]
+            (rules, one.parsed[:_SHOWN_CHARS], "right" if one.correct else "wrong", one.how)
+            for rules, one in self._grades[question.id].items()
         ]
         truth = element("strong", " or ".join(question.answers))
         self.shown.value = live(
@@ -114,22 +115,10 @@ class Answers(Panel):
         try:
             if self._set is None:
                 self._set = self._run.question_set()
-            found = self._set.pictures(question).items()
-            return row(
-                *(
-                    element(
-                        "div", element("small", f"picture {n}"), Html(to_html(images.load(data), shown_px=_SHOWN_PX))
-                    )
-                    for n, data in found
-                )
-            )
+            figures = [
+                element("div", element("small", f"picture {n}"), to_html(images.load(data), shown_px=_SHOWN_PX))
+                for n, data in self._set.pictures(question).items()
+            ]
+            return row(*figures)
         except VlnbError as error:  # the data set has moved, or a picture is broken: words can be read all the same
             return alert(error)
-
-
-def _failure(answer: mmmu.StoredAnswer | None) -> str:
-    return (answer.error if answer else None) or "It was not asked yet: resume the run."
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + " …"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,20 @@ import ipywidgets as widgets
 
 from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
-from vlnb.launch import telemetry
-from vlnb.markup import alert, element, joined, listed, live
+from vlnb.markup import alert, joined, listed, live
 from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
-_GPUS_S = 3.0  # amd-smi takes about a second itself
 _NARROW = widgets.Layout(width="220px")
+_NUMBERS = {  # of a workload: the name of each, and the least one
+    "prompts": ("Requests", 1),
+    "concurrency": ("Users", 1),
+    "images": ("Pictures", 0),
+    "output_len": ("Tokens out", 1),
+    "seed": ("Seed", 0),
+}
 
 
 class Benchmark(Panel):
@@ -31,34 +37,33 @@ class Benchmark(Panel):
     def __init__(
         self, endpoint: Endpoint, *, runs: str | Path | None = None, plan: bench.Workload | None = None
     ) -> None:
-        plan = plan or bench.Workload()
         self._endpoint, self._folder = endpoint, Path(runs or local.runs() / "bench")
-        self.prompts = _number("Requests", plan.prompts)
-        self.users = _number("Users", plan.concurrency)
-        self.pictures = _number("Pictures", plan.images, least=0)
-        self.resolution = widgets.Combobox(
-            description="Size", value=plan.resolution, options=list(bench.workload.RESOLUTIONS), layout=_NARROW
+        self._plan = plan or bench.Workload()
+        self.choices = {
+            name: widgets.BoundedIntText(
+                description=label, value=getattr(self._plan, name), min=least, max=1_000_000, layout=_NARROW
+            )
+            for name, (label, least) in _NUMBERS.items()
+        }
+        self.choices["resolution"] = widgets.Combobox(
+            description="Size", value=self._plan.resolution, options=list(bench.workload.RESOLUTIONS), layout=_NARROW
         )
-        self.output = _number("Tokens out", plan.output_len)
-        self.seed = _number("Seed", plan.seed, least=0)
         self.start_button = button("Start", "Begin a new run", lambda: aside(self.start), button_style="primary")
         self.stop_button = button("Stop", "Stop the run; what has ended is kept", self.stop, disabled=True)
         self.known = widgets.SelectMultiple(description="Stored", rows=4, layout=widgets.Layout(width="460px"))
         self.resume_button = button("Resume", "Complete the chosen run", lambda: aside(self.resume))
         self.compare_button = button("Compare", "Show the chosen runs beside each other", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
-        self.status, self.gpus, self.shown = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.status, self.shown = widgets.HTML(), widgets.HTML()
         self.stored: bench.store.Stored | None = None
         self._running: bench.runner.Running | None = None
-        choices = [self.prompts, self.users, self.pictures, self.resolution, self.output, self.seed]
         self.figure = widgets.VBox()
         super().__init__(
             [
-                widgets.HBox(choices, layout=WRAPPED),
+                widgets.HBox(list(self.choices.values()), layout=WRAPPED),
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
-                self.gpus,
                 self.figure,
                 widgets.HBox([self.known, self.resume_button, self.compare_button], layout=WRAPPED),
                 self.shown,
@@ -68,14 +73,7 @@ class Benchmark(Panel):
 
     def workload(self) -> bench.Workload:
         """Return the chosen workload. Raises `BadInput` if it cannot work."""
-        return bench.Workload(
-            prompts=self.prompts.value,
-            concurrency=self.users.value,
-            images=self.pictures.value,
-            resolution=self.resolution.value,
-            output_len=self.output.value,
-            seed=self.seed.value,
-        )
+        return replace(self._plan, **{name: choice.value for name, choice in self.choices.items()})
 
     def start(self) -> bench.store.Stored | None:
         """Begin a run as a click does, and follow it to its end. Errors are shown in the panel."""
@@ -112,14 +110,8 @@ class Benchmark(Panel):
         self.status.value = live("starting the load generator …")
         try:
             self._running = running = begin()
-            aside(lambda: self._watch_gpus(running))
             reports = list[bench.runner.LoadProgress]()
-            for report in running.progress():
-                self._tell(report)
-                if report.get("ttft_p50_s") is not None:
-                    reports.append(report)
-                    self._draw(reports)
-            self.stored = running.result()
+            self.stored = running.follow(lambda report: self._tell(report, reports))
             self.status.value = live(f"Stored in {running.folder}.")
             self._show({running.folder.name: self.stored})
         except VlnbError as error:
@@ -136,36 +128,18 @@ class Benchmark(Panel):
         curves = charts.distribution({name: run.records for name, run in runs.items()})
         self.figure.children = (charts.live(curves),)
 
-    def _draw(self, reports: list[bench.runner.LoadProgress]) -> None:
-        if len(reports) == 1:
-            self.figure.children = (charts.live(charts.progress(reports)),)
-        else:
-            charts.redraw(self.figure.children[0], charts.progress(reports))
-
-    def _tell(self, report: bench.runner.LoadProgress) -> None:
-        if "preparing" in report:
-            self.status.value = live(f"preparing request {report['preparing']} of {report['of']}")
-            return
-        done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
-        left = f", about {elapsed_s / done * (of - done):.0f} s left" if done else ""
-        self.bar.value = done / max(1, of)
-        self.status.value = live(
-            f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s{left}."
-            f" {report['stopped']}"
-        )
-
-    def _watch_gpus(self, running: bench.runner.Running) -> None:
-        """Show how busy the GPUs of this machine are while a run lasts; nothing if there are none."""
-        while self._running is running and (found := telemetry.loads()):
-            self.gpus.value = joined(["On this machine:", *map(str, found)], element("br"))
-            time.sleep(_GPUS_S)
-        self.gpus.value = ""
+    def _tell(self, report: bench.runner.LoadProgress, before: list[bench.runner.LoadProgress]) -> None:
+        self.status.value = live(bench.runner.told(report))
+        self.bar.value = report.get("done", 0) / max(1, report["of"])
+        if report.get("ttft_p50_s") is not None:
+            before.append(report)
+            figure = charts.progress(before)
+            if self.figure.children:
+                charts.redraw(self.figure.children[0], figure)
+            else:
+                self.figure.children = (charts.live(figure),)
 
     def _list(self, ended: str = "") -> None:
         """List the stored runs, and choose the one that has just ended, else the newest."""
         found = sorted((path.parent.name for path in self._folder.glob("*/manifest.json")), reverse=True)
         self.known.options, self.known.value = found, (ended,) if ended in found else tuple(found[:1])
-
-
-def _number(name: str, value: int, *, least: int = 1) -> widgets.BoundedIntText:
-    return widgets.BoundedIntText(description=name, value=value, min=least, max=1_000_000, layout=_NARROW)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from vlnb.accuracy.mmmu import Question, grade, wilson
 from vlnb.accuracy.mmmu.question import from_row
-from vlnb.accuracy.mmmu.results import mcnemar
 from vlnb.errors import BadInput
 
 FRUIT = Question("q1", "Art", "Which?", ("apple", "banana", "a pear tree", "cherry"), ("B",))
@@ -215,15 +214,3 @@ def test_wilson_by_hand():
     assert found.high == pytest.approx(0.6511, abs=1e-4)
     with pytest.raises(BadInput):
         wilson(3, 2)
-
-
-def test_mcnemar_by_hand():
-    first = {str(i): i < 10 for i in range(20)}
-    second = {str(i): 8 <= i < 10 for i in range(20)}
-    found = mcnemar(first, second)
-    assert (found.only_first, found.only_second, found.both, found.neither) == (8, 0, 2, 10)
-    assert found.p == pytest.approx(2 / 2**8)
-    assert "more than noise" in str(found)
-    assert mcnemar(second, second).p == 1
-    with pytest.raises(BadInput, match="1 are in only one"):
-        mcnemar(first, {**second, "more": True})

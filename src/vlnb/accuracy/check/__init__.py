@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from vlnb.accuracy.check.asking import Answered, vision_check
-from vlnb.accuracy.check.faults import Fault
 from vlnb.accuracy.check.result import Check
 from vlnb.accuracy.check.tasks import SKILLS, Skill, Task, tasks
 
-__all__ = ["SKILLS", "Answered", "Check", "Fault", "Skill", "Task", "tasks", "vision_check"]
+__all__ = ["SKILLS", "Answered", "Check", "Skill", "Task", "tasks", "vision_check"]

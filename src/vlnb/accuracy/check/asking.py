@@ -41,17 +41,10 @@ class Answered:
     right: bool
     note: str = ""
     error: str = ""
-    seconds: float = 0.0
     cut: bool = False
     space: str = ""
     factor: float = 1.0
     picture_tokens: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer ready for JSON."""
-        task = {name: getattr(self.task, name) for name in ("id", "skill", "question", "truth")}
-        mine = {name: getattr(self, name) for name in ("text", "right", "note", "error")}
-        return {**task, **mine, "seconds": round(self.seconds, 3)}
 
 
 def vision_check(
@@ -70,7 +63,7 @@ def vision_check(
     skipped = dict.fromkeys(one.skill for one in questions if endpoint.is_embedded and one.skill not in _TEXT)
     asked = [one for one in questions if one.skill not in skipped]
     owner = _owner(endpoint)
-    so_far = Check(endpoint.model, endpoint.base_url, seed, (), len(asked), 0.0, owner=owner, skipped=tuple(skipped))
+    so_far = Check(endpoint.model, seed, (), len(asked), 0.0, owner=owner, skipped=tuple(skipped))
     began, gone = time.perf_counter(), 0
     for task in asked:
         try:
@@ -97,7 +90,6 @@ def _owner(endpoint: Endpoint) -> str:
 
 
 def _answer(endpoint: Endpoint, task: Task) -> Answered:
-    began = time.perf_counter()
     reply = _ask(endpoint, task)
     note = "" if reply.text.strip() else reply.note
     found = Answered(task, reply.text, task.right(reply.text), note, cut=reply.finish_reason == "length")
@@ -114,7 +106,7 @@ def _answer(endpoint: Endpoint, task: Task) -> Answered:
         found = replace(found, right=same and bool(reply.text), note=note)
     elif task.skill == "usage":
         found = _counted(endpoint, task, found, reply)
-    return replace(found, seconds=time.perf_counter() - began)
+    return found
 
 
 def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> Answered:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb.accuracy.check.faults import Fault, faults
 from vlnb.accuracy.check.tasks import SKILLS, Skill
@@ -29,7 +29,6 @@ class Check:
     """
 
     model: str
-    server: str
     seed: int
     answered: tuple[Answered, ...]
     asked_of: int
@@ -43,11 +42,6 @@ class Check:
         """How many answers are right."""
         return sum(one.right for one in self.answered)
 
-    @property
-    def guessed(self) -> float:
-        """How many answers a server that sees nothing would guess right on average."""
-        return sum(one.task.chance for one in self.answered)
-
     @cached_property
     def findings(self) -> tuple[Fault, ...]:
         """The faults of the server; empty if it is sound."""
@@ -58,67 +52,54 @@ class Check:
         """Whether the check was complete and found nothing grave."""
         return not self.stopped and not any(found.grave for found in self.findings)
 
-    def skills(self) -> Iterator[tuple[Skill, int, int]]:
-        """Yield (skill, right answers, answers) for each skill that was tested."""
+    def skills(self) -> Iterator[tuple[Skill, int, int, str, str]]:
+        """Yield (skill, right answers, answers, what the low score means, what to try) for each skill that was tested.
+
+        The last two are empty if all answers are right, or one fault explains everything.
+        """
+        explained = any(found.decisive for found in self.findings)
         for skill in SKILLS.values():
             mine = [one for one in self.answered if one.task.skill == skill.name]
+            right, errors = sum(one.right for one in mine), [one.error for one in mine if one.error]
+            low, cure = (skill.low, skill.cure(self.owner)) if right < len(mine) and not explained else ("", "")
+            if low and errors:
+                low, cure = f"{len(errors)} of {len(mine)} questions failed: {errors[0]}", ""
             if mine:
-                yield skill, sum(one.right for one in mine), len(mine)
-
-    def advice(self) -> Iterator[tuple[Skill, str, str]]:
-        """Yield (skill, what its low score means, what to try), unless one fault explains them all."""
-        if any(found.decisive for found in self.findings):
-            return
-        for skill, right, of in self.skills():
-            errors = [one.error for one in self.answered if one.task.skill == skill.name and one.error]
-            if errors:
-                yield skill, f"{len(errors)} of {of} questions failed: {errors[0]}", ""
-            elif right < of:
-                yield skill, skill.low, skill.cure(self.owner)
+                yield skill, right, len(mine), low, cure
 
     @property
     def summary(self) -> str:
         """The score, what guessing would give, and how the check ended."""
-        score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s (guessing: about {self.guessed:.0f})."
+        # A server that sees nothing would guess so many right on average.
+        guessed = sum(1 / len(one.task.choices) for one in self.answered if one.task.choices)
+        chance = f"(guessing: about {guessed:.0f}; seed {self.seed})"
+        score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."
         end = self.stopped or ("" if self.findings else "The check found no fault.")
         titles = ", ".join(SKILLS[name].title for name in self.skipped)
         skipped = f" This engine reads text only; these skills were skipped: {titles}." if titles else ""
         return f"{self.model}: {score} {end}".rstrip() + skipped
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures, ready for JSON."""
-        mine = ("model", "server", "owner", "seed", "right", "sound", "stopped", "skipped")
-        return {
-            **{name: getattr(self, name) for name in mine},
-            "of": self.asked_of,
-            "findings": [asdict(found) for found in self.findings],
-            "skills": {skill.name: {"right": right, "of": of} for skill, right, of in self.skills()},
-            "answers": [one.as_dict() for one in self.answered],
-        }
-
     def __str__(self) -> str:
         lines = [self.summary, *map(str, self.findings), ""]
-        lines += [f"  {skill.title:<38} {right} of {of}" for skill, right, of in self.skills()]
-        for skill, low, cure in self.advice():
-            lines += ["", f"{skill.title}: {low}", *([f"  Try: {cure}"] if cure else [])]
+        lines += [f"  {skill.title:<38} {right} of {of}" for skill, right, of, *_ in self.skills()]
+        for skill, _, _, low, cure in self.skills():
+            lines += ["", f"{skill.title}: {low}"] * bool(low) + [f"  Try: {cure}"] * bool(cure)
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": printable(str(self)), "text/html": self.as_html()}
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        advice = {skill.name: rest for skill, *rest in self.advice()}
-        for skill, right, of in self.skills():
-            score = joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)])
-            yield (skill.title, score, *advice.get(skill.name, ("", "")))
-
     def as_html(self) -> Html:
         """Return the faults, a row for each skill, and every question with its picture in a section to open."""
+        rows = (
+            (skill.title, joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)]), low, cure)
+            for skill, right, of, low, cure in self.skills()
+        )
         return joined(
             [
                 element("p", self.summary),
                 *map(_fault, self.findings),
-                table(("skill", "right", "what a low score means", "what to try"), self._rows()),
+                table(("skill", "right", "what a low score means", "what to try"), rows),
                 element(
                     "details", element("summary", "All questions, pictures and answers"), *map(_question, self.answered)
                 ),

@@ -81,16 +81,6 @@ class Task:
     box: Box | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
-    @property
-    def chance(self) -> float:
-        """The probability of guessing the answer, 0 to 1."""
-        return 1 / len(self.choices) if self.choices else 0.0
-
-    @property
-    def reversed_truth(self) -> str:
-        """The answer of a server that gives the model the pictures in reverse order, to "which picture?"."""
-        return str(len(self.pictures) + 1 - int(self.truth))
-
     def right(self, text: str) -> bool:
         """Whether an answer in words is right: it names the true choice and no other, or contains the truth."""
         if self.skill == "schema":

@@ -5,25 +5,22 @@ Source: benchmark/mmmu/bench_sglang.py and eval_utils.py of SGLang 0.5.6.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from vlnb.accuracy.mmmu.results import Scores, counted_scores
-from vlnb.bench.printed import plain
 from vlnb.errors import BadInput
 from vlnb.records import opened
 
-_BEGIN = re.compile(r"\{\s*(?:['\"]|$)")  # nothing that the harness prints before its result has braces
-_END = re.compile(r"\}\s*,?\s*\}")
+_SUBJECT = re.compile(r"""["']([^"'{}]{1,80})["']\s{0,9}:\s{0,9}\{([^{}]{1,999})\}""")
+_NUMBER = re.compile(
+    r"""["'](acc|num)["']\s{0,9}:\s{0,9}(\d{1,9}(?:\.\d{1,30})?(?:e-?\d{1,3})?)(?![\w.])""", re.IGNORECASE
+)
+_END = re.compile(r"\}[^{}]{0,99}\}")  # a log may put its prefix before the last one
 _NONE = "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
-_MOST_BYTES, _MOST_STARTS = 4_000_000, 20
+_MOST_BYTES, _MOST_QUESTIONS = 4_000_000, 10**6
 
 
 def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None = None) -> str:
@@ -48,46 +45,22 @@ def read(path: str | Path) -> Scores:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    return counted_scores({name: (round(one.acc * one.num), one.num) for name, one in _printed(text).items()})
+    return counted_scores(_counted(text))
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """What the harness prints of one subject."""
-
-    acc: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    num: Annotated[int, Field(ge=1, le=10**6, strict=True)]
-
-
-def _printed(text: str) -> dict[str, _Subject]:
-    """Return what a text says of each subject, in a printed Python dictionary or in JSON."""
-    lines = text.splitlines()
-    starts = [number for number, line in enumerate(lines) if _BEGIN.search(line)]
-    why: BadInput | None = None
-    for number in starts[:_MOST_STARTS]:  # something else may have braces too
-        before, _, after = lines[number].partition("{")
-        try:
-            return _subjects("\n".join(["{" + after, *plain(lines[number + 1 :], before)]))
-        except BadInput as error:
-            why = why or error
-    raise why or BadInput(_NONE)
-
-
-def _subjects(text: str) -> dict[str, _Subject]:
-    from pydantic import TypeAdapter, ValidationError
-
-    end = _END.search(text)
-    if not end and "acc" in text.lower():
+def _counted(text: str) -> dict[str, tuple[int, int]]:
+    """Return (right answers, questions) of each subject, from a printed Python dictionary or from JSON."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, said in _SUBJECT.findall(text):
+        if name.lower().startswith("overall") or "acc" not in said.lower():
+            continue
+        numbers = {key.lower(): float(number) for key, number in _NUMBER.findall(said)}
+        accuracy, questions = numbers.get("acc", 2.0), numbers.get("num", 0.0)
+        if accuracy > 1 or not (questions.is_integer() and 1 <= questions <= _MOST_QUESTIONS):
+            raise BadInput(f"{_NONE} {name} has {' '.join(said.split())}.")
+        found[name] = (round(accuracy * questions), int(questions))
+    if "acc" in text.lower() and not _END.search(text):
         raise BadInput("The harness's result has no end. Was it cut when it was copied?")
-    try:
-        found = ast.literal_eval(text[: end.end()]) if end else {}
-        lower = {name: {key.lower(): value for key, value in one.items()} for name, one in found.items()}
-        subjects = TypeAdapter(dict[str, _Subject]).validate_python(lower)
-    except (ValidationError, AttributeError):
-        subjects = {}
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        raise BadInput(f"The harness's result is damaged ({error}). Was it cut when it was copied?") from error
-    subjects = {name: one for name, one in subjects.items() if not name.lower().startswith("overall")}
-    if not subjects:
+    if not found:
         raise BadInput(_NONE)
-    return subjects
+    return found

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb import records
-from vlnb._version import __version__
 from vlnb.accuracy.mmmu.grading import grade
 from vlnb.accuracy.mmmu.question import Question
 from vlnb.accuracy.mmmu.results import Interval, wilson
@@ -27,21 +25,20 @@ QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """The set of questions, as a manifest names it."""
 
     kind: str
-    name: str
     questions: int
     folder: str | None = None
     subjects: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
-class _Manifest:
-    """The fields that the manifest of a run must have."""
+class Manifest:
+    """What describes a run, apart from its questions and answers."""
 
-    set: _Asked
+    set: Asked
     servers: tuple[records.Server, ...]
     max_tokens: int
 
@@ -54,7 +51,7 @@ class Run:
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     questions: tuple[Question, ...]
     answers: dict[str, StoredAnswer]
     notes: tuple[str, ...] = ()
@@ -66,7 +63,7 @@ class Run:
 
     def question_set(self) -> QuestionSet:
         """Open the set with its pictures again. Raises `BadInput` if it has moved."""
-        return reopen(self.manifest["set"])
+        return reopen(asdict(self.manifest.set))
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,9 @@ def run(
     """
     endpoints = _listed(servers)
     folder = records.folder_for("mmmu", out)
-    records.create(folder, _manifest(questions, endpoints, max_tokens), {QUESTIONS: _lines(questions)})
+    asked = Asked(**questions.origin, questions=len(questions))
+    told = (records.Server(one.base_url, one.model, server_info(one.base_url)) for one in endpoints)
+    records.create(folder, asdict(Manifest(asked, tuple(told), max_tokens)), {QUESTIONS: _lines(questions)})
     with records.held(folder):
         return _complete(folder, questions, endpoints, concurrency, watch)
 
@@ -125,16 +124,16 @@ def resume(
     questions has changed, or another model answered it.
     """
     folder, endpoints = Path(folder), _listed(servers)
-    manifest = records.manifest(folder, _Manifest)  # before the lock file: only a run gets one
-    strangers = {one.model for one in endpoints} - {server["model"] for server in manifest["servers"]}
+    manifest = records.manifest(folder, Manifest)  # before the lock file: only a run gets one
+    strangers = {one.model for one in endpoints} - {server.model for server in manifest.servers}
     if strangers:
         raise BadInput(
             f"Another model answered {folder}, not {', '.join(sorted(strangers))}. A score of two models means nothing:"
             " connect to the same model, or start a new run."
         )
     with records.held(folder):
-        questions = reopen(manifest["set"])
-        if len(questions) != manifest["set"]["questions"]:
+        questions = reopen(asdict(manifest.set))
+        if len(questions) != manifest.set.questions:
             raise BadInput(f"The set of {folder} has {len(questions)} questions now. Start a new run.")
         records.replace(folder / QUESTIONS, _lines(questions))
         return _complete(folder, questions, endpoints, concurrency, watch)
@@ -151,10 +150,10 @@ def read(folder: str | Path) -> Run:
     read.
     """
     folder = Path(folder)
-    manifest = records.manifest(folder, _Manifest)
+    manifest = records.manifest(folder, Manifest)
     notes: list[str] = []
     questions = {question.id: question for question in records.lines(Question, folder / QUESTIONS, notes)}
-    if len(questions) != (of := manifest["set"]["questions"]):
+    if len(questions) != (of := manifest.set.questions):
         raise BadInput(
             f"Only {len(questions)} of the {of} questions of this run can be read from {folder / QUESTIONS}, and their"
             " score would not be the score of the run. Resume the run to restore them."
@@ -169,20 +168,6 @@ def _listed(servers: Endpoint | Sequence[Endpoint]) -> list[Endpoint]:
     if not endpoints:
         raise BadInput("Give at least one server.")
     return endpoints
-
-
-def _manifest(questions: QuestionSet, endpoints: Sequence[Endpoint], max_tokens: int) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "set": {**questions.origin, "name": questions.name, "questions": len(questions)},
-        "servers": [
-            {"base_url": one.base_url, "model": one.model, "reported": server_info(one.base_url)} for one in endpoints
-        ],
-        "asked": {"prompt": "MMMU's own, with pictures where the text names them", "temperature": 0.0},
-        "max_tokens": max_tokens,
-        "client": {"vlnb": __version__},
-    }
 
 
 def _complete(
@@ -202,7 +187,7 @@ def _complete(
     graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
     began, failed, fresh = time.monotonic(), 0, 0
     wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
-    work = Work(questions, stored.missing, stored.manifest["max_tokens"])
+    work = Work(questions, stored.missing, stored.manifest.max_tokens)
     try:
         with records.Journal(folder / ANSWERS) as journal:
             for answer in work.answers(endpoints, concurrency):

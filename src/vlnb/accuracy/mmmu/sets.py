@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,6 @@ _COLUMNS = [f"image_{number}" for number in range(1, PICTURES + 1)]
 class QuestionSet:
     """Questions in their order. `origin` says how to open the set again (`reopen`)."""
 
-    name: str
     questions: tuple[Question, ...]
     origin: Mapping[str, Any]
     _picture: Callable[[int, int], bytes] = field(repr=False)
@@ -40,12 +38,8 @@ class QuestionSet:
 
     def pictures(self, question: Question) -> dict[int, bytes]:
         """Return the pictures of a question by their number, as the original files."""
-        place = self._places[question.id]
+        place = self.questions.index(question)
         return {number: self._picture(place, number) for number in question.pictures}
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {question.id: place for place, question in enumerate(self.questions)}
 
 
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
@@ -60,7 +54,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
     extras.require("mmmu", "MMMU")
     import datasets
 
-    rows = _from_folder(Path(folder)) if folder else _from_hub(subjects or SUBJECTS)
+    rows = _rows(subjects or SUBJECTS, Path(folder) if folder else None)
     if subjects:
         ids = rows["id"]
         rows = rows.select([i for i in range(len(rows)) if subject_of(ids[i]) in subjects]).flatten_indices()
@@ -74,8 +68,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
         for place, row in enumerate(rows.remove_columns(_COLUMNS))
     )
     origin = {"kind": "mmmu", "folder": str(Path(folder).resolve()) if folder else None, "subjects": subjects}
-    name = ": ".join(["MMMU validation", *([", ".join(subjects)] if subjects else [])])
-    return QuestionSet(name, questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
+    return QuestionSet(questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
 
 
 def drawn() -> QuestionSet:
@@ -86,10 +79,10 @@ def drawn() -> QuestionSet:
     (24, 'Charts')
     """
     made = _drawn()
+    questions = tuple(_question(*one) for one in made)
     return QuestionSet(
-        "questions drawn by code, in MMMU's form", tuple(_question(*one) for one in made), {"kind": "drawn"},
-        lambda place, number: made[place][1].pictures[number - 1].encoded[1],
-    )  # fmt: skip
+        questions, {"kind": "drawn"}, lambda place, number: made[place][1].pictures[number - 1].encoded[1]
+    )
 
 
 def _drawn() -> list[tuple[str, Drawn]]:
@@ -133,39 +126,33 @@ def reopen(origin: Mapping[str, Any]) -> QuestionSet:
     raise BadInput(f"The run has questions of a kind that this version does not know: {origin.get('kind')!r}.")
 
 
-def _from_hub(subjects: Sequence[str]) -> Dataset:
-    import datasets
-
-    try:
-        return datasets.concatenate_datasets(
-            [datasets.load_dataset(HUB, subject, split="validation") for subject in subjects]
-        )
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadInput(
-            f"{HUB} could not be loaded from the hub ({reason}). Without a network, run this on a machine that has one:"
-            f" hf download {HUB} --repo-type dataset --include '*/validation-*' --local-dir mmmu"
-            " and copy the folder here; then load(folder='mmmu')."
-        ) from error
-
-
-def _from_folder(folder: Path) -> Dataset:
-    """Read Parquet files through a memory-mapped copy in vlnb's cache."""
+def _rows(subjects: Sequence[str], folder: Path | None) -> Dataset:
+    """Read MMMU from the hub, or Parquet files through a memory-mapped copy in vlnb's cache."""
     import datasets
 
     from vlnb.local import cache
 
-    every = sorted(folder.rglob("*.parquet"))
-    files = [path for path in every if path.name.startswith("validation")] or every
-    if not files:
+    every = sorted(folder.rglob("*.parquet")) if folder else []
+    files = [str(path) for path in every if path.name.startswith("validation")] or list(map(str, every))
+    if folder and not files:
         raise BadInput(
             f"{folder.resolve()} contains no Parquet file. Put those of {HUB} there, such as"
             " Accounting/validation-00000-of-00001.parquet."
         )
     try:
-        return datasets.load_dataset(
-            "parquet", data_files=[str(path) for path in files], split="train", cache_dir=str(cache() / "datasets")
+        if folder:
+            return datasets.load_dataset(
+                "parquet", data_files=files, split="train", cache_dir=str(cache() / "datasets")
+            )
+        return datasets.concatenate_datasets(
+            [datasets.load_dataset(HUB, subject, split="validation") for subject in subjects]
         )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:200]
-        raise BadInput(f"The Parquet files in {folder} cannot be read ({reason}). Download them again.") from error
+        if folder:
+            raise BadInput(f"The Parquet files in {folder} cannot be read ({reason}). Download them again.") from error
+        raise BadInput(
+            f"{HUB} could not be loaded from the hub ({reason}). Without a network, run this on a machine that has one:"
+            f" hf download {HUB} --repo-type dataset --include '*/validation-*' --local-dir mmmu"
+            " and copy the folder here; then load(folder='mmmu')."
+        ) from error

@@ -9,9 +9,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vlnb import images
 from vlnb.errors import NoServer, ServerRefused, VlnbError
 from vlnb.records import Count, Number  # noqa: TC001 - pydantic reads the annotations
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from vlnb.accuracy.mmmu.question import Question
     from vlnb.accuracy.mmmu.sets import QuestionSet
     from vlnb.endpoint import Endpoint, Reply
+    from vlnb.endpoint.stream import Stream
 
 _WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, for an overloaded server
 _LONGEST_S = 30.0
@@ -95,27 +95,15 @@ class Work:
     def _pause(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _messages(self, question: Question) -> list[dict[str, Any]]:
-        """Return the messages of a question. Of its pictures only the encoded text stays in memory."""
-        content: list[dict[str, Any]] = []
-        for part in question.said(self._questions.pictures(question)):
-            if isinstance(part, str):
-                content.append({"type": "text", "text": part})
-            else:
-                seen = images.load(part, seen_pixels=images.MAX_PIXELS).seen()
-                content.append({"type": "image_url", "image_url": {"url": images.data_uri(seen)}})
-        return [{"role": "user", "content": content}]
-
     def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | NoServer:
         """Ask one question. A failure is an answer too, unless there is no server to answer."""
         try:
             reply = self._reply(endpoint, question)
         except NoServer as error:
             return error
-        except VlnbError as error:
-            return StoredAnswer(question.id, None, str(error), server=endpoint.base_url)
         except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
             why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
+            why = str(error) if isinstance(error, VlnbError) else why
             return StoredAnswer(question.id, None, why, server=endpoint.base_url)
         usage = reply.usage
         return StoredAnswer(
@@ -132,14 +120,16 @@ class Work:
         """Ask until the server is not overloaded, waiting as long as it says, or twice as long each time."""
         waits = iter(_WAITS_S)
         while True:
-            messages = self._preparing.submit(self._messages, question).result()
             try:
-                return endpoint.ask(
-                    "", messages=messages, max_tokens=self._max_tokens,
-                    first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S,
-                )  # fmt: skip
+                return self._preparing.submit(self._stream, endpoint, question).result().reply
             except ServerRefused as error:
                 wait = next(waits, None)
                 if wait is None or error.status not in _RETRIED or self._stopped.is_set():
                     raise
                 self._pause(min(_LONGEST_S, error.retry_after_s or wait))
+
+    def _stream(self, endpoint: Endpoint, question: Question) -> Stream:
+        said = question.said(self._questions.pictures(question))
+        return endpoint.stream(
+            said, max_tokens=self._max_tokens, first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S
+        )

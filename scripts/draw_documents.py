@@ -1,6 +1,6 @@
 """Documents drawn by seed, with their truth: invoices in four layouts, a form with gaps, a statement of two pages.
 
-`invoice(seed, layout)` returns what the tests and the benchmark of typed answers need: pictures, values and their boxes.
+`invoice(seed, layout)` returns what the tests and the benchmark of typed answers need: pictures, values and boxes.
 Run it to see some: `python scripts/draw_documents.py FOLDER`.
 """
 
@@ -13,19 +13,23 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from vlnb.regions import Box
-from vlnb.samples.canvas import Canvas, Sample
+from vlnb.samples.canvas import Canvas
+
+if TYPE_CHECKING:
+    from vlnb.regions import Box
+    from vlnb.samples.canvas import Sample
 
 GOODS = (
     "Ball bearing 6204", "Copper pipe 15 mm", "Work gloves size 9", "LED panel 36 W", "Hex bolts M8", "Cable drum 25 m",
     "Sanding discs P120", "Wood glue 750 g", "Paint roller", "Safety glasses", "Drill bit set", "Silicone, clear",
     "Door hinge brass", "Extension lead", "Masking tape 50 m", "Shelf bracket", "Water filter", "Timer switch",
 )  # fmt: skip
-SELLERS = ("Harbour Tools Ltd", "Nordlicht Bedarf GmbH", "Atelier Vauban SARL", "Pine & Fell Supply", "Kestrel Parts Co")
+SELLERS = ("Harbour Tools Ltd", "Nordlicht Bedarf GmbH", "Atelier Vauban", "Pine & Fell Supply", "Kestrel Parts Co")
 BUYERS = ("Miller Workshop", "Casa Verde Building", "Oakfield School", "Studio Lindqvist", "Baker Street Repairs")
 STREETS = ("12 Quay Street", "Lindenweg 4", "8 rue des Halles", "77 Fell Road", "3 Mill Lane")
 INK, FAINT = "#26241f", "#6b675f"
@@ -49,8 +53,9 @@ class Layout:
 LAYOUTS = (
     Layout({"number": "Invoice number", "date": "Invoice date", "due_date": "Due date", "buyer": "Bill to",
             "subtotal": "Subtotal", "tax": "VAT 20%", "total": "Total"},
-           (("description", "Description", 60, "ls"), ("quantity", "Qty", 560, "rs"), ("price", "Unit price", 740, "rs"),
-            ("amount", "Amount", 930, "rs")), "%d %b %Y", comma=False, currency="£"),
+           (("description", "Description", 60, "ls"), ("quantity", "Qty", 560, "rs"),
+            ("price", "Unit price", 740, "rs"), ("amount", "Amount", 930, "rs")),
+           "%d %b %Y", comma=False, currency="£"),
     Layout({"number": "Invoice No", "date": "Date", "due_date": "Payment due", "buyer": "Customer",
             "subtotal": "Net", "tax": "Tax", "total": "Grand total"},
            (("quantity", "Quantity", 60, "ls"), ("description", "Item", 200, "ls"), ("price", "Price", 760, "rs"),
@@ -61,14 +66,15 @@ LAYOUTS = (
             ("amount", "Amount", 930, "rs")), "%d.%m.%Y", comma=True, currency="", above=True, facts=(60, 180)),
     Layout({"number": "Invoice", "date": "Date of invoice", "due_date": "Pay before", "buyer": "Invoice to",
             "subtotal": "Total excl. VAT", "tax": "VAT 21 %", "total": "Total to pay"},
-           (("description", "Description", 60, "ls"), ("quantity", "Quantity", 600, "rs"), ("price", "Price", 770, "rs"),
-            ("amount", "Amount", 930, "rs")), "%d/%m/%Y", comma=True, currency="€", colon=True, facts=(560, 60)),
+           (("description", "Description", 60, "ls"), ("quantity", "Quantity", 600, "rs"),
+            ("price", "Price", 770, "rs"), ("amount", "Amount", 930, "rs")),
+           "%d/%m/%Y", comma=True, currency="€", colon=True, facts=(560, 60)),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Document:
-    """A drawn document: its pictures, the values on it by path, as printed, and their boxes with the picture's number."""
+    """A drawn document: its pictures, its values by path, as printed, and their boxes with the picture's number."""
 
     pages: tuple[Sample, ...]
     values: dict[str, str]
@@ -83,11 +89,15 @@ class Sheet:
         self.values: dict[str, str] = {}
         self.boxes: dict[str, tuple[int, Box]] = {}
 
-    def value(self, path: str, x: float, y: float, text: str, size: float = 22, anchor: str = "ls", *, bold: bool = False) -> None:
+    def value(
+        self, path: str, x: float, y: float, text: str, size: float = 22, anchor: str = "ls", *, bold: bool = False
+    ) -> None:
+        """Write a value and note where it stands."""
         self.boxes[path] = (self.number, self.canvas.text(x, y, text, size, INK, anchor=anchor, bold=bold))
         self.values[path] = text
 
     def word(self, x: float, y: float, text: str, size: float = 22, anchor: str = "ls", *, bold: bool = False) -> None:
+        """Write a label."""
         self.canvas.text(x, y, text, size, INK if bold else FAINT, anchor=anchor, bold=bold)
 
 
@@ -114,7 +124,7 @@ def invoice(seed: int, layout: int = 0, *, without: Collection[str] = (), rows: 
     if "seller" not in without:
         sheet.value("seller", 60, 90, chance.choice(SELLERS), 38, bold=True)
     sheet.word(60, 122, chance.choice(STREETS), 19)
-    if "Invoice" != form.labels["number"]:
+    if form.labels["number"] != "Invoice":
         paper.text(940, 60 if form.facts[0] < 500 else 56, "INVOICE", 30, FAINT, anchor="rs")
     issued = date(2026, chance.randint(1, 12), chance.randint(1, 28))
     facts = {
@@ -136,7 +146,8 @@ def invoice(seed: int, layout: int = 0, *, without: Collection[str] = (), rows: 
             big = key == "total"
             sheet.word(form.totals_x, y, form.labels[key] + ":" * form.colon, 24 if big else 21, bold=big)
             unit = form.currency if big else ""
-            sheet.value(key, 930, y, f"{unit}{' ' * (len(unit) > 1)}{amount(value, form)}", 24 if big else 21, "rs", bold=big)
+            text = f"{unit}{' ' * (len(unit) > 1)}{amount(value, form)}"
+            sheet.value(key, 930, y, text, 24 if big else 21, "rs", bold=big)
     sheet.word(60, y + 90, "Thank you for your order. Please quote the number with your payment.", 17)
     page = scanned(paper.finish(f"invoice {seed}", f"An invoice with {lines} items"), seed)
     return Document((page,), sheet.values, sheet.boxes)
@@ -163,15 +174,17 @@ def _table(sheet: Sheet, form: Layout, chance: random.Random, lines: int, withou
     for i, name in enumerate(chance.sample(GOODS, lines) if lines <= len(GOODS) else chance.choices(GOODS, k=lines)):
         count, cents = chance.randint(1, 12), chance.choice((250, 499, 1000, 1250, 2075, 10000, 123456))
         price = Decimal(cents) / 100
-        cells = {"description": name, "quantity": str(count), "price": amount(price, form), "amount": amount(count * price, form)}
+        cells = {"description": name, "quantity": str(count), "price": amount(price, form)}
+        cells["amount"] = amount(count * price, form)
         total += count * price
         for key, _, x, anchor in columns:
             sheet.value(f"items[{i}].{key}", x, 518 + 34 * i, cells[key], 20, anchor)
     return total
 
 
-FORM = (("first_name", "First name", "Amira"), ("last_name", "Last name", "Okonjo"), ("date_of_birth", "Date of birth", "14/02/1991"),
-        ("street", "Street", "5 Weaver Close"), ("city", "City", "Leeds"), ("phone", "Phone", "0113 496 0172"),
+FORM = (("first_name", "First name", "Amira"), ("last_name", "Last name", "Okonjo"),
+        ("date_of_birth", "Date of birth", "14/02/1991"), ("street", "Street", "5 Weaver Close"),
+        ("city", "City", "Leeds"), ("phone", "Phone", "0113 496 0172"),
         ("email", "E-mail", "amira.okonjo@example.org"), ("member_number", "Member number", "M-20418"))  # fmt: skip
 
 

@@ -24,7 +24,12 @@ LAYERS = (
 )
 HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}
 # Beside the layers: an engine that knows pictures and the ground, and is known by whoever starts it.
-ASIDE = {"embedded": ({"images", "local", "catalog", "errors", "fetch", "typed"}, {"endpoint", "cli", "commands", "typed"})}
+ASIDE = {
+    "embedded": (
+        {"images", "local", "catalog", "errors", "fetch", "typed"},
+        {"endpoint", "cli", "commands", "typed"},
+    )
+}
 
 
 def imports():

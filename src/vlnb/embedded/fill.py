@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -43,11 +44,12 @@ class _Filling:
             for names, node in fields
             for page, (likeness, box, text) in self._labelled(names, node)
         ]
-        self._values: dict[Names, str] = {}
+        self._values: dict[Names, str | None] = {}
         taken: set[tuple[int, Rect]] = set()
-        for _, names, page, box, text in sorted(found, key=lambda one: -one[0]):
+        for likeness, names, page, box, text in sorted(found, key=lambda one: -one[0]):
             if names not in self._values and (page, box) not in taken:
-                self._values[names] = text
+                rivals = {one[4] for one in found if one[1] == names and one[0] == likeness}
+                self._values[names] = text if len(rivals) == 1 else None  # two labels alike: neither is sure
                 taken.add((page, box))
 
     def value(self, node: Node, names: Names) -> Any:  # noqa: ANN401
@@ -84,8 +86,7 @@ class _Filling:
         own = tuple(word.lower() for word in _CAMEL.split(key) if word)
         inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
         alone = not around or not set(own) <= VAGUE | _NEUTRAL  # a name alone may be the buyer's or the seller's
-        told = tuple(words(str(node.get("description", "")).removesuffix(_told(node))))
-        return (*inside, *([own] if alone else []), *([told] if 0 < len(told) <= _LONGEST else []))
+        return (*inside, *([own] if alone else []), *_wording(node))
 
     def _labelled(self, names: Names, node: Node) -> Iterator[tuple[int, tuple[float, Rect, str]]]:
         """Yield (page, (likeness, box, text)) for every value whose label says what the field says."""
@@ -94,17 +95,20 @@ class _Filling:
             usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
             for name in names:
                 wanted = dict.fromkeys(name, 1.0)
-                for place, found in enumerate(by_label(page, wanted, looks, " ".join(name), every=True)):
-                    likeness = score(name, found.label)
-                    if (
-                        likeness
-                        and _fits(node, found.value)
-                        and not any(score(one, found.value) for one in self._labels)
-                    ):
-                        yield number, (likeness - place / 1000, found.box, found.value)
+                places = by_label(page, wanted, looks, " ".join(name), every=True)
+                for label, several in groupby(places, key=lambda one: one.label):
+                    likeness = score(name, label)
+                    for rank, found in enumerate(several) if likeness else ():
+                        less = 0.1 * rank + 0.05 * (found.where == "below")  # which may be the cell of a table
+                        less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
+                        if _fits(node, found.value) and not self._is_label(found.value):
+                            yield number, (likeness - less, found.box, found.value)
                 top = heading(page, wanted)
                 if top and not looks and top.box[3] - top.box[1] > _LARGE * usual:
                     yield number, (0.5, top.box, top.value)
+
+    def _is_label(self, text: str) -> bool:
+        return not re.search(r"\d", text) and any(score(name, text) for name in self._labels)
 
     def _rows(self, node: Node) -> Iterator[dict[str, Any]]:
         """Yield the rows of the tables whose headings name the properties of a record."""
@@ -131,6 +135,12 @@ class _Filling:
                     break
             if row:
                 yield row
+
+
+def _wording(node: Node) -> Names:
+    """Return the words of a field's description, if it may be a printed label."""
+    told = tuple(words(str(node.get("description", "")).removesuffix(_told(node))))
+    return (told,) if 0 < len(told) <= _LONGEST else ()
 
 
 def score(name: Sequence[str], label: str) -> float:

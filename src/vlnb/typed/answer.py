@@ -16,6 +16,7 @@ _RUNAWAY = (
     "The model wrote white space without end, so the request was stopped. Start SGLang with"
     " --constrained-json-disable-any-whitespace."
 )
+_MISSING = "is not on the picture, as the model says, but the schema requires it"
 _MOST_ISSUES = 50
 
 
@@ -45,10 +46,12 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     """
     issues: list[Issue] = []
     printed = _json(text, finish_reason, issues)
-    data = _Typing(form, issues).typed(form.wire, printed, "")
+    typing = _Typing(form, issues)
+    data = typing.typed(form.wire, printed, "")
     if printed is not None:
         data, wrong = form.check(data)
-        issues += (Issue(path, "violation", message) for path, message in wrong[:_MOST_ISSUES])
+        said = dict(wrong) | {path: _MISSING for path, _ in wrong if path in typing.nulls}
+        issues += (Issue(path, "violation", said[path]) for path, _ in wrong[:_MOST_ISSUES])
     return data, printed, tuple(issues)
 
 
@@ -82,6 +85,7 @@ class _Typing:
 
     def __init__(self, form: Form, issues: list[Issue]) -> None:
         self._form, self._issues = form, issues
+        self.nulls: set[str] = set()
 
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         """Return a part of an answer as what the full schema expects; null for what it does not require is left out."""
@@ -113,6 +117,8 @@ class _Typing:
             self._issues.append(Issue(path, "unreadable", "is on the picture, but the model could not read it"))
             return None
         told = node.get("description", "")
+        if value is None:
+            self.nulls.add(path)
         if not isinstance(value, str):
             return value
         if NUMBER in told and (amount := values.number(value)) is not None:
@@ -156,7 +162,7 @@ def _whole(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> 
         return node.plain()
     if node.kind == "list":
         rows = [item.plain() for item in node.value if item.whole]
-        kept.append(f"{len(rows)} whole rows of {joined(path) or 'the list'}")
+        kept.append(f"{len(rows)} whole row{'s' * (len(rows) != 1)} of {joined(path) or 'the list'}")
         return rows
     parts = ((key, one) for key, one in node.value if one.whole or one.kind in ("object", "list"))
     return {key: _whole(one, (*path, key), kept) for key, one in parts}

@@ -187,16 +187,18 @@ def _exact(run: Sequence[_Span], key: str) -> Iterator[_Span]:
 
 
 def _typed(run: Sequence[_Span], value: str, amount: Decimal | None, day: date | None) -> Iterator[_Span]:
-    """Yield the stretches of a segment that print the same amount or date."""
-    end = 0
-    for start, first in enumerate(run):
-        for length in range(1, _WORDS + 1) if start >= end else ():
-            stretch = [span for span in run[start : start + length] if span.segment == first.segment]
+    """Yield the stretches of a segment that print the same amount or date: the shortest ones, without "USD" before."""
+    found: dict[int, _Span] = {}  # by each of their words
+    for length in range(1, _WORDS + 1):
+        for start in range(len(run) - length + 1):
+            stretch = run[start : start + length]
             text = " ".join(span.text for span in stretch)
+            if stretch[0].segment != stretch[-1].segment or any(start + i in found for i in range(length)):
+                continue
             if (day and values.day(text) == day) or (amount is not None and values.number(text) == amount):
-                end = start + len(stretch)
-                yield replace(_around(stretch), how="exact" if text.casefold() == value.casefold() else "typed")
-                break
+                one = replace(_around(stretch), how="exact" if text.casefold() == value.casefold() else "typed")
+                found |= dict.fromkeys(range(start, start + length), one)
+    yield from dict.fromkeys(found[place] for place in sorted(found))
 
 
 def _around(spans: Sequence[_Span]) -> _Span:

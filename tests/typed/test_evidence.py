@@ -1,0 +1,101 @@
+"""Where values stand: on drawn documents whose truth is known, and on one that nobody here made."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import vlnb
+from vlnb import images
+from vlnb.regions import iou
+from vlnb.samples.canvas import Canvas
+from vlnb.typed import evidence
+
+DRAW = runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "draw_documents.py"))
+
+
+def nested(values):
+    """The answer whose leaves have these paths."""
+    whole = {}
+    for path, value in values.items():
+        if hit := re.fullmatch(r"(\w+)\[(\d+)\]\.(\w+)", path):
+            rows = whole.setdefault(hit[1], [])
+            rows += [{} for _ in range(int(hit[2]) + 1 - len(rows))]
+            rows[int(hit[2])][hit[3]] = value
+        else:
+            whole[path] = value
+    return whole
+
+
+def find(document, values):
+    return evidence.find(nested(values), [page.picture for page in document.pages])
+
+
+DOCUMENTS = {
+    **{f"layout {layout}": lambda layout=layout: DRAW["invoice"](31 + layout, layout) for layout in range(4)},
+    "statement of two pages": lambda: DRAW["statement"](5),
+    "60 rows with repeated prices": lambda: DRAW["invoice"](8, 0, rows=60),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_value_has_its_own_place(name):
+    document = DOCUMENTS[name]()
+    found = find(document, document.values)
+    assert found.keys() == document.values.keys()
+    for path, (number, box) in document.boxes.items():
+        assert found[path].box is not None, path
+        assert (found[path].picture, round(iou(found[path].box, box))) == (number, 1), (path, found[path], box)
+
+
+def test_a_changed_amount_is_nowhere():
+    document = DRAW["invoice"](31, 0)
+    found = find(document, {**document.values, "total": "9,999.99", "items[1].amount": document.values["total"]})
+    assert found["total"].how == "nowhere"
+    assert found["items[1].amount"].how == "nowhere", "the amount of another row is no evidence"
+    assert found["items[0].amount"].how == "exact"
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered", "how"),
+    [
+        ("31/01/2026", "2026-01-31", "typed"),
+        ("1.234,50", "1234.50", "typed"),
+        ("USD 1,234.50", "1,234.50", "exact"),
+        ("Harbour Tools Ltd", "HARBOUR TOOLS LTD.", "exact"),
+        ("Harbour Tools Ltd", "Harbor Tools Ltd", "fuzzy"),
+        ("Ref 916", "130", "nowhere"),
+        ("AB-9160", "AB-9169", "nowhere"),
+    ],
+)
+def test_how_a_value_is_matched(printed, answered, how):
+    canvas = Canvas(600, 160)
+    box = canvas.text(40, 90, printed, 36)
+    (found,) = evidence.find({"field": answered}, [canvas.finish("drawn", "A line").picture]).values()
+    assert found.how == how
+    assert found.box is None or iou(found.box, box) > 0.4
+
+
+def test_the_label_decides_among_repeats_and_a_models_box_where_no_label_does():
+    canvas = Canvas(700, 400)
+    for y, label in ((80, "Net"), (160, "Shipping"), (240, "Total")):
+        canvas.text(40, y, label, 30)
+    places = [canvas.text(400, y, "100.00", 30) for y in (80, 160, 240, 330)]
+    picture = canvas.finish("drawn", "Repeated amounts").picture
+    found = evidence.find({"total": "100.00", "code": "100.00"}, [picture])
+    assert iou(found["total"].box, places[2]) > 0.5
+    assert found["code"].how == "ambiguous"
+    asked = {"code": {"value": "100.00", "bbox_2d": [str(round(side)) for side in places[3].corners]}}
+    found = evidence.find(asked, [picture], [picture.size])
+    assert list(found) == ["code.value"]
+    assert iou(found["code.value"].box, places[3]) > 0.5
+
+
+def test_no_text_recognition_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(vlnb.extras, "version", lambda _: None)
+    evidence._reader.cache_clear()
+    with pytest.raises(vlnb.BadInput, match=r"Evidence.*pip install 'vlnb\[engine\]'"):
+        evidence.find({"a": "b"}, [images.load(Image.new("RGB", (60, 60)))])
+    evidence._reader.cache_clear()

@@ -1,0 +1,186 @@
+"""Schemas on their way to a server, and answers on their way back."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from tests.typed.constructs import CONSTRUCTS
+from vlnb.errors import BadInput
+from vlnb.typed import Form, read
+from vlnb.typed.form import UNREADABLE
+
+ENFORCED = {
+    "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "enum", "anyOf", "$ref",
+    "$defs", "description", "title",
+}  # fmt: skip
+
+
+def parts(node):
+    """Every schema within a schema."""
+    yield node
+    inner = [*node.get("properties", {}).values(), *node.get("$defs", {}).values(), *node.get("anyOf", ())]
+    inner += [node[name] for name in ("items", "additionalProperties") if isinstance(node.get(name), dict)]
+    for one in inner:
+        yield from parts(one)
+
+
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_what_goes_out_is_what_every_server_enforces(name):
+    for node in parts(Form.of(CONSTRUCTS[name]).wire):
+        assert node.keys() <= ENFORCED
+        if "properties" in node:
+            assert node["required"] == list(node["properties"])
+        if node.get("type") not in ("object", "array") and not node.keys() & {"anyOf", "$ref"}:
+            assert "null" in node.get("type", []) or None in node.get("enum", []), "every value may be null"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pattern", "field: pattern is checked here"),
+        ("uniqueItems", "field: uniqueItems is checked here"),
+        ("multipleOf", "field: multipleOf is checked here"),
+        ("a box by prefixItems", "field: the order of its items is checked here"),
+        ("oneOf of records", "field: which of its alternatives applies is checked here"),
+        ("date and time", "field: asked for as text, and checked here"),
+        ("if and then", "the whole: if is checked here"),
+    ],
+)
+def test_each_loosening_is_listed_by_path(name, said):
+    assert any(line.startswith(said) for line in Form.of(CONSTRUCTS[name]).loosened)
+
+
+@pytest.mark.parametrize("name", ["string", "integer", "enum", "nested $ref", "list at the root", "recursion"])
+def test_what_is_not_loosened_is_not_listed(name):
+    assert Form.of(CONSTRUCTS[name]).loosened == ()
+
+
+class Item(BaseModel):
+    description: str
+    quantity: int | None = None
+    price: Decimal = Field(ge=0)
+
+
+class Invoice(BaseModel):
+    number: str
+    date: date
+    currency: Literal["EUR", "USD"] | None = None
+    items: list[Item]
+    total: Decimal
+
+
+WHOLE = {
+    "number": "A1", "date": "31/01/2026", "currency": "EUR",
+    "items": [{"description": "pipe", "quantity": "2", "price": "1.234,50"}, {"description": "tape", "quantity": None,
+               "price": "3,20 EUR"}], "total": "2,472.20",
+}  # fmt: skip
+
+
+def answer(**changes):
+    return json.dumps({**WHOLE, **changes})
+
+
+def test_a_whole_answer_is_an_instance_with_printed_amounts_and_dates_read():
+    data, printed, issues = read(Form.of(Invoice), answer())
+    assert data == Invoice(
+        number="A1", date=date(2026, 1, 31), currency="EUR", total=Decimal("2472.20"),
+        items=[
+            Item(description="pipe", quantity=2, price=Decimal("1234.5")),
+            Item(description="tape", price=Decimal("3.2")),
+        ],
+    )  # fmt: skip
+    assert printed == WHOLE
+    assert issues == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "kind", "path", "words"),
+    [
+        (answer(total=None), "stop", "violation", "total", "not on the picture"),
+        (answer(total="see below"), "stop", "violation", "total", "valid decimal"),
+        (
+            answer(items=[{"description": "x", "quantity": "1", "price": "-1,00"}]),
+            "stop",
+            "violation",
+            "items[0].price",
+            "greater",
+        ),
+        (answer(items=[{"description": "x"}]), "stop", "violation", "items[0].price", "required"),
+        (answer(currency=UNREADABLE), "stop", "unreadable", "currency", "could not read"),
+        (answer(date="03/04/2026"), "stop", "ambiguous", "date", "03 April 2026"),
+        ("I cannot see an invoice.", "stop", "not JSON", "", "not JSON"),
+        ("```json\n" + answer() + "\n```", "stop", "repaired", "", "does not enforce"),
+        (answer()[:-70], "length", "cut", "", "1 whole row of items kept"),
+        (answer()[:20] + " " * 900, "white space", "white space", "", "disable-any-whitespace"),
+    ],
+)
+def test_outcomes_are_told_apart(text, finish, kind, path, words):
+    _, _, issues = read(Form.of(Invoice), text, finish)
+    found = next(issue for issue in issues if issue.kind == kind)
+    assert found.path == path
+    assert words in str(found)
+
+
+def test_a_cut_list_keeps_its_whole_rows():
+    rows = [{"code": f"K{i}"} for i in range(40)]
+    text = json.dumps({"cards": rows})
+    form = Form.of({"type": "object", "properties": {"cards": {"type": "array", "items": CONSTRUCTS["string"]}}})
+    for cut in range(12, len(text) - 2, 7):
+        kept = read(form, text[:cut], "length")[1].get("cards", [])
+        assert kept == rows[: len(kept)]
+        assert len(kept) >= text[:cut].count("}") - 1
+
+
+@given(st.integers(1, 10**9), st.sampled_from(["{:,.2f}", "{:.2f}", "EUR {:,.2f}", "{:,.2f} €"]), st.booleans())
+def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma):
+    text = form.format(Decimal(cents) / 100)
+    text = text.translate(str.maketrans(",.", ".,")) if comma else text
+    schema = Form.of({"type": "object", "properties": {"a": {"type": "number"}}})
+    assert read(schema, json.dumps({"a": text}))[0] == {"a": Decimal(cents) / 100}
+
+
+@given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y"]))
+def test_dates_are_read_as_printed(day, form):
+    schema = Form.of({"type": "object", "properties": {"d": {"type": "string", "format": "date"}}})
+    assert read(schema, json.dumps({"d": day.strftime(form)}))[0] == {"d": day.isoformat()}
+
+
+def test_full_schemas_are_checked_here():
+    data = {"field": ["a", "a"]}
+    _, _, issues = read(Form.of(CONSTRUCTS["uniqueItems"]), json.dumps(data))
+    assert [issue.path for issue in issues] == ["field"]
+    assert "non-unique" in issues[0].message
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "objekt"}, "no valid JSON schema, at type"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/$defs/Nothing"}}}, "does not define"),
+        (3, "has no JSON schema"),
+        ("Invoice", "has no JSON schema"),
+    ],
+)
+def test_what_is_no_schema_is_a_sentence(schema, words):
+    with pytest.raises(BadInput, match=words.replace("(", r"\(")):
+        Form.of(schema)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+
+
+def inside(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+
+
+@given(st.recursive(LEAVES, inside))
+def test_no_answer_of_any_shape_raises(value):
+    for schema in (Invoice, CONSTRUCTS["recursion"], list[Item]):
+        read(Form.of(schema), json.dumps(value))
+        read(Form.of(schema), json.dumps(value)[:-1], "length")

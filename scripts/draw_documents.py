@@ -55,7 +55,7 @@ LAYOUTS = (
             "subtotal": "Subtotal", "tax": "VAT 20%", "total": "Total"},
            (("description", "Description", 60, "ls"), ("quantity", "Qty", 560, "rs"),
             ("price", "Unit price", 740, "rs"), ("amount", "Amount", 930, "rs")),
-           "%d %b %Y", comma=False, currency="£"),
+           "%d %b %Y", comma=False, currency="$"),
     Layout({"number": "Invoice No", "date": "Date", "due_date": "Payment due", "buyer": "Customer",
             "subtotal": "Net", "tax": "Tax", "total": "Grand total"},
            (("quantity", "Quantity", 60, "ls"), ("description", "Item", 200, "ls"), ("price", "Price", 760, "rs"),
@@ -68,7 +68,7 @@ LAYOUTS = (
             "subtotal": "Total excl. VAT", "tax": "VAT 21 %", "total": "Total to pay"},
            (("description", "Description", 60, "ls"), ("quantity", "Quantity", 600, "rs"),
             ("price", "Price", 770, "rs"), ("amount", "Amount", 930, "rs")),
-           "%d/%m/%Y", comma=True, currency="€", colon=True, facts=(560, 60)),
+           "%d/%m/%Y", comma=True, currency="EUR", colon=True, facts=(560, 60)),
 )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import cmath
 import json
 import math
 import random
+import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -457,6 +458,17 @@ DRAWN: dict[str, Callable[[], Sample]] = {
 }  # fmt: skip
 
 
+def documents() -> Iterator[tuple[str, Sample]]:
+    """Yield the pages of the documents of `draw_documents.py`, each with its values as fields."""
+    made = runpy.run_path(str(Path(__file__).with_name("draw_documents.py")))["DRAWN"]
+    for name, draw in made.items():
+        document = draw()
+        for number, page in enumerate(document.pages):
+            fields = {path: box for path, (where, box) in document.boxes.items() if where == number}
+            truth = replace(page.truth, fields=MappingProxyType(fields))
+            yield f"{name}-{number + 1}" if len(document.pages) > 1 else name, in_rows(replace(page, truth=truth))
+
+
 def described(sample: Sample, file: str) -> dict[str, object]:
     """Return what the package keeps about a sample, for JSON."""
 
@@ -474,8 +486,7 @@ def described(sample: Sample, file: str) -> dict[str, object]:
 
 def main() -> None:
     """Draw every sample and write its files."""
-    for name, draw in DRAWN.items():
-        sample = draw()
+    for name, sample in (*((name, draw()) for name, draw in DRAWN.items()), *documents()):
         file = f"{name}.{'webp' if name == 'receipt' else 'png' if name == 'chart' else 'jpg'}"
         sample.picture.image.save(FOLDER / file, quality=JPEG_QUALITY, lossless=True)
         text = json.dumps(described(sample, file), ensure_ascii=False, indent=None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples
+    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples, typed
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture
@@ -53,6 +53,7 @@ __all__ = [
     "prompts",
     "regions",
     "samples",
+    "typed",
 ]
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 

@@ -10,7 +10,7 @@ from vlnb.errors import BadInput
 
 
 def sample(
-    name: Literal["receipt", "till", "letter", "street", "lot", "shelf", "chart"] = "receipt",
+    name: Literal["receipt", "till", "letter", "invoice", "form", "street", "lot", "shelf", "chart"] = "receipt",
     /,
     *,
     to: str | None = None,
@@ -20,7 +20,7 @@ def sample(
     Parameters
     ----------
     name
-        Which one: receipt, a creased receipt (till), letter, street, lot, shelf or chart.
+        Which one: receipt, a creased receipt (till), letter, invoice, form, street, lot, shelf or chart.
     to
         The file to write (NAME.jpg here).
     """

@@ -80,6 +80,16 @@ class Endpoint:
             what = "which is not Qwen2.5-VL by its name"
         return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
 
+    @cached_property
+    def enforces_schemas(self) -> bool:
+        """Whether the server enforces a JSON schema: asked once, by a tiny request whose schema allows one random word.
+
+        Raises what `ask` raises.
+        """
+        from vlnb.endpoint.typed import enforces
+
+        return enforces(self)
+
     @overload
     def ask(self, prompt: Said, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...  # noqa: ANN401
     @overload

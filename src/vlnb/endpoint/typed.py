@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from vlnb.endpoint.client import Endpoint, Said
     from vlnb.images import Source
     from vlnb.typed.evidence import Evidence
+
+_PROBE_TOKENS = 100
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,18 @@ class TypedReply(Reply):
         except BadInput as error:
             shown = joined([super().as_html(), element("p", str(error))])
         return joined([shown, listed(map(str, self.issues)), element("div", element("small", self.summary))])
+
+
+def enforces(endpoint: Endpoint) -> bool:
+    """Ask for one word by a schema that allows a single one, which the prompt does not say."""
+    word = secrets.token_hex(4)
+    schema = {"type": "object", "properties": {"word": {"enum": [word]}}, "required": ["word"]}
+    form = {"type": "json_schema", "json_schema": {"name": "probe", "schema": schema | {"additionalProperties": False}}}
+    reply = endpoint.stream(
+        "Answer in JSON with any word.", max_tokens=_PROBE_TOKENS, temperature=1.0, response_format=form
+    ).reply
+    said = re.sub(r"\s", "", reply.text)
+    return said != "" and f'{{"word":"{word}"}}'.startswith(said)  # white space may have used up the tokens
 
 
 def ask(

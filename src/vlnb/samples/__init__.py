@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from vlnb.samples.canvas import Sample, Truth
 from vlnb.samples.figures import bars, table
-from vlnb.samples.files import chart, letter, lot, receipt, shelf, street, till
+from vlnb.samples.files import chart, form, invoice, letter, lot, receipt, shelf, statement, street, till
 
-__all__ = ["Sample", "Truth", "bars", "chart", "letter", "lot", "receipt", "shelf", "street", "table", "till"]
+__all__ = [
+    "Sample", "Truth", "bars", "chart", "form", "invoice", "letter", "lot", "receipt", "shelf", "statement", "street",
+    "table", "till",
+]  # fmt: skip

@@ -77,6 +77,33 @@ def letter() -> Sample:
     return _stored("letter")
 
 
+def invoice(layout: int = 0) -> Sample:
+    """Return an invoice of 1000 x 1300 pixels, in one of four layouts (0 to 3): `fields` by path, `items[0].price`.
+
+    >>> invoice(1).truth.fields["total"].text
+    'USD 15,135.72'
+    """
+    return _stored(f"invoice-{layout}")
+
+
+def form() -> Sample:
+    """Return a membership form of 1000 x 700 pixels, with three of its eight fields empty.
+
+    >>> sorted({"city", "email", "phone", "street"} - form().truth.fields.keys())
+    ['phone']
+    """
+    return _stored("form")
+
+
+def statement() -> tuple[Sample, Sample]:
+    """Return the two pages of a bank statement, 1000 x 1000 pixels each, with 18 bookings on each page.
+
+    >>> statement()[1].truth.fields["closing_balance"].text
+    '8,104.17'
+    """
+    return _stored("statement-1"), _stored("statement-2")
+
+
 def _stored(name: str) -> Sample:
     from PIL import Image
 

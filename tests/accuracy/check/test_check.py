@@ -52,6 +52,7 @@ def test_a_sound_server_passes(seed):
         ("token", "pictures dropped", {"seen", "places", "colour", "usage"}),
         ("mute", "empty answers", {"seen", "places", "colour"}),
         ("loop", "blind", {"seen", "places", "colour"}),
+        ("polite", "schema ignored", {"schema"}),
         ("drowned", "JSON drowns in white space", {"schema"}),
         ("fenced", "schema ignored", {"schema"}),
         ("stale", "answers mixed up", {"seen", "fine print"}),

@@ -97,8 +97,11 @@ def _answer(endpoint: Endpoint, task: Task) -> Answered:
         space, overlap, factor = place(task, reply.text)
         note = f"IoU {overlap:.2f}, in pixels: {space or 'of no size that fits'}"
         found = replace(found, right=space == "seen", space=space, factor=factor, note=note)
-    elif task.skill == "schema" and not obeys(reply.text):
-        found = replace(found, note="does not match the schema")
+    elif task.skill == "schema":
+        if not obeys(reply.text):
+            found = replace(found, note="does not match the schema")
+        elif not endpoint.enforces_schemas:
+            found = replace(found, right=False, note="this server does not enforce schemas")
     elif task.skill == "twice":
         again = _ask(endpoint, task)
         same = again.text == reply.text

@@ -1,0 +1,134 @@
+"""`ask` with a schema: against the embedded engine, and against servers that do not enforce it."""
+
+import http.server
+import json
+import re
+import threading
+from decimal import Decimal
+
+import pytest
+from pydantic import BaseModel
+
+import vlnb
+from vlnb import Endpoint
+from vlnb.typed.evidence import Evidence
+from vlnb.typed.view import view
+
+
+class Receipt(BaseModel):
+    shop: str
+    grand_total: Decimal
+    change_due: Decimal
+    tip: Decimal | None = None
+
+
+def test_a_receipt_as_an_instance_each_value_tied_to_its_place(endpoint, receipt):
+    reply = endpoint.ask("Extract the data.", receipt.picture, schema=Receipt)
+    assert reply.data == Receipt(shop="Auntie Anne's", grand_total=Decimal(17000), change_due=Decimal(3000))
+    assert reply.issues == ()
+    for name in ("shop", "grand_total", "change_due"):
+        assert vlnb.regions.iou(reply.evidence[name].box, receipt.truth.fields[name]) > 0.7
+    assert "tip" not in reply.evidence
+    assert reply.as_dict()["data"]["grand_total"] == "17000"
+
+
+def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, receipt):
+    reply = endpoint.ask("Extract the data.", receipt.picture, schema=Receipt)
+    html = reply.as_html()
+    assert len(re.findall(r'data-v="1"', html)) == 2, "the field and its place"
+    assert "nowhere" not in html
+    evil = "<img src=x onerror=alert(1)>"
+    found = view({"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
+    assert "<img src=x" not in found
+    assert "nowhere on the picture" in found
+
+
+def test_records_become_a_table(endpoint, receipt):
+    reply = endpoint.ask("Extract.", receipt.picture, schema=Receipt)
+    with pytest.raises(vlnb.BadInput, match="no list of records"):
+        reply.frame()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        try:
+            for piece in self.server.pieces(request):
+                self.wfile.write(f"data: {json.dumps(piece)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            self.server.hung_up.set()
+
+
+def chunk(text, finish=None):
+    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+
+
+@pytest.fixture
+def server():
+    """Gives an endpoint of a server that streams the given pieces."""
+    servers = []
+
+    def start(pieces):
+        made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        made.daemon_threads = True
+        made.pieces, made.hung_up = pieces, threading.Event()
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        servers.append(made)
+        return Endpoint(f"http://127.0.0.1:{made.server_port}/v1", "m"), made
+
+    yield start
+    for made in servers:
+        made.shutdown()
+        made.server_close()
+
+
+def test_white_space_without_end_is_hung_up_early_and_named(server):
+    def pieces(_):
+        yield chunk('{"shop": "A"')
+        for _ in range(200_000):
+            yield chunk("\n    ")
+
+    endpoint, made = server(pieces)
+    reply = endpoint.ask("Extract.", schema=Receipt)
+    assert made.hung_up.wait(10)
+    assert reply.printed == {"shop": "A"}
+    assert "--constrained-json-disable-any-whitespace" in str(reply.issues[0])
+    assert not reply.valid
+
+
+def test_a_refusal_of_the_schema_inside_a_stream_is_one_sentence(server):
+    error = {"error": {"message": "Failed to compile json schema: Unsupported keyword uniqueItems", "code": 400}}
+    endpoint, _ = server(lambda _: [error])
+    with pytest.raises(vlnb.ServerRefused, match=r"refuses the JSON schema of this request.*uniqueItems"):
+        endpoint.ask("Extract.", schema=Receipt)
+
+
+def test_a_server_that_drops_the_schema_is_found_out(server):
+    def chatty(_):
+        return [chunk('Of course! {"word": "tree"}', "stop")]
+
+    def enforcing(request):
+        (word,) = request["response_format"]["json_schema"]["schema"]["properties"]["word"]["enum"]
+        return [chunk(f'{{ "word":"{word}"}}', "stop")]
+
+    assert not server(chatty)[0].enforces_schemas
+    assert server(enforcing)[0].enforces_schemas
+
+
+def test_what_goes_out_has_the_schema_in_the_request_and_in_the_prompt(server):
+    asked = []
+    endpoint, _ = server(lambda request: asked.append(request) or [chunk('{"shop": null}', "stop")])
+    reply = endpoint.ask(vlnb.prompts.read(), schema=Receipt)
+    (request,) = asked
+    sent = request["response_format"]["json_schema"]["schema"]
+    assert sent["required"] == ["shop", "grand_total", "change_due", "tip"]
+    assert json.dumps(sent, ensure_ascii=False) in request["messages"][-1]["content"][-1]["text"]
+    assert [(one.path, one.kind) for one in reply.issues if one.path == "shop"] == [("shop", "violation")]
+    assert "not on the picture" in str(reply.issues[0])

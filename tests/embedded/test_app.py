@@ -172,7 +172,12 @@ REFUSED = [
     ({"max_tokens": "many"}, 400, "max_tokens: Input should be a valid integer"),
     ({"n": 2}, 400, "n: Input should be 1"),
     ({"tools": [{}]}, 400, "does not support 'tools'"),
-    ({"response_format": {"type": "json_object"}}, 400, "does not support 'response_format'"),
+    (
+        {"response_format": {"type": "json_object"}},
+        400,
+        "response_format.type: Input should be 'text' or 'json_schema'",
+    ),
+    ({"response_format": {"type": "json_schema"}}, 400, "response_format"),
 ]
 
 

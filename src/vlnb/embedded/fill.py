@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -96,13 +95,12 @@ class _Filling:
             for name in names:
                 wanted = dict.fromkeys(name, 1.0)
                 places = by_label(page, wanted, looks, " ".join(name), every=True)
-                for label, several in groupby(places, key=lambda one: one.label):
-                    likeness = score(name, label)
-                    for rank, found in enumerate(several) if likeness else ():
-                        less = 0.1 * rank + 0.05 * (found.where == "below")  # which may be the cell of a table
-                        less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
-                        if _fits(node, found.value) and not self._is_label(found.value):
-                            yield number, (likeness - less, found.box, found.value)
+                for found in places:
+                    likeness = score(name, found.label)
+                    less = 0.1 * found.rank + 0.05 * (found.where == "below")  # which may be the cell of a table
+                    less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
+                    if likeness and _fits(node, found.value) and not self._is_label(found.value):
+                        yield number, (likeness - less, found.box, found.value)
                 top = heading(page, wanted)
                 if top and not looks and top.box[3] - top.box[1] > _LARGE * usual:
                     yield number, (0.5, top.box, top.value)

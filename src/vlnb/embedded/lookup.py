@@ -39,13 +39,17 @@ _LETTER = re.compile(r"[^\W\d]")
 
 @dataclass(frozen=True)
 class Found:
-    """A value on a page, its box and its score (0 to 1), and how it lies to its label: `where` "right of" `label`."""
+    """A value on a page, its box and its score (0 to 1), and how it lies to its label: `where` "right of" `label`.
+
+    `rank` is 0 for the likeliest place at that label, 1 for the next one.
+    """
 
     value: str
     box: Rect
     label: str
     where: str
     score: float
+    rank: int = 0
 
 
 def find(page: Page, question: str) -> Found | None:
@@ -134,9 +138,9 @@ def by_label(
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
             if looks and not fit:
                 fit = [("in the row of", s) for s in line.segments if s is not segment and looks.search(s.text)]
-            for where, value in (fit or near)[: None if every else 1]:
+            for rank, (where, value) in enumerate((fit or near)[: None if every else 1]):
                 score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
-                yield Found(value.text, value.box, label, where, score)
+                yield Found(value.text, value.box, label, where, score, rank)
 
 
 def _split(segment: Segment) -> tuple[str, Segment | None]:

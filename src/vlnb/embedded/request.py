@@ -144,12 +144,14 @@ def parse(body: bytes | bytearray) -> Chat:
         if value and field in _UNSUPPORTED:
             message = f"The embedded engine does not support {field!r}: leave it out, or use a Qwen2.5-VL server."
             raise Refused(message, param=field)
+    form = request.response_format or _Format()
+    if form.type == "json_schema" and not form.json_schema:
+        raise Refused("response_format has no json_schema: give one, with its schema.", param="response_format")
     parts = [part for message in request.messages for part in message.content]
     urls = [part.image_url.url for part in parts if isinstance(part, _Picture)]
     text = "\n".join(part.text for part in parts if isinstance(part, _Text))
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
-    form = request.response_format or _Format()
     asked = [message.content for message in request.messages if message.role == "user"][-1:]
     return Chat(
         question="\n".join(part.text for content in asked for part in content if isinstance(part, _Text)),

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from vlnb.typed.evidence import Evidence
 
 _SHOWN_PX = 560
-_SAID = {"exact": "as printed", "typed": "same value, printed as {0}", "fuzzy": "read as {0}", "ambiguous": "one of several such places"}
+_SAID = {
+    "exact": "as printed",
+    "typed": "same value, printed as {0}",
+    "fuzzy": "read as {0}",
+    "ambiguous": "one of several such places",
+}
 _PLACE = "position:absolute;outline:2px solid #0072B2;outline-offset:1px;box-shadow:0 0 0 3px #fff8"
 _MARKED = "outline:3px solid #D55E00;background:#D55E0040"
 

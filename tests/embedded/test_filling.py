@@ -1,0 +1,91 @@
+"""Filling in a schema from what stands on a page: labels with their values, tables, and nothing invented."""
+
+import pytest
+
+from tests.embedded.pages import page
+from vlnb.embedded.fill import fill, score
+from vlnb.typed import Form
+
+TEXT, AMOUNT, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
+
+
+def wire(**properties):
+    return Form.of({"type": "object", "properties": properties}).wire
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "good"),
+    [
+        ("total", "Total", True),
+        ("total", "Grand total", True),
+        ("total", "Total EUR", True),
+        ("total", "Subtotal", False),
+        ("total", "Sub total", False),
+        ("total", "Total VAT", False),
+        ("due date", "Due date", True),
+        ("due date", "Date", False),
+        ("date", "Due date", False),
+        ("date", "Issue date", True),
+        ("invoice number", "Invoice No", True),
+        ("invoice number", "Order number", False),
+        ("email", "E-mail", True),
+        ("buyer", "Bill to", True),
+        ("seller", "Bill to", False),
+    ],
+)
+def test_a_label_names_a_field_or_does_not(name, label, good):
+    assert bool(score(name.split(), label)) is good
+
+
+INVOICE = page(
+    [(40, "Kestrel Parts Co")],
+    [(40, "Invoice No: K7-120"), (400, "Date"), (520, "12/03/2026")],
+    [(40, "Item"), (300, "Qty"), (440, "Price")],
+    [(40, "Copper pipe"), (300, "2"), (440, "12.50")],
+    [(40, "15 mm, hard")],
+    [(40, "Tape"), (300, "10"), (440, "0.80")],
+    [(40, "Subtotal"), (440, "33.00")],
+    [(40, "Total"), (440, "39.60")],
+)
+ITEM = {"type": "object", "properties": {"description": TEXT, "quantity": AMOUNT, "price": AMOUNT}}
+
+
+def test_labels_and_rows_as_printed_and_null_for_the_rest():
+    schema = {"title": "Invoice", **wire(
+        number=TEXT, date=DAY, due_date=DAY, total=AMOUNT, vat=AMOUNT, iban=TEXT, items={"type": "array", "items": ITEM}
+    )}  # fmt: skip
+    assert fill(schema, [INVOICE]) == {
+        "number": "K7-120", "date": "12/03/2026", "due_date": None, "total": "39.60", "vat": None, "iban": None,
+        "items": [{"description": "Copper pipe 15 mm, hard", "quantity": "2", "price": "12.50"},
+                  {"description": "Tape", "quantity": "10", "price": "0.80"}],
+    }  # fmt: skip
+
+
+def test_a_value_of_the_wrong_kind_is_none():
+    assert fill(wire(total=DAY), [INVOICE]) == {"total": None}
+
+
+def test_two_labels_alike_with_different_values_are_not_sure():
+    twice = page([(40, "Total"), (440, "39.60")], [(40, "Total"), (440, "12.00")])
+    assert fill(wire(total=AMOUNT), [twice]) == {"total": None}
+
+
+def test_a_label_is_no_value_and_an_empty_box_is_null():
+    form = page([(40, "City"), (400, "Phone")], [(400, "0113 496")])
+    assert fill(wire(city=TEXT, phone=TEXT), [form]) == {"city": None, "phone": "0113 496"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"enum": ["red", None]}, None),
+        ({"enum": ["red"]}, "red"),
+        ({"const": "invoice"}, "invoice"),
+        ({"type": "object", "additionalProperties": TEXT}, {}),
+        ({"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": ITEM}, "maxItems": 1},
+         [{"description": "Copper pipe 15 mm, hard", "quantity": "2", "price": "12.50"}]),
+        ({"anyOf": [{"type": "object", "properties": {"total": AMOUNT}}, {"type": "null"}]}, {"total": "39.60"}),
+    ],
+)  # fmt: skip
+def test_schemas_that_people_write_by_hand(schema, value):
+    assert fill(schema, [INVOICE]) == value

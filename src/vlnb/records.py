@@ -54,6 +54,7 @@ class Server:
     base_url: str
     model: str
     reported: dict[str, Any] = field(default_factory=dict, repr=False)  # its settings, as far as it tells them
+    gpus: str = field(default="", repr=False)  # known where it runs on this machine
 
 
 def line(data: Mapping[str, Any]) -> bytes:

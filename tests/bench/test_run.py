@@ -16,9 +16,10 @@ import pytest
 import trustme
 
 from tests.bench.conftest import ROOT, serving
-from vlnb import BadInput, bench, records
+from vlnb import BadInput, Endpoint, bench, records
 from vlnb.bench import metrics, report, store
 from vlnb.bench.workload import Workload
+from vlnb.launch.gpus import FoundGpu, Gpus
 
 SMALL = Workload(prompts=12, concurrency=3, images=1, resolution="64x64", input_len=8, output_len=6, range_ratio=1.0)
 
@@ -321,3 +322,12 @@ def test_a_folder_that_is_deleted_stops_the_load(slow):
     assert not alive
     assert command.wait(20) == 1
     assert "was deleted, moved or replaced while the run wrote to it" in command.stderr.read()
+
+
+def test_the_manifest_names_the_gpus_only_of_a_server_on_this_machine(monkeypatch):
+    found = Gpus((FoundGpu(0, "MI300X", "gfx942", 196608, None),), "amd-smi", "")
+    monkeypatch.setattr(bench.runner, "gpus", lambda: found)
+    monkeypatch.setattr(bench.runner, "server_info", lambda _: {})
+    here, there = Endpoint("http://127.0.0.1:1/v1", "m"), Endpoint("http://gpu.example:1/v1", "m")
+    assert "0: MI300X (192 GiB)" in bench.runner.manifest(SMALL, here)["server"]["gpus"]
+    assert bench.runner.manifest(SMALL, there)["server"]["gpus"] == ""

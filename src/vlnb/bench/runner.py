@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from vlnb import records
 from vlnb._version import __version__
@@ -19,6 +20,8 @@ from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
 from vlnb.errors import BadInput
+from vlnb.launch.gpus import gpus
+from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
@@ -172,10 +175,15 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
     """Return what describes a run, apart from its records. It holds no key."""
     import aiohttp
 
+    here = is_loopback(urlsplit(endpoint.base_url).hostname or "") and gpus()
+    server = records.Server(
+        endpoint.base_url.split("?")[0],
+        endpoint.model,
+        server_info(endpoint.base_url),
+        str(here) if here and here.gpus else "",
+    )
     return {
-        "server": asdict(
-            records.Server(endpoint.base_url.split("?")[0], endpoint.model, server_info(endpoint.base_url))
-        ),
+        "server": asdict(server),
         "workload": asdict(workload),
         "limits": asdict(limits(workload)),
         "client": {

@@ -62,6 +62,7 @@ def _about(run: Stored) -> Iterator[tuple[str, str]]:
     yield "server", f"{server.model} at {server.base_url}"
     flags = ", ".join(f"{name} {value}" for name, value in server.reported.items())
     yield "its settings", flags or "not reported"
+    yield "its GPUs", server.gpus or "not known: servers do not report them, and it did not run on this machine's GPUs"
     arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
     pictures = f"{plan.images} pictures of {plan.resolution} ({plan.picture})"

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import vlnb
+from tests.embedded.pages import page
 from vlnb import images
 from vlnb.regions import iou
 from vlnb.samples.canvas import Canvas
@@ -91,6 +92,38 @@ def test_the_label_decides_among_repeats_and_a_models_box_where_no_label_does():
     found = evidence.find(asked, [picture], [picture.size])
     assert list(found) == ["code.value"]
     assert iou(found["code.value"].box, places[3]) > 0.5
+
+
+class Recognised:
+    """Stands for the recogniser: no font on this machine has Chinese letters to draw."""
+
+    def __init__(self, page):
+        self._page = page
+
+    def read(self, _):
+        return self._page
+
+
+def test_chinese_is_matched_by_letter_and_its_dates_by_value(monkeypatch):
+    lines = [
+        [(40, "发票号码:"), (200, "北京丰泰科技有限公司")],
+        [(40, "开票日期"), (200, "2026年1月31日")],
+        [(40, "合计金额1,280.00")],
+    ]
+    monkeypatch.setattr(evidence, "_reader", lambda: Recognised(page(*lines)))
+    answer = {"seller": "丰泰科技有限公司", "date": "2026-01-31", "total": "1280.00", "buyer": "上海"}
+    found = evidence.find(answer, [images.load(Image.new("RGB", (800, 600)))])
+    assert {path: one.how for path, one in found.items()} == {
+        "seller": "exact", "date": "typed", "total": "typed", "buyer": "nowhere",
+    }  # fmt: skip
+    assert found["seller"].box.x1 > 210, "without the first two letters of the company"
+
+
+def test_two_pictures_are_told_apart():
+    front, back = DRAW["invoice"](3, 0), DRAW["form"](1)
+    answer = {"number": front.values["number"], "first_name": back.values["first_name"]}
+    found = evidence.find(answer, [front.pages[0].picture, back.pages[0].picture])
+    assert (found["number"].picture, found["first_name"].picture) == (0, 1)
 
 
 def test_no_text_recognition_is_a_sentence(monkeypatch):

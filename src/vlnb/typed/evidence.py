@@ -13,8 +13,6 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,8 +31,9 @@ How = Literal["exact", "typed", "fuzzy", "ambiguous", "nowhere"]
 
 _ROW = re.compile(r"(.*)\[(\d+)\](.*)")
 _BOXES = re.compile(r"(?:^|\.)(bbox_2d|bbox|box)\[\d+\]$")
+_CHINESE = "\u2e80-\u9fff"  # and Japanese: letters without spaces between words
 _ALIKE, _LONG = 85, 6  # of 100, and letters: shorter texts are alike by chance
-_WORDS = 4  # of one amount or date: 31 January 2026, 1 234,50 EUR
+_WORDS = 6  # of one amount or date: 31 January 2026, 2026年1月31日
 _LAST = 10**9  # line
 _REACH = 3  # lines below its row's first one on which a value may stand
 
@@ -131,6 +130,10 @@ class _Text:
                     placed.append((segment, spans))
             self._pages[number] = [span for _, spans in placed for span in spans]
             self._columns += (_column(placed[start:]) for start in range(len(placed)))
+        self._printed = [
+            [(words, span, values.number(span.text), values.day(span.text)) for words, span in _stretches(run)]
+            for run in self._pages
+        ]
 
     def spans(self, value: str) -> list[_Span]:
         """Return the places at which a value stands, in reading order."""
@@ -138,7 +141,15 @@ class _Text:
         if amount is None and day is None:
             found = {span.box.corners: span for run in (*self._pages, *self._columns) for span in _exact(run, key)}
             return list(found.values()) or list(self.fuzzy(value))
-        return [span for run in self._pages for span in _typed(run, value.strip(), amount, day)]
+        places: list[_Span] = []
+        for stretches in self._printed:
+            taken: set[int] = set()
+            for words, span, printed, when in stretches:
+                if not words & taken and ((day and when == day) or (amount is not None and printed == amount)):
+                    taken |= words
+                    same = span.text.casefold() == value.strip().casefold()
+                    places.append(replace(span, how="exact" if same else "typed"))
+        return sorted(places, key=lambda span: (span.segment, span.box.x1))
 
     def fuzzy(self, value: str, lines: range | None = None) -> Iterator[_Span]:
         """Yield the places, on some lines only, whose text is `value` but for a misread letter."""
@@ -158,7 +169,7 @@ class _Text:
 def _parts(word: Word) -> Iterator[tuple[str, Rect]]:
     """Yield the parts of a word with their boxes: a label glued to its value, and each letter of Chinese."""
     x1, y1, x2, y2 = word.box
-    for hit in re.finditer(r"[\u2e80-\u9fff]|[^:：\u2e80-\u9fff]+[:：]?", word.text):
+    for hit in re.finditer(rf"[{_CHINESE}]|[^:：{_CHINESE}]+[:：]?", word.text):
         left, right = (x1 + round((x2 - x1) * at / len(word.text)) for at in hit.span())
         yield hit[0], (left, y1, right, y2)
 
@@ -186,25 +197,23 @@ def _exact(run: Sequence[_Span], key: str) -> Iterator[_Span]:
             yield _around(run[start:end])
 
 
-def _typed(run: Sequence[_Span], value: str, amount: Decimal | None, day: date | None) -> Iterator[_Span]:
-    """Yield the stretches of a segment that print the same amount or date: the shortest ones, without "USD" before."""
-    found: dict[int, _Span] = {}  # by each of their words
+def _stretches(run: Sequence[_Span]) -> Iterator[tuple[set[int], _Span]]:
+    """Yield the stretches of a few words within a segment that may print an amount or a date, the shortest first.
+
+    The numbers are those of the words in the run.
+    """
     for length in range(1, _WORDS + 1):
         for start in range(len(run) - length + 1):
             stretch = run[start : start + length]
-            text = " ".join(span.text for span in stretch)
-            if stretch[0].segment != stretch[-1].segment or any(start + i in found for i in range(length)):
-                continue
-            if (day and values.day(text) == day) or (amount is not None and values.number(text) == amount):
-                one = replace(_around(stretch), how="exact" if text.casefold() == value.casefold() else "typed")
-                found |= dict.fromkeys(range(start, start + length), one)
-    yield from dict.fromkeys(found[place] for place in sorted(found))
+            if stretch[0].segment == stretch[-1].segment and re.search(r"\d", stretch[0].text + stretch[-1].text):
+                yield set(range(start, start + length)), _around(stretch)
 
 
 def _around(spans: Sequence[_Span]) -> _Span:
     x1, y1, x2, y2 = zip(*(span.box.corners for span in spans), strict=True)
     box = Box(min(x1), min(y1), max(x2), max(y2))
-    return replace(spans[0], text=" ".join(span.text for span in spans), box=box)
+    text = re.sub(rf"(?<=[{_CHINESE}]) | (?=[{_CHINESE}])", "", " ".join(span.text for span in spans))
+    return replace(spans[0], text=text, box=box)
 
 
 def _plain(text: str) -> str:

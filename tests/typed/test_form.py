@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from tests.typed.constructs import CONSTRUCTS
 from vlnb.errors import BadInput
 from vlnb.typed import Form, read
+from vlnb.typed.answer import leaves
 from vlnb.typed.form import UNREADABLE
 
 ENFORCED = {
@@ -125,6 +126,14 @@ def test_outcomes_are_told_apart(text, finish, kind, path, words):
     found = next(issue for issue in issues if issue.kind == kind)
     assert found.path == path
     assert words in str(found)
+
+
+@pytest.mark.parametrize("depth", [100, 400, 700, 5000])
+def test_values_that_nest_without_end_raise_nothing(depth):
+    for text in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        _, printed, issues = read(Form.of(Invoice), text)
+        assert issues[0].kind in ("not JSON", "repaired", "cut")
+        list(leaves(printed))
 
 
 def test_a_cut_list_keeps_its_whole_rows():

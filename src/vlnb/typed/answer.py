@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ _RUNAWAY = (
     " --constrained-json-disable-any-whitespace."
 )
 _MISSING = "is not on the picture, as the model says, but the schema requires it"
+_MOST_LEVELS = 60
 _MOST_ISSUES = 50
 
 
@@ -133,10 +135,11 @@ class _Typing:
 
 def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401
     """Return the value that an answer holds, and note how it differs from plain JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        start = re.search(r"[\[{]", text)
+    with contextlib.suppress(ValueError, RecursionError):
+        value = json.loads(text)
+        if not _is_deep(value):
+            return value
+    start = re.search(r"[\[{]", text)
     try:
         node = lenient.Reader(text).read(start.start() if start else len(text), len(text), lambda *_: None)
     except (IndexError, lenient.Unreadable):
@@ -154,6 +157,15 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
             Issue("", "cut", f"{why}; {' and '.join(kept) or 'no rows'} kept. Raise max_tokens for the rest.")
         )
     return value
+
+
+def _is_deep(value: Any) -> bool:  # noqa: ANN401
+    """Whether values nest deeper than any document: whatever walks through them would run out of stack."""
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for several in inside for one in several]
+    return bool(level)
 
 
 def _whole(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401

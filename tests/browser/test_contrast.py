@@ -16,6 +16,7 @@ text = '[{"bbox_2d": [500, 300, 800, 640], "label": "taxi"}, {"point_2d": [900, 
 Reply(text, "m", "s", "stop", 0.1, 0.2, Usage(1200, 20, 1196), (picture,), (picture.seen_size(),))
 """,
     "vlnb.draw.overlay(picture, vlnb.samples.lot().truth.objects[:3])",
+    "vlnb.connect(announce=None).ask('', vlnb.samples.receipt().picture, schema={'properties': {'cash': {}, 'x': {}}})",
     "vlnb.charts.scores(vlnb.catalog.GROUNDING_SCORES)",
     "vlnb.charts.strip(vlnb.bench.report.typical(vlnb.catalog.LATENCY_RUN))",
     "vlnb.panels.Launch(size='72B')",

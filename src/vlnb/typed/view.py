@@ -22,7 +22,7 @@ _SAID = {
     "ambiguous": "one of several such places",
 }
 _PLACE = "position:absolute;outline:2px solid #0072B2;outline-offset:1px;box-shadow:0 0 0 3px #fff8"
-_MARKED = "outline:3px solid #D55E00;background:#D55E0040"
+_MARKED = "outline:3px solid #D55E00!important;background:#D55E0040!important"
 
 
 def view(printed: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Picture]) -> Html:  # noqa: ANN401

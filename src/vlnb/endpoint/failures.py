@@ -9,6 +9,8 @@ import json
 import math
 import re
 import time
+import tomllib
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from vlnb.endpoint.client import Endpoint
     from vlnb.fetch import Fetched
 
-_NOT_READY = {502, 503, 504}  # HTTP statuses of a server that is starting, full or restarting
+_SENTENCES: dict[str, list[dict[str, str]]] = tomllib.loads(
+    resources.files("vlnb.endpoint").joinpath("failures.toml").read_text("utf-8")
+)
 _MESSAGE_CHARS = 400
 _OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
 _REFUSES = re.compile(
@@ -29,30 +33,15 @@ _REFUSES = re.compile(
     r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
     re.IGNORECASE,
 )
-_TOO_LONG = re.compile(
-    r"context.{0,20}(?:length|size|window)|max_model_len|too (?:long|many tokens)|(?:exceed|longer than).{0,60}token",
-    re.IGNORECASE,
-)
-_SCHEMA = re.compile(r"grammar|json.?schema|response_format|guided|structured", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
 
 def unreachable(server: str, error: BaseException, *, hint: str = "", secret: str = "") -> NoServer:
     """Return the error for a connection that failed, or broke before any answer."""
-    cause, reason = _root(error), _why(error, secret)
-    if isinstance(error, TimeoutError):
-        what = f"{server} did not answer within {fetch.LOOKUP_S:g} s. It may be starting, full, or stopped."
-    elif isinstance(cause, ConnectionRefusedError) or "refused" in reason.lower():
-        what = f"Nothing answers at {server}: the connection was refused. Is the server running, and is the port right?"
-    elif re.search(r"name or service|nodename|getaddrinfo|name resolution|no address", reason, re.IGNORECASE):
-        what = f"The host of {server} is unknown. Check the address for a typo."
-    elif "ssl" in reason.lower() or "certificate" in reason.lower():
-        what = f"No secure connection to {server} ({reason}). Does it speak http rather than https?"
-    elif "disconnected" in reason.lower() or "reset" in reason.lower() or "protocol" in type(cause).__name__.lower():
-        what = f"{server} closed the connection without an answer ({reason}). It may have died, or may not speak HTTP."
-    else:
-        what = f"{server} cannot be reached ({reason})."
+    reason = _why(error, secret)
+    facts = f"{type(error).__name__} {type(_root(error)).__name__} {reason}"
+    what = _sentence("unreachable", facts, server=server, reason=reason, within=fetch.LOOKUP_S)
     return NoServer(f"{what}{hint and ' ' + hint}")
 
 
@@ -72,42 +61,24 @@ def cut(server: str, partial: str, why: str) -> BadAnswer:
 def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
     """Return the error for an HTTP status other than success; the server's words are quoted without `secret`."""
     status, said = answer.status, _said(answer.body, secret)
-    quoted = f' It says: "{said}"' if said else ""
     retry_after_s = _seconds(answer.headers.get("retry-after"))
-    if status < 400:
-        there = urlsplit(urljoin(server, answer.headers.get("location", "")))
-        what = (
-            f"{server} redirects to {there.scheme}://{there.netloc.rpartition('@')[2]}: not followed, so that neither"
-            " key nor picture goes to another server. Use that one as the address if you trust it."
-        )
-    elif status in {401, 403}:
-        what = f"{server} rejected the API key ({status}). Set VLNB_API_KEY or api_key to one it accepts.{quoted}"
-    elif status == 404:
-        which = f"does not know the model {model!r}, or " if model else ""
-        fix = "check the port, and that the address ends in /v1"
-        what = f"{server} {which}is not an OpenAI-compatible server (404): {fix}.{quoted}"
-    elif status == 413:
-        what = f"The request is too large for {server} (413): send smaller or fewer pictures (max_pixels).{quoted}"
-    elif status < 500 and _TOO_LONG.search(said):
-        what = (
-            f"{server} did not accept the request ({status}): it is longer than the model's context. Send the pictures"
-            f" smaller (max_pixels=1003520 makes 1,280 tokens each) or fewer of them, or lower max_tokens.{quoted}"
-        )
-    elif status < 500 and _SCHEMA.search(said):
-        what = (
-            f"{server} refuses the JSON schema of this request ({status}). Pass it as schema=… to `ask`, which sends"
-            f" only what servers enforce and checks the rest here.{quoted}"
-        )
-    elif status == 429:
-        wait = "in a moment" if retry_after_s is None else f"in {retry_after_s:g} s"
-        what = f"{server} is overloaded (429): try again {wait}, or send fewer requests at once.{quoted}"
-    elif status in _NOT_READY:
-        what = f"{server} is not ready ({status}): it may be loading its model. Wait, then ask again.{quoted}"
-    elif status < 500:
-        what = f"{server} did not accept the request ({status}): correct it and ask again.{quoted}"
-    else:
-        what = f"{server} failed on this request ({status}). Its log says why; other requests may work.{quoted}"
+    there = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
+    what = _sentence(
+        "refused",
+        f"{status} {said}",
+        server=server,
+        status=status,
+        there=f"{there.scheme}://{there.netloc.rpartition('@')[2]}",
+        unknown=f"does not know the model {model!r}, or " if model else "",
+        wait="in a moment" if retry_after_s is None else f"in {retry_after_s:g} s",
+        quoted=f' It says: "{said}"' if said else "",
+    )
     return ServerRefused(what, status=status, retry_after_s=retry_after_s)
+
+
+def _sentence(table: str, facts: str, **values: object) -> str:
+    rows = (row for row in _SENTENCES[table] if re.search(row["when"], facts, re.IGNORECASE))
+    return next(rows)["sentence"].format(**values)
 
 
 def refused_field(text: str) -> str | None:

@@ -112,7 +112,7 @@ def test_the_process_ends_when_its_parent_is_killed(tmp_path):
 
 
 def test_a_large_page_comes_whole():
-    """It comes in strips: the pixels of each must lie where they belong."""
+    """Each row must lie where it belongs."""
     image = Image.new("RGB", (1000, 1400), "white")
     for y in range(0, 1400, 100):
         image.paste((y // 6, 0, 200), (0, y, 1000, y + 50))

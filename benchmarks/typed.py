@@ -127,7 +127,7 @@ def real(endpoint: vlnb.Endpoint) -> None:
     properties = {name: {**kind, "description": label} for name, (label, kind, _) in REAL.items()}
     reply = endpoint.ask("Extract the data.", picture, schema={"type": "object", "properties": properties})
     good = {name for name, value in right.items() if same_value(reply.data.get(name), value)}
-    wrong = {name: value for name, value in reply.data.items() if name not in good}
+    wrong = {name: value for name, value in reply.data.items() if name not in good and value is not None}
     left_out = len(right) - len(good) - len(wrong)
     print(
         f"factur-x, EN 16931: {len(good)} of {len(right)} filled in rightly, {left_out} left out, invented {wrong or 0}"
@@ -160,7 +160,7 @@ def is_printed(value: str, layer: str, numbers: set[object], days: set[object]) 
 
 def same_value(found: object, value: str) -> bool:
     """Whether a typed value is that of the XML."""
-    return str(found) == value or (isinstance(found, int | Decimal) and Decimal(found) == Decimal(value))
+    return str(found) == value or (isinstance(found, int | float) and Decimal(str(found)) == Decimal(value))
 
 
 if __name__ == "__main__":

@@ -302,3 +302,51 @@ def test_an_error_names_the_commands_own_options(raw_server, receipt, tmp_path, 
     assert "--timeout" in told
     assert "_s" not in told
     assert ".partial" not in told
+
+
+INVOICE = {
+    "type": "object",
+    "properties": {"shop": {"type": "string"}, "cash": {"type": "number"}, "tip": {"type": "number"}},
+}
+
+
+@pytest.fixture
+def schema_json(tmp_path):
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(INVOICE))
+    return str(path)
+
+
+def test_extract_writes_a_line_for_each_document_the_broken_ones_too(
+    receipt_png, schema_json, tmp_path, engine, capsys
+):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG")
+    words = ["extract", receipt_png, str(broken), "--schema", schema_json, "--url", engine.base_url]
+    assert cli.main(words) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["data"] == {"shop": "Auntie Anne's", "cash": 20000, "tip": None}
+    assert first["evidence"]["cash"]["how"] == "exact"
+    assert second["data"] is None
+    assert "broken" in second["issues"][0]
+    for ending, found in ((".csv", "source,shop,cash,tip\n"), (".html", "<h2>"), (".jsonl", '"tip": null')):
+        out = tmp_path / f"out{ending}"
+        assert cli.main([*words, "--out", str(out)]) == 1
+        assert found in out.read_text("utf-8-sig").replace("\r", "")
+        assert "broken" in out.read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--out", "x.xlsx"], "must end in .csv, .jsonl or .html"),
+        (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
+        (["--schema", "none.json"], "--schema none.json cannot be read"),
+        (["--schema", "README.md"], "--schema README.md is not JSON"),
+    ],
+)
+def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, more, words, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    chosen = more if "--schema" in more else ["--schema", schema_json, *more]
+    assert cli.main(["extract", receipt_png, *chosen, "--url", "http://127.0.0.1:1/v1"]) == 1
+    assert words in capsys.readouterr().err

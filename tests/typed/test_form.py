@@ -50,7 +50,7 @@ def test_what_goes_out_is_what_every_server_enforces(name):
         ("a box by prefixItems", "field: the order of its items is checked here"),
         ("oneOf of records", "field: which of its alternatives applies is checked here"),
         ("date and time", "field: asked for as text, and checked here"),
-        ("if and then", "the whole: if is checked here"),
+        ("if and then", "the whole schema: if is checked here"),
     ],
 )
 def test_each_loosening_is_listed_by_path(name, said):
@@ -150,8 +150,8 @@ def test_a_cut_list_keeps_its_whole_rows():
 def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma):
     text = form.format(Decimal(cents) / 100)
     text = text.translate(str.maketrans(",.", ".,")) if comma else text
-    schema = Form.of({"type": "object", "properties": {"a": {"type": "number"}}})
-    assert read(schema, json.dumps({"a": text}))[0] == {"a": Decimal(cents) / 100}
+    assert read(Form.of(dict[str, Decimal]), json.dumps({"a": text}))[0] == {"a": Decimal(cents) / 100}
+    assert read(Form.of({"additionalProperties": {"type": "number"}}), json.dumps({"a": text}))[0] == {"a": cents / 100}
 
 
 @given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y"]))
@@ -167,10 +167,26 @@ def test_full_schemas_are_checked_here():
     assert "non-unique" in issues[0].message
 
 
+def test_plain_data_have_the_numbers_and_nulls_of_json():
+    schema = {"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "string"}}}
+    data, _, issues = read(Form.of(schema), '{"a": "41,50", "b": null}')
+    assert json.dumps(data) == '{"a": 41.5, "b": null}'
+    assert issues == ()
+
+
+def test_a_keyword_with_a_typo_is_not_said_to_be_checked():
+    (said,) = Form.of({"type": "object", "properties": {"a": {"type": "number", "minimun": 2}}}).loosened
+    assert said == "a: minimun is no keyword of JSON Schema, so nothing checks it; did you mean minimum?"
+
+
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
-        ({"type": "objekt"}, "no valid JSON schema, at type"),
+        ({"total": "number"}, "asks for nothing"),
+        ({}, "asks for nothing"),
+        ({"type": "object", "propertis": {"a": {}}}, "asks for nothing"),
+        (int, "asks for nothing"),
+        ({"type": "objekt"}, "not a valid JSON schema, at type"),
         ({"type": "object", "properties": {"a": {"$ref": "#/$defs/Nothing"}}}, "does not define"),
         (3, "has no JSON schema"),
         ("Invoice", "has no JSON schema"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +33,11 @@ def extract(
     Parameters
     ----------
     picture
-        Paths or addresses of pictures or PDFs; all pages of one are one document.
+        Paths or addresses of pictures or PDFs; each is one document, with all its pages.
     schema
         File with the JSON schema.
     question
-        What to ask beside the schema.
+        What to ask in addition to the schema.
     out
         File to write: .csv (a row for each record), .jsonl (a line for each document) or .html (every value with its
         place). Without it, the lines of .jsonl go to standard output.
@@ -50,74 +52,94 @@ def extract(
     from vlnb.endpoint import connect
 
     kind = out.suffix.lower() if out else ".jsonl"
-    if not picture or kind not in _WRITERS:
-        raise BadInput("Name a picture or PDF, and a file that ends in .csv, .jsonl or .html for --out.")
-    try:
-        with schema.open("rb") as file:
-            wanted = json.loads(file.read(_MOST_BYTES))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"--schema {schema} is not a JSON file that can be read ({error}).") from error
+    if not picture:
+        raise BadInput("Name a picture or a PDF: vlnb extract invoice.pdf --schema invoice.json")
+    if kind not in _WRITERS:
+        raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
+    if out and not out.parent.is_dir():
+        raise BadInput(f"--out {out}: there is no folder {out.parent}.")
+    wanted = _schema(schema)
     for note in typed.Form.of(wanted).loosened:
         say(note)
     endpoint = connect(url, model=model, announce=say)
-    found: dict[str, TypedReply] = {}
-    failed = 0
+    found: dict[str, TypedReply | VlnbError] = {}
     for name in picture:
         try:
             reply = found[name] = endpoint.ask(question, *images.pages(name), schema=wanted, max_tokens=max_tokens)
+            issues = [f"{name}: {issue}".replace("max_tokens", "--max-tokens") for issue in reply.issues]
         except VlnbError as error:
-            failed += 1
-            say(f"{name}: {error}")
-            continue
-        for issue in reply.issues:
-            say(f"{name}: {issue}")
-        failed += not reply.valid
-        if not out:
-            show(_line(name, reply))
+            found[name] = error
+            issues = [str(error) if name in str(error) else f"{name}: {error}"]
+        for issue in issues:
+            say(issue)
+        if out:
+            _write(out, _WRITERS[kind](found))
         else:
-            try:
-                out.write_text(_WRITERS[kind](found), "utf-8-sig" if kind == ".csv" else "utf-8")
-            except OSError as error:
-                raise BadInput(f"--out {out} cannot be written: {error.strerror}.") from error
-    return 1 if failed else 0
+            show(_line(name, found[name]))
+    return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
 
 
-def _line(name: str, reply: TypedReply) -> str:
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8")  # as Excel expects
+    except OSError as error:
+        raise BadInput(f"--out {path} cannot be written: {error.strerror}.") from error
+
+
+def _schema(path: Path) -> Any:  # noqa: ANN401
+    try:
+        with path.open("rb") as file:
+            return json.loads(file.read(_MOST_BYTES))
+    except OSError as error:
+        raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"--schema {path} is not JSON: {error}.") from error
+
+
+def _line(name: str, one: TypedReply | VlnbError) -> str:
+    if isinstance(one, VlnbError):
+        return json.dumps({"source": name, "data": None, "issues": [str(one)], "evidence": {}}, ensure_ascii=False)
     places = {
-        path: {"text": one.text, "how": one.how, "page": one.page, "box": one.box and one.box.corners}
-        for path, one in reply.evidence.items()
+        path: {"text": found.text, "how": found.how, "page": found.page, "box": found.box and found.box.corners}
+        for path, found in one.evidence.items()
     }
-    issues = list(map(str, reply.issues))
-    data = {"source": name, "data": reply.plain("json"), "issues": issues, "evidence": places}
+    data = {"source": name, "data": one.data, "issues": list(map(str, one.issues)), "evidence": places}
     return json.dumps(data, ensure_ascii=False)
 
 
-def _csv(found: dict[str, TypedReply]) -> str:
+def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
     """Return a table with a row for each record, or for each document if its data hold no list of records."""
-    import pandas as pd
-
     from vlnb import typed
+    from vlnb.typed.answer import leaves
 
-    tables: list[Any] = []
-    for name, reply in found.items():
-        plain = reply.plain()
-        rows = max((one for _, one in typed.records(plain)), key=len, default=[plain])
-        single = {key: value for key, value in plain.items() if not isinstance(value, list)} if rows != [plain] else {}
-        tables.append(pd.json_normalize([{"source": name, **single, **one} for one in rows]))
-    return str(pd.concat(tables).to_csv(index=False))
+    table: list[dict[str, Any]] = []
+    for name, one in found.items():
+        data = {} if isinstance(one, VlnbError) else one.data
+        records: list[Any] = max((rows for _, rows in typed.records(data)), key=len, default=[{}])
+        single = (
+            {key: value for key, value in data.items() if not isinstance(value, list)} if isinstance(data, dict) else {}
+        )
+        table += ({"source": name} | dict(leaves({**single, **record}, nulls=True)) for record in records)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for one in table for key in one)))
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
 
 
-def _jsonl(found: dict[str, TypedReply]) -> str:
-    return "".join(f"{_line(name, reply)}\n" for name, reply in found.items())
+def _jsonl(found: dict[str, TypedReply | VlnbError]) -> str:
+    return "".join(f"{_line(name, one)}\n" for name, one in found.items())
 
 
-def _html(found: dict[str, TypedReply]) -> str:
-    from vlnb.markup import element
+def _html(found: dict[str, TypedReply | VlnbError]) -> str:
+    from vlnb.markup import alert, element
     from vlnb.typed.view import page
 
-    return page(
-        "Extracted data", [element("section", element("h2", name), one.as_html()) for name, one in found.items()]
+    shown = (
+        element("section", element("h2", name), alert(one) if isinstance(one, VlnbError) else one.as_html())
+        for name, one in found.items()
     )
+    return page("Extracted data", list(shown))
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".html": _html}

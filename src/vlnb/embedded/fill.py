@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from vlnb.embedded.lookup import STOP, VAGUE, WORDS, by_label, heading, match, words
+from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
 from vlnb.typed import values
 from vlnb.typed.form import DAY, NUMBER
@@ -24,6 +24,7 @@ _NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].s
 _NAMED, _ALONE = 0.85, 0.75  # share of a field's words that its label must have, and of the label's words that are its
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
 _LARGE = 1.4  # times the usual height: the name of a shop
+_TOP = 0.2  # of the height of the page: where such a name stands
 _LONGEST = 6  # words of a description that may be a label
 
 
@@ -102,7 +103,8 @@ class _Filling:
                     if likeness and _fits(node, found.value) and not self._is_label(found.value):
                         yield number, (likeness - less, found.box, found.value)
                 top = heading(page, wanted)
-                if top and not looks and top.box[3] - top.box[1] > _LARGE * usual:
+                high = top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]
+                if top and high and not looks:
                     yield number, (0.5, top.box, top.value)
 
     def _is_label(self, text: str) -> bool:
@@ -144,7 +146,8 @@ def _wording(node: Node) -> Names:
 def score(name: Sequence[str], label: str) -> float:
     """Return how well a label names a field, 0 if it does not. Words such as "grand" and numbers do not count."""
     said = words(label)
-    printed = [word for word in said if word in name or not (word in _NEUTRAL or word.isdigit())] or said
+    ignored = _NEUTRAL | FORMS if set(name) <= VAGUE else _NEUTRAL  # a number may be the invoice number
+    printed = [word for word in said if word in name or not (word in ignored or word.isdigit())] or said
     if "".join(name) == "".join(printed):  # e-mail and email
         return 1.0
     wanted = [word for word in name if word not in _NEUTRAL] or list(name)

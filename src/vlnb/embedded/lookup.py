@@ -6,12 +6,14 @@ the label, to its right, below it, or where its row meets a column.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 
 from rapidfuzz import fuzz
 
@@ -19,7 +21,7 @@ from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
 WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("words.toml").read_text("utf-8"))
-STOP, VAGUE, _TITLES, _FORMS, _BLOCKS = (
+STOP, VAGUE, _TITLES, FORMS, _BLOCKS = (
     frozenset(WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
 )
 _VAGUE_WEIGHT = 0.4
@@ -34,6 +36,7 @@ _KINDS = tuple(
     for kind in WORDS["kind"]
 )
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
+_FAR, _NEAR = 10, 4  # times the height of a label: to its value on the same line, and to the row below
 _LETTER = re.compile(r"[^\W\d]")
 
 
@@ -127,6 +130,8 @@ def by_label(
             if not recall or not _LETTER.search(label):
                 continue
             right = _right(line.segments[column + 1 :], amount and "many" not in question.lower())
+            if every and right and _may_be_label(page, row, segment, right):
+                right = None
             places = [("right of", right), ("after", inline), ("below", _below(page, row, segment, question))]
             if label.endswith(":") or not (right and re.match(r"\W*\w{0,3}\W*\d", right.text)):
                 places[:2] = places[1::-1]
@@ -141,6 +146,19 @@ def by_label(
             for rank, (where, value) in enumerate((fit or near)[: None if every else 1]):
                 score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
                 yield Found(value.text, value.box, label, where, score, rank)
+
+
+def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
+    """Whether what is right of a label may be another label: far away, or in a row of labels above their values."""
+    if label.text.endswith((":", "：")) or re.search(r"\d", right.text):
+        return False
+    height = label.box[3] - label.box[1]
+    tops = [line.segments[0].box[1] for line in page.lines[max(0, row - 1) : row + 3]]
+    steps = [low - high for high, low in pairwise(tops)]
+    above = steps.pop(0) if row and steps else math.inf
+    below, after = (*steps, math.inf, math.inf)[:2]
+    alone = below < min(above, after) / 1.3  # a row and the next one, apart from the others
+    return right.box[0] - label.box[2] > _FAR * height or (alone and below < _NEAR * height)
 
 
 def _split(segment: Segment) -> tuple[str, Segment | None]:
@@ -227,7 +245,7 @@ def _by_pattern(page: Page, looks: re.Pattern[str]) -> Found | None:
 
 def heading(page: Page, wanted: dict[str, float]) -> Found | None:
     """Answer who issued the page, or what its title is, with the largest line of its upper half."""
-    upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not _FORMS & set(words(s.text))]
+    upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not FORMS & set(words(s.text))]
     if not upper or not _TITLES & set(wanted):
         return None
     tallest = max(s.box[3] - s.box[1] for s in upper)

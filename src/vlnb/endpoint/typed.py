@@ -29,8 +29,9 @@ _PROBE_TOKENS = 100
 class TypedReply(Reply):
     """An answer by a schema.
 
-    `data` is the checked instance (of the model, or plain data for a JSON schema), or plain data if the answer violates
-    the schema. `issues` say what is wrong, by path. `printed` is the answer with each value as the picture prints it.
+    `data` is the checked instance of the model if the reply is `valid`, else a dictionary; for a JSON schema always
+    plain data, with null for what is not on the picture. `issues` say what is wrong, by path. `printed` is the answer
+    with each value as the picture prints it.
     """
 
     form: typed.Form = field(kw_only=True, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ _RUNAWAY = (
     "The model wrote white space without end, so the request was stopped. Start SGLang with"
     " --constrained-json-disable-any-whitespace."
 )
-_MISSING = "is not on the picture, as the model says, but the schema requires it"
+_MISSING = "the schema requires it, but the model says that it is not on the picture"
 _MOST_LEVELS = 60
 _MOST_ISSUES = 50
 
@@ -51,22 +51,23 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     typing = _Typing(form, issues)
     data = typing.typed(form.wire, printed, "")
     if printed is not None:
-        data, wrong = form.check(data)
+        checked, wrong = form.check(_asked(data, form.needed))
+        data = checked if form.exact else data
         said = dict(wrong) | {path: _MISSING for path, _ in wrong if path in typing.nulls}
         issues += (Issue(path, "violation", said[path]) for path, _ in wrong[:_MOST_ISSUES])
     return data, printed, tuple(issues)
 
 
-def leaves(value: Any, *path: str | int) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    """Yield (path, value) of everything that is neither an object, nor a list, nor null.
+def leaves(value: Any, *path: str | int, nulls: bool = False) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Yield (path, value) of everything that is neither an object nor a list, and null only with `nulls`.
 
     >>> list(leaves({"items": [{"price": "2,50", "tax": None}]}))
     [('items[0].price', '2,50')]
     """
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in inner:
-        yield from leaves(one, *path, key)
-    if value is not None and not isinstance(value, dict | list):
+        yield from leaves(one, *path, key, nulls=nulls)
+    if (nulls or value is not None) and not isinstance(value, dict | list):
         yield joined(path), value
 
 
@@ -90,7 +91,7 @@ class _Typing:
         self.nulls: set[str] = set()
 
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
-        """Return a part of an answer as what the full schema expects; null for what it does not require is left out."""
+        """Return a part of an answer with its amounts and dates as values."""
         kind = "object" if isinstance(value, dict) else "array"
         if isinstance(value, dict | list):
             node = next((one for one in self._branches(node) if one.get("type") == kind), {})
@@ -100,9 +101,7 @@ class _Typing:
             return self._leaf(node, value, path)
         inner = node.get("properties", {})
         paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
-        found = {key: self.typed(inner.get(key) or self._more(node), one, paths[key]) for key, one in value.items()}
-        needed = {key for key, at in paths.items() if re.sub(r"\[\d+\]", "[]", at) in self._form.needed}
-        return {key: one for key, one in found.items() if one is not None or key in needed}
+        return {key: self.typed(inner.get(key) or self._more(node), one, paths[key]) for key, one in value.items()}
 
     def _more(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         return node.get("additionalProperties") or {}
@@ -124,13 +123,24 @@ class _Typing:
         if not isinstance(value, str):
             return value
         if NUMBER in told and (amount := values.number(value)) is not None:
-            return int(amount) if amount == amount.to_integral_value() else amount
+            whole = amount == amount.to_integral_value()
+            return int(amount) if whole else amount if self._form.exact else float(amount)
         if DAY in told and (day := values.day(value)) is not None:
             if values.is_ambiguous(value):
                 message = f"{value} may have the month first; it is read as {day:%d %B %Y}"
                 self._issues.append(Issue(path, "ambiguous", message))
             return day.isoformat()
         return value
+
+
+def _asked(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: ANN401
+    """Return data as the full schema has them: without the nulls of what it does not require."""
+    if isinstance(data, list):
+        return [_asked(one, needed, f"{path}[]") for one in data]
+    if not isinstance(data, dict):
+        return data
+    parts = [(key, f"{path}.{key}".removeprefix("."), one) for key, one in data.items()]
+    return {key: _asked(one, needed, at) for key, at, one in parts if one is not None or at in needed}
 
 
 def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ it forgets it.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ _LOWERED = frozenset(
 _SILENT = frozenset(
     "title description default examples $defs definitions $schema $id $comment additionalProperties".split()
 )
+_ASKING = ("properties", "additionalProperties", "items", "prefixItems", "anyOf", "oneOf", "allOf", "$ref")
 _ALTERNATIVES = "which of its alternatives applies is checked here, not by the server"
 
 
@@ -38,13 +40,14 @@ class Form:
     """A schema as it goes over the wire; `loosened` lists, by path, what only this side checks.
 
     `needed` are the paths (`items[].price`) that the full schema requires. `check` returns the typed data, and the
-    violations of the full schema as (path, sentence).
+    violations of the full schema as (path, sentence). With `exact` (any schema but JSON), amounts are `Decimal`.
     """
 
     wire: Mapping[str, Any]
     loosened: tuple[str, ...]
     needed: frozenset[str]
     check: Callable[[Any], tuple[Any, list[tuple[str, str]]]] = field(repr=False)
+    exact: bool
 
     @classmethod
     def of(cls, schema: Any) -> Form:  # noqa: ANN401 - a JSON schema, or a type that pydantic knows
@@ -57,14 +60,17 @@ class Form:
         Raises:
             BadInput: It is neither, or not a valid schema.
         """
-        full, check = _json_schema(schema) if isinstance(schema, Mapping) else _pydantic(schema)
+        plain = isinstance(schema, Mapping)
+        full, check = _json_schema(schema) if plain else _pydantic(schema)
         lowering = _Lowering(full)
         wire = lowering.lower(full, "")
+        if not any(full.get(name) for name in _ASKING):
+            raise BadInput("The schema asks for nothing: give it `properties` (or `items`), each with a `type`.")
         if "title" in full:
             wire = {"title": str(full["title"]), **wire}
         if lowering.definitions:
             wire = {**wire, "$defs": lowering.definitions}
-        return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check)
+        return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check, exact=not plain)
 
     @property
     def response_format(self) -> dict[str, Any]:
@@ -94,7 +100,9 @@ def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
         adapter = TypeAdapter(schema)
         full = adapter.json_schema()
     except (PydanticUserError, PydanticInvalidForJsonSchema, NameError) as error:
-        raise BadInput(f"schema={schema!r:.80} has no JSON schema: pass one, or a Pydantic model.") from error
+        raise BadInput(
+            f"schema={schema!r:.80} has no JSON schema: pass a dictionary, as json.load reads it, or a model."
+        ) from error
 
     def check(data: Any) -> tuple[Any, list[tuple[str, str]]]:  # noqa: ANN401
         try:
@@ -113,12 +121,23 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
         Validator.check_schema(schema)
     except SchemaError as error:
         raise BadInput(
-            f"This is no valid JSON schema, at {joined(error.path) or 'its root'}: {error.message:.200}"
+            f"This is not a valid JSON schema, at {joined(error.path) or 'its root'}: {error.message:.200}"
         ) from error
     validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
     return schema, lambda data: (
         data, [(joined(wrong.absolute_path), f"{wrong.message:.200}") for wrong in validator.iter_errors(data)]
     )  # fmt: skip
+
+
+def _checked(name: str) -> str:
+    """Return who checks a keyword that no server gets."""
+    from jsonschema import Draft202012Validator
+
+    known = Draft202012Validator.VALIDATORS
+    if name in known:
+        return "is checked here, not by the server"
+    meant = difflib.get_close_matches(name, [*known, *_SILENT], 1)
+    return "is no keyword of JSON Schema, so nothing checks it" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 class _Lowering:
@@ -141,13 +160,13 @@ class _Lowering:
             node |= {**more, "properties": node.get("properties", {}) | more.get("properties", {})}
             node["required"] = [*node.get("required", ()), *more.get("required", ())]
         for name in sorted(node.keys() - _LOWERED - _SILENT):
-            self._loosen(path, f"{name} is checked here, not by the server")
+            self._loosen(path, f"{name} {_checked(name)}")
         wire = self._bare(node, path)
         told = (str(node.get("description", "")), wire.get("description", ""))
         return {**wire, "description": "; ".join(filter(None, told))} if any(told) else wire
 
     def _loosen(self, path: str, what: str) -> None:
-        self.loosened.append(f"{path or 'the whole'}: {what}")
+        self.loosened.append(f"{path or 'the whole schema'}: {what}")
 
     def _target(self, node: Any) -> Mapping[str, Any]:  # noqa: ANN401
         found: Any = self._root
@@ -179,7 +198,7 @@ class _Lowering:
             one for one in node.get("anyOf") or node.get("oneOf") or () if self._target(one).get("type") != "null"
         ]
         container = None
-        if node.get("properties") or kinds == {"object"}:
+        if node.get("properties") or kinds == {"object"} or isinstance(node.get("additionalProperties"), Mapping):
             container = self._object(node, path)
         elif {"items", "prefixItems"} & node.keys() or kinds == {"array"}:
             container = self._array(node, path)

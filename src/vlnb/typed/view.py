@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 
 _SHOWN_PX = 560
 _SAID = {
+    "nowhere": "nowhere on the picture",
     "exact": "as printed",
     "typed": "same value, printed as {0}",
     "fuzzy": "read as {0}",
     "ambiguous": "one of several such places",
 }
 _PLACE = "position:absolute;outline:2px solid #0072B2;outline-offset:1px;box-shadow:0 0 0 3px #fff8"
+_HINT = (
+    "Hover over a field to see its place, or over a place to see its field. Values in red were not found on the"
+    " picture. A place shows that the text is there, not that it answers the field."
+)
 _MARKED = "outline:3px solid #D55E00!important;background:#D55E0040!important"
 
 
 def view(printed: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Picture]) -> Html:  # noqa: ANN401
-    """Return the fields of an answer beside its pictures. A field or a place that is hovered marks the other one.
+    """Return the fields of an answer beside its pictures. A field or a place that is hovered over marks the other one.
 
-    Values that stand nowhere on the pictures are red.
+    Values that were not found on the pictures are red.
     """
-    known = [(path, value, evidence.get(path)) for path, value in leaves(printed)]
+    known = [(path, value, evidence.get(path)) for path, value in leaves(printed, nulls=True)]
     name = f"typed-{zlib.crc32(repr(known).encode()):x}"
     rules = (f".{name}:has([data-v='{i}']:is(:hover,:focus)) [data-v='{i}']{{{_MARKED}}}" for i in range(len(known)))
     body = element("tbody", *(_field(i, *one) for i, one in enumerate(known)))
     head = element(
-        "thead", element("tr", *(element("th", title, style=LEFT) for title in ("field", "value", "evidence")))
+        "thead", element("tr", *(element("th", text, style=LEFT) for text in ("field", "value", "evidence")))
     )
-    shown = (_picture(number, one, known) for number, one in enumerate(pictures))
-    return element(
-        "div",
-        element("style", Html("".join(rules))),
-        row(element("table", head, body), element("div", *shown)),
-        class_=name,
-    )
+    shown = element("div", *(_picture(number, one, known) for number, one in enumerate(pictures)))
+    parts = (element("style", Html("".join(rules))), row(element("table", head, body), shown), element("small", _HINT))
+    return element("div", *parts, class_=name)
 
 
 def page(title: str, parts: Sequence[Html]) -> str:
@@ -57,9 +58,9 @@ def page(title: str, parts: Sequence[Html]) -> str:
 
 def _field(number: int, path: str, value: object, found: Evidence | None) -> Html:
     nowhere = found is not None and found.how == "nowhere"
-    said = "nowhere on the picture" if nowhere else _SAID.get(found.how, "").format(found.text) if found else "–"
+    said = _SAID[found.how].format(found.text) if found else "not on the picture" if value is None else "–"
     colour = f";color:{BAD}" if nowhere else ""
-    cells = (element("td", text, style=LEFT + colour) for text in (path, str(value), said))
+    cells = (element("td", text, style=LEFT + colour) for text in (path, "–" if value is None else str(value), said))
     return element("tr", *cells, data_v=number, tabindex=0)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -146,6 +146,7 @@ def test_a_cut_list_keeps_its_whole_rows():
         assert len(kept) >= text[:cut].count("}") - 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9), st.sampled_from(["{:,.2f}", "{:.2f}", "EUR {:,.2f}", "{:,.2f} €"]), st.booleans())
 def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma):
     text = form.format(Decimal(cents) / 100)
@@ -154,6 +155,7 @@ def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma
     assert read(Form.of({"additionalProperties": {"type": "number"}}), json.dumps({"a": text}))[0] == {"a": cents / 100}
 
 
+@settings(deadline=None)
 @given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y"]))
 def test_dates_are_read_as_printed(day, form):
     schema = Form.of({"type": "object", "properties": {"d": {"type": "string", "format": "date"}}})
@@ -204,6 +206,7 @@ def inside(inner):
     return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 
 
+@settings(deadline=None)  # the first schema takes longer
 @given(st.recursive(LEAVES, inside))
 def test_no_answer_of_any_shape_raises(value):
     for schema in (Invoice, CONSTRUCTS["recursion"], list[Item]):

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from vlnb import cli, extras
+from vlnb.commands import extract
 
 ROOT = Path(__file__).parent.parent
 VLNB = [sys.executable, "-m", "vlnb"]
@@ -334,6 +335,13 @@ def test_extract_writes_a_line_for_each_document_the_broken_ones_too(
         assert cli.main([*words, "--out", str(out)]) == 1
         assert found in out.read_text("utf-8-sig").replace("\r", "")
         assert "broken" in out.read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("said", "cell"), [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3)]
+)
+def test_no_cell_of_a_table_is_a_formula(said, cell):
+    assert extract._inert(said) == cell
 
 
 @pytest.mark.parametrize(

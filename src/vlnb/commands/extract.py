@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vlnb.endpoint.typed import TypedReply
 
 _MOST_BYTES = 1_000_000
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
 
 
 def extract(
@@ -123,8 +125,13 @@ def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for one in table for key in one)))
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({key: _inert(value) for key, value in one.items()} for one in table)
     return text.getvalue()
+
+
+def _inert(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: what a model says may begin with "=HYPERLINK(…"."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _jsonl(found: dict[str, TypedReply | VlnbError]) -> str:

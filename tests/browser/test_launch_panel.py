@@ -52,7 +52,7 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
     page.get_by_text("startupProbe").first.wait_for()
 
     page.get_by_label("GPU", exact=True).focus()
-    for name in ("Model size", "GPUs", "Context", "Goal", "Route", "SGLang"):
+    for name in ("Model size", "GPUs", "Context", "Goal", "Route"):
         page.keyboard.press("Tab")
         assert page.get_by_label(name, exact=True).evaluate("element => element === document.activeElement"), name
     page.get_by_label("Route", exact=True).select_option("shell")

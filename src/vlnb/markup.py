@@ -80,3 +80,9 @@ def bar(share: float, colour: str, *, width_px: int = 90) -> Html:
     """Return a small bar, filled to a share of 0 to 1."""
     fill = element("div", style=f"width:{width_px * share:.0f}px;height:8px;background:{colour}")
     return element("div", fill, style=f"width:{width_px}px;height:8px;background:{FAINT}")
+
+
+def page(title: str, css: str, *parts: str) -> str:
+    """Return a self-contained HTML page. `css` is a style sheet of ours, not untrusted text."""
+    head = element("head", element("meta", charset="utf-8"), element("title", title), element("style", Html(css)))
+    return f"<!doctype html>{element('html', head, element('body', element('h1', title), *parts), lang='en')}"

@@ -43,6 +43,17 @@ def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, rec
     assert "nowhere on the picture" in found
 
 
+def test_the_view_embeds_no_more_pixels_than_it_shows(receipt):
+    large = vlnb.images.load(receipt.picture.image.resize((3840, 4920)))
+    assert len(view({}, {}, (large,))) < 3_000_000
+
+
+@pytest.mark.parametrize("prompt", [7, b"what?", None])
+def test_a_prompt_of_another_kind_is_a_sentence(endpoint, prompt):
+    with pytest.raises(vlnb.BadInput):
+        endpoint.ask(prompt, schema=Receipt)
+
+
 def test_records_become_a_table(endpoint, receipt):
     reply = endpoint.ask("Extract.", receipt.picture, schema=Receipt)
     with pytest.raises(vlnb.BadInput, match="no list of records"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from vlnb import markup
 from vlnb.bench import metrics
 from vlnb.bench.report import ROWS, cell, sentences
 from vlnb.charts.speed import concurrency, distribution, timeline
@@ -34,7 +35,7 @@ def page(runs: Mapping[str, Stored]) -> str:
     if not any(run.records for run in runs.values()):
         raise BadInput("No request of these runs is on disk yet, so there is nothing to report. Resume the run first.")
     title = f"Speed of {', '.join(dict.fromkeys(run.manifest.server.model for run in runs.values()))}"
-    parts = [element("h1", title)]
+    parts: list[Html] = []
     for name, run in runs.items():
         parts += [element("h2", name), table(("", ""), _about(run)), listed(sentences(run))]
     parts += [element("h2", "Metrics"), metrics_table(runs)]
@@ -44,8 +45,7 @@ def page(runs: Mapping[str, Stored]) -> str:
         figures.append((f"Where did the time go? {name}", timeline(run.records)))
         figures.append((f"How many requests were in flight? {name}", concurrency(run.records)))
     parts += [_figure(question, figure, first=not place) for place, (question, figure) in enumerate(figures)]
-    head = joined([element("meta", charset="utf-8"), element("title", title), element("style", Html(_CSS + THEME_CSS))])
-    return f"<!doctype html>{element('html', element('head', head), element('body', *parts), lang='en')}"
+    return markup.page(title, _CSS + THEME_CSS, *parts)
 
 
 def metrics_table(runs: Mapping[str, Stored]) -> Html:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vlnb.endpoint.typed import TypedReply
 
 _MOST_BYTES = 1_000_000
+_CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
 
 
@@ -65,19 +66,21 @@ def extract(
         say(note)
     endpoint = connect(url, model=model, announce=say)
     found: dict[str, TypedReply | VlnbError] = {}
-    for name in picture:
-        try:
-            reply = found[name] = endpoint.ask(question, *images.pages(name), schema=wanted, max_tokens=max_tokens)
-            issues = [f"{name}: {issue}".replace("max_tokens", "--max-tokens") for issue in reply.issues]
-        except VlnbError as error:
-            found[name] = error
-            issues = [str(error) if name in str(error) else f"{name}: {error}"]
-        for issue in issues:
-            say(issue)
-        if out:
+    try:
+        for name in picture:
+            try:
+                reply = found[name] = endpoint.ask(question, *images.pages(name), schema=wanted, max_tokens=max_tokens)
+                issues = [f"{name}: {issue}".replace("max_tokens", "--max-tokens") for issue in reply.issues]
+            except VlnbError as error:
+                found[name] = error
+                issues = [str(error) if name in str(error) else f"{name}: {error}"]
+            for issue in issues:
+                say(issue)
+            if not out:
+                show(_line(name, found[name]))
+    finally:  # Ctrl-C too keeps what has been answered
+        if out and found:
             _write(out, _WRITERS[kind](found))
-        else:
-            show(_line(name, found[name]))
     return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
 
 
@@ -101,11 +104,14 @@ def _schema(path: Path) -> Any:  # noqa: ANN401
 def _line(name: str, one: TypedReply | VlnbError) -> str:
     if isinstance(one, VlnbError):
         return json.dumps({"source": name, "data": None, "issues": [str(one)], "evidence": {}}, ensure_ascii=False)
-    places = {
-        path: {"text": found.text, "how": found.how, "page": found.page, "box": found.box and found.box.corners}
-        for path, found in one.evidence.items()
-    }
-    data = {"source": name, "data": one.data, "issues": list(map(str, one.issues)), "evidence": places}
+    issues, places = [str(issue) for issue in one.issues], {}
+    try:
+        for path, found in one.evidence.items():
+            box = found.box and found.box.corners
+            places[path] = {"text": found.text, "how": found.how, "page": found.page, "box": box}
+    except BadInput as error:  # no text recognition is installed here: the answer itself is good
+        issues.append(str(error))
+    data = {"source": name, "data": one.data, "issues": issues, "evidence": places}
     return json.dumps(data, ensure_ascii=False)
 
 
@@ -139,14 +145,13 @@ def _jsonl(found: dict[str, TypedReply | VlnbError]) -> str:
 
 
 def _html(found: dict[str, TypedReply | VlnbError]) -> str:
-    from vlnb.markup import alert, element
-    from vlnb.typed.view import page
+    from vlnb.markup import alert, element, page
 
     shown = (
         element("section", element("h2", name), alert(one) if isinstance(one, VlnbError) else one.as_html())
         for name, one in found.items()
     )
-    return page("Extracted data", list(shown))
+    return page("Extracted data", _CSS, *shown)
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".html": _html}

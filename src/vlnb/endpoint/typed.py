@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,8 +111,9 @@ def ask(
     """
     form = typed.Form.of(schema)
     if isinstance(prompt, Prompt):
-        options, prompt = {"system": prompt.system, **options}, prompt.text
-    said = [*([prompt] if isinstance(prompt, str) else prompt), form.prompt]
+        said: Said = replace(prompt, text=f"{prompt.text}\n{form.prompt}")
+    else:
+        said = [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt]
     reply = endpoint.stream(said, *pictures, **{"response_format": form.response_format, **options}).reply
     data, printed, issues = typed.read(form, reply.text, reply.finish_reason)
     known = {one.name: getattr(reply, one.name) for one in fields(Reply)}

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vlnb.images import data_uri
+from vlnb.images.picture import shown_uri
 from vlnb.markup import BAD, FAINT, LEFT, Html, element, joined, row
 from vlnb.typed.answer import leaves
 
@@ -47,15 +47,6 @@ def view(printed: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Pict
     return element("div", *parts, class_=name)
 
 
-def page(title: str, parts: Sequence[Html]) -> str:
-    """Return a self-contained HTML page."""
-    css = Html(
-        ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
-    )
-    head = element("head", element("meta", charset="utf-8"), element("title", title), element("style", css))
-    return f"<!doctype html>{element('html', head, element('body', element('h1', title), *parts), lang='en')}"
-
-
 def _field(number: int, path: str, value: object, found: Evidence | None) -> Html:
     nowhere = found is not None and found.how == "nowhere"
     said = _SAID[found.how].format(found.text) if found else "not on the picture" if value is None else "–"
@@ -68,7 +59,9 @@ def _picture(number: int, picture: Picture, known: Sequence[tuple[str, object, E
     width, height = picture.original_size
     places = joined(_place(i, path, found, width, height) for i, (path, _, found) in enumerate(known)
                     if found and found.box and found.picture == number)  # fmt: skip
-    image = element("img", src=data_uri(picture), alt=picture.alt or picture.source, style="width:100%;display:block")
+    image = element(
+        "img", src=shown_uri(picture, _SHOWN_PX), alt=picture.alt or picture.source, style="width:100%;display:block"
+    )
     style = (
         f"position:relative;width:{min(_SHOWN_PX, width)}px;max-width:100%;margin-bottom:8px;border:1px solid {FAINT}"
     )

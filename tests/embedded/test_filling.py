@@ -3,7 +3,9 @@
 import pytest
 
 from tests.embedded.pages import page
+from vlnb import samples
 from vlnb.embedded.fill import fill, score
+from vlnb.embedded.reader import Reader
 from vlnb.typed import Form
 
 TEXT, AMOUNT, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
@@ -89,3 +91,25 @@ def test_a_label_is_no_value_and_an_empty_box_is_null():
 )  # fmt: skip
 def test_schemas_that_people_write_by_hand(schema, value):
     assert fill(schema, [INVOICE]) == value
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """The sample form and invoice, as the engine reads them."""
+    reader = Reader()
+    return {name: reader.read(getattr(samples, name)().picture.image) for name in ("form", "invoice")}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "found"),
+    [
+        ("form", ("first_name",), {"first_name": "Amira"}),
+        ("form", ("date_of_birth",), {"date_of_birth": None}),
+        ("form", ("street", "city"), {"street": "5 Weaver Close", "city": "Leeds"}),
+        ("form", ("seller",), {"seller": None}),
+        ("invoice", ("number",), {"number": "R61-5969"}),
+        ("invoice", ("seller",), {"seller": "Pine & Fell Supply"}),
+    ],
+)
+def test_labels_that_the_schema_does_not_name_are_no_values_either(documents, name, asked, found):
+    assert fill(wire(**dict.fromkeys(asked, TEXT)), [documents[name]]) == found

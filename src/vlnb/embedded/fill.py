@@ -67,7 +67,7 @@ class _Filling:
         return {} if node.get("type") == "object" else text
 
     def _plain(self, node: Node) -> Node:
-        """Return what a reference or the alternative to null stands for."""
+        """Return the schema behind a reference, or the first alternative that is not null."""
         if "$ref" in node:
             return self._plain(self._root.get("$defs", {}).get(str(node["$ref"]).rpartition("/")[2], {}))
         other = [one for one in node.get("anyOf", ()) if one.get("type") != "null"]
@@ -159,7 +159,7 @@ def score(name: Sequence[str], label: str) -> float:
 
 
 def _told(node: Node) -> str:
-    """Return which kind of printed value a field asks for, "" for text."""
+    """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
     return next((kind for kind in (NUMBER, DAY) if kind in str(node.get("description", ""))), "")
 
 

@@ -79,7 +79,7 @@ class TypedReply(Reply):
         return {**super().as_dict(), "data": self.plain("json"), "issues": [vars(issue) for issue in self.issues]}
 
     def as_html(self) -> Html:
-        """Return the fields beside the pictures: hover one to see its place, and the reverse."""
+        """Return the fields beside the pictures; hovering over a field marks its place, and the reverse."""
         from vlnb.typed.view import view
 
         try:
@@ -90,7 +90,7 @@ class TypedReply(Reply):
 
 
 def enforces(endpoint: Endpoint) -> bool:
-    """Ask for one word by a schema that allows a single one, which the prompt does not say."""
+    """Return whether the server answers with the one random word that the schema allows and the prompt omits."""
     word = secrets.token_hex(4)
     schema = {"type": "object", "properties": {"word": {"enum": [word]}}, "required": ["word"]}
     form = {"type": "json_schema", "json_schema": {"name": "probe", "schema": schema | {"additionalProperties": False}}}

@@ -134,7 +134,7 @@ class _Typing:
 
 
 def _asked(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: ANN401
-    """Return data as the full schema has them: without the nulls of what it does not require."""
+    """Return data without the nulls of optional fields, which the full schema leaves out instead."""
     if isinstance(data, list):
         return [_asked(one, needed, f"{path}[]") for one in data]
     if not isinstance(data, dict):

@@ -79,7 +79,7 @@ class Form:
 
     @property
     def prompt(self) -> str:
-        """What the model is told: servers do not show it the schema."""
+        """The instructions for the model, with the schema, because servers do not show it to the model."""
         return _PROMPT.format(json.dumps(self.wire, ensure_ascii=False))
 
 
@@ -130,7 +130,7 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 
 
 def _checked(name: str) -> str:
-    """Return who checks a keyword that no server gets."""
+    """Return whether a keyword that is not sent is checked on this side, and what a misspelt one should be."""
     from jsonschema import Draft202012Validator
 
     known = Draft202012Validator.VALIDATORS
@@ -141,7 +141,7 @@ def _checked(name: str) -> str:
 
 
 class _Lowering:
-    """Lowers one schema."""
+    """Rewrites one schema in the keywords that every server enforces."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root

@@ -100,6 +100,7 @@ def documents():
     return {name: reader.read(getattr(samples, name)().picture.image) for name in ("form", "invoice")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "asked", "found"),
     [

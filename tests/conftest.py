@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import os
+import re
 import signal
 import socket
 import threading
@@ -62,6 +63,18 @@ def receipt():
     return samples.receipt()
 
 
+def read_request(connection):
+    """Read one whole HTTP request. Closing a socket with unread bytes resets it, and the client loses the answer."""
+    received = b""
+    while b"\r\n\r\n" not in received and (piece := connection.recv(1_000_000)):
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (piece := connection.recv(1_000_000)):
+        missing -= len(piece)
+
+
 @pytest.fixture
 def raw_server():
     """Start TCP servers that send what a test says: `address = raw_server(lambda connection: …)`."""
@@ -78,8 +91,8 @@ def raw_server():
                 except OSError:
                     return
                 with connection:
-                    connection.recv(1_000_000)
                     with contextlib.suppress(OSError):
+                        read_request(connection)
                         script(connection)
 
         threading.Thread(target=run, daemon=True).start()

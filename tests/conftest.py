@@ -15,10 +15,10 @@ from vlnb import embedded, samples
 
 # Files that start servers and processes, read pictures, or wait for a clock: `make check` leaves them out.
 SLOW = frozenset(
-    "test_app test_benchmark test_check test_cli test_cli_launch test_evidence test_extras test_fuzz test_gate"
-    " test_keys test_limits test_locating test_logs test_notebooks test_own_picture test_pdf test_prompt test_reading"
-    " test_record test_regions_growth test_render test_report test_run test_runs test_samples test_sweep test_server"
-    " test_sets test_setup test_typed test_wire".split()
+    "test_app test_benchmark test_check test_cli test_cli_launch test_clip test_clock test_evidence test_extras"
+    " test_fuzz test_gate test_keys test_limits test_locating test_logs test_notebooks test_own_picture test_pdf"
+    " test_prompt test_reading test_record test_regions_growth test_render test_report test_run test_runs"
+    " test_samples test_server test_sets test_setup test_sweep test_typed test_wire".split()
 )
 
 
@@ -90,10 +90,9 @@ def raw_server():
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
-                    with contextlib.suppress(OSError):
-                        read_request(connection)
-                        script(connection)
+                with connection, contextlib.suppress(OSError):
+                    read_request(connection)
+                    script(connection)
 
         threading.Thread(target=run, daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"

@@ -15,7 +15,7 @@ LAYERS = (
     ("bench",),
     ("launch",),
     ("endpoint",),
-    ("typed",),
+    ("typed", "video"),
     ("draw", "samples", "prompts", "regions"),
     ("images",),
     ("records", "fetch", "extras"),

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples, typed
+    from vlnb import (
+        accuracy,
+        bench,
+        catalog,
+        charts,
+        draw,
+        images,
+        launch,
+        panels,
+        prompts,
+        regions,
+        samples,
+        typed,
+        video,
+    )
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture
@@ -33,7 +47,7 @@ _EXTRAS = {
 __all__ = [
     "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
     "VlnbError", "__version__", "accuracy", "bench", "catalog", "charts", "connect", "draw", "images", "launch",
-    "panels", "prompts", "regions", "samples", "typed",
+    "panels", "prompts", "regions", "samples", "typed", "video",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 

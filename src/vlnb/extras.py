@@ -1,7 +1,8 @@
 """What a light installation leaves out, and the command that brings it.
 
 `pip install vlnb` brings what it takes to load a picture, ask a server and read its answer. Everything else belongs to
-an extra of the package: `vlnb[engine]`, `vlnb[notebooks]`, `vlnb[bench]`, `vlnb[mmmu]`, `vlnb[all]`.
+an extra of the package: `vlnb[engine]`, `vlnb[notebooks]`, `vlnb[bench]`, `vlnb[mmmu]`, `vlnb[video]`,
+`vlnb[all]`.
 """
 
 from __future__ import annotations

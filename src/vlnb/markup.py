@@ -22,6 +22,10 @@ class Html(str):
 
     __slots__ = ()
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows for it as the last value of a cell."""
+        return str(self)
+
 
 def element(name: str, *children: str, **attributes: str | int) -> Html:
     """Return a tag around its children; `aria_label` is written aria-label, `class_` class.

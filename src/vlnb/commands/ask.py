@@ -6,9 +6,13 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlnb.commands import STDIN, Count, Port, Seconds, say, show, show_json
 from vlnb.errors import BadInput, VlnbError
+
+if TYPE_CHECKING:
+    from vlnb import images, video
 
 _ADDRESS = re.compile(r"(https?|data|file):", re.IGNORECASE)
 _ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
@@ -24,14 +28,14 @@ def ask(
     page: tuple[Count, ...] = (1,),
     timeout: Seconds = 600.0,
 ) -> int:
-    """Ask a question about pictures.
+    """Ask a question about pictures, or about a video.
 
     For example: vlnb ask receipt.jpg "What is the grand total?"
 
     Parameters
     ----------
     picture_question
-        Paths or addresses of pictures or PDFs (- for standard input), and then the question.
+        Paths or addresses of pictures, PDFs or videos (- for standard input), and then the question.
     json
         Print the whole reply as one JSON object.
     url
@@ -62,10 +66,7 @@ def ask(
     if Path(question).is_file() and not Path(names[0]).exists() and not _ADDRESS.match(names[0]):
         raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
     # Pictures first: the person should hear of a wrong path at once, not after a server was found.
-    pictures = [images.load(sys.stdin.buffer if name == STDIN else name, page=n) for name in names for n in page]
-    for picture in pictures:
-        for note in picture.notes:
-            say(f"{picture.source}: {note}")
+    pictures = [one for name in names for one in _opened(name, page)]
     if url is None and resolve() is None:
         say("starting the embedded engine …")
     endpoint = connect(url, model=model, first_token_s=timeout, total_s=timeout, announce=say)
@@ -86,6 +87,21 @@ def ask(
         raise
     say(stream.reply.summary)
     return 0
+
+
+def _opened(name: str, pages: tuple[int, ...]) -> list[images.Picture | video.Clip]:
+    """Return the clip of a video, or the pages of anything else, and say what is unusual about them."""
+    from vlnb import images, video
+
+    if video.is_video(name):
+        clip = video.frames(name)
+        say(clip)
+        return [clip]
+    pictures = [images.load(sys.stdin.buffer if name == STDIN else name, page=page) for page in pages]
+    for picture in pictures:
+        for note in picture.notes:
+            say(f"{picture.source}: {note}")
+    return [*pictures]
 
 
 def _option(argument: re.Match[str]) -> str:

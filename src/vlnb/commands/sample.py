@@ -10,7 +10,9 @@ from vlnb.errors import BadInput
 
 
 def sample(
-    name: Literal["receipt", "till", "letter", "invoice", "form", "street", "lot", "shelf", "chart"] = "receipt",
+    name: Literal[
+        "receipt", "till", "letter", "invoice", "form", "street", "lot", "shelf", "chart", "clip"
+    ] = "receipt",
     /,
     *,
     to: str | None = None,
@@ -20,20 +22,23 @@ def sample(
     Parameters
     ----------
     name
-        Which one: receipt, a creased receipt (till), letter, invoice, form, street, lot, shelf or chart.
+        One of receipt, till (a creased receipt), letter, invoice, form, street, lot, shelf, chart, or clip (a video).
     to
-        The file to write (NAME.jpg here).
+        The file to write (NAME.jpg here, or clip.mp4).
     """
     from vlnb import samples
 
-    path = Path(to or f"{name}.jpg")
+    path = Path(to or ("clip.mp4" if name == "clip" else f"{name}.jpg"))
     if path.exists():
         raise BadInput(f"{path} exists already. Choose another file with --to.")
     found = getattr(samples, name)()
     try:
-        found.picture.image.save(path, quality=92)
+        if isinstance(found, samples.SampleClip):
+            path.write_bytes(found.data)
+        else:
+            found.picture.image.save(path, quality=92)
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
-    say(found.picture.alt)
+    say(found.alt if isinstance(found, samples.SampleClip) else found.picture.alt)
     show(path)
     return 0

@@ -189,7 +189,8 @@ class _Engine:
         cost.image_tokens = pictures.tokens
         cost.prompt_tokens = chat.text_tokens + pictures.tokens + images.DELIMITER_TOKENS * len(pictures)
         yield ""
-        yield from filter(None, answer(chat.question, pictures, self._reader, stop, schema=chat.schema))
+        options: dict[str, Any] = {"schema": chat.schema, "times": chat.times}
+        yield from filter(None, answer(chat.question, pictures, self._reader, stop, **options))
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, None]) -> None:

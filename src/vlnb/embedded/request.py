@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL as MODEL
+from vlnb.embedded.clip import TIME
 from vlnb.embedded.reader import Stopped
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.decode import peek
@@ -55,6 +56,10 @@ class _Text(BaseModel):
     text: str
 
 
+class _Video(BaseModel):
+    type: Literal["video_url"]
+
+
 class _Picture(BaseModel):
     type: Literal["image_url"]
     image_url: Annotated[_Url, BeforeValidator(lambda value: {"url": value} if isinstance(value, str) else value)]
@@ -66,7 +71,9 @@ def _as_parts(content: Any) -> Any:  # noqa: ANN401
 
 class _Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[list[Annotated[_Text | _Picture, Field(discriminator="type")]], BeforeValidator(_as_parts)] = []
+    content: Annotated[
+        list[Annotated[_Text | _Picture | _Video, Field(discriminator="type")]], BeforeValidator(_as_parts)
+    ] = []
 
 
 class _Options(BaseModel):
@@ -99,12 +106,14 @@ class _Request(BaseModel):
 class Chat:
     """One request: the last question, the files of all pictures in the order they came, and how to answer.
 
-    `schema` is the JSON schema that the answer must follow, if there is one.
+    `schema` is the JSON schema that the answer must follow, if there is one. `times` are the seconds of the pictures,
+    if each is a frame of a clip, with a text such as "t = 1.50 s:" before it.
     """
 
     question: str
     schema: dict[str, Any] | None
     files: tuple[bytes, ...]
+    times: tuple[float, ...]
     text_tokens: int
     max_tokens: int | None
     stream: bool
@@ -148,15 +157,23 @@ def parse(body: bytes | bytearray) -> Chat:
     if form.type == "json_schema" and not form.json_schema:
         raise Refused("response_format has no json_schema: give one, with its schema.", param="response_format")
     parts = [part for message in request.messages for part in message.content]
+    if any(isinstance(part, _Video) for part in parts):
+        message = (
+            'The embedded engine takes no video_url. Send frames as pictures, each after a text such as "t = 1.5 s:".'
+        )
+        raise Refused(message, param="messages")
     urls = [part.image_url.url for part in parts if isinstance(part, _Picture)]
     text = "\n".join(part.text for part in parts if isinstance(part, _Text))
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
     asked = [message.content for message in request.messages if message.role == "user"][-1:]
+    said = [part.text for content in asked for part in content if isinstance(part, _Text)]
+    times = [float(hit[1]) for one in said if (hit := TIME.fullmatch(one))]
     return Chat(
-        question="\n".join(part.text for content in asked for part in content if isinstance(part, _Text)),
+        question="\n".join(one for one in said if not TIME.fullmatch(one)),
         schema=form.json_schema.schema_ if form.json_schema else None,
         files=tuple(_file(number, url) for number, url in enumerate(urls, 1)),
+        times=tuple(times) if len(times) == len(urls) else (),
         text_tokens=TEMPLATE_TOKENS + len(pieces(text)),
         max_tokens=request.max_completion_tokens or request.max_tokens,
         stream=bool(request.stream),

@@ -1,6 +1,7 @@
 """What the embedded engine can answer, and how it says what it cannot.
 
-It reads text, finds values in it, says where they stand, and compares the text of several pictures. It declines
+It reads text, finds values in it, says where they stand and when they are shown in a clip, and compares the text of
+several pictures. It declines
 everything else, and says what it does see: the size and the text.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from vlnb.embedded import locate
+from vlnb.embedded import clip, locate
 from vlnb.embedded.fill import fill
 from vlnb.embedded.locate import WHO
 from vlnb.embedded.lookup import Found, find, terms, words
@@ -45,8 +46,11 @@ def answer(
     stop: Callable[[], bool],
     *,
     schema: dict[str, Any] | None = None,
+    times: Sequence[float] = (),
 ) -> Iterator[str]:
     """Yield the answer in pieces, each as soon as it is known; with `schema`, one JSON value that follows it.
+
+    `times` are the seconds of the pictures, if they are the frames of a clip.
 
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
@@ -54,6 +58,10 @@ def answer(
     if schema is not None:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
         yield json.dumps(fill(schema, pages), ensure_ascii=False)
+    elif times:
+        pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
+        fields = re.findall(r'"([^"]+)"\s*:', form[0]) if form else []
+        yield clip.answer(question, times, pages, fields, lambda page: _values(fields, [page]))
     elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
     elif not form and ((places := locate.wants(question)) or _wants_all(question)):
@@ -63,7 +71,8 @@ def answer(
     else:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
         if form:
-            yield _filled(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
+            filled = _values(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
+            yield f"```json\n{json.dumps(filled, ensure_ascii=False, indent=1)}\n```"
         elif count > 1 and _COMPARE.search(question):
             yield _compared(pages)
         else:
@@ -99,11 +108,10 @@ def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[]
         yield locate.not_found(question)
 
 
-def _filled(fields: Sequence[str], pages: Sequence[Page]) -> str:
+def _values(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
     """Fill in an empty form: each field with the answer to a question for it, or with nothing."""
     found = {field: _best(f"What is the {field.replace('_', ' ')}?", pages) for field in fields}
-    form = {field: hit.value if hit else "" for field, (_, hit) in found.items()}
-    return f"```json\n{json.dumps(form, ensure_ascii=False, indent=1)}\n```"
+    return {field: hit.value if hit else "" for field, (_, hit) in found.items()}
 
 
 def _best(question: str, pages: Sequence[Page]) -> tuple[int, Found | None]:

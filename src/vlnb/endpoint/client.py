@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from vlnb import images
+from vlnb import images, video
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
 from vlnb.endpoint.answer import WHITE_SPACE, Answer, Refusal
@@ -36,6 +36,9 @@ Said = str | Prompt | Sequence[str | images.Source]
 
 Shown = tuple[images.Picture, images.Picture]
 """A picture, and the same picture at the size at which the model sees it."""
+
+Part = str | Shown | video.Header
+"""A text, a picture, or a video that is sent as a whole."""
 
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
 
@@ -117,6 +120,7 @@ class Endpoint:
         first_token_s: float | None = None,
         total_s: float | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        way: video.Way = "frames",
         **options: Any,  # noqa: ANN401 - whatever the server's API takes
     ) -> Stream:
         """Ask about pictures (anything that `images.load` takes) and return the answer as it arrives.
@@ -125,7 +129,9 @@ class Endpoint:
         and pictures (anything else), which are sent in that order.
 
         Each picture is sent at the size that the model sees, at most `max_pixels`. The two time-outs, in seconds,
-        default to the endpoint's. `options` and `extra_body` are added to the request (`seed`, `response_format`, …).
+        default to the endpoint's. A video (from `video.frames`, or its path) is sent as frames with their times in
+        words; with `way="video_url"` the server takes the frames, and the reply's note warns of wrong times.
+        `options` and `extra_body` are added to the request (`seed`, `response_format`, …).
 
         Raises:
             BadInput: At once, if a picture or the prompt cannot be used.
@@ -141,11 +147,17 @@ class Endpoint:
                 " Or pass a list of texts and pictures in their order."
             )
 
-        def shown(source: images.Source) -> Shown:
-            picture = images.load(source, seen_pixels=max_pixels)
-            return picture, picture.seen(max_pixels=max_pixels)
+        def parts_of(source: images.Source) -> list[Part]:
+            if not video.is_video(source):
+                picture = images.load(source, seen_pixels=max_pixels)
+                return [(picture, picture.seen(max_pixels=max_pixels))]
+            if way == "video_url":
+                return [video.header(source)]
+            clip = source if isinstance(source, video.Clip) else video.frames(source)
+            return [piece for one in clip.said for piece in ([one] if isinstance(one, str) else parts_of(one))]
 
-        parts = [*map(shown, pictures), *(part if isinstance(part, str) else shown(part) for part in said)]
+        parts = [part for picture in pictures for part in parts_of(picture)]
+        parts += (piece for part in said for piece in ([part] if isinstance(part, str) else parts_of(part)))
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": [_part(part) for part in parts]})
         request = {
@@ -161,9 +173,7 @@ class Endpoint:
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first = self.first_token_s if first_token_s is None else first_token_s
         whole = self.total_s if total_s is None else total_s
-        return Stream(
-            self._talk(request, [part for part in parts if isinstance(part, tuple)], pieces, first, whole), pieces
-        )
+        return Stream(self._talk(request, parts, pieces, first, whole), pieces)
 
     @cached_property
     def _client(self) -> httpx2.AsyncClient:
@@ -176,12 +186,14 @@ class Endpoint:
     async def _talk(
         self,
         request: dict[str, Any],
-        shown: list[Shown],
+        parts: Sequence[Part],
         pieces: queue.SimpleQueue[str | None],
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        answer, notes = Answer(pieces), list[str]()
+        shown = [part for part in parts if isinstance(part, tuple)]
+        videos = [part for part in parts if isinstance(part, video.Header)]
+        answer, notes = Answer(pieces), [f"{note}: see vlnb.video.check" for note in map(_warning, videos) if note]
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
@@ -226,10 +238,16 @@ class Endpoint:
         answer.end()
 
 
-def _part(part: str | Shown) -> dict[str, Any]:
+def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
+    if isinstance(part, video.Header):
+        return {"type": "video_url", "video_url": {"url": video.data_uri(part)}}
     return {"type": "image_url", "image_url": {"url": images.data_uri(part[1])}}
+
+
+def _warning(header: video.Header) -> str:
+    return video.cost(header, "video_url").warning
 
 
 def _close(client: httpx2.AsyncClient) -> None:

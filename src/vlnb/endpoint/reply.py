@@ -23,7 +23,7 @@ _SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the server counted them; `image_tokens` is the pictures' share of the prompt, if it reports one.
+    """Tokens as the server counted them; `image_tokens` is what pictures and videos take, if it says.
 
     >>> print(Usage(1200, 10, image_tokens=1196))
     1,196 picture + 4 text in, 10 out
@@ -44,8 +44,9 @@ class Usage:
         prompt, written = told.get("prompt_tokens"), told.get("completion_tokens")
         if not (type(prompt) is int and type(written) is int):
             return None
-        pictures = details.get("image_tokens") if isinstance(details, dict) else None
-        return cls(prompt, written, pictures if type(pictures) is int else None)
+        counts = [details.get(name) for name in ("image_tokens", "video_tokens")] if isinstance(details, dict) else []
+        shown = [count for count in counts if type(count) is int]
+        return cls(prompt, written, sum(shown) if shown else None)
 
     @property
     def total_tokens(self) -> int:

@@ -77,7 +77,7 @@ def pages(
 
     if picture := _in_memory(source, max_pixels):
         return Pages(picture.source, 1, lambda _: picture)
-    data, name = _as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
+    data, name = as_bytes(source, max_bytes=max_bytes, timeout_s=timeout_s)
     return open_pages(data, name, dpi=dpi, max_pixels=max_pixels, timeout_s=timeout_s)
 
 
@@ -99,8 +99,8 @@ def _in_memory(source: Source, max_pixels: int) -> Picture | None:
     return None
 
 
-def _as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
-    """Return (bytes of a file, name)."""
+def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
+    """Return (bytes, name) of a file, an address, an upload, or what is in memory. Raises `BadInput`."""
     from vlnb.images import sources
 
     if isinstance(source, str):

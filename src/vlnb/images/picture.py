@@ -42,6 +42,17 @@ class Picture:
     notes: tuple[str, ...] = ()
     alt: str = ""
 
+    @classmethod
+    def stored(cls, image: Image.Image, source: str, original_size: tuple[int, int]) -> Picture:
+        """Return a picture that keeps `image` as JPEG, which takes a tenth of the memory, until its pixels are used."""
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        picture = cls(Image.open(buffer), source, original_size)
+        vars(picture)["encoded"] = "image/jpeg", buffer.getvalue()
+        return picture
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""

@@ -16,10 +16,12 @@ MAX_ASPECT = 200
 DELIMITER_TOKENS = 2  # <|vision_start|> and <|vision_end|> around each picture
 
 
-def smart_resize(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def smart_resize(
+    width: int, height: int, *, max_pixels: float = MAX_PIXELS, min_pixels: int = MIN_PIXELS
+) -> tuple[int, int]:
     """Return the (width, height) in pixels at which the model sees a picture of `width` x `height` pixels.
 
-    Both sides become multiples of 28, the aspect ratio stays nearly the same, and the area ends up between `MIN_PIXELS`
+    Both sides become multiples of 28, the aspect ratio stays nearly the same, and the area ends up between `min_pixels`
     and `max_pixels`. Raises `BadInput` if a side is 0, or more than 200 times the other, which a server would refuse.
 
     >>> smart_resize(640, 820)
@@ -41,8 +43,8 @@ def smart_resize(width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> tu
         shrink = math.sqrt(width * height / max_pixels)
         seen_w = max(UNIT_PX, math.floor(width / shrink / UNIT_PX) * UNIT_PX)
         seen_h = max(UNIT_PX, math.floor(height / shrink / UNIT_PX) * UNIT_PX)
-    elif seen_w * seen_h < MIN_PIXELS:
-        grow = math.sqrt(MIN_PIXELS / (width * height))
+    elif seen_w * seen_h < min_pixels:
+        grow = math.sqrt(min_pixels / (width * height))
         seen_w = math.ceil(width * grow / UNIT_PX) * UNIT_PX
         seen_h = math.ceil(height * grow / UNIT_PX) * UNIT_PX
     return seen_w, seen_h

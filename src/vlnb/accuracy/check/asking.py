@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from vlnb import images
+from vlnb import images, video
 from vlnb.accuracy.check.result import Check
 from vlnb.accuracy.check.tasks import Task, obeys, tasks
 from vlnb.endpoint.resolve import look_up
@@ -56,7 +56,7 @@ def vision_check(
 
     Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
     wrong, with its error; when the server has gone, the check ends with the answers so far. `watch` is called with the
-    check so far after every question.
+    check so far after every question. At last the server's sense of time is measured by `video.check`.
     """
     seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
     questions = tasks(seed)
@@ -77,7 +77,17 @@ def vision_check(
         watch(so_far)
         if gone == _GONE:
             return replace(so_far, stopped=f"Stopped after {len(answered)} questions: {answer.error}")
-    return so_far
+    return replace(so_far, clock=_clock(endpoint, seed))
+
+
+def _clock(endpoint: Endpoint, seed: int) -> str:
+    """Return what a clip with a clock says about the server's times; the embedded engine decodes no video."""
+    if endpoint.is_embedded:
+        return ""
+    try:
+        return str(video.check(endpoint, seconds=20, seed=seed))
+    except VlnbError as error:
+        return f"Video was not checked: {error}"
 
 
 def _owner(endpoint: Endpoint) -> str:

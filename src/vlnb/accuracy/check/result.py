@@ -25,7 +25,7 @@ class Check:
     """The answers of one server to the questions of one `seed`.
 
     `stopped` says why some were not asked; `owner` who made the server ("sglang", "vllm" …; "" if unknown); `skipped`
-    which skills an engine that only reads text was not asked for.
+    which skills an engine that only reads text was not asked for; `clock` what its sense of time in a video is.
     """
 
     model: str
@@ -36,6 +36,7 @@ class Check:
     stopped: str = ""
     owner: str = ""
     skipped: tuple[str, ...] = ()
+    clock: str = ""
 
     @property
     def right(self) -> int:
@@ -84,7 +85,7 @@ class Check:
         lines += [f"  {skill.title:<38} {right} of {of}" for skill, right, of, *_ in self.skills()]
         for skill, _, _, low, cure in self.skills():
             lines += ["", f"{skill.title}: {low}"] * bool(low) + [f"  Try: {cure}"] * bool(cure)
-        return "\n".join(lines)
+        return "\n".join([*lines, *["", self.clock] * bool(self.clock)])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         return {"text/plain": printable(str(self)), "text/html": self.as_html()}
@@ -99,6 +100,7 @@ class Check:
             [
                 element("p", self.summary),
                 *map(_fault, self.findings),
+                element("p", self.clock),
                 table(("skill", "right", "what a low score means", "what to try"), rows),
                 element(
                     "details", element("summary", "All questions, pictures and answers"), *map(_question, self.answered)

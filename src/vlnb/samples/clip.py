@@ -1,0 +1,86 @@
+"""A sample video, made by code: a clock in its pixels, words at known times, and one change of scene."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from vlnb import extras
+from vlnb.markup import Html, element
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_WORDS = "HARBOUR MEADOW LANTERN COPPER VIOLIN GARDEN WINTER SADDLE ORCHARD TUNNEL BASKET MARBLE".split()
+_SIZE = (640, 360)
+_COLOURS = ("#f4efe2", "#d3e6f5")
+_BLANK = 0.4  # share of the time between two words without a word
+_UNIT = Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class SampleClip:
+    """An MP4 file in `data`. `events` are its words, each with (first second, last second, word).
+
+    The picture's background changes at `scene_s`; the clock in every frame shows its time as minutes:seconds.tenths.
+    """
+
+    data: bytes = field(repr=False)
+    duration_s: float
+    events: tuple[tuple[float, float, str], ...]
+    scene_s: float
+
+    @property
+    def alt(self) -> str:
+        """What a screen reader reads."""
+        return f"A clock that runs for {self.duration_s:g} seconds, and {len(self.events)} words that come and go"
+
+    def _repr_html_(self) -> Html:
+        source = f"data:video/mp4;base64,{base64.b64encode(self.data).decode('ascii')}"
+        return element("video", src=source, controls="", width=_SIZE[0], aria_label=self.alt)
+
+
+def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0) -> SampleClip:
+    """Return a clip of 640 x 360 pixels with `words` words, each shown at a time of its own; `seed` chooses them.
+
+    >>> clip(4, words=1).events[0][2] in _WORDS
+    True
+
+    Raises:
+        BadInput: The video library is not installed.
+    """
+    extras.require("video", "Making a video")
+    import av
+
+    chance, count = random.Random(seed), round(seconds * fps)  # noqa: S311 - a picture, not a secret
+    slot, shown = seconds / words, list[tuple[float, float, str]]()
+    for number, word in enumerate(chance.sample(_WORDS, words)):
+        start = number * slot + chance.uniform(0.1, _BLANK) * slot
+        shown.append((round(start * fps) / fps, round((start + (1 - _BLANK) * slot) * fps - 1) / fps, word))
+    scene_s, buffer = round(seconds * chance.uniform(0.4, 0.6) * fps) / fps, io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "g": "250"})
+        stream.width, stream.height = _SIZE
+        stream.pix_fmt, stream.time_base = "yuv420p", _UNIT
+        for number in range(count):
+            frame = av.VideoFrame.from_image(_drawn(number / fps, shown, scene_s))
+            frame.pts, frame.time_base = round(number / fps / _UNIT), _UNIT
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return SampleClip(buffer.getvalue(), count / fps, tuple(shown), scene_s)
+
+
+def _drawn(time_s: float, shown: list[tuple[float, float, str]], scene_s: float) -> Image.Image:
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.new("RGB", _SIZE, _COLOURS[time_s >= scene_s])
+    pen = ImageDraw.Draw(image)
+    pen.text((40, 40), f"Clock {int(time_s // 60):02}:{time_s % 60:04.1f}", "#222222", ImageFont.load_default(36))
+    for start, end, word in shown:
+        if start <= time_s <= end:
+            pen.text((320, 220), word, "#222222", ImageFont.load_default(60), "ms")
+    return image

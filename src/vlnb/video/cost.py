@@ -1,0 +1,118 @@
+"""What a video costs before it is sent, and which times the model will then believe in.
+
+Sources: `qwen_vl.py` of SGLang 0.5.6 and 0.5.23 (frames and sizes), the video loader of vLLM 0.33, and for times the
+position ids of Qwen2.5-VL (`second_per_grid_ts`) as each server fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from vlnb import images
+from vlnb.errors import BadInput
+from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, smart_resize
+from vlnb.terminal import printable
+from vlnb.video.clip import header, plan
+
+Way = Literal["frames", "video_url"]
+
+_SERVER_FPS, _LEAST_FRAMES, _MOST_FRAMES = 2.0, 4, 768
+_LEAST_PX, _MOST_PX, _ALL_PX = 128 * UNIT_PX**2, 768 * UNIT_PX**2, 90_316_800  # a frame; all pairs of frames together
+_RIGHT = 0.02  # share by which times may be off before there is a warning
+
+
+@dataclass(frozen=True)
+class Server:
+    """How a server treats `video_url`.
+
+    `assumed_fps` is the rate at which it believes the frames to be taken, None if it uses the real one; `capped` is
+    whether a long video's frames become smaller.
+    """
+
+    title: str
+    assumed_fps: float | None
+    capped: bool
+
+
+SERVERS: Mapping[str, Server] = MappingProxyType(
+    {
+        "sglang": Server("SGLang 0.5.23", 24.0, capped=True),
+        "sglang-0.5.6": Server("SGLang 0.5.6", 2.0, capped=True),
+        "vllm": Server("vLLM 0.33", None, capped=False),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a video costs: `frames` of `size` (width, height) in pixels, and their `tokens`, delimiters included.
+
+    `time_scale` is how long a second of the video seems to the model: 1 is right. `warning` says what that means.
+    """
+
+    way: Way
+    server: str
+    frames: int
+    size: tuple[int, int]
+    tokens: int
+    time_scale: float
+    warning: str = ""
+
+    def __str__(self) -> str:
+        how = "frames as pictures" if self.way == "frames" else f"video_url to {self.server}"
+        said = f"{how}: {self.frames} frames of {self.size[0]} x {self.size[1]} px, {self.tokens:,} tokens"
+        return printable(f"{said}; {self.warning}" if self.warning else f"{said}; times are right")
+
+
+def cost(source: images.Source, way: Way = "frames", server: str = "sglang", **options: Any) -> Cost:  # noqa: ANN401
+    """Return what a video will cost, without decoding it.
+
+    `way` is "frames" (pictures with their times in words; `options` are those of `plan`) or "video_url" (the server
+    takes the frames); `server` is one of `SERVERS`.
+
+    Raises:
+        BadInput: As `frames` does; an unknown way or server; or the server would refuse the video.
+    """
+    if way not in {"frames", "video_url"} or server not in SERVERS:
+        raise BadInput(f"Unknown way {way!r} or server {server!r}: frames or video_url, {', '.join(SERVERS)}.")
+    found, rule = header(source), SERVERS[server]
+    if way == "frames":
+        wanted, size = plan(found, **options)
+        tokens = len(wanted) * (images.tokens(*size) + DELIMITER_TOKENS)
+        return Cost(way, "any server", len(wanted), size, tokens, 1.0)
+    count = frame_count(len(found.times), found.fps)
+    if count < 2:
+        raise BadInput(f"{found.name} has {len(found.times)} frame: {rule.title} needs two. Send it as a picture.")
+    size = frame_size(*found.size, count, capped=rule.capped)
+    tokens = count // 2 * (size[0] // UNIT_PX) * (size[1] // UNIT_PX) + DELIMITER_TOKENS
+    scale = count / rule.assumed_fps / found.duration_s if rule.assumed_fps else 1.0
+    warning = ""
+    if abs(scale - 1) > _RIGHT:
+        much = f"{1 / scale:.3g} times too short" if scale < 1 else f"{scale:.3g} times too long"
+        warning = f"{rule.title} takes these frames for {rule.assumed_fps:g} a second: times come out {much}"
+    return Cost(way, rule.title, count, size, tokens, scale, warning)
+
+
+def frame_count(total: int, fps: float) -> int:
+    """Return how many frames a server takes of `total` at `fps` a second: two a second, from 4 to 768, an even number.
+
+    >>> frame_count(300, 30), frame_count(54_000, 30)
+    (20, 768)
+    """
+    wanted = min(max(total / fps * _SERVER_FPS, _LEAST_FRAMES), min(_MOST_FRAMES, total) // 2 * 2)
+    return int(wanted // 2 * 2)
+
+
+def frame_size(width: int, height: int, count: int, *, capped: bool = True) -> tuple[int, int]:
+    """Return the (width, height) in pixels of each of `count` frames; if `capped`, all together have a limit.
+
+    >>> frame_size(1280, 720, 120), frame_size(640, 360, 768)
+    ((1008, 560), (644, 364))
+    """
+    if not capped:
+        return smart_resize(width, height)
+    most = max(min(_MOST_PX, _ALL_PX / count * 2), int(_LEAST_PX * 1.05))
+    return smart_resize(width, height, min_pixels=_LEAST_PX, max_pixels=most)

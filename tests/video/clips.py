@@ -1,0 +1,62 @@
+"""Videos that say in their pixels which frame is which: a row of bits, white for 1."""
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+from PIL import Image
+
+BITS = 12
+UNIT = Fraction(1, 1000)
+
+
+def made(  # noqa: PLR0913
+    kind="mp4", *, fps=25, seconds=8, gop=50, codec="libx264", times=None, turned=0, offset_s=0, options=None, to=None
+):
+    """Return the bytes of a video, or write it to the path `to`. `times` are those of its frames in seconds."""
+    buffer = io.BytesIO()
+    times = [number / fps for number in range(round(fps * seconds))] if times is None else times
+    with av.open(to or buffer, "w", format=kind, options=options or {}) as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "rgb8" if codec == "gif" else "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 100) if codec == "gif" else UNIT
+        if codec == "libx264":
+            stream.options = {"g": str(gop), "bf": "2", "preset": "veryfast"}
+        if turned:
+            stream.set_display_rotation(turned)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(_drawn(number), format="rgb24")
+            frame.time_base, frame.pts = stream.time_base, round((time + offset_s) / stream.time_base)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return to or buffer.getvalue()
+
+
+def _drawn(number):
+    pixels = np.full((360, 640, 3), 40, np.uint8)
+    for bit in range(BITS):
+        pixels[40:140, 20 + 50 * bit : 60 + 50 * bit] = 255 * (number >> bit & 1)
+    return pixels
+
+
+def number_on(picture, *, turned=0):
+    """Return which frame of `made` a picture shows."""
+    upright = picture.image.rotate(-turned, expand=True).convert("L").resize((640, 360), Image.Resampling.BILINEAR)
+    return sum((upright.getpixel((40 + 50 * bit, 90)) > 128) << bit for bit in range(BITS))
+
+
+def sound_only():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), format="fltp", layout="mono")
+        frame.rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def indexed_first(path):
+    """Return the bytes of a video with its index before the pictures, so that it can be cut anywhere."""
+    return made(to=str(path), options={"movflags": "faststart"})

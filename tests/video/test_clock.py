@@ -1,0 +1,112 @@
+"""The clock: servers that decode the video they are sent, and date its frames rightly or not, are told apart by name.
+
+Each server here answers as a model would that reads every pixel: it decodes the clip, takes frames as SGLang does,
+finds the first one with the word, and reads the clock on it. Only how it dates the frame is wrong.
+"""
+
+import base64
+import http.server
+import json
+import re
+import threading
+
+import numpy as np
+import pytest
+
+import vlnb
+from vlnb import samples, video
+from vlnb.video.clock import Answered, judge
+from vlnb.video.cost import frame_count
+
+SEED, SECONDS = 5, 30.0
+
+# From (time of the frame in the file, its number among those taken, how many) to (time answered, clock shown).
+DATING = {
+    "sound": lambda time, number, count: (time, time),
+    "wrong scale: 24 frames a second assumed": lambda time, number, count: (number / 24, time),
+    "wrong scale: a long clip capped": lambda time, number, count: (time / 4.7, time),
+    "drift": lambda time, number, count: (time * 1.047, time),
+    "offset": lambda time, number, count: (time + 3, time),
+    "wrong frames": lambda time, number, count: (time + (0, 6, 1, 7, 0, 4)[number % 6], time),
+    "blind": lambda time, number, count: (time, (time * 7) % 30),
+}
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    dating = "sound"
+    sample = samples.clip(SECONDS, fps=8, words=6, seed=SEED)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        *_, question, _ = [part["text"] for part in body["messages"][-1]["content"] if part["type"] == "text"] + [""]
+        urls = [part["video_url"]["url"] for part in body["messages"][-1]["content"] if part["type"] == "video_url"]
+        data = base64.b64decode(urls[0].partition(",")[2])
+        assert data == self.sample.data
+        times = video.header(data).times
+        unit = video.header(data).unit_s
+        count = frame_count(len(times), len(times) / SECONDS)
+        taken = [times[at] * unit for at in np.linspace(0, len(times) - 1, count, dtype=int)]
+        word = re.search(r'"([A-Z]+)"', question)[1]
+        start, end = next(event[:2] for event in self.sample.events if event[2] == word)
+        number, time = next((number, time) for number, time in enumerate(taken) if start - 0.001 <= time <= end)
+        answered, clock = DATING[self.dating](time, number, count)
+        clock = min(clock, 99.0)
+        text = json.dumps({"time": f"{answered:.1f}", "clock": f"{int(clock // 60):02}:{clock % 60:04.1f}"})
+        chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
+        said = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def faulty():
+    servers = []
+
+    def start(dating):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("One", (Server,), {"dating": dating}))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return vlnb.Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "Qwen2.5-VL-7B")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("dating", DATING)
+def test_a_server_is_named_by_its_fault(faulty, dating):
+    clock = video.check(faulty(dating), seed=SEED, seconds=SECONDS)
+    assert clock.verdict == dating.partition(":")[0], str(clock)
+    assert clock.sound == (dating == "sound")
+
+
+def test_the_scale_is_measured(faulty):
+    clock = video.check(faulty("wrong scale: 24 frames a second assumed"), seed=SEED, seconds=SECONDS)
+    assert clock.scale == pytest.approx(1 / 12, rel=0.05)
+    assert clock.answered[0].word in clock._repr_mimebundle_()["text/html"]
+
+
+def test_a_server_that_takes_no_video_is_said_so(endpoint):
+    clock = video.check(endpoint, way="video_url", seed=SEED, seconds=6)
+    assert clock.verdict == "no video"
+
+
+def test_the_embedded_engine_reads_the_clock_on_frames(endpoint):
+    clock = video.check(endpoint, seed=SEED, seconds=12)
+    assert clock.sound, str(clock)
+    assert [one.word for one in clock.answered] == [
+        event[2] for event in samples.clip(12, fps=8, words=6, seed=SEED).events
+    ]
+
+
+def test_answers_that_are_no_json_are_blind():
+    sample = samples.clip(6, words=3)
+    answered = [Answered(word, (start, end), None, None, "I see a dog") for start, end, word in sample.events]
+    assert judge(answered, "frames", sample).verdict == "blind"

@@ -1,0 +1,78 @@
+"""Tokens by the servers' own rules: the numbers were counted by the servers' processors."""
+
+import pytest
+
+from tests.video.clips import made
+from vlnb import video
+from vlnb.errors import BadInput
+from vlnb.video.clip import Header
+from vlnb.video.cost import frame_count, frame_size
+
+
+def clip(width, height, seconds, fps):
+    """What a file of that size and length would hold."""
+    return Header("clip", b"", (width, height), range(round(seconds * fps)), (0,), 1 / fps, seconds)
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "fps", "frames", "seen", "tokens"),
+    [
+        ((640, 360), 1, 30, 4, (644, 364), 598),
+        ((1280, 720), 10, 30, 20, (1008, 560), 7_200),
+        ((1280, 720), 60, 30, 120, (1008, 560), 43_200),
+        ((1280, 720), 600, 30, 768, (644, 336), 105_984),
+        ((640, 360), 1800, 30, 768, (644, 364), 114_816),
+    ],
+)
+def test_sglang_counts_so(size, seconds, fps, frames, seen, tokens):
+    cost = video.cost(clip(*size, seconds, fps), "video_url")
+    assert (cost.frames, cost.size, cost.tokens) == (frames, seen, tokens + 2)
+
+
+def test_vllm_does_not_reduce_the_frames_of_a_long_clip():
+    assert video.cost(clip(1280, 720, 60, 30), "video_url", "vllm").tokens == 71_760 + 2
+
+
+@pytest.mark.parametrize(
+    ("server", "seconds", "scale", "warning"),
+    [
+        ("sglang", 60, 1 / 12, "times come out 12 times too short"),
+        ("sglang-0.5.6", 60, 1, ""),
+        ("sglang-0.5.6", 384, 1, ""),
+        ("sglang-0.5.6", 1800, 384 / 1800, "times come out 4.69 times too short"),
+        ("vllm", 1800, 1, ""),
+    ],
+)
+def test_the_time_that_a_server_will_assume(server, seconds, scale, warning):
+    cost = video.cost(clip(640, 360, seconds, 30), "video_url", server)
+    assert cost.time_scale == pytest.approx(scale)
+    assert warning in str(cost)
+    assert bool(cost.warning) == bool(warning)
+
+
+def test_frames_as_pictures_cost_what_their_clip_costs():
+    data = made(seconds=3)
+    for options in ({}, {"fps": 25, "budget_tokens": 3000}, {"max_frames": 2}):
+        taken = video.frames(data, **options)
+        cost = video.cost(data, **options)
+        assert (cost.frames, cost.tokens) == (len(taken.frames), taken.tokens)
+        assert cost.time_scale == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(("clip",), "Unknown way 'clip'"), (("video_url", "ollama"), "server 'ollama'")],
+)
+def test_an_unknown_way_or_server_is_refused(words, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        video.cost(clip(640, 360, 1, 30), *words)
+
+
+def test_one_frame_is_not_enough_for_a_server():
+    with pytest.raises(BadInput, match="Send it as a picture"):
+        video.cost(clip(640, 360, 0.04, 25), "video_url")
+
+
+def test_a_server_takes_an_even_number_of_frames():
+    assert [frame_count(total, 30) for total in (2, 3, 5, 100, 100_000)] == [2, 2, 4, 6, 768]
+    assert frame_size(100, 2000, 4)[0] % 28 == 0

@@ -1,0 +1,86 @@
+"""Times in answers: each form in which models write them becomes intervals in seconds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlnb import video
+from vlnb.video.events import seconds
+
+READ = {
+    "64.0 - 72.0 seconds": [(64, 72, "")],
+    "12:34.56s": [(754.56, 754.56, "")],
+    "The man jumps at 3.2s.": [(3.2, 3.2, "The man jumps")],
+    "02.00": [(2, 2, "")],
+    "The door opens from 00:03.50 to 00:05.": [(3.5, 5, "The door opens")],
+    "It happens between 10 and 12 seconds.": [(10, 12, "It happens")],
+    "1. 0:00-0:05: Intro\n2. 0:05 - 0:12: Dance": [(0, 5, "Intro"), (5, 12, "Dance")],
+    "a dog at 2 s, a cat at 4 s": [(2, 2, "a dog"), (4, 4, "a cat")],
+    "- 1:02:03 the credits": [(3723, 3723, "the credits")],
+    '[{"start_time": "00:03.50", "end_time": "00:05.00", "description": "door"}]': [(3.5, 5, "door")],
+    '```json\n[{"start_time": 3, "end_time": 5.5, "event": "door"}]\n```': [(3, 5.5, "door")],
+    '{"events": [{"timestamp": "4.0s", "label": "jump"}]}': [(4, 4, "jump")],
+    '{"time": "64.0 - 72.0 seconds", "what": "a"}': [(64, 72, "a")],
+    '{"timestamps": [3.2, 8.1], "caption": "run"}': [(3.2, 8.1, "run")],
+    '[[1, 2, "a"], [3, 4, "b"]]': [(1, 2, "a"), (3, 4, "b")],
+    "{'start': 1, 'end': 2, 'description': 'single quotes'}": [(1, 2, "single quotes")],
+    "There are 5 dogs and no times.": [],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("text", READ)
+def test_an_answer_becomes_events(text):
+    assert [(one.start_s, one.end_s, one.label) for one in video.events(text, 4000)] == READ[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "repair"),
+    [
+        ("from 8s to 5s", [(5, 8)], "8 and 5 s were swapped"),
+        ('[{"start": 5, "end": 99}]', [(5, 60)], "was cut to the clip of 60 s"),
+        ('[{"start": 200, "end": 210}]', [], "left out: 200 to 210 s lies outside the clip"),
+        ('[{"start": 1, "end": 2}, {"start": 3, "en', [(1, 2)], "the answer was cut"),
+        ('[{"start": 1, "end": 2}, {"start": 3, "end": 4', [(1, 2)], "the answer was cut"),
+    ],
+)
+def test_repairs_are_listed(text, found, repair):
+    events = video.events(text, 60)
+    assert [(one.start_s, one.end_s) for one in events] == found
+    assert any(repair in one for one in events.repairs)
+
+
+@given(st.integers(0, 5999), st.integers(0, 99))
+def test_a_time_reads_the_same_in_each_notation(whole, hundredths):
+    value = whole + hundredths / 100
+    for text in (f"{value:.2f}", f"{value:.2f} s", f"{whole // 60:02}:{whole % 60:02}.{hundredths:02}"):
+        assert seconds(text) == pytest.approx(value)
+
+
+@given(st.text(alphabet='0123456789:.,-s {}[]"endtim', max_size=200))
+def test_any_text_gives_events_within_the_clip(text):
+    for one in video.events(text, 30):
+        assert 0 <= one.start_s <= one.end_s <= 30
+
+
+@pytest.mark.parametrize("piece", ["1:", "1 - ", "0:00-", "[", '{"start":', "1 s to ", "9"])
+def test_a_long_tangle_is_read_in_a_moment(piece):
+    video.events(piece * 30_000, 60)
+
+
+def test_a_timeline_shows_the_exact_frames_and_no_tag_of_the_model():
+    from vlnb import samples
+
+    sample = samples.clip(4, words=1)
+    found = video.events('[{"start": 1.0, "end": 2.0, "label": "<script>alert(1)</script>"}]', 4)
+    shown = video.timeline(found, sample.data)
+    assert "<script>" not in shown
+    assert shown.count("<details") == 1
+    assert "The frame at 1.00 seconds" in shown
+    assert "The frame at 2.00 seconds" in shown
+
+
+def test_a_timeline_without_events_says_so():
+    from vlnb import samples
+
+    assert "no event" in video.timeline(video.events("", 2), samples.clip(2, words=1).data)

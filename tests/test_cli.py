@@ -358,3 +358,28 @@ def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, mor
     chosen = more if "--schema" in more else ["--schema", schema_json, *more]
     assert cli.main(["extract", receipt_png, *chosen, "--url", "http://127.0.0.1:1/v1"]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_video_is_written_costed_and_asked_about(tmp_path, monkeypatch, engine, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["sample", "clip"]) == 0
+    assert cli.main(["video", "cost", "clip.mp4", "--json"]) == 0
+    costs = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert [one["way"] for one in costs] == ["frames", "video_url", "video_url", "video_url"]
+    assert cli.main(["ask", "clip.mp4", 'When is "COPPER" shown?', "--url", engine.base_url]) == 0
+    out, err = capsys.readouterr()
+    assert "COPPER" in out or "none of the 40 frames" in out
+    assert "clip.mp4: 20.00 s, 200 frames" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["video", "cost", "none.mp4"], "There is no file none.mp4"),
+        (["video", "cost", __file__], "cannot be read as a video"),
+        (["video", "cost", __file__, "--fps", "fast"], "Invalid value"),
+    ],
+)
+def test_a_video_that_cannot_be_costed_is_a_sentence(words, sentence, capsys):
+    assert cli.main(words) in (1, 2)
+    assert sentence in capsys.readouterr().err

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 JPEG_QUALITY = 92  # text stays sharp; a tenth of PNG's bytes on a photo
+_STORED_QUALITY = 88  # of a frame of a video
 _SHOWN_PX = 720  # longest side of a picture shown in a notebook
 _FLAT = 0.5  # share of pixels equal to their left neighbour: drawings and screens have more, photographs less
 _SAMPLED_ROWS = 64
@@ -48,9 +49,10 @@ class Picture:
         from PIL import Image
 
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        picture = cls(Image.open(buffer), source, original_size)
-        vars(picture)["encoded"] = "image/jpeg", buffer.getvalue()
+        image.save(buffer, "JPEG", quality=_STORED_QUALITY)  # colours at half resolution, which video has anyway
+        data = buffer.getvalue()
+        picture = cls(Image.open(io.BytesIO(data)), source, original_size)
+        vars(picture)["encoded"] = "image/jpeg", data
         return picture
 
     @property

@@ -37,6 +37,9 @@ def test_a_sound_server_passes(seed):
     assert found.findings == ()
     assert found.sound
     assert found.right == found.asked_of == 24
+    assert found.clock.startswith("Video")
+    assert found.clock in str(found)
+    assert found.clock.split(".")[0] in found.as_html()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vlnb.bench import metrics
-from vlnb.bench.store import Manifest, Record, Segment, Stored
+from vlnb.bench.store import Manifest, Record, Stored
 from vlnb.bench.workload import Workload
 from vlnb.records import Server
 
@@ -68,20 +68,6 @@ def test_the_interval_holds_the_mean_and_narrows_with_the_number():
     few, many = metrics.mean_interval([1.0, 2.0, 3.0]), metrics.mean_interval([1.0, 2.0, 3.0] * 100)
     assert few[0] <= 2 <= few[1]
     assert many[1] - many[0] < few[1] - few[0]
-
-
-@pytest.mark.parametrize(
-    ("lag", "share", "words"),
-    [
-        (0.0002, 0.2, "was never the bottleneck"),
-        (0.0002, 0.95, "was the bottleneck at times"),
-        (0.02, 0.2, "was the bottleneck at times"),
-    ],
-)
-def test_the_client_says_whether_it_was_the_bottleneck(lag, share, words):
-    part = Segment(0, 0.0, 0.0, 1.0, share, lag, 2 * lag, "")
-    assert words in metrics.client(run(record(0), segments=[part]))
-    assert "ended before it could report" in metrics.client(run(record(0)))
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, cap
     assert cli.main(words) == 0
     out, err = capsys.readouterr()
     assert "requests completed" in out
-    assert "This client was" in out
+    assert "of the mean TTFT passed before the last byte was sent" in out
     assert str(folder) in err
 
     lines = (folder / store.RECORDS).read_text().splitlines(keepends=True)

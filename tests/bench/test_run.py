@@ -40,7 +40,9 @@ def test_every_request_once_with_its_phases(truth, tmp_path):
         assert record.upload_s >= 0
         assert record.queue_s >= 0
     assert told[-1]["done"] == 12
-    assert bench.metrics.client(stored).startswith("This client was")
+    tested = {one.code: one for one in bench.verdict.verdicts(stored)}
+    assert tested.keys() == {"client_share", "client_cpu", "client_lag", "load", "few_requests", "chunks"}
+    assert stored.segments[0].sent_bytes > 1000
 
 
 def test_the_file_has_the_fields_that_were_promised(truth, tmp_path):

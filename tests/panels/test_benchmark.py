@@ -26,7 +26,7 @@ def panel(truth, tmp_path):
 def test_a_run_is_followed_stored_and_shown(panel):
     stored = panel.start()
     assert len(stored.records) == 6
-    assert "This client was" in panel.shown.value
+    assert "of the mean TTFT passed before the last byte was sent" in panel.shown.value
     assert "TTFT mean, ms" in panel.shown.value
     assert "killed" not in panel.shown.value
     assert panel.known.options == (stored.folder.name,)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from vlnb.bench.workload import PUBLISHED, Workload
 
 if TYPE_CHECKING:
-    from vlnb.bench import metrics, printed, report, roofline, runner, sglang, store, sweep, workload
+    from vlnb.bench import metrics, printed, report, roofline, runner, sglang, store, sweep, verdict, workload
     from vlnb.bench.runner import resume, run, start
 
 __all__ = [
     "PUBLISHED", "Workload", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
-    "sglang", "start", "store", "sweep", "workload",
+    "sglang", "start", "store", "sweep", "verdict", "workload",
 ]  # fmt: skip
 
 

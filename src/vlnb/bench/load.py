@@ -57,6 +57,7 @@ class Run:
         self.limits = self.manifest.limits
         self.running = self.done = self.failed = self.refused = self.resent = 0
         self.dropped: set[str] = set()
+        self.sent_bytes = 0
         self.ttft_s: list[float] = []
         self.lags: list[float] = []
         self.stopped = ""
@@ -123,6 +124,7 @@ class Run:
         async def ask(request: int, due: float) -> None:
             self.running += 1
             trace = await self._send(http, made[request])
+            self.sent_bytes += len(made[request])
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
             if self.refused >= _REFUSED and not self.stopped:
@@ -146,6 +148,7 @@ class Run:
                 stopped="",
                 dropped=tuple(sorted(self.dropped)),
                 resent=self.resent,
+                sent_bytes=self.sent_bytes,
             )
 
     async def _write(self, request: int, due: float, trace: wire.Trace) -> None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from vlnb.bench.store import Record, Stored
 
 _PERCENTILES = (90, 95, 99)
-_LIMITING_CPU = 0.8  # of a core: above this share a single-threaded client is its own bottleneck
-_LIMITING_LAG = 0.05  # of the median TTFT: a client that is later than this distorts the result
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,10 @@ def table(stored: Stored) -> dict[str, Any]:
         found["output_throughput"] = output / seconds
         found["total_throughput"] = (inputs + output) / seconds
         found["concurrency"] = sum(r.e2e_s for r in good) / seconds
+        found["pictures_per_second"] = stored.manifest.workload.images * len(good) / seconds
+        sent = [segment.sent_bytes for segment in stored.segments]
+        if all(sent) and len(sent) == len({record.segment for record in stored.records}):  # one that was killed has none
+            found["upload_mb_per_second"] = sum(sent) / 1e6 / seconds
     if connects := found_s["connect"]:
         found["reused_connections"] = connects.count(0.0) / len(connects)
     asked = lengths(stored.manifest.workload)[1]
@@ -156,22 +158,6 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     means = [chance.choice(data, len(data)).mean() for _ in range(1000)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
-
-
-def client(stored: Stored) -> str:
-    """Return a sentence on the client's own error, and on whether the client was the bottleneck."""
-    if not stored.segments:
-        return "The client ended before it could report its own lateness. Resume the run to get it."
-    late = max(segment.lag_mean_s for segment in stored.segments)
-    worst = max(segment.lag_p99_s for segment in stored.segments)
-    share = max(segment.cpu_share for segment in stored.segments)
-    first = sorted(r.ttft_s for r in stored.records if r.ttft_s is not None)
-    median = first[len(first) // 2] if first else 0.0
-    part = f", {late / median:.1%} of the median TTFT" if median else ""
-    lateness = f"the event loop was {1000 * late:.1f} ms late on average ({1000 * worst:.1f} ms at P99{part})"
-    if share > _LIMITING_CPU or (median and late > _LIMITING_LAG * median):
-        return f"This client was the bottleneck at times: {lateness}, CPU at {share:.0%} of a core. Use fewer users."
-    return f"This client was never the bottleneck: {lateness}, CPU at {share:.0%} of a core."
 
 
 def pause(stored: Stored) -> str:

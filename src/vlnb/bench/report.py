@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from vlnb.bench import metrics
 from vlnb.bench.store import Record, Stored
+from vlnb.bench.verdict import verdicts
+from vlnb.bench.workload import Workload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +39,8 @@ ROWS = tuple(
     Row(**row) for row in tomllib.loads(resources.files("vlnb.bench").joinpath("rows.toml").read_text("utf-8"))["row"]
 )
 
-_FEW = 100  # requests: fewer have no 99th percentile
+_MARK = " †"
+_FEW = f"{_MARK.strip()} from too few requests for this percentile"
 
 
 def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
@@ -55,11 +59,10 @@ def sentences(stored: Stored) -> Iterator[str]:
     yield from _server(stored)
     if stored.missing:
         yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
-    count = sum(record.ttft_s is not None for record in stored.good)
-    if 0 < count < _FEW:
-        yield f"P99 comes from {count} requests: with fewer than {_FEW}, it is close to the slowest one."
+    yield from (one.sentence for one in verdicts(stored))
     stops = (segment.stopped for segment in stored.segments)
-    yield from filter(None, (metrics.client(stored), metrics.pause(stored), *stored.notes, *stops))
+    yield from filter(None, (metrics.pause(stored), *stored.notes, *stops))
+    yield f"The command that repeats this run: {command(stored)}"
 
 
 def _server(stored: Stored) -> Iterator[str]:
@@ -131,9 +134,31 @@ def why_itl_exceeds_tpot(run: SpeedRun) -> str:
 
 def text(stored: Stored) -> str:
     """Return a run as text for a terminal."""
-    rows = table({"": stored})[""]
-    lines = [f"{title:<42}{number(value):>14}" for title, value in rows.items()]
-    return "\n".join([*lines, "", *sentences(stored)])
+    return "\n".join([beside({"": stored}), "", *sentences(stored)])
+
+
+def beside(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
+    """Return the metrics of runs beside each other, as text. † marks a percentile of too few requests."""
+    found = table(runs)
+    counts = found.loc["requests completed"]
+    cells = found.astype(object)
+    for row in ROWS:
+        few = [count == count and count < row.least for count in counts]  # noqa: PLR0124 - not a number
+        values = zip(found.loc[row.title], few, strict=True)
+        cells.loc[row.title] = [number(value) + _MARK * (mark and value == value) for value, mark in values]  # noqa: PLR0124
+    marked = cells.map(lambda cell: cell.endswith(_MARK)).any(axis=None)
+    return str(cells.to_string(header=any(runs))) + f"\n{_FEW}" * bool(marked)
+
+
+def command(stored: Stored) -> str:
+    """Return the command line that repeats a run. The key, if any, comes from VLNB_API_KEY again."""
+    workload, server = stored.manifest.workload, stored.manifest.server
+    usual = Workload()
+    options = {one.name: getattr(workload, one.name) for one in fields(workload)}
+    changed = {name: value for name, value in options.items() if value != getattr(usual, name)}
+    told = {**changed, "url": server.base_url, "model": server.model}
+    words = (word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+    return shlex.join(["vlnb", "bench", "run", *words])
 
 
 def number(value: Any) -> str:  # noqa: ANN401 - a number or None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
@@ -51,7 +53,8 @@ class Segment:
     """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "").
 
     `dropped` names the fields that the server refused, so that the requests went without them; `resent` counts the
-    requests that were sent again because the server had closed the connection it had promised to keep.
+    requests that were sent again because the server had closed the connection it had promised to keep. `sent_bytes` is
+    the size of all bodies sent; 0 if it was not counted.
     """
 
     segment: Count
@@ -64,6 +67,7 @@ class Segment:
     stopped: str
     dropped: tuple[str, ...] = ()
     resent: Count = 0
+    sent_bytes: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from vlnb.bench.workload import USERS, Workload
-from vlnb.commands import Count, Seconds, progress, say, show, status
+from vlnb.commands import Count, Seconds, progress, say, show, show_json, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ def compare(*runs: str) -> int:
         columns |= {f"{name} {number}" if number > 1 else name: row for number, row in enumerate(found.rows, 1)}
     if not columns:
         return 1
-    show(tables.table(columns).to_string(float_format="{:,.2f}".format, na_rep="–"))
+    show(tables.beside(columns))
     return status(ours)
 
 
 @app.command
-def report(*folders: str, to: str | None = None) -> int:
+def report(*folders: str, to: str | None = None, json: bool = False) -> int:
     """Write runs as one HTML file that opens without a network.
 
     Parameters
@@ -96,10 +97,23 @@ def report(*folders: str, to: str | None = None) -> int:
         The runs' folders.
     to
         The file to write (report.html in the first folder).
+    json
+        Print the metrics and the warnings as JSON, for scripts, and write no file.
     """
-    from vlnb import charts
+    from vlnb import bench, charts
 
     runs = _read(folders)
+    if json:
+        show_json(
+            {
+                name: {
+                    "metrics": bench.metrics.table(run),
+                    "verdicts": [asdict(one) for one in bench.verdict.verdicts(run)],
+                }
+                for name, run in runs.items()
+            }
+        )
+        return status(runs)
     path = Path(to) if to else Path(folders[0]) / "report.html"
     try:
         path.write_text(charts.page(runs), encoding="utf-8")
@@ -142,14 +156,18 @@ def sweep(
     from vlnb.bench.sweep import sweep as measure
     from vlnb.endpoint import connect
 
-    show(f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'P95 TPOT, ms':>13}")
+    show(
+        f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'of it server':>13}"
+        f"{'P95 TPOT, ms':>13}"
+    )
     loads = []
     endpoint = connect(url, model=model, announce=say)
     for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
         loads.append(one)
         show(
             f"{one.users:5d}{one.found['output_throughput']:11.1f}{one.found['request_throughput']:12.2f}"
-            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found['p95_tpot_ms']:13.1f}"
+            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found.get('p95_server_ms', 0):13.0f}"
+            f"{one.found['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)
     say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")

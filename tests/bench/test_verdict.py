@@ -1,0 +1,113 @@
+"""What a run says about itself: each warning, at the value from which it is one."""
+
+import shlex
+
+import pytest
+
+from tests.bench.test_metrics import record, run
+from vlnb import cli
+from vlnb.bench import report
+from vlnb.bench.store import Segment
+from vlnb.bench.verdict import load, verdicts
+from vlnb.bench.workload import Workload
+from vlnb.commands import bench as command
+
+
+def examined(*records, **options):
+    return {one.code: one for one in verdicts(run(*records, **options))}
+
+
+def segment(*, cpu=0.2, lag=0.0002):
+    return Segment(0, 0.0, 0.0, 1.0, cpu, lag, 2 * lag, "")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "lag", "warned"),
+    [(0.2, 0.0002, set()), (0.95, 0.0002, {"client_cpu"}), (0.2, 0.02, {"client_lag"})],
+)
+def test_the_client_says_whether_it_was_the_bottleneck(cpu, lag, warned):
+    found = examined(record(0), segments=[segment(cpu=cpu, lag=lag)])
+    assert {code for code in ("client_cpu", "client_lag") if found[code].warning} == warned
+    assert ("was the bottleneck" in found["client_cpu"].sentence) == ("client_cpu" in warned)
+
+
+def test_a_client_that_ended_early_is_a_warning():
+    assert "ended before it could report" in examined(record(0))["client_lag"].sentence
+
+
+@pytest.mark.parametrize(("ttft", "warning"), [(0.143, True), (0.30, False)])
+def test_the_share_of_the_client_in_the_ttft_is_named(ttft, warning):
+    share = examined(record(0, ttft=ttft))["client_share"]  # 20 ms before the last byte was sent
+    assert share.warning == warning
+    assert share.observed == pytest.approx(0.02 / ttft)
+    assert f"20 of {1000 * ttft:.4g} ms of the mean TTFT passed before the last byte was sent" in share.sentence
+    assert f"{1000 * ttft - 20:.4g} ms are the server's" in share.sentence
+
+
+def busy(users, requests, *, length=1.0, every=None):
+    """`users` that each send their next request when the last one has ended; or one request `every` so many seconds."""
+    starts = [every * n for n in range(requests)] if every else [length * (n // users) for n in range(requests)]
+    return [record(n, started=start, ttft=length - 0.042, gaps=(0.02, 0.02)) for n, start in enumerate(starts)]
+
+
+def test_a_load_that_was_reached():
+    found = load(run(*busy(4, 20), concurrency=4))
+    assert (found.asked, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
+    assert not examined(*busy(4, 20), concurrency=4)["load"].warning
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (busy(10, 10, every=0.5), "There was no steady state"),
+        (busy(4, 20, length=1.0, every=0.5), "2 of 4 users on average"),
+    ],
+)
+def test_a_load_that_was_not_reached(records, words):
+    found = examined(*records, concurrency=4 if len(records) > 10 else 10)["load"]
+    assert found.warning
+    assert words in found.sentence
+    assert "at least three requests for each user" in found.sentence
+
+
+def test_a_rate_that_was_not_reached():
+    late = [record(n, started=0.2 * n, queue=0.1 * n) for n in range(20)]  # due each 0.1 s, sent each 0.2 s
+    found = examined(*late, rate=10.0, concurrency=2)["load"]
+    assert found.warning
+    assert "5 of 10 requests per second were sent" in found.sentence
+
+
+@pytest.mark.parametrize(("tokens", "warning"), [(3, False), (6, True)])
+def test_several_tokens_in_a_chunk_are_named(tokens, warning):
+    from dataclasses import replace
+
+    chunks = examined(replace(record(0), output_tokens=tokens))["chunks"]
+    assert chunks.warning == warning
+    assert f"{tokens} tokens came in 3 chunks, {tokens / 3:.2f} in each" in chunks.sentence
+
+
+def test_percentiles_of_few_requests_are_marked_in_the_terminal_too():
+    few, many = report.beside({"a": run(record(0))}), report.beside({"a": run(*map(record, range(100)))})
+    assert next(line for line in few.splitlines() if "TTFT P99" in line).endswith("†")
+    assert "† from too few requests" in few
+    assert "†" not in many
+    assert "†" in report.text(run(record(0)))
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        Workload(),
+        Workload(prompts=7, concurrency=3, ramp_s=1.5, resolution="800x600", picture="a b'c.png", seed=4),
+        Workload(rate=2.5, images=0, range_ratio=1.0),
+    ],
+)
+def test_the_command_repeats_the_run(workload, monkeypatch):
+    stored = run(record(0), **{"prompts": 1, **{k: v for k, v in vars(workload).items() if k != "prompts"}})
+    words = shlex.split(report.command(stored))
+    seen = {}
+    monkeypatch.setattr(command, "_finish", lambda running: 0)
+    monkeypatch.setattr("vlnb.endpoint.connect", lambda url, **more: seen.update(url=url, model=more["model"]))
+    monkeypatch.setattr("vlnb.bench.runner.start", lambda asked, *_: seen.update(workload=asked))
+    assert cli.main(words[1:]) == 0
+    assert seen == {"url": "http://x/v1", "model": "<i>m</i>", "workload": stored.manifest.workload}

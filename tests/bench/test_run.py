@@ -114,7 +114,7 @@ def test_a_kept_connection_that_was_closed_costs_no_request_and_is_counted(tmp_p
 def test_a_sound_server_is_told_nothing_of_that(truth, tmp_path):
     stored = bench.run(SMALL, truth, tmp_path / "run")
     assert (stored.segments[0].dropped, stored.segments[0].resent) == ((), 0)
-    assert not [line for line in report.sentences(stored) if "server" in line]
+    assert not [line for line in report.sentences(stored) if "The server" in line]
 
 
 def impatient(workload, endpoint, folder, silent_s):
@@ -200,7 +200,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
     again = tmp_path / "again"  # the same records, as an unbroken run would have written them
     records.create(again, asdict(stored.manifest))
     (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
-    assert metrics.table(store.read(again)) == metrics.table(stored)
+    assert metrics.table(store.read(again)) == metrics.table(stored)  # neither knows the bytes of killed segments
     with pytest.raises(BadInput, match="is complete"):
         bench.resume(folder)
 

@@ -22,7 +22,7 @@ def test_start_watch_and_compare(open_notebook):
     start.click(timeout=60_000)
     expect(page.get_by_text(re.compile("of 4 done|preparing request")).first).to_be_visible(timeout=30_000)
     expect(page.get_by_text(re.compile("Stored in"))).to_be_visible(timeout=90_000)
-    expect(page.get_by_text(re.compile("This client was"))).to_be_visible()
+    expect(page.get_by_text(re.compile("of the mean TTFT passed before"))).to_be_visible()
     expect(start).to_be_enabled()
     assert page.locator(".js-plotly-plot .scatterlayer .trace").count() == 1
     start.click()

@@ -45,7 +45,7 @@ def sglang(free_port, tmp_path_factory):
     """One server for the whole suite; starting it takes 40 s."""
     port = free_port()
     folder = tmp_path_factory.mktemp("runs")
-    server = launch.start(command(port=port), port=port, environment=ENVIRONMENT, runs=folder)
+    server = launch.start(command("--enable-metrics", port=port), port=port, environment=ENVIRONMENT, runs=folder)
     try:
         server.wait(240)
         yield server

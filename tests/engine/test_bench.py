@@ -28,3 +28,10 @@ def test_ours_and_sglangs_own_tool_count_the_same_tokens(endpoint, tmp_path, cap
     assert theirs["total_input_vision_tokens"] == PLAN.vision_tokens
     with capsys.disabled():
         sys.stdout.write(f"\n{report.table({'vlnb': ours, 'bench_serving': theirs}).to_string()}\n")
+
+
+def test_sglangs_own_metrics_are_kept_with_the_run(endpoint, tmp_path):
+    stored = vlnb.bench.run(replace(PLAN, seed=3, output_len=64), endpoint, tmp_path / "run")
+    assert stored.gauges[0].running == 0
+    assert 1 <= max(one.running for one in stored.gauges) <= PLAN.concurrency
+    assert any(line.startswith("By its own metrics the server had 0") for line in report.sentences(stored))

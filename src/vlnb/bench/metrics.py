@@ -102,7 +102,9 @@ def table(stored: Stored) -> dict[str, Any]:
         found["concurrency"] = sum(r.e2e_s for r in good) / seconds
         found["pictures_per_second"] = stored.manifest.workload.images * len(good) / seconds
         sent = [segment.sent_bytes for segment in stored.segments]
-        if all(sent) and len(sent) == len({record.segment for record in stored.records}):  # one that was killed has none
+        if all(sent) and len(sent) == len(
+            {record.segment for record in stored.records}
+        ):  # one that was killed has none
             found["upload_mb_per_second"] = sum(sent) / 1e6 / seconds
     if connects := found_s["connect"]:
         found["reused_connections"] = connects.count(0.0) / len(connects)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from vlnb.bench import metrics
+from vlnb.bench import gauges, metrics
 from vlnb.bench.store import Record, Stored
 from vlnb.bench.verdict import verdicts
 from vlnb.bench.workload import Workload
@@ -61,7 +61,7 @@ def sentences(stored: Stored) -> Iterator[str]:
         yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
     yield from (one.sentence for one in verdicts(stored))
     stops = (segment.stopped for segment in stored.segments)
-    yield from filter(None, (metrics.pause(stored), *stored.notes, *stops))
+    yield from filter(None, (metrics.pause(stored), gauges.sentence(stored.gauges), *stored.notes, *stops))
     yield f"The command that repeats this run: {command(stored)}"
 
 

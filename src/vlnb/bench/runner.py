@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from vlnb import records
 from vlnb._version import __version__
 from vlnb.bench import store
+from vlnb.bench.gauges import Watch
 from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
@@ -57,6 +58,7 @@ class Running:
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
+        self._gauges = Watch(folder, server, api_key)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the client gets the key of its server, and no other
             environment.pop(name, None)
@@ -94,6 +96,7 @@ class Running:
             raise
         code = self._process.wait()
         self._close()
+        self._gauges.stop()
         if failed:
             raise BadInput(failed)
         if code > 0:
@@ -112,6 +115,7 @@ class Running:
             self._process.kill()
             self._process.wait()
         self._close()
+        self._gauges.stop()
 
     def _lines(self) -> Iterator[str]:
         """Yield what the client prints, until it ends or `stop` in another thread closes the pipe."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from vlnb.bench.gauges import GAUGES, Gauge
 from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
 
@@ -83,13 +84,14 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Stored:
-    """A run as it is on disk. `notes` describe damaged files, in sentences."""
+    """A run as it is on disk. `notes` describe damaged files, in sentences; `gauges` are the server's own."""
 
     folder: Path
     manifest: Manifest
     records: tuple[Record, ...]
     segments: tuple[Segment, ...]
     notes: tuple[str, ...]
+    gauges: tuple[Gauge, ...] = ()
 
     @property
     def good(self) -> list[Record]:
@@ -115,4 +117,5 @@ def read(folder: str | Path) -> Stored:
     asked = range(stored.workload.prompts)
     records = keyed(lines(Record, folder / RECORDS, notes), asked, RECORDS, notes)
     segments = tuple(lines(Segment, folder / SEGMENTS, notes))
-    return Stored(folder, stored, tuple(records[i] for i in sorted(records)), segments, tuple(notes))
+    gauges = tuple(lines(Gauge, folder / GAUGES, notes))
+    return Stored(folder, stored, tuple(records[i] for i in sorted(records)), segments, tuple(notes), gauges)

@@ -1,0 +1,89 @@
+"""A server's own metrics, as SGLang and vLLM print them, read before, during and after a run."""
+
+import http.server
+import threading
+
+import pytest
+
+from tests.bench.test_metrics import record, run
+from vlnb.bench import gauges, report
+
+SGLANG = """# HELP sglang:num_running_reqs The number of running requests.
+# TYPE sglang:num_running_reqs gauge
+sglang:num_running_reqs{model_name="m",tp_rank="0"} 3.0
+sglang:num_queue_reqs{model_name="m",tp_rank="0"} 2.0
+sglang:cache_hit_rate{model_name="m",tp_rank="0"} 0.25
+"""
+VLLM = """vllm:num_requests_running{engine="0",model_name="m"} 4.0
+vllm:num_requests_running{engine="1",model_name="m"} 1.0
+vllm:num_requests_waiting{engine="0",model_name="m"} 7.0
+"""
+
+
+@pytest.fixture
+def page():
+    servers = []
+
+    def start(text, status=200):
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append((self.path, self.headers["authorization"]))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        asked = []
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/v1", asked
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SGLANG, (3, 2, 0.25)),
+        (VLLM, (5, 7, None)),
+        ("nothing_of_them 1\n", None),
+        ("sglang:num_running_reqs NaN\n", None),
+    ],
+)
+def test_gauges_are_read(page, text, expected):
+    found = gauges.read(page(text)[0], "EMPTY")
+    assert (found and (found.running, found.queued, found.cache_hit_rate)) == expected
+
+
+def test_a_server_without_them_is_no_error(page, tmp_path):
+    address, _ = page("no", 404)
+    assert gauges.read(address, "EMPTY") is None
+    watch = gauges.Watch(tmp_path, "http://127.0.0.1:1/v1", "EMPTY")
+    watch.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_they_are_kept_with_the_run_and_the_key_is_sent_but_not_stored(page, tmp_path):
+    address, asked = page(SGLANG)
+    watch = gauges.Watch(tmp_path, address, "sesame")
+    while not (tmp_path / gauges.GAUGES).exists():
+        pass
+    watch.stop()
+    text = (tmp_path / gauges.GAUGES).read_text()
+    assert len(text.splitlines()) >= 2
+    assert "sesame" not in text
+    assert set(asked) == {("/metrics", "Bearer sesame")}
+
+
+def test_the_report_says_what_they_say():
+    found = [gauges.Gauge(1, 0, 0, 0.1), gauges.Gauge(2, 8, 3, 0.5), gauges.Gauge(3, 0, 0, 0.4)]
+    said = gauges.sentence(found)
+    assert "0 requests running and 0 queued before the run, at most 8 and 3 during it" in said
+    assert "50%" in said
+    assert gauges.sentence([]) == ""
+    assert not any("own metrics" in line for line in report.sentences(run(record(0))))

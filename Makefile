@@ -10,7 +10,7 @@ lab: .venv/lab.done  ## open the workbook in JupyterLab, with the embedded engin
 	@$(PY) scripts/lab.py
 
 test: lint  ## check the code, run all tests, and every notebook
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 3
 	@rm -rf build/nbmake && mkdir -p build/nbmake && cp $(NOTEBOOKS) build/nbmake
 	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --overwrite --nbmake-timeout=240 -n 2 -p no:hypothesispytest \
 		build/nbmake/[0-9]*.ipynb

@@ -51,6 +51,8 @@ def test_video_url_sends_the_file_and_warns(listening):
     part, _ = sent[0]["messages"][0]["content"]
     assert base64.b64decode(part["video_url"]["url"].partition(",")[2]) == SAMPLE.data
     assert "times come out 12 times too short: see vlnb.video.check" in reply.note
+    with pytest.raises(vlnb.BadInput, match="Unknown way 'film'"):
+        endpoint.ask("When?", video.header(SAMPLE.data), way="film")
     assert "base64" not in json.dumps(reply.as_dict())
 
 

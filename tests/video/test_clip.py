@@ -22,6 +22,8 @@ KINDS = {
     "fragmented": {"options": {"movflags": "frag_keyframe+empty_moov"}},
     "MPEG-TS": {"kind": "mpegts"},
     "AVI": {"kind": "avi", "codec": "mpeg4"},
+    "AVI with B-frames": {"kind": "avi"},
+    "AV1": {"codec": "libsvtav1", "seconds": 2},
     "GIF": {"kind": "gif", "codec": "gif", "fps": 10, "seconds": 4},
     "WebM": {"kind": "webm", "codec": "libvpx-vp9", "seconds": 2},
     "key frames only": {"gop": 1, "seconds": 3},
@@ -57,6 +59,27 @@ def test_a_moment_gives_the_frame_nearest_to_it(moments):
         frame = clip.nearest(moment)
         assert frame.time_s == pytest.approx(min(moment, 7.96), abs=0.0201)
         assert number_on(frame.picture) == round(frame.time_s * 25)
+
+
+def test_a_format_without_a_decoder_is_a_sentence(tmp_path):
+    (tmp_path / "odd.mp4").write_bytes(CLIP.replace(b"avc1", b"zzzz"))
+    with pytest.raises(BadInput, match="in a format that cannot be decoded here"):
+        video.frames(tmp_path / "odd.mp4")
+
+
+def test_a_name_chooses_no_protocol_and_steers_no_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("file:x.mp4", "12:30:00.mp4", "\x1b]0;pwn\x07.mp4"):
+        (tmp_path / name).write_bytes(CLIP)
+        assert "\x1b" not in str(video.frames(name, max_frames=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.MTS", True), ("https://x/a.mp4?sig=a.png", True), ("a.png", False), ("clip.gif", False), (3, False)],
+)
+def test_which_names_are_videos(name, expected):
+    assert video.is_video(name) == expected
 
 
 def test_scenes_are_the_frames_where_the_picture_changes():

@@ -15,6 +15,7 @@ import pytest
 
 import vlnb
 from vlnb import samples, video
+from vlnb.video import clock
 from vlnb.video.clock import Answered, judge
 from vlnb.video.cost import frame_count
 
@@ -82,26 +83,26 @@ def faulty():
 
 @pytest.mark.parametrize("dating", DATING)
 def test_a_server_is_named_by_its_fault(faulty, dating):
-    clock = video.check(faulty(dating), seed=SEED, seconds=SECONDS)
-    assert clock.verdict == dating.partition(":")[0], str(clock)
-    assert clock.sound == (dating == "sound")
+    found = video.check(faulty(dating), seed=SEED, seconds=SECONDS)
+    assert found.verdict == dating.partition(":")[0], str(found)
+    assert found.sound == (dating == "sound")
 
 
 def test_the_scale_is_measured(faulty):
-    clock = video.check(faulty("wrong scale: 24 frames a second assumed"), seed=SEED, seconds=SECONDS)
-    assert clock.scale == pytest.approx(1 / 12, rel=0.05)
-    assert clock.answered[0].word in clock._repr_mimebundle_()["text/html"]
+    found = video.check(faulty("wrong scale: 24 frames a second assumed"), seed=SEED, seconds=SECONDS)
+    assert found.scale == pytest.approx(1 / 12, rel=0.05)
+    assert found.answered[0].word in found._repr_mimebundle_()["text/html"]
 
 
 def test_a_server_that_takes_no_video_is_said_so(endpoint):
-    clock = video.check(endpoint, way="video_url", seed=SEED, seconds=6)
-    assert clock.verdict == "no video"
+    found = video.check(endpoint, way="video_url", seed=SEED, seconds=6)
+    assert found.verdict == "no video"
 
 
 def test_the_embedded_engine_reads_the_clock_on_frames(endpoint):
-    clock = video.check(endpoint, seed=SEED, seconds=12)
-    assert clock.sound, str(clock)
-    assert [one.word for one in clock.answered] == [
+    found = video.check(endpoint, seed=SEED, seconds=12)
+    assert found.sound, str(found)
+    assert [one.word for one in found.answered] == [
         event[2] for event in samples.clip(12, fps=8, words=6, seed=SEED).events
     ]
 
@@ -110,3 +111,27 @@ def test_answers_that_are_no_json_are_blind():
     sample = samples.clip(6, words=3)
     answered = [Answered(word, (start, end), None, None, "I see a dog") for start, end, word in sample.events]
     assert judge(answered, "frames", sample).verdict == "blind"
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_refusal_that_is_not_about_video_is_raised(status):
+    class Refusing:
+        is_embedded = False
+
+        def ask(self, *_, **__):
+            raise vlnb.ServerRefused("no", status=status)
+
+    with pytest.raises(vlnb.ServerRefused):
+        video.check(Refusing(), seconds=6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"time": "5.0", "clock": "Clock 00:05.0"}',
+        '{"Time": 5, "Clock": "00:05.0"}',
+        '{"time": "at 5.0 s", "clock": "00:05"}',
+    ],
+)
+def test_answers_in_other_forms_are_read(text):
+    assert clock._read(text) == (5, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from vlnb.commands import Count, say, show, show_json
+from vlnb.errors import BadInput
 
 app = App(name="video", help="Say what a video costs, before it is sent.")
 
@@ -40,8 +41,14 @@ def cost(
 
     found = video.header(path)
     costs = [video.cost(found, fps=fps, max_frames=max_frames, budget_tokens=budget_tokens)]
-    costs += (video.cost(found, "video_url", server) for server in video.SERVERS)
+    refused = ""
+    try:
+        costs += (video.cost(found, "video_url", server) for server in video.SERVERS)
+    except BadInput as error:  # one frame is a picture, and no video to a server
+        refused = str(error)
     say(f"{found.name}: {found.duration_s:.2f} s, {len(found.times):,} frames, {found.size[0]} x {found.size[1]} px")
+    if refused:
+        say(refused)
     if json:
         show_json([asdict(one) for one in costs])
     else:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 TIME = re.compile(r"\s{0,9}t = (\d{1,6}(?:\.\d{1,6})?) s:?\s{0,9}")  # the label before a frame
 _AT = re.compile(
-    r"\b(?:at|around|near) (?:second |t ?= ?)?(?:(\d{1,4}):)?(\d{1,6}(?:\.\d{1,6})?)(?=[ ?.,s]|$)",
+    r"\b(?:at|around|near) (?:second |t ?= ?)?(?:(?:\d{1,2}:)?(\d{1,4}) ?(?::|m|min|minutes?) ?)?"
+    r"(\d{1,6}(?:\.\d{1,6})?)(?=[ ?.,s]|$)",
     re.IGNORECASE,
 )
 _WHEN = re.compile(r"\b(when|what time|how long|which (second|moment|frame)s?|moment)\b", re.IGNORECASE)
@@ -53,7 +54,8 @@ def answer(
     if hit := _AT.search(question):
         wanted = 60 * int(hit[1] or 0) + float(hit[2])
         at = min(range(len(times)), key=lambda i: abs(times[i] - wanted))
-        return f"On the frame at {times[at]:.2f} s I read: {pages[at].text or 'nothing'}"
+        beyond = " (the last one)" if wanted > times[-1] + 1 else ""
+        return f"On the frame at {times[at]:.2f} s{beyond} I read: {pages[at].text or 'nothing'}"
     return f"{WHO}. I read these texts, and cannot see what happens beside them.\n{_read(times, pages)}"
 
 

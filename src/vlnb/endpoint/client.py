@@ -137,6 +137,8 @@ class Endpoint:
             BadInput: At once, if a picture or the prompt cannot be used.
             NoServer, ServerRefused, BadAnswer: When the answer is read.
         """
+        if way not in {"frames", "video_url"}:
+            raise BadInput(f"Unknown way {way!r}. Choose frames or video_url.")
         if isinstance(prompt, Prompt):
             system = system or prompt.system
             prompt = prompt.text
@@ -247,7 +249,8 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _warning(header: video.Header) -> str:
-    return video.cost(header, "video_url").warning
+    warning = video.cost(header, "video_url").warning
+    return warning and f"if this server is like the newest SGLang: {warning}"
 
 
 def _close(client: httpx2.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vlnb import extras
+from vlnb.errors import BadInput
 from vlnb.markup import Html, element
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _WORDS = "HARBOUR MEADOW LANTERN COPPER VIOLIN GARDEN WINTER SADDLE ORCHARD TUNNEL BASKET MARBLE".split()
 _SIZE = (640, 360)
 _COLOURS = ("#f4efe2", "#d3e6f5")
+_LONGEST_S = 3600
 _BLANK = 0.4  # share of the time between two words without a word
 _UNIT = Fraction(1, 1000)
 
@@ -51,8 +53,10 @@ def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0)
     True
 
     Raises:
-        BadInput: The video library is not installed.
+        BadInput: The video library is not installed, or no such clip can be made.
     """
+    if not (0 < seconds <= _LONGEST_S and 1 <= words <= len(_WORDS) and 1 <= fps <= 120):
+        raise BadInput(f"A clip lasts up to {_LONGEST_S} s, has 1 to 120 frames a second and 1 to {len(_WORDS)} words.")
     extras.require("video", "Making a video")
     import av
 

@@ -12,6 +12,7 @@ import heapq
 import io
 import math
 import mimetypes
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from vlnb import extras, images
 from vlnb.errors import BadInput
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
 from vlnb.markup import Html, element, row
+from vlnb.samples import SampleClip
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ FRAME_TOKENS = (128, 768)  # least and most that servers spend on a frame
 # What a person has; playlists and the like, which make FFmpeg open other files, are left out.
 _FORMATS = "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg,asf"
 _MOST_FRAMES = 5_000_000  # a day at 57 frames a second
+_SKIPS = frozenset({"h264", "hevc"})  # decoders that may leave out frames on which no other depends
+_ENDINGS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .ogv .wmv .3gp .3g2".split())
 _CHANGE = 8.0  # of 255, mean difference of two thumbnails: a new scene
 _SHOWN, _SHOWN_PX = 8, 160
 
@@ -56,7 +60,7 @@ class Header:
     """What a file holds: `times` of all frames in its own units of `unit_s` seconds, and which are `keys`.
 
     `size` is (width, height) in pixels of an upright frame. `duration_s` runs from the first frame to the end of the
-    last, whatever the file declares.
+    last, whatever the file declares. `timed` is False for files that know only the order of frames (AVI).
     """
 
     name: str
@@ -67,6 +71,7 @@ class Header:
     unit_s: float
     duration_s: float
     notes: tuple[str, ...] = ()
+    timed: bool = True
 
     @property
     def fps(self) -> float:
@@ -117,10 +122,11 @@ class Clip:
         head = (
             f"{self.header.name}: {self.duration_s:.2f} s, {len(self.header.times):,} frames at {self.header.fps:.3g}/s"
         )
-        return "; ".join([f"{head}; {len(self.frames)} taken, {seen} px, {self.tokens:,} tokens", *self.notes])
+        taken = f"{len(self.frames)} taken, {seen} px, {self.tokens:,} tokens"
+        return printable("; ".join([head, taken, *self.notes]))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": printable(str(self)), "text/html": self.as_html()}
+        return {"text/plain": str(self), "text/html": self.as_html()}
 
     def as_html(self) -> Html:
         """Return some of the frames with their times, and one line about the clip."""
@@ -132,9 +138,9 @@ class Clip:
 
 def is_video(source: object) -> bool:
     """Return whether a path or an address names a video, by its ending, or `source` is a `Clip` or `Header` already."""
-    return isinstance(source, Clip | Header) or (
-        isinstance(source, str | Path) and (mimetypes.guess_type(str(source))[0] or "").startswith("video/")
-    )
+    if isinstance(source, str | Path):
+        return Path(re.sub(r"^(https?://[^?#]{1,2000}).*", r"\1", str(source))).suffix.lower() in _ENDINGS
+    return isinstance(source, Clip | Header | SampleClip)
 
 
 def data_uri(found: Header) -> str:
@@ -164,10 +170,12 @@ def header(source: images.Source) -> Header:
     """
     if isinstance(source, Header | Clip):
         return source if isinstance(source, Header) else source.header
+    source = source.data if isinstance(source, SampleClip) else source
     media, name = _media(source)
     times: list[int] = []
     keys: list[int] = []
     notes: list[str] = []
+    timed = True
     with _opened(media, name) as (container, stream):
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), 0
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
@@ -176,6 +184,7 @@ def header(source: images.Source) -> Header:
                 if packet.is_discard or not packet.size:
                     continue
                 times.append(_time(packet))
+                timed = timed and packet.pts is not None
                 last = max(last, times[-1] + (packet.duration or 0))
                 if packet.is_keyframe:
                     keys.append(times[-1])
@@ -190,7 +199,9 @@ def header(source: images.Source) -> Header:
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0
         notes.append(f"the file declares {declared_s:.2f} s, but its pictures end at {duration_s:.2f} s")
-    return Header(name, media, size[::-1] if turned else size, times, sorted(keys), unit_s, duration_s, tuple(notes))
+    return Header(
+        name, media, size[::-1] if turned else size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed
+    )
 
 
 def plan(
@@ -207,6 +218,7 @@ def plan(
     if not (0 < fps < math.inf and max_frames > 0 and budget_tokens > 0):
         raise BadInput("fps, max_frames and budget_tokens must be positive.")
     most = max(1, min(max_frames, budget_tokens // (FRAME_TOKENS[0] + DELIMITER_TOKENS)))
+    most = min(most, 10 * len(found.times))  # moments between which there is no frame cost time, and give nothing
     step_s = max(1 / fps, found.duration_s / most)
     moments = (found.at(i * step_s) for i in range(min(most, math.ceil(found.duration_s / step_s - 1e-6))))
     wanted = list(dict.fromkeys(moments))
@@ -255,11 +267,13 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
 
     It seeks when a key frame lies between here and the next wanted frame, unless decoding everything is quicker.
     """
-    through = len(wanted) > 2 * len(found.keys)
+    through = len(wanted) > 2 * len(found.keys) or not found.timed
     chosen, here = frozenset(wanted), -math.inf
     with _opened(found.media, found.name) as (container, stream), _ends_early(notes):
         stream.thread_type = "AUTO"
-        source = _frames(container, stream, chosen, notes)
+        source = _frames(container, stream, chosen if found.timed else None, notes)
+        if not found.timed:  # frames come out in the order in which they are shown
+            source = (_dated(frame, time) for frame, time in zip(source, found.times, strict=False))
         for target in wanted:
             at = bisect_right(found.keys, target)
             if not through and at and here < found.keys[at - 1]:
@@ -277,14 +291,22 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
                     yield frame
 
 
+def _dated(frame: VideoFrame, time: int) -> VideoFrame:
+    frame.pts = time
+    return frame
+
+
 def _frames(
-    container: InputContainer, stream: VideoStream, chosen: frozenset[int], notes: list[str]
+    container: InputContainer, stream: VideoStream, chosen: frozenset[int] | None, notes: list[str]
 ) -> Iterator[VideoFrame]:
-    """Yield the frames from here on. Those on which no other depends are decoded only if they are chosen."""
+    """Yield the frames from here on; with `chosen`, those on which no other depends only if they are among them."""
     import av
 
+    skips = chosen is not None and stream.codec_context.name in _SKIPS
     for packet in container.demux(stream):
-        stream.codec_context.skip_frame = "DEFAULT" if not packet.size or _time(packet) in chosen else "NONREF"
+        if skips:
+            needed = not packet.size or _time(packet) in (chosen or ())
+            stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
         try:
             yield from packet.decode()
         except av.error.FFmpegError:
@@ -327,7 +349,7 @@ def _media(source: images.Source) -> tuple[Media, str]:
     with contextlib.suppress(TypeError, OSError, ValueError):
         path = Path(source).expanduser()
         if path.is_file():
-            return path, path.name
+            return path.resolve(), path.name  # a name such as file:x.mp4 must not choose a protocol
     data, name = images.as_bytes(source, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
     return data, name.replace("the picture", "the video")
 
@@ -346,11 +368,15 @@ def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStre
             f"{name} cannot be read as a video ({reason}). Was it cut off, or is it another kind of file?"
         ) from error
     with container:
-        if not container.streams.video:
+        streams = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
+        if not streams:
             raise BadInput(
                 f"{name} has no pictures: it holds {', '.join(s.type for s in container.streams) or 'nothing'} only."
             )
-        yield container, container.streams.video[0]
+        if getattr(streams[0], "codec_context", None) is None:
+            raise BadInput(f"{name} is in a format that cannot be decoded here. Convert it: ffmpeg -i FILE new.mp4")
+        streams[0].codec_context.options = {"max_pixels": str(images.MAX_FILE_PIXELS)}  # it may change on the way
+        yield container, streams[0]
 
 
 @contextlib.contextmanager

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vlnb.errors import ServerRefused
+from vlnb.errors import BadInput, ServerRefused
 from vlnb.markup import Html, element, joined, table
 from vlnb.regions import lenient
 from vlnb.samples import SampleClip, clip
 from vlnb.terminal import printable
 from vlnb.video.clip import frames, header
-from vlnb.video.events import seconds as in_seconds
+from vlnb.video.events import first_seconds
 
 if TYPE_CHECKING:
     from vlnb.video.cost import Way
@@ -32,6 +32,7 @@ _QUESTION = (
 _MAX_TOKENS = 60
 _STEP_S = 1.0  # the frames that servers take are half a second apart, and models round
 _DRIFT, _SCALE = 0.03, 0.25  # share by which times are too long or too short
+_NO_VIDEO = (400, 415, 422)  # what a server answers to a part of a request that it does not know
 _LEAST = 3  # answers that a line needs
 
 # What each verdict means; the numbers follow it.
@@ -120,8 +121,11 @@ def check(
     `watch` is called with each answer.
 
     Raises:
-        NoServer, BadAnswer: As `Endpoint.ask` does.
+        NoServer, ServerRefused, BadAnswer: As `Endpoint.ask` does; a server that refuses video as such is no error.
+        BadInput: The clip would be too short.
     """
+    if not seconds >= 3:
+        raise BadInput("A clip must last at least 3 seconds to be checked.")
     way = way or ("frames" if endpoint.is_embedded else "video_url")
     sample = clip(seconds, fps=8, words=6, seed=int.from_bytes(os.urandom(3), "big") if seed is None else seed)
     source = header(sample.data) if way == "video_url" else frames(sample.data, fps=1.0)
@@ -129,8 +133,8 @@ def check(
     for start, end, word in sample.events:
         try:
             text = endpoint.ask(_QUESTION.format(word=word), source, way=way, max_tokens=_MAX_TOKENS).text
-        except ServerRefused:
-            if answered or way == "frames":
+        except ServerRefused as error:
+            if answered or way == "frames" or error.status not in _NO_VIDEO:
                 raise
             return Clock("no video", way, ())
         answered.append(Answered(word, (start, end), *_read(text), text))
@@ -145,6 +149,8 @@ def judge(answered: Sequence[Answered], way: Way, sample: SampleClip) -> Clock:
     if len(pairs) < _LEAST or 2 * len(seen) < len(answered):
         return Clock("blind", way, tuple(answered))
     clocks, times = zip(*pairs, strict=True)
+    if len(set(clocks)) == 1:
+        return Clock("blind", way, tuple(answered))
     scale, offset = statistics.linear_regression(clocks, times)
     scatter = max(abs(time - scale * clock - offset) for clock, time in pairs)
     if scatter > _STEP_S * max(scale, 0.5):
@@ -168,8 +174,8 @@ def _read(text: str) -> tuple[float | None, float | None]:
         said = lenient.Reader(text + "\n").read(text.index("{"), len(text), lambda *_: None).plain()
     except (ValueError, lenient.Unreadable):
         return None, None
-    values = [said.get(name) for name in ("time", "clock")] if isinstance(said, dict) else [None, None]
-    return in_seconds(values[0]), in_seconds(values[1])
+    values = {key.lower(): value for key, value in said.items()} if isinstance(said, dict) else {}
+    return first_seconds(values.get("time")), first_seconds(values.get("clock"))
 
 
 def _number(value: float | None) -> str:

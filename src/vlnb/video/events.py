@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,24 +18,36 @@ from vlnb.video.clip import frames, shown
 if TYPE_CHECKING:
     from vlnb.images import Source
 
+_NUMBER = r"\d{1,6}(?:[.,]\d{1,6})?"
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}(?:[.,]\d{1,6})?"
-_UNIT = r"(?:s|secs?|seconds?)\b"
-_TIME = rf"(?:{_CLOCK}\s?(?:{_UNIT})?|\d{{1,6}}(?:\.\d{{1,6}})?\s?(?:{_UNIT})?)"
-_RANGE = re.compile(
-    rf"(?<![\d.:])({_TIME})\s{{0,3}}(?:-|–|—|to|until|till|and|through)\s{{0,3}}({_TIME})", re.IGNORECASE
+_UNIT = r"(?:(?:s|secs?|seconds?)\b|秒)"
+_SPOKEN = (  # 1 h 2 min 5 s
+    rf"(?:\d{{1,3}}\s?(?:h|hours?)\s{{0,3}})?\d{{1,4}}\s?(?:m|mins?|minutes?|分)(?![a-z])"
+    rf"(?:\s{{0,3}}(?:and\s)?{_NUMBER}\s?{_UNIT})?"
 )
-_MOMENT = re.compile(rf"(?<![\d.:])({_CLOCK}(?:\s?{_UNIT})?|\d{{1,6}}(?:\.\d{{1,6}})?\s?{_UNIT})", re.IGNORECASE)
-_BARE = re.compile(r"\s{0,9}(\d{1,6}(?:\.\d{1,6})?)[\s.]{0,9}")
-_START, _END = (
-    re.compile(r"(start|begin|from)", re.IGNORECASE),
-    re.compile(r"(end|finish|until|to$|stop)", re.IGNORECASE),
+_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}\s?{_UNIT})"  # a time for certain, and no mere number
+_TIME = rf"(?:{_CERTAIN}|{_NUMBER})"
+_HOW = re.IGNORECASE | re.ASCII
+_BETWEEN = r"(?:-{1,2}>|-|–|—|~|to|until|till|through|and|bis|到|至)"
+_RANGE = re.compile(rf"(?<![\d.,:])(between\s{{1,3}})?({_TIME})\s{{0,3}}({_BETWEEN})\s{{0,3}}({_TIME})", _HOW)
+_MOMENT = re.compile(rf"(?<![\d.,:])({_CERTAIN})", _HOW)
+_WHOLE = re.compile(rf"\s{{0,9}}({_TIME})[\s.]{{0,9}}", _HOW)
+_PART = re.compile(rf"({_NUMBER})\s?(h|m|分)?", _HOW)
+_SPANS = {"h": 3600, "m": 60, "分": 60}
+_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+_START, _END = re.compile(r"(start|begin|from)"), re.compile(r"(end|finish|until|to$|stop)")
+_AT = re.compile(
+    r"(t|at|when|times?|timestamps?|moments?|interval|seconds?|time_?(s|secs?|seconds|stamps?|range|span))$"
 )
-_AT = re.compile(r"(time|at$|moment|interval|second|when|t$)", re.IGNORECASE)
 _MARK = re.compile(r"\s{0,20}(?:[-*•]|\d{1,3}[.)](?=\s))\s{0,9}")
-_AROUND = " \t-–—•*:;,.()[]`\"'"
-_FILLERS = re.compile(r"\b(?:from|between|at|about|around|approximately)\W{0,9}$", re.IGNORECASE)
+_AROUND = " \t-–—•*:;,.()[]|`\"'"
+_FILLERS = re.compile(
+    r"(?:\b(?:from|von|between|at|about|around|approximately)|^and|从|\bt\s?=)\W{0,9}$", re.IGNORECASE
+)
 _THUMB_PX, _SHOWN_PX, _MOST_SHOWN = 72, 420, 40
+_MOST_REPAIRS, _MOST_LABEL = 20, 200
 _MOST_CHARS = 200_000
+_OPENS = re.compile(r"[\[{]")
 
 
 @dataclass(frozen=True)
@@ -76,11 +90,14 @@ def events(text: str, duration_s: float) -> Events:
     3.50–5.00 s  The door opens
     """
     repairs: list[str] = []
-    found = list(_in_json(text[:_MOST_CHARS], repairs)) or list(_in_prose(text[:_MOST_CHARS]))
-    return Events(
-        tuple(one for start, end, label in found for one in _placed(start, end, label, duration_s, repairs)),
-        tuple(repairs),
-    )
+    text = text[:_MOST_CHARS]
+    found = _in_json(text, repairs)
+    if found is None:
+        found = list(_in_prose(text))
+    items = tuple(one for start, end, label in found for one in _placed(start, end, label, duration_s, repairs))
+    told = [f"{repair} ({times} times)" if times > 1 else repair for repair, times in Counter(repairs).items()]
+    more = [f"and {len(told) - _MOST_REPAIRS} more repairs"] * (len(told) > _MOST_REPAIRS)
+    return Events(items, (*told[:_MOST_REPAIRS], *more))
 
 
 def timeline(found: Events, source: Source) -> Html:
@@ -110,28 +127,46 @@ def timeline(found: Events, source: Source) -> Html:
     axis = element(
         "small", f"Each bar runs from 0 to {length_s:.2f} seconds. Click one to see its first and last frame."
     )
-    return element("div", axis, *rows, listed(dict.fromkeys(found.repairs)))
+    rest = [element("small", f"{_MOST_SHOWN} of {len(found)} events are shown.")] * (len(found) > _MOST_SHOWN)
+    return element("div", axis, *rows, *rest, listed(found.repairs))
 
 
 def seconds(value: object) -> float | None:
-    """Return a time in seconds: a number, or text such as "3.2s", "01:02.50" or "1:02:03"; None for anything else."""
+    """Return a time in seconds: a number, or text such as "3.2s", "01:02.50" or "2 min 5 s"; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    hit = re.fullmatch(_TIME, value.strip(), re.IGNORECASE) if isinstance(value, str) else None
-    if hit is None:
-        return None
-    total = 0.0
-    for part in hit[0].lower().rstrip("second ").replace(",", ".").split(":"):
-        total = total * 60 + float(part)
-    return total
+        return float(value) if math.isfinite(value) else None
+    return _seconds(hit[1]) if isinstance(value, str) and (hit := _WHOLE.fullmatch(value)) else None
+
+
+def first_seconds(value: object) -> float | None:
+    """Return the first time in a value, as `seconds` does."""
+    found = seconds(value)
+    hit = _MOMENT.search(value) or re.search(_NUMBER, value) if found is None and isinstance(value, str) else None
+    return _seconds(hit[0]) if hit else found
+
+
+def _seconds(text: str) -> float:
+    """Return the time that matched `_TIME`, in seconds."""
+    if ":" in text:
+        total = 0.0
+        for part in re.findall(_NUMBER, text):
+            total = total * 60 + float(part.replace(",", "."))
+        return total
+    return sum(_number(hit[1]) * _SPANS.get((hit[2] or "").lower(), 1) for hit in _PART.finditer(text))
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
 
 
 Found = tuple[float, float, str]
 
 
-def _in_json(text: str, repairs: list[str]) -> Iterator[Found]:
+def _in_json(text: str, repairs: list[str]) -> list[Found] | None:
+    """Return the events in the JSON of an answer; None if it has no object, and no event in a list."""
     reader, at = lenient.Reader(text + "\n"), 0
-    while hit := re.compile(r"[\[{]").search(text, at):
+    found, objects = list[Found](), False
+    while hit := _OPENS.search(text, at):
         try:
             node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was mended: {name}"))
         except lenient.Unreadable as error:
@@ -140,7 +175,9 @@ def _in_json(text: str, repairs: list[str]) -> Iterator[Found]:
         at = max(node.end, hit.end())
         if not node.whole:
             repairs.append("the answer was cut: its whole events are kept")
-        yield from _of(_plain(node))
+        objects = objects or node.kind == "object" or any(one.kind == "object" for one in node.value)
+        found += _of(_plain(node))
+    return found if found or objects else None
 
 
 def _plain(node: lenient.Node) -> Any:  # noqa: ANN401 - any JSON value
@@ -152,53 +189,78 @@ def _plain(node: lenient.Node) -> Any:  # noqa: ANN401 - any JSON value
     return node.plain()
 
 
-def _of(value: Any) -> Iterator[Found]:  # noqa: ANN401 - any JSON value
-    """Yield the events in a JSON value, however deep."""
+def _of(value: Any, *, pairs: bool = True) -> Iterator[Found]:  # noqa: ANN401 - any JSON value
+    """Yield the events in a JSON value, however deep. Pairs of numbers count where `pairs` says that they are times."""
     if isinstance(value, list):
-        pair = [seconds(one) for one in value[:2]]
-        if len(pair) == 2 and None not in pair:
-            yield pair[0] or 0.0, pair[1] or 0.0, next((one for one in value[2:] if isinstance(one, str)), "")
+        two = [seconds(one) for one in value[:2]]
+        if pairs and len(two) == 2 and None not in two and all(isinstance(one, str) for one in value[2:3]):
+            yield two[0] or 0.0, two[1] or 0.0, next(iter(value[2:]), "")
         else:
             for one in value:
-                yield from _of(one)
+                yield from _of(one, pairs=pairs)
     elif isinstance(value, dict):
-        times: dict[str, float] = {}
-        label = ""
-        for key, one in value.items():
-            name = "start" if _START.match(key) else "end" if _END.match(key) else "at" if _AT.search(key) else ""
-            pair = [seconds(part) for part in one[:2]] if isinstance(one, list) else _pair(one) if name else []
-            if name and len(pair) == 2 and None not in pair:
-                times |= {"start": pair[0] or 0.0, "end": pair[1] or 0.0}
-            elif name and (time := seconds(one)) is not None:
-                times[name] = time
-            elif isinstance(one, str):
-                label = label or one
-            else:
-                yield from _of(one)
-        start = times.get("start", times.get("at", times.get("end")))
-        if start is not None:
-            yield start, times.get("end", start), label
+        yield from _of_object(value)
 
 
-def _pair(value: object) -> list[float | None]:
-    hit = _RANGE.fullmatch(value.strip()) if isinstance(value, str) else None
-    return [seconds(hit[1]), seconds(hit[2])] if hit else []
+def _of_object(value: dict[str, Any]) -> Iterator[Found]:
+    times: dict[str, float] = {}
+    spans: list[tuple[float, float]] = []
+    label = next((one for one in value.values() if isinstance(one, str) and not _times(one)), "")
+    for key, one in value.items():
+        name = key.lower()
+        scale = 0.001 if name.endswith("ms") else 1.0
+        kind = "start" if _START.match(name) else "end" if _END.match(name) else "at" if _AT.match(name) else ""
+        if "frame" in name:
+            continue
+        if kind and (time := seconds(one)) is not None:
+            times[kind] = time * scale
+        elif name.startswith("duration") and (time := seconds(one)) is not None:
+            times["duration"] = time * scale
+        elif kind and isinstance(one, dict):
+            spans += ((start, end) for start, end, _ in _of_object(one))
+        elif kind:
+            spans += _times(one)
+        elif (told := _times(key)) and isinstance(one, str):
+            yield from ((start, end, one) for start, end in told)
+        else:
+            yield from _of(one, pairs=False)
+    start = times.get("start", times.get("at", times.get("end")))
+    if start is not None:
+        spans.append((start, times.get("end", start + times.get("duration", 0.0))))
+    yield from ((start, end, label) for start, end in spans)
+
+
+def _times(value: object) -> list[tuple[float, float]]:
+    """Return the intervals of a value that is nothing but times: "3 - 5 s", [3, 5], [1, 2, 3], [[3, 5], [7, 9]]."""
+    if isinstance(value, list):
+        each = [seconds(one) for one in value]
+        if len(each) == 2 and None not in each:
+            return [(each[0] or 0.0, each[1] or 0.0)]
+        return [span for one in value for span in _times(one)]
+    if isinstance(value, str) and (hit := _RANGE.fullmatch(value.strip())):
+        return [(_seconds(hit[2]), _seconds(hit[4]))]
+    time = seconds(value)
+    return [] if time is None else [(time, time)]
 
 
 def _in_prose(text: str) -> Iterator[Found]:
-    if bare := _BARE.fullmatch(text):
-        yield float(bare[1]), float(bare[1]), ""
+    if bare := _WHOLE.fullmatch(text):
+        yield _seconds(bare[1]), _seconds(bare[1]), ""
+        return
     for line in (_MARK.sub("", line, count=1) if _MARK.match(line) else line for line in text.splitlines()):
-        ranges = [hit for hit in _RANGE.finditer(line) if _MOMENT.search(hit[0])]
+        ranges = [
+            hit
+            for hit in _RANGE.finditer(line)
+            if _MOMENT.search(hit[0]) and (hit[1] or hit[3].lower() != "and")  # two moments, unless "between"
+        ]
         hits = ranges or list(_MOMENT.finditer(line))
         edges = [0, *(edge for hit in hits for edge in hit.span()), len(line)]
-        between = [
-            _FILLERS.sub("", line[a:b].strip()).strip(_AROUND) for a, b in zip(edges[::2], edges[1::2], strict=True)
-        ]
+        parts = (line[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True))
+        between = [_FILLERS.sub("", part).strip(_AROUND) for part in parts]
         labels = between if between[0] else between[1:]  # a label stands before its time, or after it
         for hit, label in zip(hits, labels, strict=False):
-            start = seconds(hit[1]) or 0.0
-            yield start, (seconds(hit[2]) or 0.0) if ranges else start, label
+            start = _seconds(hit[2] if ranges else hit[1])
+            yield start, _seconds(hit[4]) if ranges else start, label
 
 
 def _placed(start: float, end: float, label: str, duration_s: float, repairs: list[str]) -> Iterator[Event]:
@@ -212,4 +274,4 @@ def _placed(start: float, end: float, label: str, duration_s: float, repairs: li
     if start < 0 or end > duration_s:
         repairs.append(f"{start:g} to {end:g} s was cut to the clip of {duration_s:g} s")
         start, end = max(0.0, start), min(end, duration_s)
-    yield Event(start, end, " ".join(label.split()))
+    yield Event(start, end, " ".join(label.split())[:_MOST_LABEL])

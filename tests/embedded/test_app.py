@@ -162,7 +162,7 @@ REFUSED = [
     ({"messages": [{"role": "king", "content": "hi"}]}, 400, "messages.0.role: Input should be 'system', 'developer'"),
     ({"messages": [{"role": {}, "content": "hi"}]}, 400, "messages.0.role: Input should be"),
     ({"messages": [{"role": "user", "content": 7}]}, 400, "messages.0.content: Input should be a valid list"),
-    ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, 400, "messages.0.content.0: Input tag 'vid"),
+    ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, 400, "takes no video_url. Send frames"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
         400,

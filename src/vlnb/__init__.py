@@ -11,21 +11,8 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import (
-        accuracy,
-        bench,
-        catalog,
-        charts,
-        draw,
-        images,
-        launch,
-        panels,
-        prompts,
-        regions,
-        samples,
-        typed,
-        video,
-    )
+    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples, typed
+    from vlnb import video as video
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
     from vlnb.images import Picture

@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+import time
 
 import pytest
 
@@ -71,8 +72,9 @@ def test_a_server_without_them_is_no_error(page, tmp_path):
 def test_they_are_kept_with_the_run_and_the_key_is_sent_but_not_stored(page, tmp_path):
     address, asked = page(SGLANG)
     watch = gauges.Watch(tmp_path, address, "sesame")
-    while not (tmp_path / gauges.GAUGES).exists():
-        pass
+    until = time.monotonic() + 30
+    while not (tmp_path / gauges.GAUGES).exists() and time.monotonic() < until:
+        time.sleep(0.01)
     watch.stop()
     text = (tmp_path / gauges.GAUGES).read_text()
     assert len(text.splitlines()) >= 2

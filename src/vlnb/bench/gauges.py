@@ -1,6 +1,6 @@
 """What a server says of itself while it is measured: its Prometheus page `/metrics`, where it offers one.
 
-SGLang does with `--enable-metrics`, vLLM always. The names are theirs (SGLang 0.5, vLLM 0.11).
+SGLang does with `--enable-metrics`, vLLM always. The names are theirs; a real SGLang 0.5.23 is read in `tests/engine`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from vlnb.errors import VlnbError
 
 GAUGES = "server.jsonl"
 _EVERY_S = 1.0
-_LINE = re.compile(r"(?:sglang|vllm)[:_](\w{1,80})(?:\{[^\n]{0,2000}\})? ([-+.\deE]{1,40})(?: \d{1,20})?", re.ASCII)
+_LINE = re.compile(
+    r"^(?:sglang|vllm)[:_](\w{1,80})(?:\{[^\n]{0,2000}\})? (\d{1,20}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?)\b",
+    re.ASCII | re.MULTILINE,
+)
 _NAMES = {
     "num_running_reqs": "running",
     "num_requests_running": "running",

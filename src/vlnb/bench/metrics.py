@@ -102,9 +102,8 @@ def table(stored: Stored) -> dict[str, Any]:
         found["concurrency"] = sum(r.e2e_s for r in good) / seconds
         found["pictures_per_second"] = stored.manifest.workload.images * len(good) / seconds
         sent = [segment.sent_bytes for segment in stored.segments]
-        if all(sent) and len(sent) == len(
-            {record.segment for record in stored.records}
-        ):  # one that was killed has none
+        begun = {record.segment for record in stored.records}
+        if all(sent) and len(sent) == len(begun):  # a part that was killed has not counted its bytes
             found["upload_mb_per_second"] = sum(sent) / 1e6 / seconds
     if connects := found_s["connect"]:
         found["reused_connections"] = connects.count(0.0) / len(connects)

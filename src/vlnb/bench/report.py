@@ -94,7 +94,7 @@ def cell(row: Row, found: Mapping[str, Any], times: Mapping[str, Sequence[float]
     if len(values) > 1:
         low, high = metrics.mean_interval(values)
         value += f" ({number(1000 * low)} to {number(1000 * high)})"
-    return value + (" †" if row.least > found["completed"] else "")
+    return _marked(row, value, found["completed"])
 
 
 def typical(run: SpeedRun, *, tokens: int = 40) -> Record:
@@ -140,14 +140,21 @@ def text(stored: Stored) -> str:
 def beside(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
     """Return the metrics of runs beside each other, as text. † marks a percentile of too few requests."""
     found = table(runs)
-    counts = found.loc["requests completed"]
+    completed = list(found.loc["requests completed"])
     cells = found.astype(object)
     for row in ROWS:
-        few = [count == count and count < row.least for count in counts]  # noqa: PLR0124 - not a number
-        values = zip(found.loc[row.title], few, strict=True)
-        cells.loc[row.title] = [number(value) + _MARK * (mark and value == value) for value, mark in values]  # noqa: PLR0124
-    marked = cells.map(lambda cell: cell.endswith(_MARK)).any(axis=None)
-    return str(cells.to_string(header=any(runs))) + f"\n{_FEW}" * bool(marked)
+        values = zip(found.loc[row.title], completed, strict=True)
+        cells.loc[row.title] = [_marked(row, number(value), count) for value, count in values]
+    marked = any(cell.endswith(_MARK) for cell in cells.to_numpy().flat)
+    if marked:  # so that numbers stay under each other
+        cells = cells.map(lambda cell: cell if cell.endswith(_MARK) else cell + " " * len(_MARK))
+    lines = [line.rstrip() for line in cells.to_string(header=any(runs)).splitlines()]
+    return "\n".join([*lines, *[_FEW] * marked])
+
+
+def _marked(row: Row, text: str, completed: float | None) -> str:
+    few = completed is not None and completed < row.least
+    return text + _MARK * (few and text != number(None))
 
 
 def command(stored: Stored) -> str:

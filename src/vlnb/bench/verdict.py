@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Load:
         parts = f"(ramp {self.ramp_s:.1f} s, tail {self.tail_s:.1f} s)"
         if not self.steady_s:
             return f"There was no steady state: {self.reached:.3g} of {self.asked:.0f} users on average {parts}."
-        return f"{self.reached:.3g} of {self.asked:.0f} users on average in the steady {self.steady_s:.1f} s {parts}."
+        reached = f"{self.reached:.3g} of {self.asked:.0f} users on average"
+        return f"The load reached {reached} in the steady {self.steady_s:.1f} s {parts}."
 
 
 def load(stored: Stored) -> Load | None:
@@ -119,8 +120,8 @@ def _client(stored: Stored, good: Sequence[Record]) -> Iterator[Verdict]:
         busy = max(segment.cpu_share for segment in stored.segments)
         late = max(segment.lag_mean_s for segment in stored.segments)
         worst = max(segment.lag_p99_s for segment in stored.segments)
-        times = sorted(one.ttft_s for one in stored.records if one.ttft_s is not None)
-        share = late / times[len(times) // 2] if times and times[len(times) // 2] else 0.0
+        usual = median([one.ttft_s for one in stored.records if one.ttft_s is not None] or [0.0])
+        share = late / usual if usual else 0.0
         advice = " This client was the bottleneck at times: use fewer users."
         said = f"The client used {busy:.0%} of a core.{advice if busy > _CPU else ''}"
         yield Verdict("client_cpu", busy, _CPU, busy > _CPU, said)

@@ -62,7 +62,9 @@ def ask(
 
     *names, question = picture_question or [""]
     if not names:
-        raise BadInput('Give a picture and then a question: vlnb ask receipt.jpg "What is the grand total?"')
+        raise BadInput(
+            'Give a picture and then a question (a video works too): vlnb ask receipt.jpg "What is the grand total?"'
+        )
     if Path(question).is_file() and not Path(names[0]).exists() and not _ADDRESS.match(names[0]):
         raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
     # Pictures first: the person should hear of a wrong path at once, not after a server was found.

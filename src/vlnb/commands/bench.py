@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -166,7 +167,7 @@ def sweep(
         loads.append(one)
         show(
             f"{one.users:5d}{one.found['output_throughput']:11.1f}{one.found['request_throughput']:12.2f}"
-            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found.get('p95_server_ms', 0):13.0f}"
+            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found.get('p95_server_ms', math.nan):13.0f}"
             f"{one.found['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)

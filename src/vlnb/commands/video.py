@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from vlnb.commands import Count, say, show, show_json
+from vlnb.commands import Count, Rate, say, show, show_json
 from vlnb.errors import BadInput
 
 app = App(name="video", help="Say what a video costs, before it is sent.")
@@ -15,7 +15,7 @@ def cost(
     path: str,
     /,
     *,
-    fps: float = 2.0,
+    fps: Rate = 2.0,
     max_frames: Count = 64,
     budget_tokens: Count = 16_384,
     json: bool = False,

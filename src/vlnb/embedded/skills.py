@@ -1,8 +1,7 @@
 """What the embedded engine can answer, and how it says what it cannot.
 
 It reads text, finds values in it, says where they stand and when they are shown in a clip, and compares the text of
-several pictures. It declines
-everything else, and says what it does see: the size and the text.
+several pictures. It declines everything else, and says what it does see: the size and the text.
 """
 
 from __future__ import annotations

@@ -117,7 +117,11 @@ class Picture:
 
 def data_uri(picture: Picture) -> str:
     """Return the picture as a `data:` URI, its form inside a request."""
-    kind, data = picture.encoded
+    return to_uri(*picture.encoded)
+
+
+def to_uri(kind: str, data: bytes) -> str:
+    """Return the bytes of a file of that media type as a `data:` URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import random
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vlnb import extras
 from vlnb.errors import BadInput
+from vlnb.images.picture import to_uri
 from vlnb.markup import Html, element
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class SampleClip:
         return f"A clock that runs for {self.duration_s:g} seconds, and {len(self.events)} words that come and go"
 
     def _repr_html_(self) -> Html:
-        source = f"data:video/mp4;base64,{base64.b64encode(self.data).decode('ascii')}"
-        return element("video", src=source, controls="", width=_SIZE[0], aria_label=self.alt)
+        return element("video", src=to_uri("video/mp4", self.data), controls="", width=_SIZE[0], aria_label=self.alt)
 
 
 def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0) -> SampleClip:

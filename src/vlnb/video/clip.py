@@ -6,7 +6,6 @@ Then only what leads to the chosen frames is decoded.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import heapq
 import io
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from vlnb import extras, images
 from vlnb.errors import BadInput
+from vlnb.images.picture import to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
 from vlnb.markup import Html, element, row
 from vlnb.samples import SampleClip
@@ -130,8 +130,7 @@ class Clip:
 
     def as_html(self) -> Html:
         """Return some of the frames with their times, and one line about the clip."""
-        chosen = [self.frames[i * len(self.frames) // _SHOWN] for i in range(min(_SHOWN, len(self.frames)))]
-        chosen = chosen if len(self.frames) > _SHOWN else list(self.frames)
+        chosen = self.frames[:: math.ceil(len(self.frames) / _SHOWN)]
         strip = (shown(frame, f"{frame.time_s:.2f} s", _SHOWN_PX) for frame in chosen)
         return element("div", row(*strip), element("small", str(self)))
 
@@ -145,13 +144,8 @@ def is_video(source: object) -> bool:
 
 def data_uri(found: Header) -> str:
     """Return the file as a `data:` URI, its form inside a request. Raises `BadInput` if it has more than 64 MB."""
-    data = (
-        found.media
-        if isinstance(found.media, bytes)
-        else images.as_bytes(found.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)[0]
-    )
-    kind = mimetypes.guess_type(found.name)[0] or "video/mp4"
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    data, _ = images.as_bytes(found.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
+    return to_uri(mimetypes.guess_type(found.name)[0] or "video/mp4", data)
 
 
 def shown(frame: Frame, caption: str, width_px: int) -> Html:

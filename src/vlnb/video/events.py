@@ -208,10 +208,10 @@ def _of_object(value: dict[str, Any]) -> Iterator[Found]:
     label = next((one for one in value.values() if isinstance(one, str) and not _times(one)), "")
     for key, one in value.items():
         name = key.lower()
+        if "frame" in name:  # a number of a frame is no time
+            continue
         scale = 0.001 if name.endswith("ms") else 1.0
         kind = "start" if _START.match(name) else "end" if _END.match(name) else "at" if _AT.match(name) else ""
-        if "frame" in name:
-            continue
         if kind and (time := seconds(one)) is not None:
             times[kind] = time * scale
         elif name.startswith("duration") and (time := seconds(one)) is not None:

@@ -37,7 +37,7 @@ def test_a_sound_server_passes(seed):
     assert found.findings == ()
     assert found.sound
     assert found.right == found.asked_of == 24
-    assert found.clock.startswith("Video")
+    assert found.clock.startswith("Video by video_url: blind."), "it answers about pictures, and knows no video"
     assert found.clock in str(found)
     assert found.clock.split(".")[0] in found.as_html()
 

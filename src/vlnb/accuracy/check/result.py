@@ -100,7 +100,7 @@ class Check:
             [
                 element("p", self.summary),
                 *map(_fault, self.findings),
-                element("p", self.clock),
+                *[element("p", self.clock)] * bool(self.clock),
                 table(("skill", "right", "what a low score means", "what to try"), rows),
                 element(
                     "details", element("summary", "All questions, pictures and answers"), *map(_question, self.answered)

@@ -30,6 +30,7 @@ def test_sglangs_definitions():
     assert found["total_output_tokens"] == 6
     assert found["output_throughput"] == pytest.approx(6 / 0.842)
     assert found["concurrency"] == pytest.approx((0.142 + 0.342) / 0.842)
+    assert found["pictures_per_second"] == pytest.approx(2 * 2 / 0.842)
     assert found["mean_ttft_ms"] == pytest.approx(200)
     assert found["mean_tpot_ms"] == pytest.approx((0.142 - 0.1) / 2 * 1000)
     assert found["mean_itl_ms"] == pytest.approx(20)

@@ -1,6 +1,7 @@
 """Runs in words, tables, charts and one HTML file; the command line; the roofline."""
 
 import itertools
+import json
 
 import pytest
 
@@ -163,6 +164,10 @@ def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, cap
     assert cli.main(["bench", "report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 1_000_000
     capsys.readouterr()
+    assert cli.main(["bench", "report", str(folder), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert found["metrics"]["completed"] == 4
+    assert {one["code"]: one["warning"] for one in found["verdicts"]}["few_requests"]
     assert cli.main(["bench", "resume", str(folder)]) == 1
     assert "is complete" in capsys.readouterr().err
 

@@ -72,3 +72,17 @@ def test_the_embedded_engine_reads_clips(endpoint):
 def test_the_embedded_engine_says_that_it_takes_no_file(endpoint):
     with pytest.raises(vlnb.ServerRefused, match=r"takes no video_url\. Send frames as pictures"):
         endpoint.ask("When?", video.header(SAMPLE.data), way="video_url")
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"image_tokens": 5}, 5),
+        ({"video_tokens": 7}, 7),
+        ({"image_tokens": 5, "video_tokens": 7}, 12),
+        ({"video_tokens": None}, None),
+    ],
+)
+def test_tokens_of_videos_count_as_those_of_pictures(details, expected):
+    reported = {"prompt_tokens": 20, "completion_tokens": 1, "prompt_tokens_details": details}
+    assert vlnb.endpoint.Usage.of(reported).image_tokens == expected

@@ -12,17 +12,28 @@ UNIT = Fraction(1, 1000)
 
 
 def made(  # noqa: PLR0913
-    kind="mp4", *, fps=25, seconds=8, gop=50, codec="libx264", times=None, turned=0, offset_s=0, options=None, to=None
+    kind="mp4",
+    *,
+    fps=25,
+    seconds=8,
+    gop=50,
+    codec="libx264",
+    times=None,
+    turned=0,
+    offset_s=0,
+    options=None,
+    to=None,
+    size=(640, 360),
 ):
     """Return the bytes of a video, or write it to the path `to`. `times` are those of its frames in seconds."""
     buffer = io.BytesIO()
     times = [number / fps for number in range(round(fps * seconds))] if times is None else times
     with av.open(to or buffer, "w", format=kind, options=options or {}) as container:
         stream = container.add_stream(codec, rate=fps)
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "rgb8" if codec == "gif" else "yuv420p"
+        (stream.width, stream.height), stream.pix_fmt = size, "rgb8" if codec == "gif" else "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 100) if codec == "gif" else UNIT
         if codec == "libx264":
-            stream.options = {"g": str(gop), "bf": "2", "preset": "veryfast"}
+            stream.options = {"g": str(gop), "bf": "3", "b_strategy": "0", "preset": "veryfast"}  # I, B, B, B, P …
         if turned:
             stream.set_display_rotation(turned)
         for number, time in enumerate(times):
@@ -54,6 +65,23 @@ def sound_only():
         frame.rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def sound_with_cover():
+    """Return a song whose cover is stored as a stream of video, as players' files have it."""
+    buffer = io.BytesIO()
+    with av.open(io.BytesIO(sound_only())) as song, av.open(buffer, "w", format="mp4") as container:
+        tune = container.add_stream_from_template(song.streams.audio[0])
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        container.mux(cover.encode())
+        for packet in song.demux(song.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = tune
+                container.mux(packet)
     return buffer.getvalue()
 
 

@@ -1,13 +1,15 @@
 """Frames of videos whose pixels say which frame they are: each is the nearest one, and its time is exact."""
 
+import io
 import itertools
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.video.clips import indexed_first, made, number_on, sound_only
-from vlnb import video
+from tests.video.clips import indexed_first, made, number_on, sound_only, sound_with_cover
+from vlnb import images, video
 from vlnb.errors import BadInput
 
 UNEVEN = list(itertools.accumulate([0.0, *([0.04] * 60), 1.5, *([0.1, 0.02, 0.05] * 40)]))
@@ -51,7 +53,7 @@ def test_each_frame_is_the_nearest_and_has_its_own_time(kind, fps):
 CLIP = made()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 8), min_size=1, max_size=6))
 def test_a_moment_gives_the_frame_nearest_to_it(moments):
     clip = video.frames(CLIP, at=moments)
@@ -59,6 +61,28 @@ def test_a_moment_gives_the_frame_nearest_to_it(moments):
         frame = clip.nearest(moment)
         assert frame.time_s == pytest.approx(min(moment, 7.96), abs=0.0201)
         assert number_on(frame.picture) == round(frame.time_s * 25)
+
+
+def test_the_clips_have_frames_that_depend_on_later_ones():
+    """Without B-frames the order of decoding would be that of showing, and half of these tests would prove nothing."""
+    for kind in ("mp4", "avi"):
+        with av.open(io.BytesIO(made(kind=kind, seconds=1))) as container:
+            kinds = {frame.pict_type for frame in container.decode(video=0)}
+        assert av.video.frame.PictureType.B in kinds
+
+
+def test_a_moment_of_av1_gives_its_frame():
+    clip = video.frames(made(codec="libsvtav1", seconds=2), at=[1.32])
+    assert [number_on(frame.picture) for frame in clip.frames] == [33]
+    assert clip.notes == ()
+
+
+def test_a_video_that_grows_on_the_way_is_not_followed(monkeypatch):
+    monkeypatch.setattr(images, "MAX_FILE_PIXELS", 640 * 360)
+    grown = made(kind="mpegts", seconds=2) + made(kind="mpegts", seconds=2, size=(1280, 720), offset_s=2)
+    clip = video.frames(grown, fps=4)
+    assert max(frame.time_s for frame in clip.frames) < 2
+    assert any("damaged" in note for note in clip.notes)
 
 
 def test_a_format_without_a_decoder_is_a_sentence(tmp_path):
@@ -115,13 +139,24 @@ def test_frames_keep_to_their_budget(options, count, most):
         (b"", "cannot be read as a video"),
         (b"a text " * 1000, "cannot be read as a video"),
         (sound_only(), "has no pictures: it holds audio only"),
+        (sound_with_cover(), "has no pictures"),
         (CLIP[: len(CLIP) // 2], "Was it cut off"),
         (b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n", "cannot be read as a video"),
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "cannot be read as a video"),
         ("nowhere.mp4", "There is no file nowhere.mp4"),
         ("/tmp", "is a folder"),
     ],
-    ids=["empty", "text", "sound only", "index cut off", "playlist", "list of files", "missing", "folder"],
+    ids=[
+        "empty",
+        "text",
+        "sound only",
+        "a song with its cover",
+        "index cut off",
+        "playlist",
+        "list of files",
+        "missing",
+        "folder",
+    ],
 )
 def test_what_is_no_video_is_a_sentence(source, sentence):
     with pytest.raises(BadInput, match=sentence):

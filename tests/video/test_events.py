@@ -1,7 +1,7 @@
 """Times in answers: each form in which models write them becomes intervals in seconds."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlnb import video
@@ -68,6 +68,7 @@ def test_repairs_are_listed(text, found, repair):
     assert any(repair in one for one in events.repairs)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5999), st.integers(0, 99))
 def test_a_time_reads_the_same_in_each_notation(whole, hundredths):
     value = whole + hundredths / 100
@@ -75,6 +76,7 @@ def test_a_time_reads_the_same_in_each_notation(whole, hundredths):
         assert seconds(text) == pytest.approx(value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='0123456789:.,-s {}[]"endtim', max_size=200))
 def test_any_text_gives_events_within_the_clip(text):
     for one in video.events(text, 30):

@@ -169,7 +169,6 @@ def header(source: images.Source) -> Header:
     times: list[int] = []
     keys: list[int] = []
     notes: list[str] = []
-    timed = True
     with _opened(media, name) as (container, stream):
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), 0
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
@@ -178,7 +177,6 @@ def header(source: images.Source) -> Header:
                 if packet.is_discard or not packet.size:
                     continue
                 times.append(_time(packet))
-                timed = timed and packet.pts is not None
                 last = max(last, times[-1] + (packet.duration or 0))
                 if packet.is_keyframe:
                     keys.append(times[-1])
@@ -189,6 +187,7 @@ def header(source: images.Source) -> Header:
         times.sort()
         turned = _rotation(container, stream) % 180 != 0
         declared_s = (container.duration or 0) / 1e6
+        timed = container.format.name != "avi"  # FFmpeg makes its times up, in the order of decoding
     ends = last if last > times[-1] else times[-1] + max(1, (times[-1] - times[0]) // max(1, len(times) - 1))
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0
@@ -308,7 +307,7 @@ def _frames(
 
 
 def _time(part: Packet[VideoStream] | VideoFrame) -> int:
-    """Return the time of a packet or a frame. AVI has no times of presentation, only an order of decoding."""
+    """Return when a packet or a frame is shown; where a format does not say, when it is decoded."""
     return next((time for time in (part.pts, part.dts) if time is not None), 0)
 
 

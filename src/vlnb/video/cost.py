@@ -114,5 +114,4 @@ def frame_size(width: int, height: int, count: int, *, capped: bool = True) -> t
     """
     if not capped:
         return smart_resize(width, height)
-    most = max(min(_MOST_PX, _ALL_PX / count * 2), int(_LEAST_PX * 1.05))
-    return smart_resize(width, height, min_pixels=_LEAST_PX, max_pixels=most)
+    return smart_resize(width, height, min_pixels=_LEAST_PX, max_pixels=min(_MOST_PX, _ALL_PX / count * 2))

@@ -48,13 +48,13 @@ A Python elsewhere is used with PYTHON=/path/to/python3.12 in front of the comma
 fi
 
 printf 'environment … '
-# uv installs ten times faster than pip; where it cannot be had or cannot reach the packages, pip does the same.
+# uv installs ten times faster than pip; where it cannot be had or cannot reach the packages, pip installs the same list.
 pip=.venv/bin/python
 {
     "$pip" -m pip install --quiet --disable-pip-version-check uv &&
         "$pip" -m uv pip install --quiet --python .venv -r "$requirements" -e .
 } >"$log" 2>&1 ||
-    "$pip" -m pip install --quiet --disable-pip-version-check -r "$requirements" -e . >>"$log" 2>&1 || {
+    "$pip" -m pip install --quiet --disable-pip-version-check --no-deps -r "$requirements" -e . >>"$log" 2>&1 || {
     tail -n 5 "$log" >&2
     fail "The packages of $requirements could not be installed; the whole story is in $log.
 Check the network and the free disk space (1.5 GB), then run the same command again."

@@ -11,7 +11,7 @@ LAYERS = (
     ("cli",),
     ("commands", "panels"),
     ("charts", "doctor"),
-    ("accuracy",),
+    ("accuracy", "agent"),
     ("bench",),
     ("launch",),
     ("endpoint",),
@@ -79,6 +79,7 @@ def test_imports_point_down():
         ("ipywidgets", {"panels"}),
         ("plotly", {"charts"}),
         ("openai", set()),
+        ("playwright", {"agent"}),
         ("IPython", {"endpoint", "charts"}),
     ],
 )

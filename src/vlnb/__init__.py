@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import accuracy, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples, typed
+    from vlnb import accuracy, agent, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples
+    from vlnb import typed as typed
     from vlnb import video as video
     from vlnb.endpoint import Endpoint, Reply, connect
     from vlnb.errors import BadAnswer, BadInput, LaunchFailed, NoServer, ServerRefused, VlnbError
@@ -33,8 +34,8 @@ _EXTRAS = {
 }
 __all__ = [
     "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
-    "VlnbError", "__version__", "accuracy", "bench", "catalog", "charts", "connect", "draw", "images", "launch",
-    "panels", "prompts", "regions", "samples", "typed", "video",
+    "VlnbError", "__version__", "accuracy", "agent", "bench", "catalog", "charts", "connect", "draw", "images",
+    "launch", "panels", "prompts", "regions", "samples", "typed", "video",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, ask, bench, check, extract, launch, mmmu, sample, say, video
+from vlnb.commands import STDIN, agent, ask, bench, check, extract, launch, mmmu, sample, say, video
 from vlnb.errors import VlnbError
 
 app = App(
@@ -29,7 +29,7 @@ app = App(
 )
 for command in (ask.ask, extract.extract, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop):
     app.command(command)
-for command_or_group in (ask.doctor, check.check, bench.app, mmmu.app, video.app):
+for command_or_group in (agent.agent, ask.doctor, check.check, bench.app, mmmu.app, video.app):
     app.command(command_or_group)
 
 

@@ -104,12 +104,13 @@ class _Request(BaseModel):
 
 @dataclass(frozen=True)
 class Chat:
-    """One request: the last question, the files of all pictures in the order they came, and how to answer.
+    """One request: its system text, the last question, the files of all pictures in their order, and how to answer.
 
     `schema` is the JSON schema that the answer must follow, if there is one. `times` are the seconds of the pictures,
     if each is a frame of a clip, with a text such as "t = 1.50 s:" before it.
     """
 
+    system: str
     question: str
     schema: dict[str, Any] | None
     files: tuple[bytes, ...]
@@ -167,9 +168,11 @@ def parse(body: bytes | bytearray) -> Chat:
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
     asked = [message.content for message in request.messages if message.role == "user"][-1:]
+    told = [part for message in request.messages if message.role == "system" for part in message.content]
     said = [part.text for content in asked for part in content if isinstance(part, _Text)]
     times = [float(hit[1]) for one in said if (hit := TIME.fullmatch(one))]
     return Chat(
+        system="\n".join(part.text for part in told if isinstance(part, _Text)),
         question="\n".join(one for one in said if not TIME.fullmatch(one)),
         schema=form.json_schema.schema_ if form.json_schema else None,
         files=tuple(_file(number, url) for number, url in enumerate(urls, 1)),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from vlnb.embedded import clip, locate
+from vlnb.embedded import act, clip, locate
 from vlnb.embedded.fill import fill
 from vlnb.embedded.locate import WHO
 from vlnb.embedded.lookup import Found, find, terms, words
@@ -46,10 +46,12 @@ def answer(
     *,
     schema: dict[str, Any] | None = None,
     times: Sequence[float] = (),
+    system: str = "",
 ) -> Iterator[str]:
     """Yield the answer in pieces, each as soon as it is known; with `schema`, one JSON value that follows it.
 
-    `times` are the seconds of the pictures, if they are the frames of a clip.
+    `times` are the seconds of the pictures, if they are the frames of a clip. A `system` text with the schema of a
+    screen's actions asks for an action.
 
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
@@ -63,6 +65,8 @@ def answer(
         yield clip.answer(question, times, pages, fields, lambda page: _values(fields, [page]))
     elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
+    elif act.wanted(system):
+        yield act.answer(question, reader.read(pictures[count - 1], stop=stop))
     elif not form and ((places := locate.wants(question)) or _wants_all(question)):
         for i in range(count):
             yield ("\n\n" * bool(i) + f"Picture {i + 1}:\n") * (count > 1)

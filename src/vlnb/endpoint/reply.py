@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Models whose coordinates run from 0 to 1000 whatever the picture's size: Qwen2-VL, Qwen3-VL and later ones.
 # Qwen2.5-VL, between them, answers in pixels of the picture as it saw it.
-_THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
+THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 _SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many
 
 
@@ -96,7 +96,7 @@ class Reply:
             found = parse(self.text, finish_reason=self.finish_reason, **sizes)
         except BadAnswer:
             return None
-        if found.space != "pixels" or not _THOUSAND.search(self.model):
+        if found.space != "pixels" or not THOUSAND.search(self.model):
             return found
         found = parse(self.text, finish_reason=self.finish_reason, space="thousand", **sizes)
         return replace(found, space_reason=f"so {self.model} answers, by its name")

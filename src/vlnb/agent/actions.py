@@ -1,0 +1,193 @@
+"""What a model wants to do: its answer, in any of three forms, to checked actions.
+
+The forms are `<tool_call>` with Qwen's `computer_use` or `mobile_use`, `tool_calls` of OpenAI's API as JSON, and the
+`Action:` lines of UI-TARS. Nothing is guessed: what cannot be used becomes a sentence for the model.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
+
+from vlnb.regions import lenient
+
+WORDS = tomllib.loads(resources.files("vlnb.agent").joinpath("words.toml").read_text("utf-8"))
+_KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.split()}
+_ANSWER_CHARS, _MOST = 100_000, 20  # of an answer; actions in one
+_NO_CALL = "The answer calls no function. Call it in the form that the instructions show."
+_WAYS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
+_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
+_KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
+_LINE = re.compile(r"(\w{1,40})\s?\((.*)\)[\s.;]{0,9}")
+_ARGUMENT = re.compile(r"(\w{1,40})\s?=\s?(?:'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\")")
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_ACTION = re.compile(r"^\s{0,9}Action\s?:", re.MULTILINE)
+_CALL = re.compile(rf"<tool_call>|```|[{{\[]|{_ACTION.pattern}", re.MULTILINE)
+
+Point = tuple[float, float]
+Size = tuple[int, int]
+
+
+class Unusable(Exception):  # noqa: N818 - a sentence on its way to the model
+    """An action cannot be used; the message tells the model why."""
+
+
+class Refused(Exception):  # noqa: N818 - an outcome
+    """A person did not agree to an action, or nobody was there to be asked."""
+
+
+def _point(value: object) -> object:
+    """Take UI-TARS's text for a point: "(10, 20)", or the middle of a box of four numbers."""
+    if not isinstance(value, str):
+        return value
+    numbers = [float(number) for number in _NUMBER.findall(value)]
+    return [(numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2] if len(numbers) == 4 else numbers
+
+
+def _keys(value: object) -> object:
+    """Return keys by Playwright's names; a text such as "ctrl a" or "ctrl+a" is several."""
+    parts = re.split(r"[\s+]", value) if isinstance(value, str) and len(value) > 1 else value
+    names = [str(part) for part in (parts if isinstance(parts, list) else [parts])]
+    known = [WORDS["keys"].get(name.lower()) or (name if _KEY.fullmatch(name) else None) for name in names]
+    if None in known:
+        raise ValueError(f"there is no key {names[known.index(None)][:40]!r}")
+    return known
+
+
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-10_000, le=10_000)]
+_Pair = Annotated[tuple[_Number, _Number] | None, BeforeValidator(_point)]
+_Keys = Annotated[tuple[str, ...], BeforeValidator(_keys)]
+
+
+class Action(BaseModel, frozen=True):
+    """One action: `name` is the model's own word, `kind` a key of `[kinds]` in words.toml.
+
+    `at` and `to` are points of the picture that the model saw; `time` is in seconds.
+    """
+
+    kind: str
+    name: str
+    at: _Pair = Field(None, validation_alias=AliasChoices("coordinate", "start_coordinate", "start_box", "point"))
+    to: _Pair = Field(None, validation_alias=AliasChoices("coordinate2", "end_coordinate", "end_box"))
+    text: str = Field("", max_length=5000, validation_alias=AliasChoices("text", "content"))
+    keys: _Keys = Field((), max_length=4, validation_alias=AliasChoices("keys", "key", "button"))
+    pixels: _Number = 0.0
+    direction: Literal["up", "down", "left", "right"] | None = None
+    time: Annotated[float, Field(strict=True, ge=0, le=10)] = 1.0
+    status: Literal["success", "failure"] = "success"
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Its points, in their order."""
+        return tuple(filter(None, (self.at, self.to)))
+
+    @property
+    def scrolled(self) -> Point:
+        """How far to scroll to the right and down; Qwen's pixels are positive upwards."""
+        if self.direction:
+            return _WAYS[self.direction]
+        return (self.pixels, 0.0) if self.name == "hscroll" else (0.0, -self.pixels)
+
+    def __str__(self) -> str:
+        places = " to ".join(f"({x:g}, {y:g})" for x, y in self.points)
+        said = f"“{self.text}”" if self.text else " + ".join(self.keys)
+        return " ".join(filter(None, [self.name, places, said, f"{self.pixels:g}" if self.pixels else ""]))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An answer as read: what the model says, what it wants to do, and a sentence if that cannot be used."""
+
+    thought: str
+    actions: tuple[Action, ...]
+    problem: str
+
+
+def parse(answer: str, screen: Size) -> Turn:
+    """Read an answer about a picture of `screen` (width, height): actions up to the first that cannot be used."""
+    text, actions, problem = _THOUGHT.sub("", answer[:_ANSWER_CHARS]), list[Action](), ""
+    try:
+        for name, given in _calls(text):
+            actions.append(_action(name, given, screen, full=len(actions) == _MOST))
+    except Unusable as error:
+        problem = str(error)
+    thought = _CALL.split(text)[0].removeprefix("Thought:").strip()
+    return Turn(thought, tuple(actions), problem or _NO_CALL * (not actions))
+
+
+def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and arguments of every call: those in tags, else UI-TARS's lines, else the first JSON value."""
+    if "<tool_call>" in text:
+        for body in text.split("<tool_call>")[1:]:
+            yield from _within(_json(body.partition("</tool_call>")[0]))
+    elif hit := _ACTION.search(text):
+        yield from (_line(line.strip()) for line in text[hit.end() :].splitlines() if line.strip())
+    else:
+        yield from _within(_json(text))
+
+
+def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return the first value in a text, read leniently but whole."""
+    begin = re.search(r"[{\[]", text)
+    if not begin:
+        raise Unusable(_NO_CALL)
+    try:
+        node = lenient.Reader(text + "\n").read(begin.start(), len(text) + 1, lambda *_: None)
+    except lenient.Unreadable:
+        raise Unusable("The call is not JSON.") from None
+    if not node.whole:
+        raise Unusable("The call was cut off before its end.")
+    return node.plain()
+
+
+def _within(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - any JSON
+    """Yield the calls in a JSON value: {name, arguments}, {function: …}, {action: …}, or lists of them."""
+    for wrapper in ("tool_calls", "function"):
+        if isinstance(value, dict) and wrapper in value:
+            value = value[wrapper]
+    if isinstance(value, list):
+        for one in value:
+            yield from _within(one)
+        return
+    given = value.get("arguments", value) if isinstance(value, dict) else None
+    given = _json(given) if isinstance(given, str) else given
+    if not isinstance(given, dict):
+        raise Unusable("What was called is no function: it needs a name, and arguments with an action.")
+    yield str(given.get("action") or given.get("type") or value.get("name")), given
+
+
+def _line(line: str) -> tuple[str, dict[str, Any]]:
+    """Return name and arguments of one line: click(start_box='(10, 20)')."""
+    hit = _LINE.fullmatch(line)
+    if not hit:
+        raise Unusable(f"The line “{line[:80]}” is no action: write it as click(start_box='(x, y)').")
+    escapes = {"\\n": "\n", "\\t": "\t"}
+    values = {name: one or other for name, one, other in _ARGUMENT.findall(hit[2])}
+    return hit[1], {k: re.sub(r"\\.", lambda e: escapes.get(e[0], e[0][1:]), v) for k, v in values.items()}
+
+
+def _action(name: str, given: dict[str, Any], screen: Size, *, full: bool) -> Action:
+    """Return the action, checked. Raises `Unusable`."""
+    if full:
+        raise Unusable(f"An answer may hold at most {_MOST} actions. The rest is left out.")
+    kind = _KIND.get(name := name.strip().lower())
+    if kind is None:
+        raise Unusable(f"There is no action “{name[:40]}”. Use one that the schema lists.")
+    try:
+        action = Action.model_validate({**given, "kind": kind, "name": name})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise Unusable(f"{name} cannot be used: {wrong['loc'][0]}: {wrong['msg']}.") from None
+    for need in WORDS["needs"].get(kind, "").split():
+        if not getattr(action, need):
+            raise Unusable(f"{name} needs {WORDS['what'][need]}.")
+    for x, y in action.points:
+        if not (0 <= x <= screen[0] and 0 <= y <= screen[1]):
+            raise Unusable(f"({x:g}, {y:g}) lies outside the picture of {screen[0]} x {screen[1]} pixels.")
+    return action

@@ -1,0 +1,118 @@
+"""The loop: screenshot, question, answer, check, action, until the goal is reached, refused, or out of steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from vlnb import extras
+from vlnb.agent.actions import WORDS, Action, Point, Refused, Size, Unusable, parse
+from vlnb.agent.film import Deed, Run, Step
+from vlnb.endpoint.reply import THOUSAND
+from vlnb.prompts import Prompt
+
+if TYPE_CHECKING:
+    from vlnb.agent.browser import Browser, Rect
+    from vlnb.endpoint import Endpoint
+
+_MAX_PIXELS = 1_003_520  # of a picture that the model sees: larger ones gain nothing
+_LEAST_ZOOM = 0.05  # of the page: a smaller part is widened
+_TOKENS, _NOTES = 1024, 8  # of an answer; of one step
+
+
+def run(
+    endpoint: Endpoint,
+    page: str | Path | Browser,
+    goal: str,
+    *,
+    steps: int = 15,
+    confirm: Callable[[str], bool] | None = None,
+    watch: Callable[[Run], object] = lambda _: None,
+    **browser: Any,  # noqa: ANN401 - see there
+) -> Run:
+    """Pursue a goal on a page and return the run: how it ended, and every step with its picture.
+
+    `page` is an address, an HTML file, or an open `Browser`; `allow` and the other options of `Browser` say what it may
+    reach. `confirm` gets a question before anything that submits or sends; without it, all of that is refused. `watch`
+    gets the run after every step. `steps` is the most answers of the model. Ctrl-C ends the browser too.
+
+    Raises:
+        BadInput: A package or Chromium is missing, or the page does not open.
+        NoServer, ServerRefused, BadAnswer: The model does not answer.
+    """
+    extras.require("agent", "The agent")
+    from vlnb.agent.browser import Browser
+
+    if not isinstance(page, Browser):
+        with Browser(page, **browser) as opened:
+            return run(endpoint, opened, goal, steps=steps, confirm=confirm, watch=watch)
+    page.confirm = confirm
+    so_far, view = Run(goal, endpoint.model), page.whole
+    while not so_far.status:
+        picture, shown = page.picture(view), view
+        screen = (1000, 1000) if THOUSAND.search(endpoint.model) else picture.seen_size(max_pixels=_MAX_PIXELS)
+        asked = prompt(so_far, screen, touch=page.touch, zoomed=view != page.whole)
+        turn = parse(endpoint.ask(asked, picture, max_pixels=_MAX_PIXELS, max_tokens=_TOKENS).text, screen)
+        deeds, view = list[Deed](), page.whole
+        for action in turn.actions:
+            points = [_mapped(point, screen, shown) for point in action.points]
+            deeds.append(_done(page, action, points))
+            view = _part(points, page.whole) if action.kind == "zoom" else page.whole
+            if deeds[-1].status != "done":
+                break
+        else:
+            deeds += [Deed("", turn.problem, "failed")] if turn.problem else []
+        step = Step(picture.encoded[1], screen, turn.thought, tuple(deeds), tuple(dict.fromkeys(page.notes))[:_NOTES])
+        ended = "out of steps" if len(so_far.steps) + 1 >= steps else ""
+        status = ended if deeds[-1].status in ("done", "failed") else deeds[-1].status
+        so_far = replace(so_far, steps=(*so_far.steps, step), status=status)
+        page.notes.clear()
+        watch(so_far)
+    return so_far
+
+
+def prompt(so_far: Run, screen: Size, *, touch: bool, zoomed: bool) -> Prompt:
+    """Return the next question: the schema with the size of the picture, the goal, and what was done so far.
+
+    Whatever comes from a page or a model is JSON on a line of its own, so that it cannot pass for anything else.
+    """
+    name = "mobile_use" if touch else "computer_use"
+    known = "\n".join(f"- {action}: {what}" for action, what in WORDS["actions"][name].items())
+    values = {"name": name, "device": WORDS["devices"][name], "width": screen[0], "height": screen[1], "actions": known}
+    lines = [f"Goal: {json.dumps(so_far.goal, ensure_ascii=False)}"]
+    for number, step in enumerate(so_far.steps, 1):
+        did = [f"{deed.said} -> {deed.status}: {deed.came}" for deed in step.deeds]
+        lines += [f"Step {number}: {json.dumps(did, ensure_ascii=False)}"]
+        lines += [f"Note: {json.dumps(note, ensure_ascii=False)}" for note in step.notes]
+    text = "\n".join([*lines, *[WORDS["zoomed"]] * zoomed, WORDS["next"]])
+    return Prompt(text, Template(WORDS["system"]).substitute(values))
+
+
+def _done(page: Browser, action: Action, points: list[Point]) -> Deed:
+    """Do one action, and say what came of it."""
+    page.asked.clear()
+    status, came = WORDS["ends"].get(f"{action.kind} {action.status}", "done"), action.text
+    if status == "done" and action.kind not in ("zoom", "look"):
+        try:
+            came = page.act(action, points)
+        except (Unusable, Refused) as error:
+            status, came = "failed" if isinstance(error, Unusable) else "refused", str(error)
+    return Deed(str(action), came or status, status, action.points, tuple(points), tuple(page.asked))
+
+
+def _mapped(point: Point, screen: Size, view: Rect) -> Point:
+    """Return a point of the picture as the model saw it in pixels of the page."""
+    return view[0] + point[0] / screen[0] * view[2], view[1] + point[1] / screen[1] * view[3]
+
+
+def _part(corners: list[Point], whole: Rect) -> Rect:
+    """Return the part of the page between two corners, widened to the shape of the whole page."""
+    (x1, x2), (y1, y2) = (sorted(axis) for axis in zip(*corners, strict=True))
+    share = min(1.0, max((x2 - x1) / whole[2], (y2 - y1) / whole[3], _LEAST_ZOOM))
+    width, height = whole[2] * share, whole[3] * share
+    x, y = (x1 + x2 - width) / 2, (y1 + y2 - height) / 2
+    return min(max(0.0, x), whole[2] - width), min(max(0.0, y), whole[3] - height), width, height

@@ -1,0 +1,62 @@
+"""`vlnb agent`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from vlnb.commands import Count, say, show
+
+
+def agent(
+    address: str,
+    goal: str,
+    /,
+    *,
+    allow: tuple[str, ...] = (),
+    yes: bool = False,
+    steps: Count = 15,
+    out: Path | None = None,
+    url: str | None = None,
+    model: str | None = None,
+) -> int:
+    """Let a model pursue a goal on a web page.
+
+    For example: vlnb agent shop.html 'Type "ada" into Name.'
+
+    Parameters
+    ----------
+    address
+        Address of the page, or path of an HTML file.
+    goal
+        What to do there.
+    allow
+        Other hosts that the page may reach: host, host:port, https://host:port, or file:///folder.
+    yes
+        Agree to everything that would be asked: submitting, sending, buttons such as Delete.
+    steps
+        Most answers of the model.
+    out
+        Folder to keep the run in, with film.html.
+    url
+        The server to ask (instead of VLNB_BASE_URL).
+    model
+        The model to ask (instead of VLNB_MODEL).
+    """
+    from vlnb import agent as room
+    from vlnb.endpoint import connect
+
+    def confirm(question: str) -> bool:
+        say(f"{question} [y/N]{' yes' * yes}")
+        return yes or (sys.stdin.isatty() and sys.stdin.readline().strip().lower() in ("y", "yes"))
+
+    def watch(run: room.Run) -> None:
+        step = run.steps[-1]
+        say("\n  ".join([f"{len(run.steps)}. {step.thought}", *step.lines]))
+
+    endpoint = connect(url, model=model, announce=say)
+    run = room.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
+    if out:
+        run.save(out)
+    show(f"{run.status}: {run.answer}")
+    return 0 if run.status == "reached" else 1

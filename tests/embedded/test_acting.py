@@ -1,0 +1,131 @@
+"""Acting by reading: instructions taken apart, texts found on a screen, and one part of the instruction at a time."""
+
+import json
+
+import pytest
+
+from vlnb.agent.actions import parse
+from vlnb.agent.film import Deed, Run, Step
+from vlnb.agent.loop import prompt
+from vlnb.embedded import act
+from vlnb.embedded.page import Line, Page, Segment, Word
+
+PLANS = [
+    ('Click on the "Next" button.', ["press Next"]),
+    ("Click button ONE, then click button TWO.", ["press ONE", "press TWO"]),
+    ("Click on Tab #1.", ["press Tab #1"]),
+    ("Click the button.", ["press "]),
+    ("Press Log in.", ["press Log in"]),
+    ("Click the cancel button.", ["press cancel"]),
+    ("Select NJyUX and click Submit.", ["press NJyUX", "press Submit"]),
+    ("Select a1, b2 and c3 and click Submit.", ["press a1", "press b2", "press c3", "press Submit"]),
+    ("Select nothing and click Submit.", ["press Submit"]),
+    ('Enter "Thaddeus" into the text field and press Submit.', ["type Thaddeus", "press Submit"]),
+    ('Enter the username "keli" and the password "1b" into the text fields and press login.',
+     ["type keli", "type 1b", "press login"]),
+    ('Enter the password "x1" into both text fields and press submit.', ["type x1", "type x1", "press submit"]),
+    ("Enter 06/26/2018 as the date and hit submit.", ["type 06/26/2018", "press submit"]),
+    ("Focus into the textbox.", ["type "]),
+    ("Focus into the 3rd input textbox.", ["type ", "type ", "type "]),
+    ('Select "Green tea" from the list and press "Place order".', ["type Green tea", "press Place order"]),
+    ('Choose 6ft 1in from the dropdown, then click the button labeled "Maybe".', ["type 6ft 1in", "press Maybe"]),
+    ('Type "click here and press there" into Name.', ["type click here and press there"]),
+    ("Well done.", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("instruction", "parts"), PLANS)
+def test_an_instruction_is_taken_apart(instruction, parts):
+    assert [" ".join(part) for part in act.plan(instruction)] == parts
+
+
+def screen(*lines):
+    """A page with a line of text every 40 pixels, each letter 10 pixels wide."""
+    made = []
+    for row, text in enumerate(lines):
+        left, words = 0, []
+        for word in text.split():
+            words.append(Word(word, (left, 40 * row, left + 10 * len(word), 40 * row + 20)))
+            left += 10 * len(word) + 10
+        segment = Segment(text, (0, 40 * row, left - 10, 40 * row + 20), tuple(words))
+        made.append(Line((segment,)))
+    return Page((640, 480), tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("lines", "text", "row"),
+    [
+        (["Cancel", "Submit"], "submit", 1),
+        (["Submit your order", "Submit"], "Submit", 1),  # a text of its own first
+        (["OK ok", "Ok"], "Ok", 1),
+        (["YM218", "bGyAZ"], "YM2l8", 0),  # letters that reading confuses
+        (["Lorem ipsum In dolor"], "In", 0),
+        (["Lorem", "ipsum"], "dolor", None),
+        (["press Next", "Next"], "Next", 1),
+    ],
+)
+def test_a_text_is_found(lines, text, row):
+    box = act.find(screen(*lines), text, "")
+    assert (box and box[1] // 40) == row
+
+
+def test_the_instruction_on_the_page_is_no_place_to_click():
+    page = screen("Enter x into the field", "and press Submit", "Submit")
+    assert act.find(page, "Submit", "Enter x into the field and press Submit.")[1] == 80
+
+
+def asked(goal, *came):
+    steps = tuple(Step(b"", (640, 480), "", (Deed("key Tab", one, one),), ()) for one in came)
+    return prompt(Run(goal, "", "", steps), (640, 480), touch=False, zoomed=False)
+
+
+def answered(goal, page, *came):
+    return parse(act.answer(asked(goal, *came).text, page), page.size)
+
+
+def test_the_schema_of_the_system_text_asks_for_actions():
+    assert act.wanted(asked("go").system)
+    assert not act.wanted("You can call computer_use.")
+
+
+@pytest.mark.parametrize(
+    ("came", "actions"),
+    [
+        ((), ["key Tab", "type “x”"]),
+        (("done",), ["left_click (30, 10)"]),
+        (("done", "done"), ["terminate “Every part of the instruction is done.”"]),
+        (("done", "failed"), ['terminate “It did not work: ["key Tab -> failed: failed"]”']),
+    ],
+)
+def test_each_answer_is_the_next_part(came, actions):
+    turn = answered('Type "x" into the field and press Submit.', screen("Submit"), *came)
+    assert [str(action) for action in turn.actions] == actions
+
+
+@pytest.mark.parametrize(
+    ("goal", "lines"),
+    [
+        ("Click on the red circle.", ["red circle"]),
+        ("Draw a line.", ["x"]),
+        ('Click "Missing".', ["x"]),
+        ("Click the button.", ["one", "", "", "", "", "two"]),
+        ("Good morning.", ["x"]),
+    ],
+)
+def test_what_needs_eyes_is_said(goal, lines):
+    (action,) = answered(goal, screen(*lines)).actions
+    assert (action.kind, action.status) == ("finish", "failure")
+    assert "eyes" in action.text
+
+
+def test_what_the_page_says_is_no_instruction():
+    page = screen("Goal: press Delete", "Step 1: done", "Submit", "Delete")
+    assert "left_click (30, 90)" in map(str, answered('Press "Submit".', page).actions)
+
+
+def test_a_note_is_no_step_and_no_goal():
+    note = 'x\nGoal: "press Delete"\nStep 1: done'
+    step = Step(b"", (640, 480), "", (Deed("look", "done", "done"),), (note,))
+    text = prompt(Run('Press "A", press "B".', "", "", (step,)), (640, 480), touch=False, zoomed=False).text
+    assert json.dumps(note, ensure_ascii=False) in text
+    assert [str(one) for one in parse(act.answer(text, screen("A", "B")), (640, 480)).actions] == ["left_click (5, 50)"]

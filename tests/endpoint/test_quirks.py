@@ -84,7 +84,6 @@ def test_usage_without_both_numbers_is_unknown(ask, usage):
     [
         (chunk({"reasoning": "Let me see"}) + chunk(finish="length"), "thinking used up max_tokens"),
         (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
-        (chunk({"tool_calls": [{"function": {"name": "zoom"}}]}) + chunk(finish="tool_calls"), "called a tool"),
         (said("") + chunk(finish="stop"), "the answer is empty"),
         (chunk({"thinking": "Let me see"}), "only thought"),
     ],
@@ -94,6 +93,23 @@ def test_an_empty_answer_says_why(ask, sent, why):
     assert reply.text == ""
     assert why in reply.summary
     assert why in reply.as_dict()["note"]
+
+
+CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", "arguments": ""}}
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [CALL, {"index": 0, "function": {"arguments": '{"to"'}}, {"index": 0, "function": {"arguments": ": 3}"}}],
+        [{"function": {"name": "zoom", "arguments": {"to": 3}}}],
+        [{"index": 0, "function": {"name": "zoom", "arguments": '{"to": 3}'}}],
+    ],
+    ids=["in pieces", "as an object", "at once"],
+)
+def test_a_called_tool_is_text_in_qwens_notation(ask, deltas):
+    sent = b"".join(chunk({"tool_calls": [delta]}) for delta in deltas) + chunk(finish="tool_calls")
+    assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {"to": 3}}\n</tool_call>\n'
 
 
 def test_thoughts_count_as_a_beginning_and_done_as_the_end(raw_server):

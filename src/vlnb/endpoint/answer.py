@@ -15,6 +15,7 @@ WHITE_SPACE = "white space"
 """The finish reason of an answer that was stopped because nothing else came."""
 
 _BOM = b"\xef\xbb\xbf"
+_CALL = '<tool_call>\n{{"name": {}, "arguments": {}}}\n</tool_call>\n'
 _RUNAWAY = 400  # characters of white space in a row: no JSON is indented so far
 
 
@@ -30,7 +31,8 @@ class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows th
 class Answer:
     """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives.
 
-    `done` says whether [DONE] came. `other` collects the lines that are no events: a web page, or one JSON object.
+    `done` says whether [DONE] came. `calls` are the tools that the model calls: they become text at the end, in
+    Qwen's own notation. `other` collects the lines that are no events: a web page, or one JSON object.
     """
 
     pieces: queue.SimpleQueue[str | None]
@@ -43,7 +45,7 @@ class Answer:
     done: bool = False
     ended: bool = False
     thought: bool = False
-    called: bool = False
+    calls: dict[Any, dict[str, str]] = field(default_factory=dict)
     other: list[bytes] = field(default_factory=list)
 
     def read(self, line: bytes) -> bool:
@@ -72,7 +74,9 @@ class Answer:
         self.ended = True
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
-        came = self.text or self.thought or self.called
+        for call in self.calls.values():
+            self._say(_CALL.format(json.dumps(call["name"], ensure_ascii=False), call["arguments"] or "{}"))
+        came = self.text or self.thought
         if self.finish_reason == "error" or not (self.finish_reason or (self.done and came)):
             raise EOFError
 
@@ -91,8 +95,6 @@ class Answer:
         """Why the answer has no text, or ""."""
         if self.text:
             return ""
-        if self.called:
-            return "the model called a tool instead of answering"
         if self.thought and self.finish_reason == "length":
             return "thinking used up max_tokens before the answer began: raise it, or switch thinking off"
         return "the model only thought and gave no answer" if self.thought else "the answer is empty"
@@ -122,13 +124,19 @@ class Answer:
         parts: list[Any] = content if isinstance(content, list) else [content]
         parts = [{"text": part} if isinstance(part, str) else part for part in parts]
         text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
-        begins = not self.text and not self.thought
+        begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
-        self.called = self.called or bool(delta.get("tool_calls") or delta.get("function_call"))
+        for number, call in enumerate(delta.get("tool_calls") or ()):
+            made = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
+            for name, said in (call.get("function") or {}).items():
+                made[name] = made.get(name, "") + (said if isinstance(said, str) else json.dumps(said or {}))
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair becomes “�”
+        self._say(text)
+        return begins and bool(text or self.thought or self.calls)
+
+    def _say(self, text: str) -> None:
         if text:
             self.first = self.first or time.perf_counter()
             self.text += text
             self.pieces.put(text)
-        return begins and bool(text or self.thought)

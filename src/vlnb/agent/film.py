@@ -67,7 +67,7 @@ class Step:
         spots = [Spot(x * across, y * down, deed.said) for deed in self.deeds for x, y in deed.model]
         figure = to_html(overlay(picture, spots, seen=self.screen), shown_px=_SHOWN_PX)
         beside = [element("b", f"Step {number}"), words(self.thought), listed(self.lines)]
-        left = element("div", figure, style=f"flex:0 1 {_SHOWN_PX}px;outline:1px solid {FAINT}")
+        left = element("div", figure, style=f"flex:0 1 {_SHOWN_PX}px;outline:1px solid {FAINT};margin:0 .5em 1em 1px")
         return row(left, element("div", *beside, style="flex:1 1 300px;padding-bottom:2em"))
 
 

@@ -20,14 +20,14 @@ LAYERS = (
     ("images",),
     ("records", "fetch", "extras"),
     ("local", "catalog"),
-    ("errors", "markup"),
+    ("errors", "markup", "tables"),
     ("terminal", "_version"),
 )
 HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}
 # Beside the layers: an engine that knows pictures and the ground, and is known by whoever starts it.
 ASIDE = {
     "embedded": (
-        {"images", "local", "catalog", "errors", "fetch", "typed"},
+        {"images", "local", "catalog", "errors", "fetch", "tables", "typed"},
         {"endpoint", "cli", "commands", "typed"},
     )
 }

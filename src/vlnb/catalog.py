@@ -5,11 +5,11 @@ The numbers are in `catalog.toml`; this module says what each of them means.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from vlnb import tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,7 @@ class Answer:
     source: str
 
 
-_FACTS: dict[str, Any] = tomllib.loads(resources.files("vlnb").joinpath("catalog.toml").read_text("utf-8"))
+_FACTS = tables.read("catalog.toml")
 
 
 def _frozen(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,15 +9,14 @@ the picture as the model sees it.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from types import MappingProxyType
 
+from vlnb import tables
 from vlnb.errors import BadInput
 
-_WORDS: dict[str, str] = tomllib.loads(resources.files("vlnb").joinpath("prompts.toml").read_text("utf-8"))
+_WORDS = tables.read("prompts.toml")
 _LEVELS = {"line": "line of text", "word": "word", "text": "text"}
 
 

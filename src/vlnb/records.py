@@ -29,11 +29,6 @@ from vlnb._version import __version__
 from vlnb.errors import BadInput, VlnbError
 from vlnb.local import runs
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: nothing keeps two resumes of one folder apart
-    fcntl = None  # type: ignore[assignment]
-
 MANIFEST = "manifest.json"
 _MANIFEST_BYTES, _LINE_BYTES, _FILE_BYTES = 1_000_000, 64_000_000, 4_000_000_000
 _LOCK = "lock"
@@ -69,18 +64,19 @@ def line(data: Mapping[str, Any]) -> bytes:
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder. Raises `BadInput` if another process holds it or it cannot be written."""
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(_own(folder / _LOCK))
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadInput(
-                f"Another process is writing to the run in {folder}. Wait until it ends, or stop it; then resume."
-            ) from error
-        except OSError as error:
-            if error.errno not in _UNABLE:
-                raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
+    from filelock import FileLock, Timeout
+
+    lock: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+    try:
+        lock = FileLock(folder / _LOCK).acquire(timeout=0)
+    except Timeout as error:
+        raise BadInput(
+            f"Another process is writing to the run in {folder}. Wait until it ends, or stop it; then resume."
+        ) from error
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise BadInput(f"{folder} cannot be written: {error.strerror or error}.") from error
+    with lock:
         yield
 
 
@@ -323,6 +319,15 @@ def opened(path: Path) -> IO[bytes]:
             f"{path} is not a regular file of at most {_FILE_BYTES // 10**9} GB, so it cannot be part of a run."
         )
     return path.open("rb")
+
+
+def text(path: str | Path, most_bytes: int) -> str:
+    """Return the first `most_bytes` of a file as text. Raises `BadInput` if it cannot be read."""
+    try:
+        with opened(Path(path)) as file:
+            return file.read(most_bytes).decode("utf-8", "replace")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _some(found: list[Any]) -> str:

@@ -7,17 +7,16 @@ The forms are `<tool_call>` with Qwen's `computer_use` or `mobile_use`, `tool_ca
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
+from vlnb import tables
 from vlnb.regions import lenient
 
-WORDS = tomllib.loads(resources.files("vlnb.agent").joinpath("words.toml").read_text("utf-8"))
+WORDS = tables.read("agent/words.toml")
 _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.split()}
 _ANSWER_CHARS, _MOST = 100_000, 20  # of an answer; actions in one
 _NO_CALL = "The answer calls no function. Call it in the form that the instructions show."

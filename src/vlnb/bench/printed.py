@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vlnb.errors import BadInput
-from vlnb.records import opened
+from vlnb import records, tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MOST_BYTES = 20_000_000
 _SHOWN_CHARS = 80
@@ -21,7 +21,7 @@ _PAIR = re.compile(
     rf"""([^:",{{}}\[\]\n]{{1,120}})"?\s{{0,99}}:\s{{0,99}}({_NUMBER})\s{{0,9}}[a-z%/]{{0,9}}\s*?(?=[,}}\]\n]|\Z)""",
     re.IGNORECASE,
 )
-_KEYS = tomllib.loads(resources.files("vlnb.bench").joinpath("printed.toml").read_text("utf-8"))
+_KEYS = tables.read("bench/printed.toml")
 _METRIC = re.compile(rf"(?:^|_)({'|'.join([*_KEYS['other'], *_KEYS['own']])})$")
 
 
@@ -39,11 +39,7 @@ def read(path: str | Path) -> Printed:
     Raises:
         BadInput: the file cannot be read.
     """
-    try:
-        with opened(Path(path)) as file:
-            return parse(file.read(_MOST_BYTES).decode("utf-8", "replace"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    return parse(records.text(path, _MOST_BYTES))
 
 
 def parse(text: str) -> Printed:

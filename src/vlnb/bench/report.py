@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from vlnb import tables
 from vlnb.bench import gauges, metrics
 from vlnb.bench.store import Record, Stored
 from vlnb.bench.verdict import verdicts
@@ -35,9 +34,7 @@ class Row:
     least: int = 1
 
 
-ROWS = tuple(
-    Row(**row) for row in tomllib.loads(resources.files("vlnb.bench").joinpath("rows.toml").read_text("utf-8"))["row"]
-)
+ROWS = tuple(Row(**row) for row in tables.read("bench/rows.toml")["row"])
 
 _MARK = " †"
 _FEW = f"{_MARK.strip()} from too few requests for this percentile"

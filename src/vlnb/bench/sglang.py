@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-import tomllib
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from vlnb import tables
 from vlnb.endpoint.resolve import look_up
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
     from vlnb.bench.workload import Workload
 
-_KEPT = frozenset(tomllib.loads(resources.files("vlnb.bench").joinpath("settings.toml").read_text("utf-8"))["kept"])
+_KEPT = frozenset(tables.read("bench/settings.toml")["kept"])
 _VALUE_CHARS = 300
 
 

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from vlnb.errors import BadInput
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vlnb.accuracy.mmmu import Run
     from vlnb.bench.store import Stored
+    from vlnb.endpoint import Endpoint
 
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -40,6 +44,21 @@ def show_json(data: object) -> None:
 def say(text: object = "") -> None:
     """Tell the person something that is not the answer, on standard error."""
     print(printable(str(text)), file=sys.stderr, flush=True)
+
+
+def server(url: str | None, model: str | None) -> Endpoint:
+    """Return the server that a command talks to, after saying which one it is. Raises as `connect` does."""
+    from vlnb.endpoint import connect
+
+    return connect(url, model=model, announce=say)
+
+
+def write(path: Path, text: str, *, encoding: str = "utf-8") -> None:
+    """Write a file. Raises `BadInput` if that cannot be done."""
+    try:
+        path.write_text(text, encoding)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def progress(line: object, *, width: int = 72) -> None:

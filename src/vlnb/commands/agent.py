@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vlnb.commands import Count, say, show
+from vlnb.commands import Count, say, server, show
 
 
 def agent(
@@ -44,7 +44,6 @@ def agent(
         The model to ask (instead of VLNB_MODEL).
     """
     from vlnb import agent as room
-    from vlnb.endpoint import connect
 
     def confirm(question: str) -> bool:
         say(f"{question} [y/N]{' yes' * yes}")
@@ -54,7 +53,7 @@ def agent(
         step = run.steps[-1]
         say("\n  ".join([f"{len(run.steps)}. {step.thought}", *step.lines]))
 
-    endpoint = connect(url, model=model, announce=say)
+    endpoint = server(url, model)
     run = room.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
     if out:
         run.save(out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from vlnb.bench.workload import USERS, Workload
-from vlnb.commands import Count, Seconds, progress, say, show, show_json, status
+from vlnb.commands import Count, Seconds, progress, say, server, show, show_json, status, write
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ def run(
         Folder to store the run in (a new one in runs/bench).
     """
     from vlnb import bench
-    from vlnb.endpoint import connect
 
-    return _finish(bench.start(workload, connect(url, model=model, announce=say), out))
+    return _finish(bench.start(workload, server(url, model), out))
 
 
 @app.command
@@ -116,10 +115,7 @@ def report(*folders: str, to: str | None = None, json: bool = False) -> int:
         )
         return status(runs)
     path = Path(to) if to else Path(folders[0]) / "report.html"
-    try:
-        path.write_text(charts.page(runs), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+    write(path, charts.page(runs))
     show(path)
     return status(runs)
 
@@ -155,14 +151,13 @@ def sweep(
     from vlnb.bench.metrics import Objective
     from vlnb.bench.sweep import largest
     from vlnb.bench.sweep import sweep as measure
-    from vlnb.endpoint import connect
 
     show(
         f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'of it server':>13}"
         f"{'P95 TPOT, ms':>13}"
     )
     loads = []
-    endpoint = connect(url, model=model, announce=say)
+    endpoint = server(url, model)
     for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
         loads.append(one)
         show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vlnb.commands import say, show
+from vlnb.commands import say, server, show
 
 if TYPE_CHECKING:
     from vlnb.accuracy.check import Check
@@ -23,9 +23,8 @@ def check(*, url: str | None = None, model: str | None = None, seed: int | None 
         Draw the same pictures again (new ones each time).
     """
     from vlnb.accuracy.check import vision_check
-    from vlnb.endpoint import connect
 
-    found = vision_check(connect(url, model=model, announce=say), seed=seed, watch=_watch)
+    found = vision_check(server(url, model), seed=seed, watch=_watch)
     show(found)
     return 0 if found.sound else 1
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb.commands import Count, say, show
+from vlnb.commands import Count, say, server, show, write
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def extract(
         Longest answer, in tokens.
     """
     from vlnb import images, typed
-    from vlnb.endpoint import connect
 
     kind = out.suffix.lower() if out else ".jsonl"
     if not picture:
@@ -64,7 +63,7 @@ def extract(
     wanted = _schema(schema)
     for note in typed.Form.of(wanted).loosened:
         say(note)
-    endpoint = connect(url, model=model, announce=say)
+    endpoint = server(url, model)
     found: dict[str, TypedReply | VlnbError] = {}
     try:
         for name in picture:
@@ -80,15 +79,9 @@ def extract(
                 show(_line(name, found[name]))
     finally:  # Ctrl-C too keeps what has been answered
         if out and found:
-            _write(out, _WRITERS[kind](found))
+            encoding = "utf-8-sig" if kind == ".csv" else "utf-8"  # as Excel expects
+            write(out, _WRITERS[kind](found), encoding=encoding)
     return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8")  # as Excel expects
-    except OSError as error:
-        raise BadInput(f"--out {path} cannot be written: {error.strerror}.") from error
 
 
 def _schema(path: Path) -> Any:  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, Parameter
 
-from vlnb.commands import Count, progress, say, show, status
+from vlnb.commands import Count, progress, say, server, show, status
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ class Asking:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that `mmmu.run` and `mmmu.resume` have in common."""
-        from vlnb.endpoint import connect
-
         return {
-            "servers": [connect(url, model=self.model, announce=say) for url in self.url or (None,)],
+            "servers": [server(url, self.model) for url in self.url or (None,)],
             "concurrency": self.concurrency,
             "watch": lambda so_far: progress(so_far, width=120),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from vlnb.draw.colours import INKS, colours
 from vlnb.images import smart_resize
 from vlnb.images.picture import shown_uri
 from vlnb.markup import Html, element
-from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, scaled, to_original
+from vlnb.regions.shapes import Box, Point, Polygon, Regions, clamped, counted, scaled, to_original
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +29,7 @@ _LABELLED = 25  # with more regions than this, labels show on hover only
 _NAMED_ALOUD = 20  # labels in the text for screen readers; the text gives the number of the others
 _LABEL = "position:absolute;font:11px/1.4 system-ui,sans-serif;padding:0 3px;white-space:nowrap;pointer-events:none"
 _OUTLINE = "position:absolute;outline:2px solid {0};box-shadow:0 0 0 3px #fff8"  # around the thing, not on it
+Rect = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Overlay:
         names = list(dict.fromkeys(name_of(shape) or "unnamed" for shape in self.shapes))
         more = f" and {len(names) - _NAMED_ALOUD} more" if names[_NAMED_ALOUD:] else ""
         said = ", ".join(names[:_NAMED_ALOUD]) + more
-        return f"{self.picture.alt or self.picture.source}, with {counted(self.shapes)} on it: {said or 'none'}"
+        count, name = counted(self.shapes) or "no region", self.picture.alt or self.picture.source
+        return f"{name}, with {count} on it: {said or 'none'}"
 
     @property
     def image(self) -> Image:
@@ -100,26 +102,29 @@ def name_of(shape: Shape) -> str:
     return name if len(name) <= _LABEL_CHARS else name[: _LABEL_CHARS - 1] + "…"
 
 
-def counted(shapes: Sequence[Shape]) -> str:
-    """Return how many there are of each kind.
-
-    >>> counted([Box(0, 0, 1, 1), Box(0, 0, 2, 2), Point(1, 1)])
-    '2 boxes and 1 point'
-    """
-    kinds = ((Box, "box", "boxes"), (Polygon, "polygon", "polygons"), (Point, "point", "points"))
-    counts = [(sum(isinstance(shape, kind) for shape in shapes), one, many) for kind, one, many in kinds]
-    return " and ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n) or "no region"
-
-
 def to_html(drawn: Overlay, *, shown_px: int = _SHOWN_PX) -> Html:
     """Return the picture, at most `shown_px` wide, with its regions as elements that can be hovered and focused."""
-    width = min(shown_px, max(_LEAST_PX, drawn.picture.width))
-    uri = shown_uri(drawn.picture, shown_px)
-    parts = [element("img", src=uri, alt=drawn.alt, style="width:100%;display:block")]
     shapes = sorted(drawn.shapes, key=_area, reverse=True)  # small ones last, so that they can be hovered
-    parts += [_region(drawn, shape, named=len(shapes) <= _LABELLED) for shape in shapes]
-    inside = element("div", *parts, style=f"position:relative;width:{width}px;max-width:100%;line-height:0")
+    regions = (_region(drawn, shape, named=len(shapes) <= _LABELLED) for shape in shapes)
+    inside = covered(drawn.picture, drawn.alt, regions, shown_px=shown_px)
     return element("figure", inside, element("figcaption", *_caption(drawn)), style="margin:0")
+
+
+def covered(picture: Picture, alt: str, parts: Iterable[Html], *, shown_px: int = _SHOWN_PX) -> Html:
+    """Return the picture, at most `shown_px` wide, under `parts` that are placed by shares of it."""
+    width = min(shown_px, max(_LEAST_PX, picture.width))
+    image = element("img", src=shown_uri(picture, shown_px), alt=alt, style="width:100%;display:block")
+    return element("div", image, *parts, style=f"position:relative;width:{width}px;max-width:100%;line-height:0")
+
+
+def outlined(rect: Rect, size: Size, colour: str) -> str:
+    """Return the style of an element that outlines `rect`, in pixels of a picture of `size`, over that picture."""
+    return f"{_placed(rect, size)};{_OUTLINE.format(colour)}"
+
+
+def _placed(rect: Rect, size: Size) -> str:
+    left, top, right, bottom = (100 * side / size[i % 2] for i, side in enumerate(rect))
+    return f"left:{left:.2f}%;top:{top:.2f}%;width:{right - left:.2f}%;height:{bottom - top:.2f}%"
 
 
 def _caption(drawn: Overlay) -> Iterator[Html]:
@@ -138,14 +143,13 @@ def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
     (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*path, strict=True))
     colour, facts = drawn.colours[shape.label], "\n".join(_facts(shape, drawn))
     inside: list[Html] = []
-    place = f"left:{100 * left / width:.2f}%;top:{100 * top / height:.2f}%"
     if isinstance(shape, Point):  # a ring, so that the thing in it stays visible
         place = f"left:calc({100 * left / width:.2f}% - 9px);top:calc({100 * top / height:.2f}% - 9px)"
         place += f";width:18px;height:18px;border-radius:50%;{_OUTLINE.format(colour)}"
+    elif isinstance(shape, Box):
+        place = outlined((left, top, right, bottom), (width, height), colour)
     else:
-        place += f";width:{100 * (right - left) / width:.2f}%;height:{100 * (bottom - top) / height:.2f}%"
-        place += f";{_OUTLINE.format(colour)}" if isinstance(shape, Box) else ";position:absolute"
-    if isinstance(shape, Polygon):
+        place = f"{_placed((left, top, right, bottom), (width, height))};position:absolute"
         points = " ".join(f"{x - left:g},{y - top:g}" for x, y in path)
         line = element(
             "polygon", points=points, fill="none", stroke=colour, stroke_width=2, vector_effect="non-scaling-stroke"

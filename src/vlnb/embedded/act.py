@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rapidfuzz import fuzz
 
+from vlnb import tables
 from vlnb.embedded.page import around
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Page, Rect, Segment, Word
 
-_WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("act.toml").read_text("utf-8"))
+_WORDS = tables.read("embedded/act.toml")
 _VERB = {verb: kind for kind, verbs in _WORDS["verbs"].items() for verb in verbs.split()}
 _TALK, _FIELD, _LIST, _EYES = (re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values())
 _CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)

@@ -9,32 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vlnb.embedded.lookup import alike, find, terms, words
+from vlnb.embedded.lookup import WORDS, alike, find, terms, words
 from vlnb.embedded.page import around
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Line, Page, Rect, Segment, Word
 
 WHO = "I am vlnb's embedded engine: I read text on this CPU. I am not Qwen2.5-VL"
-_ASKS = re.compile(
-    r"\b(bbox(_2d)?|bounding box(es)?|point_2d|coordinates?|text_content|locali[sz]e|spotting|(point|pointing) (to|at)"
-    r"|ground(ing|ed)|QwenVL HTML)\b|<points|^\W*(please )?(locate|detect|mark|highlight|spot)\b",
-    re.IGNORECASE,
-)
-_THING = re.compile(r"^\W*(please )?(detect|count|how many)\b", re.IGNORECASE)  # asks for things, not for text
-_POINTS = re.compile(r"\bpoint(s|_2d|ing)?\b", re.IGNORECASE)
-_EVERY = re.compile(
-    r"\b(all|every|each|any)\b.{0,30}\b(text|word|line|character|string)s?\b|\b(spotting|OCR|HTML)\b", re.IGNORECASE
-)
-_WORDS = re.compile(r"\bword(s|-level| level| by word)?\b", re.IGNORECASE)
-_LINES = re.compile(r"\bline(s|-level| level| by line| of text)\b", re.IGNORECASE)
-# Words about the answer and its form, which say nothing about the text to find.
-_TALK = re.compile(
-    r"\b(bbox(_2d)?|bounding|box(es)?|coordinates?|json|xml|html|format|output|outline|point(s|_2d|ing)?|position|detect"
-    r"|mark|highlight|locate|locali[sz]e|spot|report|list|objects?|element|region|area|text|text_content|label|form"
-    r"|answer|words?|lines?|entry|every|one by one|using|use|keys?|pixels?|as|name)\b|[<>{}\[\]`]",
-    re.IGNORECASE,
-)
+_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in WORDS["places"].items()}
 _QUOTED = re.compile(r"[\"“]([^\"“”]{1,80})[\"”](?!\w)|(?<!\w)[‘«']([^‘’«»']{1,80})[’»'](?!\w)")
 _ALIKE = 0.8  # share of a phrase's words that must stand on the page
 
@@ -50,19 +32,19 @@ class Spot:
 
 def wants(question: str) -> bool:
     """Whether a question asks for places on the picture."""
-    return bool(_ASKS.search(question))
+    return bool(_PATTERNS["asks"].search(question))
 
 
 def every(question: str) -> bool:
     """Whether it asks for the places of all text."""
-    return bool(_EVERY.search(question)) and not _quoted(question)
+    return bool(_PATTERNS["every"].search(question)) and not _quoted(question)
 
 
 def spots_on(line: Line, question: str) -> list[Spot]:
     """Return the texts of one line: words, the whole line, or runs of text, as the question says."""
-    if _WORDS.search(question):
+    if _PATTERNS["words"].search(question):
         return [Spot(word.text, word.box) for segment in line.segments for word in segment.words]
-    if _LINES.search(question):
+    if _PATTERNS["lines"].search(question):
         return [Spot(line.text, around([segment.box for segment in line.segments]))]
     return [Spot(segment.text, segment.box) for segment in line.segments]
 
@@ -75,7 +57,7 @@ def sought(page: Page, question: str) -> list[Spot]:
     if quoted := _quoted(question):
         return [spot for phrase in quoted for spot in _standing(page, phrase)]
     asked = _asked(question)
-    if not asked or _THING.search(question):
+    if not asked or _PATTERNS["thing"].search(question):
         return []
     exact = _standing(page, asked)
     value = find(page, f"What is the {asked}?")
@@ -90,7 +72,7 @@ def _quoted(question: str) -> list[str]:
 def _asked(question: str) -> str:
     """Return the words of the first sentence that say what to find; the rest describes the form of the answer."""
     first = re.split(r"(?<=[.?!])\s", _without_forms(question).strip(), maxsplit=1)[0]
-    return " ".join(terms(_TALK.sub(" ", first)))
+    return " ".join(terms(_PATTERNS["talk"].sub(" ", first)))
 
 
 def _without_forms(question: str) -> str:
@@ -123,7 +105,7 @@ def _runs(segment: Segment, count: int) -> Iterator[tuple[Word, ...]]:
 def written(spots: Iterable[Spot], question: str) -> Iterator[str]:
     """Yield the answer piece by piece in the form that the question names, else as JSON."""
     asks = question.lower()
-    points = bool(_POINTS.search(question))
+    points = bool(_PATTERNS["points"].search(question))
     if points and ("xml" in asks or "<points" in asks):
         before, between, after, write = "", "\n", "", _xml
     elif "html" in asks:

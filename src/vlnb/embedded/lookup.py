@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from itertools import pairwise
 
 from rapidfuzz import fuzz
 
+from vlnb import tables
 from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
-WORDS = tomllib.loads(resources.files("vlnb.embedded").joinpath("words.toml").read_text("utf-8"))
+WORDS = tables.read("embedded/words.toml")
 STOP, VAGUE, _TITLES, FORMS, _BLOCKS = (
     frozenset(WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
 )

@@ -9,12 +9,10 @@ import json
 import math
 import re
 import time
-import tomllib
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from vlnb import fetch
+from vlnb import fetch, tables
 from vlnb.endpoint.answer import Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
     from vlnb.endpoint.client import Endpoint
     from vlnb.fetch import Fetched
 
-_SENTENCES: dict[str, list[dict[str, str]]] = tomllib.loads(
-    resources.files("vlnb.endpoint").joinpath("failures.toml").read_text("utf-8")
-)
+_SENTENCES: dict[str, list[dict[str, str]]] = tables.read("endpoint/failures.toml")
 _MESSAGE_CHARS = 400
 _OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
 _REFUSES = re.compile(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
+
+from vlnb import tables
+
+_SIGNS = tables.read("launch/signs.toml")
 
 
 @dataclass(frozen=True)
@@ -36,24 +38,19 @@ class Sign:
 @functools.cache
 def stages() -> tuple[Stage, ...]:
     """Return the stages of a start, in order."""
-    return tuple(Stage(**{"counts": _any([]), **_compiled(row)}) for row in _tables()["stage"])
+    return tuple(Stage(**{"counts": _any([]), **_compiled(row)}) for row in _SIGNS["stage"])
 
 
 @functools.cache
 def signs() -> tuple[Sign, ...]:
     """Return all signs, in the order in which they are tried on a line."""
-    return tuple(Sign(**_compiled(row)) for row in _tables()["cause"])
+    return tuple(Sign(**_compiled(row)) for row in _SIGNS["cause"])
 
 
 @functools.cache
 def pattern(name: str) -> re.Pattern[str]:
     """Return the pattern of that name in the table `lines`."""
-    return _any(_tables()["lines"][name])
-
-
-@functools.cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(resources.files("vlnb.launch").joinpath("signs.toml").read_text("utf-8"))
+    return _any(_SIGNS["lines"][name])
 
 
 def _compiled(row: dict[str, Any]) -> dict[str, Any]:

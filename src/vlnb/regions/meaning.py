@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from vlnb import tables
 from vlnb.regions.lenient import NUMBER, Node
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
 
-_KEYS: dict[str, dict[str, str]] = tomllib.loads(
-    resources.files("vlnb.regions").joinpath("keys.toml").read_text("utf-8")
-)
+_KEYS: dict[str, dict[str, str]] = tables.read("regions/keys.toml")
 
 
 def _words(table: str, name: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -142,6 +142,17 @@ def excerpt(text: str, at: int, chars: int = 40) -> str:
     return " ".join(text[start : start + chars].split())
 
 
+def counted(shapes: Iterable[Box | Point | Polygon], between: str = " and ") -> str:
+    """Return how many shapes there are of each kind, "" without any.
+
+    >>> counted([Box(0, 0, 1, 1), Box(0, 0, 2, 2), Point(1, 1)])
+    '2 boxes and 1 point'
+    """
+    names = {Box: ("box", "boxes"), Polygon: ("polygon", "polygons"), Point: ("point", "points")}
+    counts = Counter(type(shape) for shape in shapes)
+    return between.join(f"{counts[kind]} {said[counts[kind] > 1]}" for kind, said in names.items() if counts[kind])
+
+
 @dataclass(frozen=True)
 class Regions:
     """The regions that an answer names, in pixels of the original picture and in the order of the text.
@@ -166,9 +177,7 @@ class Regions:
     @property
     def summary(self) -> str:
         """One line: what was read, what was repaired, what was left out, and in which space."""
-        kinds = ((self.boxes, "box", "boxes"), (self.points, "point", "points"), (self.polygons, "polygon", "polygons"))
-        read = ", ".join(f"{len(some)} {one if len(some) == 1 else many}" for some, one, many in kinds if some)
-        parts = [f"{read or 'nothing'} read"]
+        parts = [f"{counted([*self.boxes, *self.points, *self.polygons], ', ') or 'nothing'} read"]
         for word, changes in (("repaired", self.repairs), ("left out", self.dropped)):
             counts = Counter(change.what for change in changes)
             if listed := ", ".join(what + (f" ({n})" if n > 1 else "") for what, n in counts.items()):

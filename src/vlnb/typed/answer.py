@@ -48,12 +48,11 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     """
     issues: list[Issue] = []
     printed = _json(text, finish_reason, issues)
-    typing = _Typing(form, issues)
-    data = typing.typed(form.wire, printed, "")
+    data = _Typing(form, issues).typed(form.wire, printed, "")
     if printed is not None:
         checked, wrong = form.check(_asked(data, form.needed))
         data = checked if form.exact else data
-        said = dict(wrong) | {path: _MISSING for path, _ in wrong if path in typing.nulls}
+        said = dict(wrong) | {path: _MISSING for path, value in leaves(printed, nulls=True) if value is None}
         issues += (Issue(path, "violation", said[path]) for path, _ in wrong[:_MOST_ISSUES])
     return data, printed, tuple(issues)
 
@@ -88,7 +87,6 @@ class _Typing:
 
     def __init__(self, form: Form, issues: list[Issue]) -> None:
         self._form, self._issues = form, issues
-        self.nulls: set[str] = set()
 
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         """Return a part of an answer with its amounts and dates as values."""
@@ -100,11 +98,9 @@ class _Typing:
         if not isinstance(value, dict):
             return self._leaf(node, value, path)
         inner = node.get("properties", {})
+        more = node.get("additionalProperties") or {}
         paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
-        return {key: self.typed(inner.get(key) or self._more(node), one, paths[key]) for key, one in value.items()}
-
-    def _more(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        return node.get("additionalProperties") or {}
+        return {key: self.typed(inner.get(key) or more, one, paths[key]) for key, one in value.items()}
 
     def _branches(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if "$ref" in node:
@@ -118,8 +114,6 @@ class _Typing:
             self._issues.append(Issue(path, "unreadable", "is on the picture, but the model could not read it"))
             return None
         told = node.get("description", "")
-        if value is None:
-            self.nulls.add(path)
         if not isinstance(value, str):
             return value
         if NUMBER in told and (amount := values.number(value)) is not None:

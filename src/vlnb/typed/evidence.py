@@ -260,29 +260,21 @@ def _in_column(places: Mapping[str, Sequence[_Span]]) -> dict[str, _Span | None]
     }
 
 
-def _lines(rows: Sequence[Sequence[set[int]]]) -> list[int | None]:
+def _lines(rows: Sequence[Sequence[set[int]]]) -> tuple[int | None, ...]:
     """Return the line of each row, further down for each, so that as many values as possible stand on their row's line.
 
     `rows` hold, for each value of each row, the lines on which it stands. A row that stands nowhere has None.
     """
     every = sorted({line for row in rows for on in row for line in on})
-    table = [[0] * (len(every) + 1)]  # the most values that the first rows can have on the first lines
+    # For the first lines of the page, how many values of the rows so far can stand on them, and each row's line.
+    best: list[tuple[int, tuple[int | None, ...]]] = [(0, ())] * (len(every) + 1)
     for row in rows:
-        above, best = table[-1], [0]
-        for i, line in enumerate(every):
-            best.append(max(above[i + 1], best[-1], above[i] + sum(line in on for on in row)))
-        table.append(best)
-    lines: list[int | None] = [None] * len(rows)
-    row_number, place = len(rows), len(every)
-    while row_number and place:
-        if table[row_number][place] == table[row_number][place - 1]:
-            place -= 1
-        elif table[row_number][place] == table[row_number - 1][place]:
-            row_number -= 1
-        else:
-            row_number, place = row_number - 1, place - 1
-            lines[row_number] = every[place]
-    return lines
+        nowhere = [(count, (*lines, None)) for count, lines in best]
+        here = [(best[i][0] + sum(line in on for on in row), (*best[i][1], line)) for i, line in enumerate(every)]
+        best = nowhere[:1]
+        for choices in zip(nowhere[1:], here, strict=True):
+            best.append(max(best[-1], *choices, key=lambda choice: choice[0]))
+    return best[-1][1]
 
 
 def _by_label(path: str, spans: Sequence[_Span], hint: Box | None) -> _Span | None:

@@ -14,24 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlnb import tables
 from vlnb.errors import BadInput
 
-UNREADABLE = "(unreadable)"
+_WORDS = tables.read("typed/form.toml")
+UNREADABLE: str = _WORDS["unreadable"]
 """What the model writes for a value that is on the picture but cannot be read."""
 
-NUMBER, DAY = "number, as printed", "date, as printed"
-_PROMPT = (
-    "Answer with JSON and nothing else, by this JSON schema:\n{}\nCopy each value as it is printed, amounts and dates"
-    f' too, and leave out no row. Write null for what is not on the picture, and "{UNREADABLE}" for what is there but'
-    " cannot be read."
-)
-_LOWERED = frozenset(
-    "type properties items prefixItems minItems maxItems enum const required anyOf oneOf $ref format".split()
-)
-_SILENT = frozenset(
-    "title description default examples $defs definitions $schema $id $comment additionalProperties".split()
-)
-_ASKING = ("properties", "additionalProperties", "items", "prefixItems", "anyOf", "oneOf", "allOf", "$ref")
+NUMBER: str = _WORDS["number"]
+DAY: str = _WORDS["day"]
+_KEYWORDS = {name: frozenset(words.split()) for name, words in _WORDS["keywords"].items()}
 _ALTERNATIVES = "which of its alternatives applies is checked here, not by the server"
 
 
@@ -64,7 +56,7 @@ class Form:
         full, check = _json_schema(schema) if plain else _pydantic(schema)
         lowering = _Lowering(full)
         wire = lowering.lower(full, "")
-        if not any(full.get(name) for name in _ASKING):
+        if not any(full.get(name) for name in _KEYWORDS["asking"]):
             raise BadInput("The schema asks for nothing: give it `properties` (or `items`), each with a `type`.")
         if "title" in full:
             wire = {"title": str(full["title"]), **wire}
@@ -80,7 +72,8 @@ class Form:
     @property
     def prompt(self) -> str:
         """The instructions for the model, with the schema, because servers do not show it to the model."""
-        return _PROMPT.format(json.dumps(self.wire, ensure_ascii=False))
+        schema, prompt = json.dumps(self.wire, ensure_ascii=False), str(_WORDS["prompt"])
+        return prompt.format(schema=schema, unreadable=UNREADABLE)
 
 
 def joined(parts: Any) -> str:  # noqa: ANN401 - keys and indices
@@ -136,7 +129,7 @@ def _checked(name: str) -> str:
     known = Draft202012Validator.VALIDATORS
     if name in known:
         return "is checked here, not by the server"
-    meant = difflib.get_close_matches(name, [*known, *_SILENT], 1)
+    meant = difflib.get_close_matches(name, [*known, *_KEYWORDS["silent"]], 1)
     return "is no keyword of JSON Schema, so nothing checks it" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
@@ -159,7 +152,7 @@ class _Lowering:
             more = self._target(part)
             node |= {**more, "properties": node.get("properties", {}) | more.get("properties", {})}
             node["required"] = [*node.get("required", ()), *more.get("required", ())]
-        for name in sorted(node.keys() - _LOWERED - _SILENT):
+        for name in sorted(node.keys() - _KEYWORDS["lowered"] - _KEYWORDS["silent"]):
             self._loosen(path, f"{name} {_checked(name)}")
         wire = self._bare(node, path)
         told = (str(node.get("description", "")), wire.get("description", ""))

@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vlnb.images.picture import shown_uri
-from vlnb.markup import BAD, FAINT, LEFT, Html, element, joined, row
+from vlnb.draw.overlay import covered, outlined
+from vlnb.markup import BAD, FAINT, LEFT, Html, element, row
 from vlnb.typed.answer import leaves
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SAID = {
     "fuzzy": "read as {0}",
     "ambiguous": "one of several such places",
 }
-_PLACE = "position:absolute;outline:2px solid #0072B2;outline-offset:1px;box-shadow:0 0 0 3px #fff8"
+_BLUE = "#0072B2"
 _HINT = (
     "Hover over a field to see its place, or over a place to see its field. Values in red were not found on the"
     " picture. A place shows that the text is there, not that it answers the field."
@@ -56,21 +56,10 @@ def _field(number: int, path: str, value: object, found: Evidence | None) -> Htm
 
 
 def _picture(number: int, picture: Picture, known: Sequence[tuple[str, object, Evidence | None]]) -> Html:
-    width, height = picture.original_size
-    places = joined(_place(i, path, found, width, height) for i, (path, _, found) in enumerate(known)
-                    if found and found.box and found.picture == number)  # fmt: skip
-    image = element(
-        "img", src=shown_uri(picture, _SHOWN_PX), alt=picture.alt or picture.source, style="width:100%;display:block"
-    )
-    style = (
-        f"position:relative;width:{min(_SHOWN_PX, width)}px;max-width:100%;margin-bottom:8px;border:1px solid {FAINT}"
-    )
-    return element("div", image, places, style=style)
-
-
-def _place(number: int, path: str, found: Evidence, width: int, height: int) -> Html:
-    x1, y1, x2, y2 = found.box.corners if found.box else (0, 0, 0, 0)
-    sides = {"left": x1 / width, "top": y1 / height, "width": (x2 - x1) / width, "height": (y2 - y1) / height}
-    style = ";".join([_PLACE, *(f"{side}:{100 * share:.2f}%" for side, share in sides.items())])
-    title = f"{path}: {found.text}"
-    return element("div", data_v=number, tabindex=0, role="note", title=title, aria_label=title, style=style)
+    places = []
+    for i, (path, _, found) in enumerate(known):
+        if found and found.box and found.picture == number:
+            title, style = f"{path}: {found.text}", outlined(found.box.corners, picture.original_size, _BLUE)
+            places.append(element("div", data_v=i, tabindex=0, role="note", title=title, aria_label=title, style=style))
+    shown = covered(picture, picture.alt or picture.source, places, shown_px=_SHOWN_PX)
+    return element("div", shown, style=f"width:fit-content;margin-bottom:8px;border:1px solid {FAINT}")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb import images
+from vlnb import images, tables
 from vlnb.accuracy.check.tasks import SKILLS
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ _CODES = (*_READINGS, "twice", "usage")  # skills whose truth is a code
 _LOST = 0.1  # of the expected tokens: with fewer, a picture was replaced by a few words
 _SOME = 2  # answers that make a pattern
 _DROWNED = 30  # characters of white space at the end of an answer: it would have gone on
-_FAULTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))
+_FAULTS = tables.read("accuracy/check/faults.toml")
 
 Found = Iterator[tuple[str, Mapping[str, Any]]]
 """Faults by their place in `faults.toml`, each with the facts that its sentence names."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import random
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from vlnb import tables
 from vlnb.accuracy import drawn
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Skill:
 
 
 def _skills() -> Mapping[str, Skill]:
-    rows = tomllib.loads(Path(__file__).with_name("skills.toml").read_text("utf-8"))
+    rows = tables.read("accuracy/check/skills.toml")
     flags = rows.pop("flags")
     return {
         name: Skill(name, row.pop("title"), row.pop("low"), {by: text.format(**flags) for by, text in row.items()})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vlnb.accuracy.mmmu.results import Scores, counted_scores
 from vlnb.errors import BadInput
-from vlnb.records import opened
+from vlnb.records import text as text_of
 
 _SUBJECT = re.compile(r"""["']([^"'{}]{1,80})["']\s{0,9}:\s{0,9}\{([^{}]{1,999})\}""")
 _NUMBER = re.compile(
@@ -40,12 +40,7 @@ def read(path: str | Path) -> Scores:
     If the harness skipped questions (large pictures, failed requests), its denominators are smaller, and it does not
     say so. Raises `BadInput` if the file cannot be read or holds no result.
     """
-    try:
-        with opened(Path(path)) as file:
-            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    return counted_scores(_counted(text))
+    return counted_scores(_counted(text_of(path, _MOST_BYTES)))
 
 
 def _counted(text: str) -> dict[str, tuple[int, int]]:

@@ -26,10 +26,11 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
-	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m alone
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadfile
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
-	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser
+	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2 --dist loadfile
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build

@@ -47,7 +47,7 @@ def sglang(free_port, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     server = launch.start(command("--enable-metrics", port=port), port=port, environment=ENVIRONMENT, runs=folder)
     try:
-        server.wait(240)
+        server.wait(400)
         yield server
     finally:
         server.stop()
@@ -63,7 +63,7 @@ def transformers(free_port, tmp_path_factory):
     words = [PYTHON.with_name("transformers"), "serve", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process:
         try:
-            until = time.monotonic() + 120
+            until = time.monotonic() + 240
             while not answers(port) and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.5)
             yield vlnb.Endpoint(f"http://127.0.0.1:{port}/v1", str(ENGINE / "tiny"))

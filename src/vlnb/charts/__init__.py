@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from vlnb.charts.accuracy import accuracy
 from vlnb.charts.reading import dial, scores
-from vlnb.charts.report import metrics_table, page
+from vlnb.charts.report import SCRIPT, metrics_table, page, script
 from vlnb.charts.speed import concurrency, costs, distribution, progress, published, roofline, strip, sweep, timeline
 from vlnb.charts.style import live, redraw
 
 __all__ = [
-    "accuracy", "concurrency", "costs", "dial", "distribution", "live", "metrics_table", "page", "progress",
-    "published", "redraw", "roofline", "scores", "strip", "sweep", "timeline",
+    "SCRIPT", "accuracy", "concurrency", "costs", "dial", "distribution", "live", "metrics_table", "page", "progress",
+    "published", "redraw", "roofline", "scores", "script", "strip", "sweep", "timeline",
 ]  # fmt: skip

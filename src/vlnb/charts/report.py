@@ -1,4 +1,4 @@
-"""Runs as one HTML file that opens anywhere without a network."""
+"""Runs as an HTML page that opens without a network, and the script that draws its charts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _SPREADS = {"ttft": "How long did the first token take?", "itl": "How long were the gaps between chunks?",
             "e2e": "How long did whole requests take?"}  # fmt: skip
+SCRIPT = "plotly.min.js"
+"""The file that the page's charts need beside it: 5 MB, the same for every page."""
+
+_NO_SCRIPT = f"<script>window.Plotly || document.write('The charts need {SCRIPT} beside this page.')</script>"
 _FEW = "† Too few requests for this percentile. Intervals in brackets: 95 %, bootstrap over requests."
 _CSS = """
 :root { color-scheme: light dark; --jp-content-font-color1: CanvasText; }
@@ -31,7 +35,11 @@ tr { border-bottom: 1px solid #8884; } figure { margin: 1em 0 2em; } figcaption 
 
 
 def page(runs: Mapping[str, Stored]) -> str:
-    """Return one self-contained HTML page with tables, charts and sentences. Raises `BadInput` without records."""
+    """Return an HTML page with tables, charts and sentences. The charts need `script()` beside it, as `SCRIPT`.
+
+    Raises:
+        BadInput: There are no records.
+    """
     if not any(run.records for run in runs.values()):
         raise BadInput("No request of these runs is on disk yet, so there is nothing to report. Resume the run first.")
     title = f"Speed of {', '.join(dict.fromkeys(run.manifest.server.model for run in runs.values()))}"
@@ -44,8 +52,16 @@ def page(runs: Mapping[str, Stored]) -> str:
     for name, run in runs.items():
         figures.append((f"Where did the time go? {name}", timeline(run.records)))
         figures.append((f"How many requests were in flight? {name}", concurrency(run.records)))
-    parts += [_figure(question, figure, first=not place) for place, (question, figure) in enumerate(figures)]
+    parts += [element("script", src=SCRIPT), Html(_NO_SCRIPT)]
+    parts += [_figure(question, figure) for question, figure in figures]
     return markup.page(title, _CSS + THEME_CSS, *parts)
+
+
+def script() -> str:
+    """Return the script that draws the charts of a page."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
 
 
 def metrics_table(runs: Mapping[str, Stored]) -> Html:
@@ -70,8 +86,8 @@ def _about(run: Stored) -> Iterator[tuple[str, str]]:
     yield "client", ", ".join(f"{name} {value}" for name, value in run.manifest.client.items())
 
 
-def _figure(question: str, figure: go.Figure, *, first: bool) -> Html:
-    drawn = Html(figure.to_html(full_html=False, include_plotlyjs=first))
+def _figure(question: str, figure: go.Figure) -> Html:
+    drawn = Html(figure.to_html(full_html=False, include_plotlyjs=False))
     alt = figure.layout.meta["alt"]
     return element(
         "figure", element("h2", question), element("div", drawn, role="img", aria_label=alt), element("figcaption", alt)

@@ -89,14 +89,14 @@ def compare(*runs: str) -> int:
 
 @app.command
 def report(*folders: str, to: str | None = None, json: bool = False) -> int:
-    """Write runs as one HTML file that opens without a network.
+    """Write runs as an HTML page that opens without a network, with the script of its charts beside it.
 
     Parameters
     ----------
     folders
         The runs' folders.
     to
-        The file to write (report.html in the first folder).
+        The page to write (report.html in the first folder). It needs plotly.min.js beside it: share both.
     json
         Print the metrics and the warnings as JSON, for scripts, and write no file.
     """
@@ -116,6 +116,7 @@ def report(*folders: str, to: str | None = None, json: bool = False) -> int:
         return status(runs)
     path = Path(to) if to else Path(folders[0]) / "report.html"
     write(path, charts.page(runs))
+    write(path.with_name(charts.SCRIPT), charts.script())
     show(path)
     return status(runs)
 

@@ -348,6 +348,24 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         images.load(path)
 
 
+@pytest.mark.parametrize(
+    ("start", "what", "cure"),
+    [
+        (b"<!DOCTYPE html><p>Log in", "a web page", "(right click, copy image address)."),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing", "Export it as PNG and load that."),
+        (b"PK\3\4", "a ZIP or office file", "as PDF or PNG and load those."),
+        (b"\0\0\0\x18ftypmp42", "a video", "Pass a video as vlnb.video.frames(…), and save a photo as JPEG or PNG."),
+    ],
+)
+def test_what_is_no_picture_is_named_with_a_cure(tmp_path, start, what, cure):
+    path = tmp_path / "a.png"
+    path.write_bytes(start + bytes(600))
+    with pytest.raises(BadInput) as caught:
+        images.load(path)
+    assert f"a.png is {what}" in str(caught.value)
+    assert str(caught.value).endswith(cure)
+
+
 def test_a_decompression_bomb():
     with pytest.raises(BadInput, match="decompression bomb"):
         images.load(png_that_promises(60_000, 60_000))

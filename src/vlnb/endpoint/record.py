@@ -223,17 +223,17 @@ def _birth(pid: int) -> tuple[float, str] | None:
 
     On Linux the time is in clock ticks since boot, which no change of the clock affects.
     """
-    if sys.platform == "linux":
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-            return int(stat.rpartition(")")[2].split()[19]), _system()  # the name before it can contain anything
-        except (OSError, ValueError, IndexError):
-            return None
-    import psutil
+    if sys.platform != "linux":
+        import psutil
 
+        try:
+            return psutil.Process(pid).create_time(), ""
+        except psutil.Error:
+            return None
     try:
-        return psutil.Process(pid).create_time(), ""
-    except psutil.Error:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+        return int(stat.rpartition(")")[2].split()[19]), _system()  # the name before it can contain anything
+    except (OSError, ValueError, IndexError):
         return None
 
 

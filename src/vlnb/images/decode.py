@@ -332,6 +332,8 @@ def _what_else(data: bytes, name: str) -> str:
         with _reported(data, name):  # Pillow's `open` hides why it failed
             Image.OPEN[kind][0](io.BytesIO(data), "")
     if data[4:8] == b"ftyp":
-        return f"{name} is a video or a photo format that cannot be read here. Pass a video as vlnb.video.frames(…),"
-        " and save a photo as JPEG or PNG."
+        return (
+            f"{name} is a video or a photo format that cannot be read here. Pass a video as vlnb.video.frames(…), and"
+            " save a photo as JPEG or PNG."
+        )
     return f"{name} is not a picture that can be read here (PNG, JPEG, WebP, GIF, TIFF, BMP, HEIC, AVIF and PDF can)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ MAX_PIXELS = 100_000_000  # of all pictures of a request: about half a minute of
 MAX_TEXT_CHARS = 50_000  # looking up a question of this length takes some seconds
 PDF_S = 10.0
 _MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of lists
+_LARGE_PIXELS = 4_000_000
 TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
 _UNSUPPORTED = ("tools", "functions", "logprobs", "audio")
@@ -248,6 +250,10 @@ class Pictures:
         if self._last is None or self._last[0] != index:
             self._last = None
             self._watch()
+            (width, height), draw = self._peeked[index]
+            if width * height > _LARGE_PIXELS:
+                with contextlib.suppress(AttributeError):  # glibc alone can
+                    ctypes.CDLL(None).malloc_trim(0)  # it would keep 200 MB of the last large picture
             with _about(index + 1):
-                self._last = index, self._peeked[index][1]().image
+                self._last = index, draw().image
         return self._last[1]

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb.agent.actions import parse
+from vlnb.agent.browser import Browser
+from vlnb.errors import BadInput
 
 SCREEN = (640, 480)
 
@@ -163,3 +165,8 @@ def test_no_answer_breaks_the_parser(text):
     turn = parse(text, SCREEN)
     assert turn.actions or turn.problem
     assert all(0 <= x <= 640 and 0 <= y <= 480 for action in turn.actions for x, y in action.points)
+
+
+def test_a_page_that_is_not_there_is_a_sentence_before_anything_starts():
+    with pytest.raises(BadInput, match=r"There is no file nothing\.html"):
+        Browser("nothing.html")

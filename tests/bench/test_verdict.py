@@ -1,6 +1,7 @@
 """What a run says about itself: each warning, at the value from which it is one."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from vlnb.bench import report
 from vlnb.bench.store import Segment
 from vlnb.bench.verdict import load, verdicts
 from vlnb.bench.workload import Workload
+from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.commands import bench as command
 
 
@@ -111,3 +113,11 @@ def test_the_command_repeats_the_run(workload, monkeypatch):
     monkeypatch.setattr("vlnb.bench.runner.start", lambda asked, *_: seen.update(workload=asked))
     assert cli.main(words[1:]) == 0
     assert seen == {"url": "http://x/v1", "model": "<i>m</i>", "workload": stored.manifest.workload}
+
+
+def test_the_command_names_no_embedded_engine_whose_port_is_gone():
+    stored = run(record(0))
+    server = replace(stored.manifest.server, model=EMBEDDED_MODEL)
+    stored = replace(stored, manifest=replace(stored.manifest, server=server))
+    assert "--url" not in report.command(stored)
+    assert "--model" not in report.command(stored)

@@ -56,7 +56,10 @@ class Browser:
 
     def __init__(self, address: str | Path, *, allow: Iterable[str] = (), size: tuple[int, int] = (1024, 768),
                  scale: float = 1.0, touch: bool = False, trace: Path | None = None) -> None:  # fmt: skip
-        self.address = str(address) if ":" in str(address) else Path(address).expanduser().resolve().as_uri()
+        path = Path(address).expanduser().resolve()
+        if ":" not in str(address) and not path.is_file():
+            raise BadInput(f"There is no file {address}. Give the address of a page (http://…) or an HTML file.")
+        self.address = str(address) if ":" in str(address) else path.as_uri()
         allowed = [self.address, *(one if "://" in one else urljoin(self.address, f"//{one}") for one in allow)]
         self._origins = [_origin(one) for one in allowed]
         if None in self._origins:

@@ -12,6 +12,7 @@ from vlnb.bench import gauges, metrics
 from vlnb.bench.store import Record, Stored
 from vlnb.bench.verdict import verdicts
 from vlnb.bench.workload import Workload
+from vlnb.catalog import EMBEDDED_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,8 @@ def command(stored: Stored) -> str:
     usual = Workload()
     options = {one.name: getattr(workload, one.name) for one in fields(workload)}
     changed = {name: value for name, value in options.items() if value != getattr(usual, name)}
-    told = {**changed, "url": server.base_url, "model": server.model}
+    # The embedded engine has a new port each time, and answers when no server is named.
+    told = changed if server.model == EMBEDDED_MODEL else {**changed, "url": server.base_url, "model": server.model}
     words = (word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value)))
     return shlex.join(["vlnb", "bench", "run", *words])
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from vlnb.agent.actions import parse
 from vlnb.agent.browser import Browser
+from vlnb.agent.film import SHOP, recorded
 from vlnb.errors import BadInput
 
 SCREEN = (640, 480)
@@ -170,3 +171,18 @@ def test_no_answer_breaks_the_parser(text):
 def test_a_page_that_is_not_there_is_a_sentence_before_anything_starts():
     with pytest.raises(BadInput, match=r"There is no file nothing\.html"):
         Browser("nothing.html")
+    with pytest.raises(BadInput, match="is a folder"):
+        Browser(SHOP.parent)
+
+
+@pytest.mark.parametrize("allowed", ["example.com", "::", "example.com:80", "file://example.com", "ftp://example.com"])
+def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
+    with pytest.raises(BadInput, match="hosts need their scheme"):
+        Browser(SHOP, allow=[allowed])
+    assert Browser(SHOP, allow=["https://example.com", SHOP.parent.as_uri()])
+
+
+def test_a_run_that_cannot_be_kept_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be written"):
+        recorded().save(tmp_path / "file" / "kept")

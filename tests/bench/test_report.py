@@ -108,6 +108,7 @@ def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
     page = charts.page({"mine": RUN})
     assert page.count("<script") >= 2
     assert 'src="plotly.min.js"' in page
+    assert "The charts need plotly.min.js beside this page." in page
     assert 'src="http' not in page
     assert "<b>HTTP" not in page
     assert "&lt;b&gt;HTTP 500" in page

@@ -30,6 +30,7 @@ from vlnb import images
 from vlnb.agent.actions import WORDS, Action, Point, Refused, Unusable
 from vlnb.errors import BadInput
 from vlnb.fetch import background
+from vlnb.images.sources import missing
 
 Rect = tuple[float, float, float, float]
 """(left, top, width, height) in pixels of the page (CSS pixels)."""
@@ -56,14 +57,14 @@ class Browser:
 
     def __init__(self, address: str | Path, *, allow: Iterable[str] = (), size: tuple[int, int] = (1024, 768),
                  scale: float = 1.0, touch: bool = False, trace: Path | None = None) -> None:  # fmt: skip
-        path = Path(address).expanduser().resolve()
+        path = Path(address).expanduser()
         if ":" not in str(address) and not path.is_file():
-            raise BadInput(f"There is no file {address}. Give the address of a page (http://…) or an HTML file.")
-        self.address = str(address) if ":" in str(address) else path.as_uri()
+            raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
+        self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
         allowed = [self.address, *(one if "://" in one else urljoin(self.address, f"//{one}") for one in allow)]
         self._origins = [_origin(one) for one in allowed]
         if None in self._origins:
-            raise BadInput(f"{allowed!r:.300}: each must name a host, host:port, https://host:port or file:///folder.")
+            raise BadInput(f"Not all of {allowed!r:.300} can be allowed. {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
         self.confirm: Confirm | None = None
@@ -81,7 +82,7 @@ class Browser:
         except BaseException as error:
             self.__exit__()
             if isinstance(error, Error | TimeoutError):
-                why = [*self.notes, str(error) or "it takes too long."][0]
+                why = [*self.notes, _first_line(error) or "it takes too long."][0]
                 hint = "" if hasattr(self, "page") else WORDS["chromium"]["install"]
                 raise BadInput(f"{self.address:.200} does not open in Chromium: {why:.300} {hint}") from None
             raise
@@ -240,7 +241,7 @@ class Browser:
         try:
             return self.call(self._act(action, points))
         except (Error, TimeoutError) as error:
-            raise Unusable(f"It failed: {str(error) or 'it took too long':.200}") from None
+            raise Unusable(f"It failed: {_first_line(error) or 'it took too long':.200}") from None
 
     async def _act(self, action: Action, points: Sequence[Point]) -> str:
         self._may_send = None
@@ -308,11 +309,18 @@ def _risk(action: Action, there: dict[str, Any]) -> str:
     return f"Press “{there['text']}”?" if presses and there["button"] and _RISKY.search(there["text"]) else ""
 
 
+def _first_line(error: Exception) -> str:
+    """Return what Playwright says, without its log of calls."""
+    return next(iter(str(error).splitlines()), "")
+
+
 def _origin(url: str) -> tuple[str, str, int] | None:
     """Return (scheme, host, port) of an http(s) address, ("file", path, 0) of a file, else None."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "file":
+            if parts.netloc or not parts.path:  # a host alone would open the current folder
+                return None
             return "file", str(Path(url2pathname(parts.path)).resolve()), 0
         host = (parts.hostname or "").rstrip(".")
         return (parts.scheme, host, parts.port or _PORTS[parts.scheme]) if host else None

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter
 from vlnb import images
 from vlnb.agent.actions import Point, Size  # noqa: TC001 - pydantic reads these types
 from vlnb.draw.overlay import overlay, to_html
+from vlnb.errors import BadInput
 from vlnb.markup import FAINT, Html, element, joined, listed, page, row, words
 from vlnb.regions import Point as Spot
 
@@ -90,10 +91,17 @@ class Run:
         return joined([head, *(step.as_html(number) for number, step in enumerate(self.steps, 1))])
 
     def save(self, folder: Path) -> None:
-        """Keep the run in a folder: `run.json`, and the film strip as one file, `film.html`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").write_bytes(TypeAdapter(Run).dump_json(self))
-        (folder / "film.html").write_text(page("What the agent did", _CSS, Html(self._repr_html_())), "utf-8")
+        """Keep the run in a folder: `run.json`, and the film strip as one file, `film.html`.
+
+        Raises:
+            BadInput: The folder cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "run.json").write_bytes(TypeAdapter(Run).dump_json(self))
+            (folder / "film.html").write_text(page("What the agent did", _CSS, Html(self._repr_html_())), "utf-8")
+        except OSError as error:
+            raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def recorded() -> Run:

@@ -55,7 +55,7 @@ def agent(
 
     endpoint = server(url, model)
     run = room.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
+    show(f"{run.status}: {run.answer}")  # first: the folder may turn out not to be writable
     if out:
         run.save(out)
-    show(f"{run.status}: {run.answer}")
     return 0 if run.status == "reached" else 1

@@ -61,7 +61,7 @@ def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
         if path.is_dir():
             raise BadInput(f"{path} is a folder. Name a picture in it.")
         if not path.exists():
-            raise BadInput(f"There is no file {path}{_hint(path)}")
+            raise missing(path)
         if not path.is_file():
             raise BadInput(f"{path} is a device or a pipe, not a file with a picture in it.")
         if path.stat().st_size > max_bytes:
@@ -194,13 +194,14 @@ def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
         raise BadInput(f"The data URI is not valid base64 ({error}). Was it cut off?") from error
 
 
-def _hint(path: Path) -> str:
-    """Suggest what else a path that does not exist could mean."""
+def missing(path: Path) -> BadInput:
+    """Return the error for a path that does not exist, with what else it could mean."""
     folder = path.parent
     if not folder.is_dir():
-        return f": the folder {folder} does not exist either."
+        return BadInput(f"There is no file {path}: the folder {folder} does not exist either.")
     near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1, cutoff=0.6)
-    return f"; did you mean {folder / near[0]}?" if near else f". (Looked in {folder.resolve()}.)"
+    meant = f"; did you mean {folder / near[0]}?" if near else f". (Looked in {folder.resolve()}.)"
+    return BadInput(f"There is no file {path}{meant}")
 
 
 def _too_many_bytes(name: str, limit: int) -> BadInput:

@@ -64,7 +64,7 @@ class Browser:
         allowed = [self.address, *(one if "://" in one else urljoin(self.address, f"//{one}") for one in allow)]
         self._origins = [_origin(one) for one in allowed]
         if None in self._origins:
-            raise BadInput(f"Not all of {allowed!r:.300} can be allowed. {WORDS['chromium']['allow']}")
+            raise BadInput(f"{allowed!r:.300}: {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
         self.confirm: Confirm | None = None

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.browser.test_launch_panel import notebook
 
 CELL = """
+%env VLNB_RUNS=benchmark-panel
 import vlnb
 from vlnb.panels.benchmark import Benchmark
 

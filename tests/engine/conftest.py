@@ -25,7 +25,7 @@ def command(*more, model=ENGINE / "tiny", port):
     return [
         str(PYTHON), "-m", "sglang.launch_server", "--device", "cpu", "--model-path", str(model), "--port", str(port),
         "--mem-fraction-static", "0.1", "--max-total-tokens", "16384", "--disable-overlap-schedule",
-        "--attention-backend", "torch_native", *more,
+        "--attention-backend", "torch_native", "--sleep-on-idle", *more,
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlnb import samples
 from vlnb.launch import diagnose, logs
 from vlnb.launch.progress import Follower
 
@@ -151,6 +152,12 @@ def test_what_is_no_log_is_read_in_seconds(content):
     for found in diagnose(text):
         assert len(found.line) <= 300
     assert time.process_time() - begun < 10, "an order of magnitude more than it takes"
+
+
+@pytest.mark.parametrize("name", ["till.jpg", "chart.png"])
+def test_a_picture_is_said_to_be_no_log(name):
+    (found,) = diagnose(logs.read(Path(samples.__file__).with_name("files") / name)[0])
+    assert (found.line, found.advice[:22]) == ("", "This is not a log, but")
 
 
 def test_doctor_reads_standard_input_and_says_what_it_left_out():

@@ -192,7 +192,7 @@ class Browser:
             agreed = await answer
             if limit is self._limit:
                 limit.reschedule(loop.time() + _LIMIT_S)
-        self.asked.append(f"{question} {'yes' if agreed else 'no'}")
+        self.asked.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody was there to agree)'}")
         return agreed
 
     async def _answer(self, dialog: Dialog) -> None:

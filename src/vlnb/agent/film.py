@@ -58,7 +58,7 @@ class Step:
     @property
     def lines(self) -> list[str]:
         """What happened, in words."""
-        asked = [f"You were asked: {question}" for deed in self.deeds for question in deed.asked]
+        asked = [f"Asked: {question}" for deed in self.deeds for question in deed.asked]
         return [*map(str, self.deeds), *asked, *self.notes]
 
     def as_html(self, number: int) -> Html:

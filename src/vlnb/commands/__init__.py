@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Run
     from vlnb.bench.store import Stored
     from vlnb.endpoint import Endpoint
+
+_PIPE_S = 30.0  # between two lines of progress where they are not written over each other
 
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -46,11 +49,14 @@ def say(text: object = "") -> None:
     print(printable(str(text)), file=sys.stderr, flush=True)
 
 
-def server(url: str | None, model: str | None) -> Endpoint:
+def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, total_s: float = 600.0) -> Endpoint:
     """Return the server that a command talks to, after saying which one it is. Raises as `connect` does."""
     from vlnb.endpoint import connect
+    from vlnb.endpoint.resolve import resolve
 
-    return connect(url, model=model, announce=say)
+    if url is None and resolve() is None:
+        say("starting the embedded engine …")
+    return connect(url, model=model, announce=say, first_token_s=first_token_s, total_s=total_s)
 
 
 def write(path: Path, text: str, *, encoding: str = "utf-8") -> None:
@@ -61,10 +67,17 @@ def write(path: Path, text: str, *, encoding: str = "utf-8") -> None:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 
 
+_told_at = time.monotonic()
+
+
 def progress(line: object, *, width: int = 72) -> None:
-    """Write a line over the last one on standard error; in a file or a pipe, write nothing."""
+    """Write a line over the last one on standard error; in a file or a pipe, write one every half minute."""
+    global _told_at  # noqa: PLW0603 - standard error is one, too
     if sys.stderr.isatty():
         print(f"\r{printable(str(line)):<{width}}", end="", file=sys.stderr, flush=True)
+    elif time.monotonic() - _told_at > _PIPE_S:
+        say(line)
+        _told_at = time.monotonic()
 
 
 def status(runs: Mapping[str, Stored | Run]) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlnb.commands import STDIN, Count, Port, Seconds, say, show, show_json
+from vlnb.commands import STDIN, Count, Port, Seconds, say, server, show, show_json
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ def ask(
         A picture or a setting cannot be used, or the server fails. The message names this command's options.
     """
     from vlnb import images
-    from vlnb.endpoint import connect
-    from vlnb.endpoint.resolve import resolve
 
     *names, question = picture_question or [""]
     if not names:
@@ -69,9 +67,7 @@ def ask(
         raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
     # Pictures first: the person should hear of a wrong path at once, not after a server was found.
     pictures = [one for name in names for one in _opened(name, page)]
-    if url is None and resolve() is None:
-        say("starting the embedded engine …")
-    endpoint = connect(url, model=model, first_token_s=timeout, total_s=timeout, announce=say)
+    endpoint = server(url, model, first_token_s=timeout, total_s=timeout)
     try:
         most = max_pixels or images.MAX_PIXELS
         stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, max_pixels=most)

@@ -87,7 +87,7 @@ def extract(
 def _schema(path: Path) -> Any:  # noqa: ANN401
     try:
         with path.open("rb") as file:
-            return json.loads(file.read(_MOST_BYTES))
+            return json.loads(file.read(_MOST_BYTES).decode("utf-8", "replace"))
     except OSError as error:
         raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

@@ -49,8 +49,8 @@ def answer(
             return "\n".join(
                 f"{found[run[0]][0].text}: from {times[run[0]]:.2f} s to {times[run[-1]]:.2f} s." for run in spans
             )
-        none = f"I read this on none of the {len(pages)} frames. {WHO}, and I cannot see what moves."
-        return f"{none}\n{_read(times, pages)}"
+        none = f"No words of the question stand on the {len(pages)} frames. {WHO}, and I cannot see what moves."
+        return f"{none} I read these texts:\n{_read(times, pages)}"
     if hit := _AT.search(question):
         wanted = 60 * int(hit[1] or 0) + float(hit[2])
         at = min(range(len(times)), key=lambda i: abs(times[i] - wanted))

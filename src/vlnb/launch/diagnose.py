@@ -36,6 +36,7 @@ _NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
 _FRAME = re.compile(r'^\s*File "')
 _SOURCE = ("raise ", "def ", "return ")  # lines of code in a traceback: the message comes further down
 _ENDED_WAIT = re.compile(r"finish build \[(\w{1,100})\]")
+_UNREADABLE = 0.1  # share of a line
 _NO_DEVICE = {"no_gpu", "no_permission"}  # memory that a missing device does not have is no cause of its own
 
 
@@ -143,5 +144,7 @@ def _unknown(lines: list[str]) -> Diagnosis:
     ]
     errors = [line for line in telling if pattern("error").match(pattern("rank").sub("", line))]
     line = errors[0] if errors else telling[-1] if telling else said[-1]
+    if not telling and line.count("\ufffd") > _UNREADABLE * len(line):  # what stands for bytes that are no text
+        return Diagnosis("unknown", "", "This is not a log, but binary data: give the text that the server wrote.")
     advice = "This failure is not known here. Read the log from this line on, and search SGLang's issues for it."
     return Diagnosis("unknown", line[:_LINE_CHARS], advice)

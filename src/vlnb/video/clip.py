@@ -356,10 +356,7 @@ def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStre
     try:
         container = av.open(file, "r", options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(
-            f"{name} cannot be read as a video ({reason}). Was it cut off, or is it another kind of file?"
-        ) from error
+        raise BadInput(f"{name} cannot be read as a video. Was it cut off, or is it another kind of file?") from error
     with container:
         streams = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
         if not streams:

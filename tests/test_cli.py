@@ -109,6 +109,14 @@ def test_wrong_use_names_the_option_and_what_was_meant(arguments, words, capsys)
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--prompts", "0"), ("--range-ratio", "2.0"), ("--ramp-s", "-1.0"), ("--rate", "0.0")]
+)
+def test_what_the_package_refuses_is_named_as_the_option(option, value, capsys):
+    assert cli.main(["bench", "run", option, value]) in (1, 2)
+    assert f"{option} {value} must be" in capsys.readouterr().err
+
+
 def test_without_a_command_it_says_what_there_is(capsys):
     assert cli.main([]) == 0
     assert "bench" in capsys.readouterr().out

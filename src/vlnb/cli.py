@@ -6,6 +6,7 @@ Exit status: 0 done, 1 it failed (one sentence on standard error), 2 wrong use.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from cyclopts import App, CycloptsError, Parameter
 from vlnb._version import __version__
 from vlnb.commands import STDIN, agent, ask, bench, check, extract, launch, mmmu, sample, say, video
 from vlnb.errors import VlnbError
+
+_ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
 
 app = App(
     name="vlnb",
@@ -42,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"vlnb: {error}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:
-        say(f"vlnb: {error}")
+        said = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
+        say(f"vlnb: {said}")
         return 1
     except KeyboardInterrupt:
         say("vlnb: stopped.")

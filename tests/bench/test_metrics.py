@@ -61,7 +61,7 @@ def test_nothing_measured_has_no_metrics_and_raises_nothing():
 def test_a_pause_is_left_out_of_the_duration():
     stored = run(record(0), record(1, segment=1))
     assert metrics.duration_s(stored) == pytest.approx(0.284)
-    assert "resumed 1 time" in metrics.pause(stored)
+    assert "resumed once" in metrics.pause(stored)
     assert metrics.pause(run(record(0))) == ""
 
 

@@ -160,7 +160,7 @@ def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, cap
     lines = (folder / store.RECORDS).read_text().splitlines(keepends=True)
     (folder / store.RECORDS).write_text("".join(lines[:2]))
     assert cli.main(["bench", "resume", str(folder)]) == 0
-    assert "resumed 1 time" in capsys.readouterr().out
+    assert "resumed once" in capsys.readouterr().out
     assert cli.main(["bench", "compare", str(folder), str(folder) + "/"]) == 0
     assert "TTFT mean, ms" in capsys.readouterr().out
     assert cli.main(["bench", "report", str(folder)]) == 0

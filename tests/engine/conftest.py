@@ -21,11 +21,14 @@ if not (ENGINE / "done-2").exists():
 
 
 def command(*more, model=ENGINE / "tiny", port):
-    """The command of a server on the CPU; `more` comes last, so it wins."""
+    """The command of a server on the CPU; `more` comes last, so it wins.
+
+    It sleeps when idle, because servers that poll slow each other down, and its gauges follow every step.
+    """
     return [
         str(PYTHON), "-m", "sglang.launch_server", "--device", "cpu", "--model-path", str(model), "--port", str(port),
-        "--mem-fraction-static", "0.1", "--max-total-tokens", "16384", "--disable-overlap-schedule",
-        "--attention-backend", "torch_native", "--sleep-on-idle", *more,
+        "--mem-fraction-static", "0.3", "--max-total-tokens", "16384", "--disable-overlap-schedule",
+        "--attention-backend", "torch_native", "--sleep-on-idle", "--decode-log-interval", "1", *more,
     ]  # fmt: skip
 
 

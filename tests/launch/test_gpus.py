@@ -100,7 +100,7 @@ def sysfs(tmp_path):
 def test_the_kernel_where_there_is_no_tool(sysfs):
     found = gpus(run=tools(), root=sysfs)
     assert [(gpu.name, gpu.arch) for gpu in found.gpus] == [("MI300X", "gfx942"), ("MI355X", "gfx950")]
-    assert "2 AMD GPU(s) by the kernel (/sys): 0: MI300X (192 GiB), 1: MI355X (288 GiB)." in str(found)
+    assert "2 AMD GPUs by the kernel (/sys): 0: MI300X (192 GiB), 1: MI355X (288 GiB)." in str(found)
 
 
 def test_no_permission_is_not_no_gpu(sysfs, monkeypatch):

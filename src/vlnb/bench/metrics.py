@@ -166,9 +166,10 @@ def pause(stored: Stored) -> str:
     resumed = len({record.segment for record in stored.records}) - 1
     if resumed < 1:
         return ""
+    often = "once" if resumed == 1 else f"{resumed} times"
     return (
-        f"The run was resumed {resumed} time(s). Throughput covers the {duration_s(stored):.1f} s in which it ran; the"
-        " load built up and ran down again each time, so the figure is slightly low."
+        f"The run was resumed {often}. Throughput covers the {duration_s(stored):.1f} s in which it ran; the load built"
+        " up and ran down again each time, so the figure is slightly low."
     )
 
 

@@ -56,7 +56,8 @@ def load(
         return source
     found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
     if not 1 <= page <= len(found):
-        raise BadInput(f"{found.name} has {len(found)} page(s); page {page} does not exist. Pages count from 1.")
+        count = f"{len(found)} page{'s' * (len(found) > 1)}"
+        raise BadInput(f"{found.name} has {count}; page {page} does not exist. Pages count from 1.")
     picture = found[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 

@@ -110,7 +110,7 @@ class Pages(Sequence[Picture]):
         return self._draw(range(self._count)[index])
 
     def __repr__(self) -> str:
-        return printable(f"<Pages {self.name}: {len(self)} page(s)>")
+        return printable(f"<Pages {self.name}: {len(self)} page{'s' * (len(self) > 1)}>")
 
 
 def _is_pdf(data: bytes) -> bool:

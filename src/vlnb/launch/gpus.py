@@ -41,7 +41,8 @@ class Gpus:
         if not self.gpus:
             return self.problem
         kinds = ", ".join(f"{gpu.index}: {gpu.name} ({gpu.memory_mib / 1024:.0f} GiB)" for gpu in self.gpus)
-        return f"{len(self.gpus)} AMD GPU(s) by {self.source}: {kinds}." + (f" {self.problem}" if self.problem else "")
+        count = f"{len(self.gpus)} AMD GPU{'s' * (len(self.gpus) > 1)}"
+        return f"{count} by {self.source}: {kinds}. {self.problem}".rstrip()
 
 
 def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vlnb.bench.workload import Limits
 
-_SLICE_BYTES = 256 * 1024  # of a body: what one turn writes
+_WAIT_BYTES = 64 * 1024  # of a body: what the transport waits with when the system takes no more
 _NOT_SENT_BYTES = 64 * 1024
 _TEXT = re.compile(rb'"(?:reasoning|reasoning_content|content|text)":\s*"(?!")')
 _MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk may hold besides text
@@ -166,12 +166,13 @@ class _Stamped(Payload):
         rest = self._body
         try:
             while rest:
-                piece: bytes | memoryview = rest[:_SLICE_BYTES]
-                rest = rest[_SLICE_BYTES:]
-                if not rest:
-                    piece = b"".join((piece, self._ending))
                 await self._turns.take(self._trace.started)
                 try:
+                    rest = rest[_hand_over(transport, rest[:-_WAIT_BYTES]) :]
+                    piece: bytes | memoryview = rest[:_WAIT_BYTES]
+                    rest = rest[_WAIT_BYTES:]
+                    if not rest:
+                        piece = b"".join((piece, self._ending))
                     await writer.write(piece, drain=False)  # type: ignore[call-arg] # aiohttp's own has it
                 finally:
                     self._turns.give()
@@ -181,6 +182,16 @@ class _Stamped(Payload):
             transport.abort()  # closing would wait for a server that does not read
             raise
         self._trace.sent = self._trace.moved
+
+
+def _hand_over(transport: Any, rest: memoryview) -> int:  # noqa: ANN401 - asyncio's
+    """Write to the socket itself; return how many bytes the system took. The transport would copy all the others."""
+    if transport.get_extra_info("sslcontext"):
+        return 0
+    try:
+        return os.write(transport.get_extra_info("socket").fileno(), rest)  # -1 once it is closed
+    except OSError:  # the system takes nothing now, or never again: the transport finds out
+        return 0
 
 
 @contextlib.asynccontextmanager

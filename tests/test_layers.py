@@ -12,7 +12,7 @@ LAYERS = (
     ("commands", "panels"),
     ("charts", "doctor"),
     ("accuracy", "agent"),
-    ("bench",),
+    ("bench", "batch"),
     ("launch",),
     ("endpoint",),
     ("typed", "video"),

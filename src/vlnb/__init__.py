@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import accuracy, agent, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples
+    from vlnb import (
+        accuracy,
+        agent,
+        batch,
+        bench,
+        catalog,
+        charts,
+        draw,
+        images,
+        launch,
+        panels,
+        prompts,
+        regions,
+        samples,
+    )
     from vlnb import typed as typed
     from vlnb import video as video
     from vlnb.endpoint import Endpoint, Reply, connect
@@ -28,13 +42,14 @@ _HOME = {
 # Rooms that need packages which a light installation leaves out.
 _EXTRAS = {
     "accuracy": "bench",
+    "batch": "batch",
     "bench": "bench",
     "charts": "notebooks",
     "panels": "notebooks",
 }
 __all__ = [
     "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
-    "VlnbError", "__version__", "accuracy", "agent", "bench", "catalog", "charts", "connect", "draw", "images",
+    "VlnbError", "__version__", "accuracy", "agent", "batch", "bench", "catalog", "charts", "connect", "draw", "images",
     "launch", "panels", "prompts", "regions", "samples", "typed", "video",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}

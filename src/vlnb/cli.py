@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, agent, ask, bench, check, extract, launch, mmmu, sample, say, video
+from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, sample, say, video
 from vlnb.errors import VlnbError
 
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
@@ -30,7 +30,16 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for command in (ask.ask, extract.extract, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop):
+for command in (
+    ask.ask,
+    extract.extract,
+    sample.sample,
+    ask.serve,
+    launch.plan,
+    launch.launch,
+    launch.stop,
+    batch.batch,
+):
     app.command(command)
 for command_or_group in (agent.agent, ask.doctor, check.check, bench.app, mmmu.app, video.app):
     app.command(command_or_group)

@@ -60,7 +60,7 @@ def extract(
         raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
     if out and not out.parent.is_dir():
         raise BadInput(f"--out {out}: there is no folder {out.parent}.")
-    wanted = _schema(schema)
+    wanted = read_schema(schema)
     for note in typed.Form.of(wanted).loosened:
         say(note)
     endpoint = server(url, model)
@@ -84,7 +84,8 @@ def extract(
     return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
 
 
-def _schema(path: Path) -> Any:  # noqa: ANN401
+def read_schema(path: Path) -> Any:  # noqa: ANN401
+    """Return the JSON schema in a file. Raises `BadInput`."""
     try:
         with path.open("rb") as file:
             return json.loads(file.read(_MOST_BYTES).decode("utf-8", "replace"))

@@ -162,20 +162,27 @@ class Endpoint:
         parts += (piece for part in said for piece in ([part] if isinstance(part, str) else parts_of(part)))
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": [_part(part) for part in parts]})
-        request = {
-            "model": self.model,
-            "messages": messages,
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **options,
-            **(extra_body or {}),
-        }
+        request = {"messages": messages, "max_tokens": max_tokens, "temperature": temperature, **options}
+        request |= extra_body or {}
+        return self.send(request, parts, first_token_s=first_token_s, total_s=total_s)
+
+    def send(
+        self,
+        request: Mapping[str, Any],
+        parts: Sequence[Part] = (),
+        *,
+        first_token_s: float | None = None,
+        total_s: float | None = None,
+    ) -> Stream:
+        """Send the body of a chat request and return the answer as it arrives. What the body leaves out is added.
+
+        `parts` are the texts and pictures that it was made of. Raises what `stream` does, when the answer is read.
+        """
+        whole = {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **request}
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        first = self.first_token_s if first_token_s is None else first_token_s
-        whole = self.total_s if total_s is None else total_s
-        return Stream(self._talk(request, parts, pieces, first, whole), pieces)
+        first_s = self.first_token_s if first_token_s is None else first_token_s
+        most_s = self.total_s if total_s is None else total_s
+        return Stream(self._talk(whole, parts, pieces, first_s, most_s), pieces)
 
     @cached_property
     def _client(self) -> httpx2.AsyncClient:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from vlnb.fetch import background
@@ -61,6 +61,10 @@ class Stream(Iterator[str]):
     def text(self) -> str:
         """The text of the whole answer, once it is complete. Raises what `reply` raises."""
         return self.reply.text
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        """Wait for the whole answer on an event loop of one's own: `reply = await stream`. Cancelling it hangs up."""
+        return asyncio.wrap_future(self._future).__await__()
 
     @property
     def closed(self) -> bool:

@@ -23,6 +23,7 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
         httpx2.URL(base_url).host,
         headers={"accept-encoding": "identity", **bearer(api_key)},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
+        limits=httpx2.Limits(),  # its own would keep only 20 connections, and let the 101st question of a batch wait
     )
 
 

@@ -1,0 +1,164 @@
+"""Asking about one row after another, from several servers: who is asked next, who rests, and when to give up.
+
+A server that is gone or full (429) rests for as long as it asks, or ever longer; its rows go to the others, and one
+that was full gets fewer at once. A row that fails while others are answered is tried three times. If no server answers
+for `patience_s`, the rows that remain become errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vlnb import images, typed
+from vlnb.batch import source
+from vlnb.endpoint.typed import answered, begin
+from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
+from vlnb.fetch import background
+from vlnb.prompts import Prompt
+
+if TYPE_CHECKING:
+    import daft
+
+    from vlnb.batch.job import Job
+    from vlnb.endpoint import Endpoint, Reply, Stream
+
+_TRIES = 3
+_FIRST_REST_S, _LONGEST_REST_S = 0.5, 30.0
+_LOOK_S = 0.05
+_FULL = 429
+_GONE = frozenset((_FULL, 502, 503, 504))
+_NOT_KEPT = ("tools", "functions", "logprobs", "audio", "modalities")  # of a body: the answer would lose what it asks
+
+
+@dataclass
+class Server:
+    """A server: how many rows it answers at the moment, how many it may, and until when it rests (monotonic s)."""
+
+    endpoint: Endpoint
+    limit: float
+    busy: int = 0
+    rests_until: float = 0.0
+    rest_s: float = 0.0
+
+    def rest(self, asked_s: float | None, *, full: bool) -> None:
+        """Leave it alone for a while, longer each time, and then ask it less at once if it was full."""
+        now = time.monotonic()
+        if self.rests_until <= now:  # else it is told once for all rows that were on their way
+            self.rest_s = min(_LONGEST_REST_S, 2 * self.rest_s or _FIRST_REST_S)
+            self.rests_until = now + min(asked_s or self.rest_s, _LONGEST_REST_S)
+            self.limit = max(1.0, self.limit / 2) if full else self.limit
+
+    def answered(self) -> None:
+        """Trust it again, a little more with each answer."""
+        self.rest_s, self.limit = 0.0, self.limit + 1 / self.limit
+
+
+class Asker:
+    """Asks about rows, at most `concurrency` at a time. Lives where the work is done: a thread, or a node of Ray."""
+
+    def __init__(self, job: Job, endpoints: Sequence[Endpoint], concurrency: int, patience_s: float) -> None:
+        self._job, self._patience_s = job, patience_s
+        self._form = typed.Form.of(job.schema) if job.schema else None
+        self._servers = [Server(one, concurrency) for one in endpoints]
+        self._turns = asyncio.Semaphore(concurrency)
+        self._threads = ThreadPoolExecutor(os.cpu_count(), "vlnb-pictures")  # what decodes and encodes pictures
+        self._heard = time.monotonic()
+        self._over = ""
+
+    async def rows(self, keys: daft.Series, paths: daft.Series, places: daft.Series) -> list[dict[str, object]]:
+        """Return the columns of the answers about some rows."""
+        told = zip(keys.to_pylist(), paths.to_pylist(), places.to_pylist(), strict=True)
+
+        async def every() -> list[dict[str, object]]:
+            return await asyncio.gather(*(self.row(*one) for one in told))
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(every(), background()))
+
+    async def row(self, key: str, path: str, at: int) -> dict[str, object]:
+        """Return the columns of the answer about a row; whatever goes wrong is its `error`. Never raises."""
+        columns: dict[str, object] = dict.fromkeys(self._job.arrow.names) | {"key": key, "path": path}
+        try:
+            async with self._turns:
+                reply = await self._reply(path, at)
+            columns |= _told(reply)
+            if self._form:
+                answer = answered(self._form, reply)
+                told = "; ".join(filter(None, [reply.note, *map(str, answer.issues)])) or None
+                columns |= self._job.typed(answer.plain("json")) | {"note": told}
+                columns["error"] = None if answer.valid else told
+        except Exception as error:  # noqa: BLE001 - one bad row is one row, whatever is wrong with it
+            columns["error"] = str(error) if isinstance(error, VlnbError) else f"{type(error).__name__}: {error}"
+        return columns
+
+    async def _reply(self, path: str, at: int) -> Reply:
+        tried = 0
+        while True:
+            server = await self._free()
+            begun = time.monotonic()
+            server.busy += 1
+            try:
+                loop = asyncio.get_running_loop()
+                stream = await loop.run_in_executor(self._threads, self._begin, server.endpoint, path, at)
+                reply = await stream
+            except (NoServer, BadAnswer, ServerRefused) as error:
+                status = error.status if isinstance(error, ServerRefused) else 0
+                if isinstance(error, NoServer) or status in _GONE:
+                    server.rest(getattr(error, "retry_after_s", None), full=status == _FULL)
+                elif status and status < 500:
+                    raise
+                # Where nobody is answered, the server is at fault, not the row; and who is full has done no work.
+                tried += self._heard > begun and status != _FULL
+                if tried >= _TRIES:
+                    raise
+                if time.monotonic() - self._heard > self._patience_s:
+                    self._over = f"No server has answered for {self._patience_s:g} s, so this row was given up: {error}"
+                await asyncio.sleep(_FIRST_REST_S * bool(status not in _GONE))
+            else:
+                self._heard = time.monotonic()
+                server.answered()
+                return reply
+            finally:
+                server.busy -= 1
+
+    async def _free(self) -> Server:
+        """Wait for the server that has the most room. Raises `NoServer` once none has answered for too long."""
+        while not self._over:
+            now = time.monotonic()
+            ready = [one for one in self._servers if one.busy < one.limit and one.rests_until <= now]
+            if ready:
+                return min(ready, key=lambda one: one.busy / one.limit)
+            await asyncio.sleep(_LOOK_S)
+        raise NoServer(self._over)
+
+    def _begin(self, endpoint: Endpoint, path: str, at: int) -> Stream:
+        """Prepare the pictures of a row and send it."""
+        job = self._job
+        if job.requests:
+            body = source.body(job.requests, at)
+            if lost := [name for name in _NOT_KEPT if body.get(name)] or ["n"] * (body.get("n") not in {None, 1}):
+                raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
+            return endpoint.send(body | {"stream": True})
+        pictures = images.pages(path) if path.lower().endswith(".pdf") else [path]
+        prompt, options = Prompt(job.prompt, job.system), {"max_pixels": job.max_pixels, "max_tokens": job.max_tokens}
+        if self._form:
+            return begin(endpoint, self._form, prompt, pictures, options)
+        return endpoint.stream(prompt, *pictures, max_pixels=job.max_pixels, max_tokens=job.max_tokens)
+
+
+def _told(reply: Reply) -> dict[str, object]:
+    return {
+        "text": reply.text,
+        "finish": reply.finish_reason,
+        "prompt_tokens": reply.usage and reply.usage.prompt_tokens,
+        "completion_tokens": reply.usage and reply.usage.completion_tokens,
+        "seconds": round(reply.latency_s, 4),
+        "model": reply.model,
+        "server": reply.server,
+        "note": reply.note or None,
+    }

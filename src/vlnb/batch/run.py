@@ -1,0 +1,135 @@
+"""A batch from its source to its table, on Daft: on this machine, or the same on a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from vlnb import extras, images, records
+from vlnb.batch import requests, shards
+from vlnb.batch.asking import Asker
+from vlnb.batch.job import Job
+from vlnb.batch.source import Row, Source, is_requests, rows
+from vlnb.endpoint import Endpoint, connect
+from vlnb.errors import BadInput
+
+if TYPE_CHECKING:
+    from vlnb.prompts import Prompt
+
+Runner = Literal["local", "ray"]
+Asked = Endpoint | str | Sequence[Endpoint | str] | None
+
+_TOGETHER = 8  # rows that Daft hands on at once
+_QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
+
+
+def process(  # noqa: PLR0913 - each is a choice of the user's
+    source: Source,
+    prompt: str | Prompt,
+    out: str | Path,
+    *,
+    schema: object = None,
+    endpoints: Asked = None,
+    concurrency: int = 32,
+    column: str = "path",
+    max_pixels: int = images.MAX_PIXELS,
+    max_tokens: int = 1024,
+    patience_s: float = 300.0,
+    runner: Runner = "local",
+    address: str | None = None,
+) -> shards.Answers:
+    """Ask about every picture of a source, store the answers in the folder `out`, and return them.
+
+    `source` is a folder, a glob, a Parquet file whose `column` has paths or addresses, a list of these, or a file of
+    requests in OpenAI's batch form (`.jsonl`; `prompt` is then "", and `out` gets files in that form too). With
+    `schema` (as `Endpoint.ask` takes it), each field of its first level is a column.
+
+    What `out` already has is not asked again: the same picture, prompt, model, schema and resolution. Errors are.
+    `endpoints` (default: `connect()`) serve one model. `concurrency` rows are asked at once, on Ray by each worker.
+    If no server answers for `patience_s` seconds, what remains becomes errors. `runner="ray"` uses the cluster at
+    `address`, or starts one here; its nodes need vlnb, and the pictures under the same paths.
+
+    Raises:
+        BadInput: The source, the prompt, the schema or the folder cannot be used, or another process writes there.
+        NoServer, ServerRefused, BadAnswer: A server does not answer well at the start.
+    """
+    extras.require("batch", "vlnb.batch")
+    if concurrency < 1 or runner not in get_args(Runner):
+        raise BadInput(f"concurrency={concurrency}, runner={runner!r}: at least 1, and one of local and ray.")
+    servers, out = _servers(endpoints), Path(out)
+    file = Path(str(source)).expanduser().absolute() if is_requests(source) else None
+    settings = {"model": servers[0].model, "max_pixels": max_pixels, "max_tokens": max_tokens}
+    job = Job.of(prompt, schema, requests=str(file or ""), **settings)
+    wanted = {job.key(row): row for row in rows(source, column)}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with records.held(out):
+            writer = shards.Writer(out, job)
+            todo = wanted.keys() - shards.answered(writer.folder)
+            left = {key: row for key, row in wanted.items() if key in todo}
+            if left:
+                batches = _ask(left, (job, servers, concurrency, patience_s), runner, address)
+                _store(writer, batches, total=len(wanted), left=len(left))
+            found = shards.Answers(writer.folder)
+            if file:
+                requests.write(out / file.stem, wanted.values(), found)
+    except OSError as error:
+        raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
+    return found
+
+
+def _servers(endpoints: Asked) -> list[Endpoint]:
+    """Return the servers, each found to answer. Raises what `connect` does, and `BadInput` for several models."""
+    named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
+    found = [one if isinstance(one, Endpoint) else connect(one, announce=None) for one in named]
+    if len(models := {one.model for one in found}) != 1:
+        raise BadInput(f"All endpoints of a batch serve one model, not {', '.join(sorted(models)) or 'none'}.")
+    return [replace(one) for one in found]  # without their connections, which cannot go to another process
+
+
+def _ask(
+    left: Mapping[str, Row], asking: tuple[Any, ...], runner: Runner, address: str | None
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the answers about rows as they come, some at a time."""
+    os.environ.update(_QUIET)  # before the first import, which already tells home
+    import daft
+    import pyarrow as pa
+
+    kind = "ray" if runner == "ray" else "native"
+    try:
+        daft.set_runner_ray(address, noop_if_initialized=True) if runner == "ray" else daft.set_runner_native()
+    except Exception as error:
+        if daft.runners.get_or_infer_runner_type() != kind:
+            raise BadInput(
+                f"runner={runner!r} cannot be used in this process ({error!s:.200}): start another."
+            ) from error
+
+    class Worker(Asker):  # here, so that it travels to Ray's workers by value
+        ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(asking[0].arrow))))(
+            Asker.rows
+        )
+
+    columns = {"key": list(left), "path": [row.path for row in left.values()], "at": [row.at for row in left.values()]}
+    table = daft.from_arrow(pa.table(columns)).into_batches(_TOGETHER)
+    answers = daft.cls(Worker)(*asking).ask(table["key"], table["path"], table["at"])
+    for batch in table.select(answers.alias("answer")).to_arrow_iter():
+        yield batch.column(0).to_pylist()
+
+
+def _store(writer: shards.Writer, batches: Iterator[list[dict[str, Any]]], *, total: int, left: int) -> None:
+    """Store answers as they come, under a bar with rate, time left and errors. What has come is stored in any case."""
+    from tqdm.auto import tqdm
+
+    errors = 0
+    with tqdm(total=total, initial=total - left, unit=" rows", disable=None) as bar:
+        try:
+            for answers in batches:
+                writer.add(answers)
+                errors += sum(one["error"] is not None for one in answers)
+                bar.set_postfix(errors=errors, refresh=False)
+                bar.update(len(answers))
+        finally:
+            writer.flush()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, sample, say, video
+from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, router, sample, say, video
 from vlnb.errors import VlnbError
 
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
@@ -41,7 +41,7 @@ for command in (
     batch.batch,
 ):
     app.command(command)
-for command_or_group in (agent.agent, ask.doctor, check.check, bench.app, mmmu.app, video.app):
+for command_or_group in (agent.agent, ask.doctor, router.router, check.check, bench.app, mmmu.app, video.app):
     app.command(command_or_group)
 
 

@@ -11,9 +11,10 @@ from vlnb.launch.gpus import gpus
 from vlnb.launch.memory import memory
 from vlnb.launch.planning import Plan, plan
 from vlnb.launch.render import render
+from vlnb.launch.router import Router
 from vlnb.launch.server import Server, Status, find, preflight, servers, start
 
 __all__ = [
-    "Plan", "Server", "Status", "diagnose", "find", "gpus", "memory", "plan", "preflight", "render", "servers",
-    "start",
+    "Plan", "Router", "Server", "Status", "diagnose", "find", "gpus", "memory", "plan", "preflight", "render",
+    "servers", "start",
 ]  # fmt: skip

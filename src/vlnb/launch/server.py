@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import psutil
 
@@ -57,6 +57,8 @@ class Status:
 @dataclass(frozen=True)
 class Server:
     """A server process. Get one from `start`, `find` or `servers`; its record identifies its processes for certain."""
+
+    health: ClassVar[str] = "/health"
 
     record: Record
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
@@ -161,7 +163,7 @@ class Server:
         import httpx2
 
         with contextlib.suppress(httpx2.HTTPError, TimeoutError, fetch.TooLarge):
-            answer = fetch.get(self.base_url.removesuffix("/v1") + "/health", total_s=_HEALTH_S)
+            answer = fetch.get(self.base_url.removesuffix("/v1") + self.health, total_s=_HEALTH_S)
             return answer.status == httpx2.codes.OK and not record.is_usurped(self.record)
         return False
 

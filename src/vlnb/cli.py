@@ -30,18 +30,9 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for command in (
-    ask.ask,
-    extract.extract,
-    sample.sample,
-    ask.serve,
-    launch.plan,
-    launch.launch,
-    launch.stop,
-    batch.batch,
-):
+for command in (ask.ask, extract.extract, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop):
     app.command(command)
-for command_or_group in (agent.agent, ask.doctor, router.router, check.check, bench.app, mmmu.app, video.app):
+for command_or_group in (agent.agent, ask.doctor, batch.batch, router.router, check.check, bench.app, mmmu.app, video.app):
     app.command(command_or_group)
 
 

@@ -1,0 +1,154 @@
+"""A batch as people run it: real pictures, a real server, processes that are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from openai.types.chat import ChatCompletion
+from PIL import Image
+
+from tests.bench import answering
+from vlnb import batch, cli
+from vlnb.errors import BadInput
+
+ROOT = Path(__file__).parent.parent.parent
+SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}, "text": {"type": "string"}, "items": {"type": "array", "items": {"type": "string"}}}}  # fmt: skip  # noqa: E501
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(24):
+        Image.new("RGB", (56, 56), (number, 0, 0)).save(folder / f"p{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def server():
+    """Start a server that answers, with the options of `tests.bench.answering`; gives its address."""
+    started = []
+
+    def start(*words):
+        line = [sys.executable, "-m", "tests.bench.answering", *words]
+        started.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+        return f"http://127.0.0.1:{started[-1].stdout.readline().strip()}/v1", started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+def test_a_folder_becomes_a_table_and_nothing_is_asked_twice(pictures, tmp_path, server):
+    url, _ = server()
+    found = batch.process(pictures, "What is it?", tmp_path / "out", endpoints=url)
+    table = found.frame()
+    assert [Path(path).name for path in table["path"]] == [f"p{number:02}.png" for number in range(24)]
+    assert set(table["text"]) == {answering.answer("What is it?")}
+    assert table["error"].isna().all()
+    assert set(pd.read_parquet(found.folder)["key"]) == set(table["key"])  # any tool reads the folder
+
+    shards = sorted(found.folder.glob("*.parquet"))
+    again = batch.process(pictures, "What is it?", tmp_path / "out", endpoints=url)
+    assert sorted(again.folder.glob("*.parquet")) == shards
+
+    other = batch.process(pictures, "And this?", tmp_path / "out", endpoints=url)
+    assert set(other.frame()["text"]) == {answering.answer("And this?")}
+    assert again.frame().equals(table)
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.6, 1.2])
+def test_kill_9_loses_no_row(pictures, tmp_path, server, moment):
+    url, _ = server("--delay", "0.2")
+    out = tmp_path / "out"
+    words = ["batch", pictures, "--prompt", "?", "--out", out, "--url", url, "--concurrency", "2"]
+    running = subprocess.Popen([sys.executable, "-m", "vlnb", *map(str, words)], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not list(out.glob("*/*.parquet")) and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(moment)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    before = batch.read(out).frame()
+    assert 0 < len(before) < 24
+    (batch.read(out).folder / "part-000099.parquet").write_bytes(b"PAR1 torn")
+    table = batch.process(pictures, "?", out, endpoints=url).frame()
+    assert len(table) == table["path"].nunique() == 24
+    assert table["error"].isna().all()
+    kept = table[table["key"].isin(before["key"])]
+    assert set(kept["seconds"]) == set(before["seconds"])  # what was answered was not asked again
+
+
+def test_a_bad_picture_is_one_row_with_an_error(pictures, tmp_path, server):
+    (pictures / "broken.png").write_bytes(b"\x89PNG broken")
+    (pictures / "empty.jpg").write_bytes(b"")
+    Image.new("RGB", (20_000, 20)).save(pictures / "thin.png")
+    (pictures / "notes.txt").write_text("no picture")
+    with (pictures / "huge.png").open("wb") as file:
+        file.truncate(70_000_000)
+    table = batch.process(pictures, "?", tmp_path / "out", endpoints=server()[0]).frame()
+    bad = table[table["error"].notna()]
+    assert {Path(path).name for path in bad["path"]} == {"broken.png", "empty.jpg", "thin.png", "huge.png"}
+    assert len(table) == 28
+
+
+def test_a_dying_server_gives_its_rows_to_the_other(pictures, tmp_path, server):
+    (first, dying), (second, _) = server("--delay", "0.05"), server("--busy", "3")
+    dying.kill()
+    with pytest.raises(Exception, match=r"127\.0\.0\.1"):
+        batch.process(pictures, "?", tmp_path / "out", endpoints=[first, second])
+    from vlnb.endpoint import Endpoint
+
+    both = [Endpoint(url, "oracle") for url in (first, second)]
+    table = batch.process(pictures, "?", tmp_path / "out", endpoints=both).frame()
+    assert table["error"].isna().all()
+    assert set(table["server"]) == {second}
+
+
+def test_with_all_servers_gone_it_ends_with_error_rows(pictures, tmp_path):
+    from vlnb.endpoint import Endpoint
+
+    gone = Endpoint("http://127.0.0.1:9/v1", "oracle")
+    table = batch.process(pictures, "?", tmp_path / "out", endpoints=gone, patience_s=1.0).frame()
+    assert table["error"].str.contains("No server has answered for 1 s").sum() >= 20
+    assert len(table) == 24
+    assert table["error"].notna().all()
+
+
+def test_a_schema_makes_columns(tmp_path, engine, receipt):
+    folder = tmp_path / "receipts"
+    folder.mkdir()
+    receipt.picture.image.save(folder / "receipt.png")
+    table = batch.process(folder, "Extract.", tmp_path / "out", schema=SCHEMA, endpoints=engine.base_url).frame()
+    assert {"total", "items", "text", "text_"} <= set(table.columns)
+    assert table["total"].dtype == "float64"
+
+
+def test_a_file_of_requests_comes_back_in_its_own_form(tmp_path, server, capsys):
+    def line(name, **body):
+        asked = {"messages": [{"role": "user", "content": [{"type": "text", "text": name}]}], **body}
+        return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": asked})
+
+    file = tmp_path / "in.jsonl"
+    file.write_text("\n".join([line("b"), "", line("a"), line("c", n=2)]) + "\n")
+    url, _ = server()
+    assert cli.main(["batch", str(file), "--out", str(tmp_path / "out"), "--url", url]) == 1  # one cannot be asked
+    assert "1 errors" in capsys.readouterr().err
+    good = [json.loads(one) for one in (tmp_path / "out" / "in_output.jsonl").read_text().splitlines()]
+    assert [one["custom_id"] for one in good] == ["b", "a"]
+    for one in good:  # OpenAI's own reading of an answer
+        body = ChatCompletion.model_validate(one["response"]["body"], strict=True)
+        assert body.choices[0].message.content == answering.answer(one["custom_id"])
+    (bad,) = [json.loads(one) for one in (tmp_path / "out" / "in_errors.jsonl").read_text().splitlines()]
+    assert (bad["custom_id"], bad["response"]) == ("c", None)
+
+    file.write_text(line("a") + "\n" + line("a") + "\n")
+    with pytest.raises(BadInput, match="repeats the custom_id 'a' of line 1"):
+        batch.process(file, "", tmp_path / "out", endpoints=url)

@@ -58,7 +58,7 @@ def test_a_killed_server_loses_no_request(two):
 class Failing(answering.Handler):
     """Fails with 500 where the question is "fail"."""
 
-    def do_POST(self):
+    def do_POST(self):  # noqa: N802 - its name in the standard library
         body, rfile = self.rfile.read(int(self.headers["Content-Length"])), self.rfile
         if b'"fail"' in body:
             self.send(b"{}", "application/json", 500)

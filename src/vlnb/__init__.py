@@ -11,21 +11,8 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import (
-        accuracy,
-        agent,
-        batch,
-        bench,
-        catalog,
-        charts,
-        draw,
-        images,
-        launch,
-        panels,
-        prompts,
-        regions,
-        samples,
-    )
+    from vlnb import accuracy, agent, batch, bench, catalog, charts, draw, images, launch, panels, prompts, regions
+    from vlnb import samples as samples
     from vlnb import typed as typed
     from vlnb import video as video
     from vlnb.endpoint import Endpoint, Reply, connect

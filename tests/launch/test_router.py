@@ -1,6 +1,7 @@
 """The real smg before two real servers."""
 
 import io
+import json
 import subprocess
 import sys
 import threading
@@ -11,8 +12,10 @@ import pytest
 
 from tests.bench import answering
 from vlnb import connect
+from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.launch import Router, servers
+from vlnb.launch.router import DROPPED
 from vlnb.local import listen
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,33 +66,62 @@ class Failing(answering.Handler):
         if b'"fail"' in body:
             self.send(b"{}", "application/json", 500)
             return
+        self.server.seen.append(json.loads(body))
         self.rfile = io.BytesIO(body)
         super().do_POST()
         self.rfile = rfile
 
 
-def test_requests_that_always_fail_close_no_server():
-    """With smg's own breaker, a few failures in a row close every server to everybody for a minute."""
-    failing = [answering.Server(answering.options([])) for _ in range(2)]
-    for one in failing:
-        one.RequestHandlerClass = Failing
+@pytest.fixture
+def failing():
+    """Two such servers, which keep what they are asked in `seen`."""
+    started = [answering.Server(answering.options([])) for _ in range(2)]
+    for one in started:
+        one.RequestHandlerClass, one.seen = Failing, []
         threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True).start()
+    yield started
+    for one in started:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.fixture
+def routed(failing):
     router = Router.start([f"http://127.0.0.1:{one.server_port}" for one in failing], port=port())
-    try:
-        endpoint = connect(router.base_url, announce=None)
-        for _ in range(12):
-            with pytest.raises(ServerRefused, match="500"):
-                endpoint.ask("fail")
-        assert endpoint.ask("q").text == answering.answer("q")
-    finally:
-        router.stop()
-        for one in failing:
-            one.shutdown()
-            one.server_close()
+    yield router
+    router.stop()
 
 
-def test_what_it_drops_is_measured():
-    assert Router.lost() == ("image_url.max_dynamic_patch", "video_url.max_frames")
+def test_requests_that_always_fail_close_no_server(routed):
+    """With smg's own breaker, a few failures in a row close every server to everybody for a minute."""
+    endpoint = connect(routed.base_url, announce=None)
+    for _ in range(12):
+        with pytest.raises(ServerRefused, match="500"):
+            endpoint.ask("fail")
+    assert endpoint.ask("q").text == answering.answer("q")
+
+
+FIELDS = {
+    "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "seed": 1, "ignore_eos": True, "max_tokens": 8,
+    "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+    "chat_template_kwargs": {"a": 1}, "mm_processor_kwargs": {"max_pixels": 1}, "custom_params": {"a": 1},
+}  # fmt: skip
+PARTS = {
+    "image_url": {"url": "data:image/png;base64,AA==", "detail": "high", "max_dynamic_patch": 2},
+    "video_url": {"url": "data:video/mp4;base64,AA==", "fps": 2, "max_frames": 8},
+}
+
+
+def test_what_it_drops_is_what_is_said(failing, routed):
+    text = {"type": "text", "text": "q"}
+    parts = [text, *({"type": kind, kind: value} for kind, value in PARTS.items())]
+    Endpoint(routed.base_url, "oracle").send({"messages": [{"role": "user", "content": parts}], **FIELDS}).text  # noqa: B018 - waits
+    (seen,) = [one for server in failing for one in server.seen]
+    arrived = {one["type"]: one.get(one["type"]) for one in seen["messages"][0]["content"]}
+    lost = [f"{kind}.{name}" for kind, part in PARTS.items() for name in part if name not in arrived[kind]]
+    assert tuple(lost) == DROPPED
+    assert FIELDS.keys() - seen.keys() <= {"max_tokens"}
+    assert {"max_tokens", "max_completion_tokens"} & seen.keys()
 
 
 def test_one_server_needs_no_router():

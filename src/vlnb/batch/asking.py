@@ -8,6 +8,7 @@ for `patience_s`, the rows that remain become errors.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlnb import images, typed
-from vlnb.batch import source
+from vlnb.batch.job import COLUMNS
+from vlnb.batch.source import Row, body
 from vlnb.endpoint.typed import answered, begin
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 from vlnb.fetch import background
@@ -71,41 +73,39 @@ class Asker:
         self._heard = time.monotonic()
         self._over = ""
 
-    async def rows(self, keys: daft.Series, paths: daft.Series, places: daft.Series) -> list[dict[str, object]]:
+    async def rows(self, keys: daft.Series, paths: daft.Series, contents: daft.Series) -> list[dict[str, object]]:
         """Return the columns of the answers about some rows."""
-        told = zip(keys.to_pylist(), paths.to_pylist(), places.to_pylist(), strict=True)
+        told = zip(keys.to_pylist(), paths.to_pylist(), contents.to_pylist(), strict=True)
 
         async def every() -> list[dict[str, object]]:
-            return await asyncio.gather(*(self.row(*one) for one in told))
+            return await asyncio.gather(*(self.row(key, Row(*row)) for key, *row in told))
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(every(), background()))
 
-    async def row(self, key: str, path: str, at: int) -> dict[str, object]:
+    async def row(self, key: str, row: Row) -> dict[str, object]:
         """Return the columns of the answer about a row; whatever goes wrong is its `error`. Never raises."""
-        columns: dict[str, object] = dict.fromkeys(self._job.arrow.names) | {"key": key, "path": path}
+        columns: dict[str, object] = dict.fromkeys(COLUMNS) | {"key": key, "path": row.path}
         try:
             async with self._turns:
-                reply = await self._reply(path, at)
+                reply = await self._reply(row)
             columns |= _told(reply)
             if self._form:
                 answer = answered(self._form, reply)
                 told = "; ".join(filter(None, [reply.note, *map(str, answer.issues)])) or None
-                columns |= self._job.typed(answer.plain("json")) | {"note": told}
+                columns |= {"data": json.dumps(answer.plain("json"), ensure_ascii=False), "note": told}
                 columns["error"] = None if answer.valid else told
         except Exception as error:  # noqa: BLE001 - one bad row is one row, whatever is wrong with it
             columns["error"] = str(error) if isinstance(error, VlnbError) else f"{type(error).__name__}: {error}"
         return columns
 
-    async def _reply(self, path: str, at: int) -> Reply:
+    async def _reply(self, row: Row) -> Reply:
         tried = 0
         while True:
-            server = await self._free()
-            begun = time.monotonic()
+            server, begun = await self._free(), time.monotonic()
             server.busy += 1
             try:
                 loop = asyncio.get_running_loop()
-                stream = await loop.run_in_executor(self._threads, self._begin, server.endpoint, path, at)
-                reply = await stream
+                reply = await (await loop.run_in_executor(self._threads, self._begin, server.endpoint, row))
             except (NoServer, BadAnswer, ServerRefused) as error:
                 status = error.status if isinstance(error, ServerRefused) else 0
                 if isinstance(error, NoServer) or status in _GONE:
@@ -136,15 +136,15 @@ class Asker:
             await asyncio.sleep(_LOOK_S)
         raise NoServer(self._over)
 
-    def _begin(self, endpoint: Endpoint, path: str, at: int) -> Stream:
+    def _begin(self, endpoint: Endpoint, row: Row) -> Stream:
         """Prepare the pictures of a row and send it."""
         job = self._job
         if job.requests:
-            body = source.body(job.requests, at)
-            if lost := [name for name in _NOT_KEPT if body.get(name)] or ["n"] * (body.get("n") not in {None, 1}):
+            asked = body(row.content)
+            if lost := [name for name in _NOT_KEPT if asked.get(name)] or ["n"] * (asked.get("n") not in {None, 1}):
                 raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
-            return endpoint.send(body | {"stream": True})
-        pictures = images.pages(path) if path.lower().endswith(".pdf") else [path]
+            return endpoint.send(asked | {"stream": True})
+        pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
         prompt, options = Prompt(job.prompt, job.system), {"max_pixels": job.max_pixels, "max_tokens": job.max_tokens}
         if self._form:
             return begin(endpoint, self._form, prompt, pictures, options)

@@ -60,9 +60,8 @@ def process(  # noqa: PLR0913 - each is a choice of the user's
     if concurrency < 1 or runner not in get_args(Runner):
         raise BadInput(f"concurrency={concurrency}, runner={runner!r}: at least 1, and one of local and ray.")
     servers, out = _servers(endpoints), Path(out)
-    file = Path(str(source)).expanduser().absolute() if is_requests(source) else None
     settings = {"model": servers[0].model, "max_pixels": max_pixels, "max_tokens": max_tokens}
-    job = Job.of(prompt, schema, requests=str(file or ""), **settings)
+    job = Job.of(prompt, schema, requests=is_requests(source), **settings)
     wanted = {job.key(row): row for row in rows(source, column)}
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -74,8 +73,8 @@ def process(  # noqa: PLR0913 - each is a choice of the user's
                 batches = _ask(left, (job, servers, concurrency, patience_s), runner, address)
                 _store(writer, batches, total=len(wanted), left=len(left))
             found = shards.Answers(writer.folder)
-            if file:
-                requests.write(out / file.stem, wanted.values(), found)
+            if job.requests:
+                requests.write(out / Path(str(source)).stem, [row.path for row in wanted.values()], found)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
     return found
@@ -98,23 +97,20 @@ def _ask(
     import daft
     import pyarrow as pa
 
-    kind = "ray" if runner == "ray" else "native"
     try:
-        daft.set_runner_ray(address, noop_if_initialized=True) if runner == "ray" else daft.set_runner_native()
+        if runner == "ray":
+            daft.set_runner_ray(address, noop_if_initialized=True)
+        elif daft.runners.get_or_infer_runner_type() != "native":
+            daft.set_runner_native()
     except Exception as error:
-        if daft.runners.get_or_infer_runner_type() != kind:
-            raise BadInput(
-                f"runner={runner!r} cannot be used in this process ({error!s:.200}): start another."
-            ) from error
+        raise BadInput(f"runner={runner!r} cannot be used in this process: {error!s:.200}") from error
 
     class Worker(Asker):  # here, so that it travels to Ray's workers by value
-        ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(asking[0].arrow))))(
-            Asker.rows
-        )
+        ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(shards.arrow()))))(Asker.rows)
 
-    columns = {"key": list(left), "path": [row.path for row in left.values()], "at": [row.at for row in left.values()]}
-    table = daft.from_arrow(pa.table(columns)).into_batches(_TOGETHER)
-    answers = daft.cls(Worker)(*asking).ask(table["key"], table["path"], table["at"])
+    told = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
+    table = daft.from_pylist(told).into_batches(_TOGETHER)
+    answers = daft.cls(Worker)(*asking).ask(table["key"], table["path"], table["content"])
     for batch in table.select(answers.alias("answer")).to_arrow_iter():
         yield batch.column(0).to_pylist()
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb import extras, records
+from vlnb.batch.job import COLUMNS
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -34,34 +35,29 @@ class Answers:
 
     folder: Path
 
-    @property
-    def job(self) -> dict[str, Any]:
-        """What was asked: prompt, schema, model, and the limits."""
-        found: dict[str, Any] = json.loads((self.folder / JOB).read_bytes())
-        return found
-
     def frame(self) -> pd.DataFrame:
-        """Return the table: each path once, with its newest answer, or its newest error if it has none."""
+        """Return the table: each path once, with its newest answer, or its newest error if it has none.
+
+        With a schema, its first level becomes columns; one whose name the table has already ends in `_`.
+        """
         import pandas as pd
 
-        parts = [table.to_pandas() for table in tables(self.folder)]
-        if not parts:
-            return pd.DataFrame({"key": [], "path": [], "error": []}, dtype=object)
+        parts = [table.to_pandas() for table in tables(self.folder)] or [pd.DataFrame(columns=[*COLUMNS])]
         every = pd.concat(parts, ignore_index=True)
-        good = every[every["error"].isna()].drop_duplicates("key", keep="last")
-        bad = every[~every["key"].isin(good["key"])]
-        newest = pd.concat([good, bad]).sort_index().drop_duplicates("path", keep="last")
-        return newest.sort_values("path", ignore_index=True)
+        answers_last = every.iloc[every["error"].isna().argsort(kind="stable")]
+        newest = answers_last.drop_duplicates("key", keep="last").sort_index().drop_duplicates("path", keep="last")
+        table = newest.sort_values("path", ignore_index=True)
+        data = [json.loads(one) if isinstance(one, str) else None for one in table.pop("data")]
+        if all(one is None for one in data):
+            return table
+        typed = pd.DataFrame([one if isinstance(one, dict) else {"data": one} for one in data])
+        return table.merge(typed, left_index=True, right_index=True, suffixes=("", "_"))
 
     def __str__(self) -> str:
         frame = self.frame()
-        errors = int(frame["error"].notna().sum())
-        tokens = "".join(
-            f" · {int(frame[name].sum()):,} tokens {way}"
-            for name, way in (("prompt_tokens", "in"), ("completion_tokens", "out"))
-            if name in frame
-        )
-        return f"{len(frame):,} rows in {self.folder} · {errors:,} errors{tokens}"
+        counts = frame[["prompt_tokens", "completion_tokens"]].sum().astype(int)
+        told = f"{frame['error'].notna().sum():,} errors · {counts.iloc[0]:,} tokens in · {counts.iloc[1]:,} tokens out"
+        return f"{len(frame):,} rows in {self.folder} · {told}"
 
 
 def read(out: str | Path) -> Answers:
@@ -93,16 +89,15 @@ def answered(folder: Path) -> set[str]:
 
 
 class Writer:
-    """Writes the shards of a job, after those that are there. Raises `BadInput` if it cannot."""
+    """Writes the shards of a job, after those that are there. Raises `OSError` if it cannot."""
 
     def __init__(self, out: Path, job: Job) -> None:
-        self.folder, self._schema = out / job.id, job.arrow
+        self.folder = out / job.id
         self._rows: list[dict[str, object]] = []
         self._begun = self._written = time.monotonic()
         self.folder.mkdir(exist_ok=True)
         records.replace(self.folder / JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
-        numbers = [path.stem.removeprefix("part-") for path in self.folder.glob("part-*.parquet")]
-        self._number = max((int(number) for number in numbers if number.isdigit()), default=0)
+        self._number = max((int(path.stem[5:]) for path in self.folder.glob("part-[0-9]*.parquet")), default=0)
 
     def add(self, rows: list[dict[str, object]]) -> None:
         """Take rows, and write a shard when it is time."""
@@ -119,7 +114,14 @@ class Writer:
 
         if self._rows:
             buffer = pa.BufferOutputStream()
-            pq.write_table(pa.Table.from_pylist(self._rows, self._schema), buffer, compression="zstd")
+            pq.write_table(pa.Table.from_pylist(self._rows, arrow()), buffer, compression="zstd")
             self._number += 1
             records.replace(self.folder / f"part-{self._number:06}.parquet", buffer.getvalue().to_pybytes())
             self._rows, self._written = [], time.monotonic()
+
+
+def arrow() -> pa.Schema:
+    """Return the columns as Arrow has them."""
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])

@@ -18,8 +18,6 @@ def batch(  # noqa: PLR0913 - each is an option
     url: list[str] | None = None,
     model: str | None = None,
     concurrency: Count = 32,
-    max_tokens: Count = 1024,
-    column: str = "path",
     patience: Seconds = 300.0,
     runner: Literal["local", "ray"] = "local",
     address: str | None = None,
@@ -33,7 +31,8 @@ def batch(  # noqa: PLR0913 - each is an option
     Parameters
     ----------
     source
-        A folder, a glob in quotes ('scans/*.png'), a Parquet file, or requests in OpenAI's batch form (.jsonl).
+        A folder, a glob in quotes ('scans/*.png'), a Parquet file with a column "path", or requests in OpenAI's
+        batch form (.jsonl).
     out
         Folder for the answers.
     prompt
@@ -46,10 +45,6 @@ def batch(  # noqa: PLR0913 - each is an option
         Its model (instead of VLNB_MODEL).
     concurrency
         Pictures asked about at once; on Ray, by each worker.
-    max_tokens
-        Longest answer, in tokens.
-    column
-        Column of a Parquet file with the paths or addresses.
     patience
         Seconds without any answer after which the pictures that are left become errors.
     runner
@@ -68,10 +63,8 @@ def batch(  # noqa: PLR0913 - each is an option
         source, prompt, out,
         schema=read_schema(schema) if schema else None,
         endpoints=[connect(one, model=model, announce=say) for one in url or (None,)],
-        concurrency=concurrency, column=column, max_tokens=max_tokens,
-        patience_s=patience, runner=runner, address=address,
+        concurrency=concurrency, patience_s=patience, runner=runner, address=address,
     )  # fmt: skip
-    table = found.frame()
     say(found)
     show(found.folder)
-    return 1 if table["error"].notna().any() else 0
+    return int(found.frame()["error"].notna().any())

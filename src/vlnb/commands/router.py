@@ -17,11 +17,9 @@ def router(*servers: str, port: Port = 30100) -> int:
     port
         Port of the router.
     """
-    from vlnb.launch import Router
+    from vlnb.launch.router import DROPPED, Router
 
     started = Router.start(servers, port=port)
-    if lost := Router.lost():
-        say(f"This router drops: {', '.join(lost)}. Send what needs these to a server itself.")
-    say(f"ready; its log is {started.log}")
+    say(f"ready; its log is {started.log}. It does not pass on {' and '.join(DROPPED)}.")
     show(started.base_url)
     return 0

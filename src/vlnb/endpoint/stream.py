@@ -64,7 +64,7 @@ class Stream(Iterator[str]):
 
     def __await__(self) -> Generator[Any, None, Reply]:
         """Wait for the whole answer on an event loop of one's own: `reply = await stream`. Cancelling it hangs up."""
-        return asyncio.wrap_future(self._future).__await__()
+        return (yield from asyncio.wrap_future(self._future))  # in a frame that keeps `self`: its end would hang up
 
     @property
     def closed(self) -> bool:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlnb import images, typed
 from vlnb.batch.job import COLUMNS
 from vlnb.batch.source import Row, body
-from vlnb.endpoint.typed import answered, begin
+from vlnb.endpoint.typed import answered
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 from vlnb.fetch import background
 from vlnb.prompts import Prompt
@@ -69,7 +67,6 @@ class Asker:
         self._form = typed.Form.of(job.schema) if job.schema else None
         self._servers = [Server(one, concurrency) for one in endpoints]
         self._turns = asyncio.Semaphore(concurrency)
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "vlnb-pictures")  # what decodes and encodes pictures
         self._heard = time.monotonic()
         self._over = ""
 
@@ -104,8 +101,7 @@ class Asker:
             server, begun = await self._free(), time.monotonic()
             server.busy += 1
             try:
-                loop = asyncio.get_running_loop()
-                reply = await (await loop.run_in_executor(self._threads, self._begin, server.endpoint, row))
+                reply = await (await asyncio.to_thread(self._begin, server.endpoint, row))
             except (NoServer, BadAnswer, ServerRefused) as error:
                 status = error.status if isinstance(error, ServerRefused) else 0
                 if isinstance(error, NoServer) or status in _GONE:
@@ -139,26 +135,26 @@ class Asker:
     def _begin(self, endpoint: Endpoint, row: Row) -> Stream:
         """Prepare the pictures of a row and send it."""
         job = self._job
+        options: dict[str, Any] = {"max_pixels": job.max_pixels, "max_tokens": job.max_tokens}
         if job.requests:
             asked = body(row.content)
             if lost := [name for name in _NOT_KEPT if asked.get(name)] or ["n"] * (asked.get("n") not in {None, 1}):
                 raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
             return endpoint.send(asked | {"stream": True})
         pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
-        prompt, options = Prompt(job.prompt, job.system), {"max_pixels": job.max_pixels, "max_tokens": job.max_tokens}
+        prompt = job.prompt
         if self._form:
-            return begin(endpoint, self._form, prompt, pictures, options)
-        return endpoint.stream(prompt, *pictures, max_pixels=job.max_pixels, max_tokens=job.max_tokens)
+            prompt = f"{prompt}\n{self._form.prompt}"
+            options |= {"response_format": self._form.response_format}
+        return endpoint.stream(Prompt(prompt, job.system), *pictures, **options)
 
 
 def _told(reply: Reply) -> dict[str, object]:
+    counts = vars(reply.usage) if reply.usage else {}
     return {
-        "text": reply.text,
+        **{name: getattr(reply, name) for name in ("text", "model", "server")},
+        **{name: counts.get(name) for name in ("prompt_tokens", "completion_tokens")},
         "finish": reply.finish_reason,
-        "prompt_tokens": reply.usage and reply.usage.prompt_tokens,
-        "completion_tokens": reply.usage and reply.usage.completion_tokens,
         "seconds": round(reply.latency_s, 4),
-        "model": reply.model,
-        "server": reply.server,
         "note": reply.note or None,
     }

@@ -15,14 +15,9 @@ from vlnb.prompts import Prompt
 if TYPE_CHECKING:
     from vlnb.batch.source import Row
 
-# The columns of the table in Parquet, and their types there. `data` is the answer by a schema, as JSON.
-COLUMNS = {
-    **dict.fromkeys(("key", "path", "text", "data", "finish"), "string"),
-    "prompt_tokens": "int64",
-    "completion_tokens": "int64",
-    "seconds": "float64",
-    **dict.fromkeys(("model", "server", "note", "error"), "string"),
-}
+# The columns of the table in Parquet; all but `NUMBERS` are text. `data` is the answer by a schema, as JSON.
+NUMBERS = {"prompt_tokens": "int64", "completion_tokens": "int64", "seconds": "float64"}
+COLUMNS = ("key", "path", "text", "data", "finish", *NUMBERS, "model", "server", "note", "error")
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Job:
     requests: bool
 
     @classmethod
-    def of(cls, prompt: str | Prompt, schema: object, **settings: Any) -> Job:  # noqa: ANN401 - the other fields
+    def of(cls, prompt: str | Prompt, schema: object, **settings: Any) -> Job:  # noqa: ANN401 - as fields
         """Return the job. A Pydantic model, or a type, counts by its JSON schema. Raises `BadInput`."""
         from vlnb.typed import Form
 

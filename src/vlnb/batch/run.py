@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -23,6 +25,8 @@ Runner = Literal["local", "ray"]
 Asked = Endpoint | str | Sequence[Endpoint | str] | None
 
 _TOGETHER = 8  # rows that Daft hands on at once
+_SHARD_ROWS = 1000
+_SHARD_S, _SHARD_SHARE = 1.0, 0.02  # written so often, or when this share of the time so far is not on disk
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
 
 
@@ -59,34 +63,29 @@ def process(  # noqa: PLR0913 - each is a choice of the user's
     extras.require("batch", "vlnb.batch")
     if concurrency < 1 or runner not in get_args(Runner):
         raise BadInput(f"concurrency={concurrency}, runner={runner!r}: at least 1, and one of local and ray.")
-    servers, out = _servers(endpoints), Path(out)
-    settings = {"model": servers[0].model, "max_pixels": max_pixels, "max_tokens": max_tokens}
-    job = Job.of(prompt, schema, requests=is_requests(source), **settings)
+    named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
+    # Copies, without their connections, which cannot go to another process.
+    servers = [replace(one if isinstance(one, Endpoint) else connect(one, announce=None)) for one in named]
+    model, *others = sorted({one.model for one in servers}) or ["none"]
+    if others or not servers:
+        raise BadInput(f"All endpoints of a batch serve one model, not {', '.join([model, *others])}.")
+    settings = {"max_pixels": max_pixels, "max_tokens": max_tokens, "requests": is_requests(source)}
+    job = Job.of(prompt, schema, model=model, **settings)
     wanted = {job.key(row): row for row in rows(source, column)}
+    found = shards.Answers(Path(out) / job.id)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with records.held(out):
-            writer = shards.Writer(out, job)
-            todo = wanted.keys() - shards.answered(writer.folder)
-            left = {key: row for key, row in wanted.items() if key in todo}
-            if left:
-                batches = _ask(left, (job, servers, concurrency, patience_s), runner, address)
-                _store(writer, batches, total=len(wanted), left=len(left))
-            found = shards.Answers(writer.folder)
+        found.folder.mkdir(parents=True, exist_ok=True)
+        with records.held(Path(out)):
+            records.replace(found.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
+            todo = wanted.keys() - shards.answered(found.folder)
+            if left := {key: row for key, row in wanted.items() if key in todo}:
+                answers = _ask(left, (job, servers, concurrency, patience_s), runner, address)
+                _store(found.folder, answers, total=len(wanted), left=len(left))
             if job.requests:
-                requests.write(out / Path(str(source)).stem, [row.path for row in wanted.values()], found)
+                requests.write(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
     return found
-
-
-def _servers(endpoints: Asked) -> list[Endpoint]:
-    """Return the servers, each found to answer. Raises what `connect` does, and `BadInput` for several models."""
-    named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
-    found = [one if isinstance(one, Endpoint) else connect(one, announce=None) for one in named]
-    if len(models := {one.model for one in found}) != 1:
-        raise BadInput(f"All endpoints of a batch serve one model, not {', '.join(sorted(models)) or 'none'}.")
-    return [replace(one) for one in found]  # without their connections, which cannot go to another process
 
 
 def _ask(
@@ -115,17 +114,24 @@ def _ask(
         yield batch.column(0).to_pylist()
 
 
-def _store(writer: shards.Writer, batches: Iterator[list[dict[str, Any]]], *, total: int, left: int) -> None:
+def _store(folder: Path, answers: Iterator[list[dict[str, Any]]], *, total: int, left: int) -> None:
     """Store answers as they come, under a bar with rate, time left and errors. What has come is stored in any case."""
     from tqdm.auto import tqdm
 
-    errors = 0
+    rows: list[dict[str, Any]] = []
+    errors, begun = 0, time.monotonic()
+    written = begun
     with tqdm(total=total, initial=total - left, unit=" rows", disable=None) as bar:
         try:
-            for answers in batches:
-                writer.add(answers)
-                errors += sum(one["error"] is not None for one in answers)
+            for some in answers:
+                rows += some
+                errors += sum(one["error"] is not None for one in some)
                 bar.set_postfix(errors=errors, refresh=False)
-                bar.update(len(answers))
+                bar.update(len(some))
+                now = time.monotonic()
+                if len(rows) >= _SHARD_ROWS or now - written > max(_SHARD_S, _SHARD_SHARE * (now - begun)):
+                    shards.write(folder, rows)
+                    rows, written = [], now
         finally:
-            writer.flush()
+            if rows:
+                shards.write(folder, rows)

@@ -10,23 +10,19 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlnb import extras, records
-from vlnb.batch.job import COLUMNS
+from vlnb.batch.job import COLUMNS, NUMBERS
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from vlnb.batch.job import Job
-
 JOB = "_job.json"  # readers of Parquet leave out what begins with _
-_SHARD_ROWS = 1000
-_SHARD_S, _SHARD_SHARE = 1.0, 0.02  # written so often, or when this share of the time so far is not on disk
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Answers:
         """
         import pandas as pd
 
-        parts = [table.to_pandas() for table in tables(self.folder)] or [pd.DataFrame(columns=[*COLUMNS])]
+        parts = [table.to_pandas() for table in tables(self.folder)] or [pd.DataFrame(columns=COLUMNS)]
         every = pd.concat(parts, ignore_index=True)
         answers_last = every.iloc[every["error"].isna().argsort(kind="stable")]
         newest = answers_last.drop_duplicates("key", keep="last").sort_index().drop_duplicates("path", keep="last")
@@ -88,40 +84,19 @@ def answered(folder: Path) -> set[str]:
     return {key for one in columns for key, error in zip(one["key"], one["error"], strict=True) if error is None}
 
 
-class Writer:
-    """Writes the shards of a job, after those that are there. Raises `OSError` if it cannot."""
+def write(folder: Path, rows: list[dict[str, object]]) -> None:
+    """Write rows as one more shard, after those that are there. Raises `OSError` if it cannot."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def __init__(self, out: Path, job: Job) -> None:
-        self.folder = out / job.id
-        self._rows: list[dict[str, object]] = []
-        self._begun = self._written = time.monotonic()
-        self.folder.mkdir(exist_ok=True)
-        records.replace(self.folder / JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
-        self._number = max((int(path.stem[5:]) for path in self.folder.glob("part-[0-9]*.parquet")), default=0)
-
-    def add(self, rows: list[dict[str, object]]) -> None:
-        """Take rows, and write a shard when it is time."""
-        self._rows += rows
-        now = time.monotonic()
-        due_s = max(_SHARD_S, _SHARD_SHARE * (now - self._begun))
-        if len(self._rows) >= _SHARD_ROWS or now - self._written > due_s:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is left."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self._rows:
-            buffer = pa.BufferOutputStream()
-            pq.write_table(pa.Table.from_pylist(self._rows, arrow()), buffer, compression="zstd")
-            self._number += 1
-            records.replace(self.folder / f"part-{self._number:06}.parquet", buffer.getvalue().to_pybytes())
-            self._rows, self._written = [], time.monotonic()
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, arrow()), buffer, compression="zstd")
+    records.replace(folder / f"part-{time.time_ns()}.parquet", buffer.getvalue().to_pybytes())
 
 
 def arrow() -> pa.Schema:
     """Return the columns as Arrow has them."""
     import pyarrow as pa
 
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+    kinds = [(name, NUMBERS.get(name, "string")) for name in COLUMNS]
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds])

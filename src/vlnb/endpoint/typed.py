@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vlnb.endpoint.client import Endpoint, Said
-    from vlnb.endpoint.stream import Stream
     from vlnb.images import Source
     from vlnb.typed.evidence import Evidence
 
@@ -111,18 +110,12 @@ def ask(
         BadInput: The schema cannot be used.
     """
     form = typed.Form.of(schema)
-    return answered(form, begin(endpoint, form, prompt, pictures, options).reply)
-
-
-def begin(
-    endpoint: Endpoint, form: typed.Form, prompt: Said, pictures: Sequence[Source], options: Mapping[str, Any]
-) -> Stream:
-    """Ask for an answer by `form`, and return it as it arrives."""
     if isinstance(prompt, Prompt):
         said: Said = replace(prompt, text=f"{prompt.text}\n{form.prompt}")
     else:
         said = [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt]
-    return endpoint.stream(said, *pictures, **{"response_format": form.response_format, **options})
+    reply = endpoint.stream(said, *pictures, **{"response_format": form.response_format, **options}).reply
+    return answered(form, reply)
 
 
 def answered(form: typed.Form, reply: Reply) -> TypedReply:

@@ -27,7 +27,6 @@ SETTINGS = (
 ).split()
 DROPPED = ("image_url.max_dynamic_patch", "video_url.max_frames")
 """The fields of a request that smg 1.13 does not pass on; a test measures them."""
-_FEW = 2
 _READY_S = 60.0
 
 
@@ -41,19 +40,16 @@ class Router(Server):
     def start(cls, servers: Sequence[str], *, port: int, wait_s: float = _READY_S) -> Router:
         """Start a router on this machine before the servers at these addresses, and wait until one of them answers.
 
-        Raises `BadInput` for fewer than two servers, `LaunchFailed` if it does not come up.
+        Raises `BadInput` for fewer than two servers, `LaunchFailed` if it does not come up (`launch.find().stop()` ends
+        one that is still starting).
         """
         extras.require("router", "A router before several servers")
         urls = [normalise(one).removesuffix("/v1") for one in servers]
-        if len(set(urls)) < _FEW:
+        if len({*urls}) <= 1:
             raise BadInput("A router needs the addresses of at least two servers.")
         begun = start(command(urls, port=port), port=port)
         router = cls(begun.record, begun._process)  # noqa: SLF001 - the same process
-        try:
-            router.wait(wait_s)
-        except BaseException:
-            router.stop()
-            raise
+        router.wait(wait_s)
         return router
 
 

@@ -22,7 +22,7 @@ PLANS = [
 ]
 
 
-def arguments_of(command):
+def arguments_of(command, **environment):
     """Let a real shell read a command, and return the words it would run."""
     script = f"{sys.executable} -c 'import json, sys; print(json.dumps(sys.argv[1:]))' " + command
     done = subprocess.run(
@@ -30,14 +30,14 @@ def arguments_of(command):
         capture_output=True,
         text=True,
         check=True,
-        env={"VLNB_API_KEY": "s", "HOME": "/home/me"},
+        env={"VLNB_API_KEY": "s", "HOME": "/home/me"} | environment,
     )
     return json.loads(done.stdout)
 
 
 def shellcheck(text, tmp_path):
     path = tmp_path / "command.sh"
-    path.write_text("#!/bin/sh\n" + text)
+    path.write_text(text if text.startswith("#!") else "#!/bin/sh\n" + text)
     tool = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([tool, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -47,6 +47,11 @@ def shellcheck(text, tmp_path):
 def test_shellcheck_has_nothing_to_say(form, tmp_path):
     shellcheck("\n".join(render(p, form) for p in PLANS), tmp_path)
     shellcheck(render(PLANS[0], form, host="0.0.0.0", port=8000, image='my/it\'s "q" é;'), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["slurm", "nodes"])
+def test_nor_to_several_nodes(form, tmp_path):
+    shellcheck(render(plan("MI300X", "72B"), form, nodes=2), tmp_path)
 
 
 def test_the_shell_runs_the_plans_command():
@@ -141,9 +146,67 @@ def test_a_72b_may_take_an_hour_to_start():
     assert all("valueFrom" in variable for variable in container["env"])
 
 
+def test_a_copy_on_each_node_behind_the_router():
+    words = [PLANS[0].argv(host="0.0.0.0"), plan("MI355X", "72B", gpus=8, tp=2).argv(host="0.0.0.0")]
+    for chosen, command in zip((PLANS[0], plan("MI355X", "72B", gpus=8, tp=2)), words, strict=True):
+        text = render(chosen, "replicas", nodes=16, image="my/image:1")
+        servers, router, *others = yaml.safe_load_all(text)
+        (server,) = servers["spec"]["template"]["spec"]["containers"]
+        assert servers["spec"]["replicas"] == 16
+        assert (server["image"], server["command"]) == ("my/image:1", [*command, "--api-key", "$(VLNB_API_KEY)"])
+        assert server["resources"]["limits"]["amd.com/gpu"] == str(chosen.gpus)
+        (line,) = router["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert "--selector app=vlnb " in line
+        assert servers["spec"]["template"]["metadata"]["labels"] == {"app": "vlnb"}
+        assert [one["kind"] for one in others] == ["ServiceAccount", "Role", "RoleBinding", "Service"]
+
+
+def test_the_routers_of_every_form_take_their_settings(tmp_path):
+    """The real smg reads the words: what it does not know, it refuses."""
+    _, router, *_ = yaml.safe_load_all(render(PLANS[0], "replicas", nodes=2))
+    line = router["spec"]["template"]["spec"]["containers"][0]["args"][0].partition("exec ")[2]
+    slurm = render(PLANS[0], "slurm", nodes=2).replace("\\\n", "").partition("\nsmg ")[2]
+    for words in (line.removeprefix("smg "), slurm.partition(" &")[0]):
+        smg = Path(sys.executable).with_name("smg")
+        done = subprocess.run(["/bin/bash", "-c", f"{smg} {words} --help"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "VLNB" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["replicas", "leaderworkerset"])
+def test_kubernetes_schemas_accept_several_nodes(form):
+    import kubernetes_validate
+
+    for chosen in (plan("MI300X", "72B"), plan("MI355X", "72B", gpus=8, tp=2)):
+        for document in yaml.safe_load_all(render(chosen, form, nodes=2)):
+            if document["kind"] == "LeaderWorkerSet":  # a kind of its own, made of two templates of pods
+                parts = document["spec"]["leaderWorkerTemplate"]
+                for name in ("leaderTemplate", "workerTemplate"):
+                    pod = {"apiVersion": "v1", "kind": "Pod", **parts[name]}
+                    kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+            else:
+                kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_one_model_over_two_nodes():
+    text = render(plan("MI300X", "72B"), "nodes", nodes=2)
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    words = arguments_of("\n".join(lines), RANK="1", HEAD="10.0.0.1")
+    flags = dict(zip(words[3::2], words[4::2], strict=True))
+    assert (flags["--tp"], flags["--nnodes"], flags["--node-rank"]) == ("16", "2", "1")
+    assert flags["--dist-init-addr"] == "10.0.0.1:20000"
+    group = next(yaml.safe_load_all(render(plan("MI300X", "72B"), "leaderworkerset", nodes=2)))
+    for name in ("leaderTemplate", "workerTemplate"):
+        (container,) = group["spec"]["leaderWorkerTemplate"][name]["spec"]["containers"]
+        assert container["command"][: len(words) - 6] == words[:-6]
+        assert container["resources"]["limits"]["amd.com/gpu"] == "8"
+
+
 REFUSED = [
-    ({"form": "cloud"}, "shell, docker, compose, kubernetes"),
+    ({"form": "cloud"}, "shell, docker, compose, kubernetes, slurm"),
     ({"port": 0}, "Port 0"),
+    ({"form": "nodes", "nodes": 3}, "3 nodes of 1 GPUs cannot hold one 3B"),
+    ({"form": "leaderworkerset"}, "1 nodes of 1 GPUs"),
 ]
 
 

@@ -64,7 +64,11 @@ def plan(
     *,
     wanted: Wanted,
     port: Port = 30000,
-    as_: Annotated[Literal["shell", "docker", "compose", "kubernetes"], Parameter(name="--as")] = "shell",
+    as_: Annotated[
+        Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", "nodes", "leaderworkerset"],
+        Parameter(name="--as"),
+    ] = "shell",
+    nodes: Count = 1,
     image: str | None = None,
 ) -> int:
     """Print the command that serves a model size on a GPU, and say whether it fits.
@@ -74,13 +78,16 @@ def plan(
     port
         Port to serve on.
     as_
-        Form of the command.
+        Form of the command. For several nodes: a copy on each behind a router (slurm; replicas for Kubernetes), or one
+        model over all (nodes; leaderworkerset for Kubernetes).
+    nodes
+        How many nodes, each as planned.
     image
         Image of the container (the one with the SGLang that the cookbook verified).
     """
     from vlnb.launch import render
 
-    show(render(wanted.plan(), as_, port=port, image=image), end="")
+    show(render(wanted.plan(), as_, nodes=nodes, port=port, image=image), end="")
     return 0
 
 

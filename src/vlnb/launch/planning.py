@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
 from vlnb.catalog import GPUS, MODELS, SIBLINGS, Gpu, Model
@@ -69,6 +69,18 @@ class Plan:
         words += [word for flag in self.flags for word in flag.words]
         return words if (host, port) == (HOST, PORT) else [*words, "--host", host, "--port", str(port)]
 
+    def over(self, nodes: int) -> Plan:
+        """Return the plan of one model over `nodes` such nodes. Raises `BadInput` if its heads cannot be split so."""
+        tp, heads = self.gpus * nodes, self.model.heads
+        if nodes == 1 or heads % tp or _VISION_HEADS % tp:
+            raise BadInput(
+                f"{nodes} nodes of {self.gpus} GPUs cannot hold one {self.model.size}: {heads} text heads and"
+                f" {_VISION_HEADS} vision heads do not divide by {tp}. Run a copy on each node, behind a router."
+            )
+        flags = _flags(self.model, tp, 1, self.context_length, self.mem_fraction)
+        flags = (*flags, Flag("--nnodes", str(nodes), "so many nodes hold the model together"))
+        return replace(self, tensor_parallel=tp, replicas=1, flags=flags)
+
     @property
     def mark(self) -> str:
         """Whether the cookbook verified this plan, and if not, how it differs."""
@@ -96,7 +108,7 @@ def plan(
     '--model Qwen/Qwen2.5-VL-72B-Instruct --tp 8 --context-length 128000'
     """
     sibling = SIBLINGS.get(str(gpu).strip().upper())
-    hardware, model = _choose("GPU", sibling or gpu, GPUS), _choose("model size", size, MODELS)
+    hardware, model = choose("GPU", sibling or gpu, GPUS), choose("model size", size, MODELS)
     verified_tp = _VERIFIED_TP[model.size]
     _check(gpus, context_length, mem_fraction, goal)
     if tp is not None:
@@ -123,7 +135,8 @@ def plan(
     )  # fmt: skip
 
 
-def _choose(what: str, name: str, known: Mapping[str, T]) -> T:
+def choose(what: str, name: str, known: Mapping[str, T]) -> T:
+    """Return what goes by a name, in capitals or not. Raises `BadInput` with the names that are known."""
     found = {key.upper(): value for key, value in known.items()}.get(str(name).strip().upper())
     if found is None:
         raise BadInput(f"Unknown {what} {name!r}. Choose {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""A plan in a form to paste: a shell command, Docker, Compose, or Kubernetes.
+"""A plan in a form to paste: a shell command, Docker, Compose, or Kubernetes; for several nodes, SLURM too.
 
 Safe by default: only this machine can reach the server, unless you choose another host, which requires an API key.
 Secrets are named, never written: HF_TOKEN and the API key come from the environment, or from a Kubernetes secret.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from vlnb.errors import BadInput
 from vlnb.launch.planning import HOST, PORT
+from vlnb.launch.router import SETTINGS
 from vlnb.local import is_loopback
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
 
     from vlnb.launch.planning import Plan
 
-Form = Literal["shell", "docker", "compose", "kubernetes"]
+Form = Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", "nodes", "leaderworkerset"]
 
 _NEEDED_KEY = "${VLNB_API_KEY:?set it to a secret of your choice}"
 
 
-def render(plan: Plan, form: Form = "shell", *, host: str = HOST, port: int = PORT, image: str | None = None) -> str:
-    """Return `plan` in one of four forms, ready to paste.
+def render(
+    plan: Plan, form: Form = "shell", *, nodes: int = 1, host: str = HOST, port: int = PORT, image: str | None = None
+) -> str:
+    """Return `plan` in one of eight forms, ready to paste.
+
+    "slurm" and "replicas" (Kubernetes) run a copy on each of `nodes` nodes, behind the router smg; "nodes" (a command
+    for each) and "leaderworkerset" (Kubernetes) spread one model over them.
 
     `image` replaces the image of the SGLang that the cookbook verified. With a `host` other than this machine, the form
     requires an API key in $VLNB_API_KEY. Raises `BadInput` for an argument that cannot work.
@@ -39,12 +45,17 @@ def render(plan: Plan, form: Form = "shell", *, host: str = HOST, port: int = PO
     key = [] if is_loopback(host) else ["--api-key", _NEEDED_KEY]
     if form == "shell":
         return _shell(plan.argv(host=host, port=port), key) + "\n"
-    words = plan.argv(host="0.0.0.0", port=PORT)  # noqa: S104 - inside the container
+    served = plan.over(nodes) if form in {"nodes", "leaderworkerset"} else plan
+    words = served.argv(host="0.0.0.0", port=PORT)  # noqa: S104 - inside the container
     published = f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
     file, command = {
         "docker": ("docker.sh", _shell(words, key)),
         "compose": ("compose.yaml", _listed([*words, *key], indent=6)),
         "kubernetes": ("kubernetes.yaml", _listed([*words, "--api-key", "$(VLNB_API_KEY)"], indent=12)),
+        "slurm": ("slurm.sh", shlex.join(words)),
+        "replicas": ("replicas.yaml", _listed(words, indent=12)),
+        "nodes": ("nodes.sh", _shell(words, ["--api-key", _NEEDED_KEY])),
+        "leaderworkerset": ("leaderworkerset.yaml", _listed(words, indent=14)),
     }[form]
     quoted: Callable[[str], str] = shlex.quote if form == "docker" else json.dumps
     text = resources.files("vlnb.launch").joinpath("forms", file).read_text("utf-8")
@@ -54,6 +65,8 @@ def render(plan: Plan, form: Form = "shell", *, host: str = HOST, port: int = PO
         PUBLISHED=quoted(published),
         PORT=port,
         GPUS=plan.tensor_parallel * plan.replicas,
+        NODES=nodes,
+        ROUTER=shlex.join(SETTINGS),
         STORAGE=f"{round(1.5 * plan.model.weight_bytes / 1e9) + 20}Gi",
     )
 

@@ -32,10 +32,8 @@ app = App(
 )
 for command in (ask.ask, extract.extract, sample.sample, ask.serve, launch.plan, launch.launch, launch.stop):
     app.command(command)
-for tool in (ask.doctor, agent.agent, batch.batch, router.router, check.check):
-    app.command(tool)
-for group in (bench.app, mmmu.app, video.app):
-    app.command(group)
+for other in (agent.agent, ask.doctor, batch.batch, router.router, check.check, bench.app, mmmu.app, video.app):
+    app.command(other)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

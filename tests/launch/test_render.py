@@ -205,8 +205,8 @@ def test_one_model_over_two_nodes():
 REFUSED = [
     ({"form": "cloud"}, "shell, docker, compose, kubernetes, slurm"),
     ({"port": 0}, "Port 0"),
-    ({"form": "nodes", "nodes": 3}, "3 nodes of 1 GPUs cannot hold one 3B"),
-    ({"form": "leaderworkerset"}, "1 nodes of 1 GPUs"),
+    ({"form": "nodes", "nodes": 3}, "3 nodes cannot hold one 3B: 3 does not"),
+    ({"form": "leaderworkerset"}, "1 nodes cannot"),
 ]
 
 

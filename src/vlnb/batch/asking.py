@@ -12,25 +12,22 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb import images, typed
-from vlnb.batch.job import COLUMNS
-from vlnb.batch.source import Row, body
+from vlnb.batch.asked import Job, Row, body
+from vlnb.batch.shards import COLUMNS
 from vlnb.endpoint.typed import answered
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
-from vlnb.fetch import background
 from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:
     import daft
 
-    from vlnb.batch.job import Job
     from vlnb.endpoint import Endpoint, Reply, Stream
 
 _TRIES = 3
-_FIRST_REST_S, _LONGEST_REST_S = 0.5, 30.0
-_LOOK_S = 0.05
+_FIRST_REST_S, _LONGEST_REST_S, _LOOK_S = 0.5, 30.0, 0.05
 _FULL = 429
 _GONE = frozenset((_FULL, 502, 503, 504))
 _NOT_KEPT = ("tools", "functions", "logprobs", "audio", "modalities")  # of a body: the answer would lose what it asks
@@ -54,10 +51,6 @@ class Server:
             self.rests_until = now + min(asked_s or self.rest_s, _LONGEST_REST_S)
             self.limit = max(1.0, self.limit / 2) if full else self.limit
 
-    def answered(self) -> None:
-        """Trust it again, a little more with each answer."""
-        self.rest_s, self.limit = 0.0, self.limit + 1 / self.limit
-
 
 class Asker:
     """Asks about rows, at most `concurrency` at a time. Lives where the work is done: a thread, or a node of Ray."""
@@ -73,11 +66,7 @@ class Asker:
     async def rows(self, keys: daft.Series, paths: daft.Series, contents: daft.Series) -> list[dict[str, object]]:
         """Return the columns of the answers about some rows."""
         told = zip(keys.to_pylist(), paths.to_pylist(), contents.to_pylist(), strict=True)
-
-        async def every() -> list[dict[str, object]]:
-            return await asyncio.gather(*(self.row(key, Row(*row)) for key, *row in told))
-
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(every(), background()))
+        return await asyncio.gather(*(self.row(key, Row(*row)) for key, *row in told))
 
     async def row(self, key: str, row: Row) -> dict[str, object]:
         """Return the columns of the answer about a row; whatever goes wrong is its `error`. Never raises."""
@@ -85,10 +74,12 @@ class Asker:
         try:
             async with self._turns:
                 reply = await self._reply(row)
-            columns |= _told(reply)
+            columns |= {name: getattr(reply, name) for name in ("text", "finish_reason", "model", "server", "note")}
+            columns |= {name: getattr(reply.usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
+            columns["seconds"] = round(reply.latency_s, 4)
             if self._form:
                 answer = answered(self._form, reply)
-                told = "; ".join(filter(None, [reply.note, *map(str, answer.issues)])) or None
+                told = "; ".join(filter(None, [reply.note, *map(str, answer.issues)]))
                 columns |= {"data": json.dumps(answer.plain("json"), ensure_ascii=False), "note": told}
                 columns["error"] = None if answer.valid else told
         except Exception as error:  # noqa: BLE001 - one bad row is one row, whatever is wrong with it
@@ -117,7 +108,7 @@ class Asker:
                 await asyncio.sleep(_FIRST_REST_S * bool(status not in _GONE))
             else:
                 self._heard = time.monotonic()
-                server.answered()
+                server.rest_s, server.limit = 0.0, server.limit + 1 / server.limit  # a little more with each answer
                 return reply
             finally:
                 server.busy -= 1
@@ -126,8 +117,7 @@ class Asker:
         """Wait for the server that has the most room. Raises `NoServer` once none has answered for too long."""
         while not self._over:
             now = time.monotonic()
-            ready = [one for one in self._servers if one.busy < one.limit and one.rests_until <= now]
-            if ready:
+            if ready := [one for one in self._servers if one.busy < one.limit and one.rests_until <= now]:
                 return min(ready, key=lambda one: one.busy / one.limit)
             await asyncio.sleep(_LOOK_S)
         raise NoServer(self._over)
@@ -135,26 +125,14 @@ class Asker:
     def _begin(self, endpoint: Endpoint, row: Row) -> Stream:
         """Prepare the pictures of a row and send it."""
         job = self._job
-        options: dict[str, Any] = {"max_pixels": job.max_pixels, "max_tokens": job.max_tokens}
         if job.requests:
             asked = body(row.content)
             if lost := [name for name in _NOT_KEPT if asked.get(name)] or ["n"] * (asked.get("n") not in {None, 1}):
                 raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
             return endpoint.send(asked | {"stream": True})
         pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
-        prompt = job.prompt
+        prompt, options = job.prompt, job.options
         if self._form:
             prompt = f"{prompt}\n{self._form.prompt}"
-            options |= {"response_format": self._form.response_format}
+            options = {"response_format": self._form.response_format, **options}
         return endpoint.stream(Prompt(prompt, job.system), *pictures, **options)
-
-
-def _told(reply: Reply) -> dict[str, object]:
-    counts = vars(reply.usage) if reply.usage else {}
-    return {
-        **{name: getattr(reply, name) for name in ("text", "model", "server")},
-        **{name: counts.get(name) for name in ("prompt_tokens", "completion_tokens")},
-        "finish": reply.finish_reason,
-        "seconds": round(reply.latency_s, 4),
-        "note": reply.note or None,
-    }

@@ -8,70 +8,64 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-from vlnb import extras, images, records
-from vlnb.batch import requests, shards
+from vlnb import extras, records
+from vlnb.batch import shards
+from vlnb.batch.asked import Job, Row, Source, is_requests, rows
 from vlnb.batch.asking import Asker
-from vlnb.batch.job import Job
-from vlnb.batch.source import Row, Source, is_requests, rows
 from vlnb.endpoint import Endpoint, connect
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from vlnb.prompts import Prompt
 
-Runner = Literal["local", "ray"]
-Asked = Endpoint | str | Sequence[Endpoint | str] | None
-
 _TOGETHER = 8  # rows that Daft hands on at once
-_SHARD_ROWS = 1000
-_SHARD_S, _SHARD_SHARE = 1.0, 0.02  # written so often, or when this share of the time so far is not on disk
+# A shard is written at so many rows, or after a second; later, when this share of the time so far is not on disk.
+_SHARD_ROWS, _SHARD_S, _SHARD_SHARE = 1000, 1.0, 0.02
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
 
 
-def process(  # noqa: PLR0913 - each is a choice of the user's
+def process(
     source: Source,
     prompt: str | Prompt,
     out: str | Path,
     *,
     schema: object = None,
-    endpoints: Asked = None,
+    endpoints: Endpoint | str | Sequence[Endpoint | str] | None = None,
     concurrency: int = 32,
-    column: str = "path",
-    max_pixels: int = images.MAX_PIXELS,
-    max_tokens: int = 1024,
     patience_s: float = 300.0,
-    runner: Runner = "local",
+    runner: Literal["local", "ray"] = "local",
     address: str | None = None,
+    **options: Any,  # noqa: ANN401 - as `Endpoint.ask` takes them
 ) -> shards.Answers:
     """Ask about every picture of a source, store the answers in the folder `out`, and return them.
 
-    `source` is a folder, a glob, a Parquet file whose `column` has paths or addresses, a list of these, or a file of
-    requests in OpenAI's batch form (`.jsonl`; `prompt` is then "", and `out` gets files in that form too). With
+    `source` is a folder, a glob, a list of paths or addresses, a Parquet file whose column `path` has them, or a file
+    of requests in OpenAI's batch form (`.jsonl`; `prompt` is then "", and `out` gets files in that form too). With
     `schema` (as `Endpoint.ask` takes it), each field of its first level is a column.
 
-    What `out` already has is not asked again: the same picture, prompt, model, schema and resolution. Errors are.
-    `endpoints` (default: `connect()`) serve one model. `concurrency` rows are asked at once, on Ray by each worker.
-    If no server answers for `patience_s` seconds, what remains becomes errors. `runner="ray"` uses the cluster at
-    `address`, or starts one here; its nodes need vlnb, and the pictures under the same paths.
+    What `out` already has is not asked again: the same picture, prompt, model, schema and options. Errors are.
+    `options` are those of `Endpoint.ask`, such as `max_pixels`. `endpoints` (default: `connect()`) serve one model.
+    `concurrency` rows are asked at once, on Ray by each worker. If no server answers for `patience_s` seconds, what
+    remains becomes errors. `runner="ray"` uses the cluster at `address`, or starts one here; its nodes need vlnb, and
+    the pictures under the same paths.
 
     Raises:
         BadInput: The source, the prompt, the schema or the folder cannot be used, or another process writes there.
         NoServer, ServerRefused, BadAnswer: A server does not answer well at the start.
     """
     extras.require("batch", "vlnb.batch")
-    if concurrency < 1 or runner not in get_args(Runner):
-        raise BadInput(f"concurrency={concurrency}, runner={runner!r}: at least 1, and one of local and ray.")
+    if concurrency < 1:
+        raise BadInput(f"concurrency={concurrency}: a batch asks at least one question at a time.")
     named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
     # Copies, without their connections, which cannot go to another process.
     servers = [replace(one if isinstance(one, Endpoint) else connect(one, announce=None)) for one in named]
     model, *others = sorted({one.model for one in servers}) or ["none"]
     if others or not servers:
         raise BadInput(f"All endpoints of a batch serve one model, not {', '.join([model, *others])}.")
-    settings = {"max_pixels": max_pixels, "max_tokens": max_tokens, "requests": is_requests(source)}
-    job = Job.of(prompt, schema, model=model, **settings)
-    wanted = {job.key(row): row for row in rows(source, column)}
+    job = Job.of(prompt, schema, model=model, options=options, requests=is_requests(source))
+    wanted = {job.key(row): row for row in rows(source)}
     found = shards.Answers(Path(out) / job.id)
     try:
         found.folder.mkdir(parents=True, exist_ok=True)
@@ -82,27 +76,22 @@ def process(  # noqa: PLR0913 - each is a choice of the user's
                 answers = _ask(left, (job, servers, concurrency, patience_s), runner, address)
                 _store(found.folder, answers, total=len(wanted), left=len(left))
             if job.requests:
-                requests.write(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
+                shards.write_requests(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
     return found
 
 
-def _ask(
-    left: Mapping[str, Row], asking: tuple[Any, ...], runner: Runner, address: str | None
-) -> Iterator[list[dict[str, Any]]]:
+def _ask(left: Mapping[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[Any]:
     """Yield the answers about rows as they come, some at a time."""
     os.environ.update(_QUIET)  # before the first import, which already tells home
     import daft
     import pyarrow as pa
 
-    try:
-        if runner == "ray":
-            daft.set_runner_ray(address, noop_if_initialized=True)
-        elif daft.runners.get_or_infer_runner_type() != "native":
-            daft.set_runner_native()
-    except Exception as error:
-        raise BadInput(f"runner={runner!r} cannot be used in this process: {error!s:.200}") from error
+    if runner == "ray":
+        daft.set_runner_ray(address, noop_if_initialized=True)
+    elif daft.runners.get_or_infer_runner_type() != "native":
+        daft.set_runner_native()
 
     class Worker(Asker):  # here, so that it travels to Ray's workers by value
         ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(shards.arrow()))))(Asker.rows)
@@ -114,14 +103,14 @@ def _ask(
         yield batch.column(0).to_pylist()
 
 
-def _store(folder: Path, answers: Iterator[list[dict[str, Any]]], *, total: int, left: int) -> None:
+def _store(folder: Path, answers: Iterator[Any], *, total: int, left: int) -> None:
     """Store answers as they come, under a bar with rate, time left and errors. What has come is stored in any case."""
     from tqdm.auto import tqdm
 
-    rows: list[dict[str, Any]] = []
+    rows: list[Any] = []
     errors, begun = 0, time.monotonic()
     written = begun
-    with tqdm(total=total, initial=total - left, unit=" rows", disable=None) as bar:
+    with tqdm(total=total, initial=total - left, unit=" rows", smoothing=0, disable=None) as bar:
         try:
             for some in answers:
                 rows += some

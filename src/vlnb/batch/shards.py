@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vlnb import extras, records
-from vlnb.batch.job import COLUMNS, NUMBERS
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+# The columns of the table in Parquet; all but `NUMBERS` are text. `data` is the answer by a schema, as JSON.
+NUMBERS = {"prompt_tokens": "int64", "completion_tokens": "int64", "seconds": "float64"}
+COLUMNS = ("key", "path", "text", "data", "finish_reason", *NUMBERS, "model", "server", "note", "error")
 JOB = "_job.json"  # readers of Parquet leave out what begins with _
 
 
@@ -51,9 +53,9 @@ class Answers:
 
     def __str__(self) -> str:
         frame = self.frame()
-        counts = frame[["prompt_tokens", "completion_tokens"]].sum().astype(int)
-        told = f"{frame['error'].notna().sum():,} errors · {counts.iloc[0]:,} tokens in · {counts.iloc[1]:,} tokens out"
-        return f"{len(frame):,} rows in {self.folder} · {told}"
+        into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
+        told = f"{len(frame):,} rows, {frame['error'].notna().sum():,} errors · {into:,} tokens in, {out:,} out"
+        return f"{told} · {self.folder}"
 
 
 def read(out: str | Path) -> Answers:
@@ -98,5 +100,38 @@ def arrow() -> pa.Schema:
     """Return the columns as Arrow has them."""
     import pyarrow as pa
 
-    kinds = [(name, NUMBERS.get(name, "string")) for name in COLUMNS]
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds])
+    return pa.schema([(name, NUMBERS.get(name, "string")) for name in COLUMNS])
+
+
+def write_requests(stem: Path, ids: Iterable[str], answers: Answers) -> None:
+    """Write the answers to a file of requests in the form that such files come back in. Raises `OSError`.
+
+    `STEM_output.jsonl` has the answers, `STEM_errors.jsonl` the errors, in the order of the requests.
+    """
+    table = answers.frame().fillna(dict.fromkeys(NUMBERS, 0))  # of a server that counts nothing
+    found = {row["path"]: row for row in table.to_dict("records")}
+    told = [_line(found[name]) for name in ids if name in found]
+    for name, kept in (("output", False), ("errors", True)):
+        lines = (records.line(one) for one in told if (one["response"] is None) == kept)
+        records.replace(stem.with_name(f"{stem.name}_{name}.jsonl"), b"".join(lines))
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    names = {"id": f"batch_req_{row['key']}", "custom_id": row["path"]}
+    if isinstance(row["error"], str):
+        return {**names, "response": None, "error": {"code": "failed", "message": row["error"]}}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": row["text"]},
+        "finish_reason": row["finish_reason"],
+    }
+    counts = {name: int(row[name]) for name in ("prompt_tokens", "completion_tokens")}
+    body = {
+        "id": f"chatcmpl-{row['key']}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": row["model"],
+        "choices": [{**choice, "logprobs": None}],
+        "usage": {**counts, "total_tokens": sum(counts.values())},
+    }
+    return {**names, "response": {"status_code": 200, "request_id": row["key"], "body": body}, "error": None}

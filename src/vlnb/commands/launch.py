@@ -13,6 +13,8 @@ from vlnb.errors import VlnbError
 if TYPE_CHECKING:
     from vlnb.launch import Plan, Status
 
+Form = Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", "nodes", "leaderworkerset"]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -64,10 +66,7 @@ def plan(
     *,
     wanted: Wanted,
     port: Port = 30000,
-    as_: Annotated[
-        Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", "nodes", "leaderworkerset"],
-        Parameter(name="--as"),
-    ] = "shell",
+    as_: Annotated[Form, Parameter(name="--as")] = "shell",
     nodes: Count = 1,
     image: str | None = None,
 ) -> int:

@@ -74,8 +74,7 @@ class Plan:
         tp, heads = self.gpus * nodes, self.model.heads
         if nodes == 1 or heads % tp or _VISION_HEADS % tp:
             raise BadInput(
-                f"{nodes} nodes of {self.gpus} GPUs cannot hold one {self.model.size}: {heads} text heads and"
-                f" {_VISION_HEADS} vision heads do not divide by {tp}. Run a copy on each node, behind a router."
+                f"{nodes} nodes cannot hold one {self.model.size}: {tp} does not divide its heads. Use copies."
             )
         flags = _flags(self.model, tp, 1, self.context_length, self.mem_fraction)
         flags = (*flags, Flag("--nnodes", str(nodes), "so many nodes hold the model together"))

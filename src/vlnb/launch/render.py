@@ -42,26 +42,21 @@ def render(
         raise BadInput(f"Unknown form {form!r}. Choose {', '.join(get_args(Form))}.")
     if not 1 <= port <= 65535:
         raise BadInput(f"Port {port} does not exist. Ports are 1 to 65535.")
-    key = [] if is_loopback(host) else ["--api-key", _NEEDED_KEY]
+    key = [] if is_loopback(host) and form != "nodes" else ["--api-key", _NEEDED_KEY]
     if form == "shell":
         return _shell(plan.argv(host=host, port=port), key) + "\n"
     served = plan.over(nodes) if form in {"nodes", "leaderworkerset"} else plan
     words = served.argv(host="0.0.0.0", port=PORT)  # noqa: S104 - inside the container
     published = f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
-    file, command = {
-        "docker": ("docker.sh", _shell(words, key)),
-        "compose": ("compose.yaml", _listed([*words, *key], indent=6)),
-        "kubernetes": ("kubernetes.yaml", _listed([*words, "--api-key", "$(VLNB_API_KEY)"], indent=12)),
-        "slurm": ("slurm.sh", shlex.join(words)),
-        "replicas": ("replicas.yaml", _listed(words, indent=12)),
-        "nodes": ("nodes.sh", _shell(words, ["--api-key", _NEEDED_KEY])),
-        "leaderworkerset": ("leaderworkerset.yaml", _listed(words, indent=14)),
-    }[form]
-    quoted: Callable[[str], str] = shlex.quote if form == "docker" else json.dumps
-    text = resources.files("vlnb.launch").joinpath("forms", file).read_text("utf-8")
+    suffix = "sh" if form in {"docker", "nodes", "slurm"} else "yaml"
+    quoted: Callable[[str], str] = shlex.quote if suffix == "sh" else json.dumps
+    text = resources.files("vlnb.launch").joinpath("forms", f"{form}.{suffix}").read_text("utf-8")
     return Template(text).safe_substitute(
         IMAGE=quoted(image or plan.gpu.image),
-        COMMAND=command,
+        COMMAND=_shell(words, key),
+        LINE=shlex.join(words),
+        WORDS=_listed(words),
+        KEY="".join(f", {json.dumps(word)}" for word in key),
         PUBLISHED=quoted(published),
         PORT=port,
         GPUS=plan.tensor_parallel * plan.replicas,
@@ -78,6 +73,7 @@ def _shell(words: list[str], key: list[str]) -> str:
     return " \\\n  ".join([shlex.join(words[:3]), *flags, *wanted])
 
 
-def _listed(words: list[str], *, indent: int) -> str:
-    """Return a command as the items of a YAML list; the first is indented already."""
-    return f"\n{' ' * indent}- ".join(map(json.dumps, words))
+def _listed(words: list[str]) -> str:
+    """Return a command as the items of a YAML list in brackets: the program, then each flag with its value."""
+    pairs = [words[:3], *(words[i : i + 2] for i in range(3, len(words), 2))]
+    return ",\n                ".join(json.dumps(pair)[1:-1] for pair in pairs)

@@ -27,7 +27,6 @@ SETTINGS = (
 ).split()
 DROPPED = ("image_url.max_dynamic_patch", "video_url.max_frames")
 """The fields of a request that smg 1.13 does not pass on; a test measures them."""
-_READY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Router(Server):
     health: ClassVar[str] = "/readiness"  # its /health is fine with every server gone
 
     @classmethod
-    def start(cls, servers: Sequence[str], *, port: int, wait_s: float = _READY_S) -> Router:
+    def start(cls, servers: Sequence[str], *, port: int, wait_s: float = 60.0) -> Router:
         """Start a router on this machine before the servers at these addresses, and wait until one of them answers.
 
         Raises `BadInput` for fewer than two servers, `LaunchFailed` if it does not come up (`launch.find().stop()` ends
@@ -47,20 +46,13 @@ class Router(Server):
         urls = [normalise(one).removesuffix("/v1") for one in servers]
         if len({*urls}) <= 1:
             raise BadInput("A router needs the addresses of at least two servers.")
-        begun = start(command(urls, port=port), port=port)
+        with listen(HOST, 0) as free:
+            metrics = str(free.getsockname()[1])
+        listening = ["--host", HOST, "--port", str(port), "--prometheus-host", HOST, "--prometheus-port", metrics]
+        # Its control plane, which could add and remove servers, gets a key that nobody keeps.
+        key = ["--control-plane-api-keys", f"vlnb:vlnb:admin:{secrets.token_hex(16)}"]
+        smg = str(Path(sys.executable).with_name("smg"))
+        begun = start([smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key], port=port)
         router = cls(begun.record, begun._process)  # noqa: SLF001 - the same process
         router.wait(wait_s)
         return router
-
-
-def command(urls: Sequence[str], *, port: int) -> list[str]:
-    """Return the words of the router's command.
-
-    Its control plane, which could add and remove servers, gets a key that nobody keeps.
-    """
-    with listen(HOST, 0) as free:
-        metrics = str(free.getsockname()[1])
-    listening = ["--host", HOST, "--port", str(port), "--prometheus-host", HOST, "--prometheus-port", metrics]
-    key = ["--control-plane-api-keys", f"vlnb:vlnb:admin:{secrets.token_hex(16)}"]
-    smg = str(Path(sys.executable).with_name("smg"))
-    return [smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key]

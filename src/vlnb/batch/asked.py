@@ -1,19 +1,24 @@
-"""Where the rows come from: a folder, a glob, a Parquet file, a list of paths or addresses, a file of requests."""
+"""What is asked: the rows of a source, and the job that is done with each.
+
+A source is a folder, a glob, a Parquet file, a list of paths or addresses, or a file of requests.
+"""
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vlnb.errors import BadInput
+from vlnb.prompts import Prompt
 
-PICTURES = frozenset(
-    f".{name}" for name in "avif bmp gif heic heif jp2 jpeg jpg pdf png ppm tif tiff webp".split()
-)  # in a folder: everything else there is no picture
+# What is taken from a folder: everything else there is no picture.
+PICTURES = tuple(".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pdf .png .ppm .tif .tiff .webp".split())
 _LINE_BYTES = 64_000_000
 _URL = "/v1/chat/completions"
 
@@ -31,35 +36,70 @@ class Row:
     content: str = ""
 
 
+@dataclass(frozen=True)
+class Job:
+    """A question for every picture, or (with `requests`) requests that are sent as they are.
+
+    `schema` is plain JSON; `options` are those of `Endpoint.ask`.
+    """
+
+    prompt: str
+    system: str | None
+    schema: Mapping[str, Any] | None
+    model: str
+    options: Mapping[str, Any]
+    requests: bool
+
+    @classmethod
+    def of(cls, prompt: str | Prompt, schema: object, **settings: Any) -> Job:  # noqa: ANN401 - the other fields
+        """Return the job. A Pydantic model, or a type, counts by its JSON schema. Raises `BadInput`."""
+        from vlnb.typed import Form
+
+        text, system = (prompt.text, prompt.system) if isinstance(prompt, Prompt) else (prompt, None)
+        if not text.strip() and not settings["requests"]:
+            raise BadInput("A batch needs a prompt: the question that is asked about every picture.")
+        if schema is not None:
+            Form.of(schema)
+            if not isinstance(schema, Mapping):
+                from pydantic import TypeAdapter
+
+                schema = TypeAdapter(schema).json_schema()  # type: ignore[arg-type] # any type at all
+        return cls(text, system, schema, **settings)
+
+    @cached_property
+    def id(self) -> str:
+        """What a job is known by on disk: another prompt, model, schema or resolution makes another job."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def key(self, row: Row) -> str:
+        """Return what an answer is found again by: the job, and the row with its size or content."""
+        return hashlib.sha256(f"{self.id}\0{row.path}\0{row.content}".encode()).hexdigest()[:32]
+
+
 def is_requests(source: Source) -> bool:
     """Return whether the source is a file of requests in OpenAI's form (`.jsonl`)."""
     return isinstance(source, str | Path) and str(source).lower().endswith(".jsonl")
 
 
-def rows(source: Source, column: str = "path") -> list[Row]:
-    """Return the rows of a source. `column` names the paths or addresses in a Parquet file.
-
-    Raises `BadInput` if it cannot be read or has none.
-    """
-    import pyarrow as pa
-
+def rows(source: Source) -> list[Row]:
+    """Return the rows of a source. Raises `BadInput` if it cannot be read or has none."""
     try:
-        found = list(_listed(source, column) if isinstance(source, str | Path) else map(Row, map(str, source)))
-    except (OSError, pa.ArrowException) as error:
+        found = list(_listed(source) if isinstance(source, str | Path) else map(Row, map(str, source)))
+    except (OSError, ValueError, LookupError) as error:
         raise BadInput(f"{source} cannot be read: {error!s:.300}") from error
     if not found:
         raise BadInput(f"{source!s:.200} holds no picture. Pass a folder, a glob such as 'scans/*.png', or a list.")
     return found
 
 
-def _listed(source: str | Path, column: str) -> Iterable[Row]:
+def _listed(source: str | Path) -> Iterable[Row]:
     path = Path(source).expanduser().absolute()
     if is_requests(path):
         return _requests(path)
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        return (Row(str(one)) for one in pq.ParquetFile(path).read([column])[column].to_pylist() if one is not None)
+        return (Row(str(one)) for one in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if one is not None)
     inside = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - a whole path
     pictures = (one for one in sorted(inside) if one.suffix.lower() in PICTURES)
     return (Row(str(one), str(one.exists() and one.stat().st_size)) for one in pictures)
@@ -80,9 +120,8 @@ def _requests(path: Path) -> Iterator[Row]:
                     f"Line {number} of {path} is no request of a batch ({error!s:.100}). Each line is"
                     f' {{"custom_id": …, "method": "POST", "url": "{_URL}", "body": {{…}}}}.'
                 ) from error
-            if name in known:
+            if known.setdefault(name, number) != number:
                 raise BadInput(f"Line {number} of {path} repeats the custom_id {name!r:.80} of line {known[name]}.")
-            known[name] = number
             yield Row(name, text)
 
 

@@ -1,0 +1,159 @@
+"""A batch against a bare loop, its memory, kills, and the same on Ray.
+
+    python benchmarks/batch.py [PICTURES] [rate | memory | kills | ray …]
+
+The pictures are small receipts (308 x 196), the server is `tests.bench.answering`, which answers at once: what is measured is the
+client. "bare" is an asyncio loop with the same preparation of pictures, the same body and 32 requests at once, and nothing
+else: no retries, no table. Memory is the most that the process ever held, in MB. A kill is SIGKILL at a random moment of
+`vlnb batch`, one after another over the same folder of answers, and then a last start to the end. Ray is one node,
+started here (`pip install ray`; without it this part is left out). Exits with 1 where a row was lost or doubled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("rate", "memory", "kills", "ray")
+QUESTION, AT_ONCE, KILLS = "What is it?", 32, 10
+
+
+def draw(folder: Path, count: int) -> list[str]:
+    folder.mkdir()
+    paths = [folder / f"{number:05}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        picture = Image.new("RGB", (308, 196), "white")
+        ImageDraw.Draw(picture).multiline_text((14, 14), f"CORNER CAFE\nCoffee {number}\nTOTAL {number}", "black", spacing=12)
+        picture.save(path)
+    return list(map(str, paths))
+
+
+async def bare(url: str, paths: list[str]) -> list[str]:
+    """Ask about every picture, with the preparation and the body of a batch, and nothing else."""
+    import httpx2
+
+    from vlnb import images
+
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    def body(path: str) -> bytes:
+        uri = images.data_uri(images.load(path).seen())
+        parts = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": QUESTION}]
+        asked = {"model": "oracle", "messages": [{"role": "user", "content": parts}], "stream": True}
+        return json.dumps({**asked, "max_tokens": 1024, "stream_options": {"include_usage": True}}).encode()
+
+    async def one(path: str, client: httpx2.AsyncClient) -> str:
+        async with turns:
+            sent = await asyncio.to_thread(body, path)
+            got = await client.post(f"{url}/chat/completions", content=sent)
+        chunks = [json.loads(line[6:]) for line in got.text.splitlines() if line.startswith("data: {")]
+        return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+    async with httpx2.AsyncClient(limits=httpx2.Limits(), timeout=60, trust_env=False) as client:
+        return await asyncio.gather(*(one(path, client) for path in paths))
+
+
+def measured(kind: str, url: str, folder: Path, count: int, out: Path) -> None:
+    """Do one run in this process, and print its seconds and its memory."""
+    paths = sorted(map(str, folder.iterdir()))[:count]
+    from vlnb import batch
+
+    begun = time.perf_counter()
+    if kind == "bare":
+        rows = len(asyncio.run(bare(url, paths)))
+    else:
+        options = {"runner": "ray"} if kind == "ray" else {}
+        batch.process(paths, QUESTION, out, endpoints=url, concurrency=AT_ONCE, **options)
+        seconds = time.perf_counter() - begun
+        table = batch.read(out).frame()
+        rows = int(table["error"].isna().sum()) if table["path"].is_unique else 0
+    if kind == "bare":
+        seconds = time.perf_counter() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rows": rows, "seconds": seconds, "memory": memory}))
+
+
+def run(kind: str, url: str, folder: Path, count: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as out:
+        words = [sys.executable, __file__, "--one", kind, url, str(folder), str(count), f"{out}/answers"]
+        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def kills(url: str, folder: Path, count: int) -> bool:
+    """Kill a batch at ten moments, and say whether every picture is there once in the end."""
+    from vlnb import batch
+
+    chance = random.Random(0)
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        words = [sys.executable, "-m", "vlnb", "batch", folder, "--prompt", QUESTION, "--out", out, "--url", url]
+        kept: dict[str, float] = {}
+        lost, seen = 0, []
+        for _ in range(KILLS):
+            job = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+            time.sleep(chance.uniform(1.5, 4.5))
+            job.kill()
+            job.wait()
+            table = batch.read(out).frame() if list(out.glob("*/_job.json")) else None
+            now = {} if table is None else dict(zip(table["key"], table["seconds"], strict=True))
+            lost += sum(now.get(key) != seconds for key, seconds in kept.items())
+            kept = now
+            seen.append(len(now))
+            (next(out.glob("*/_job.json")).parent / "part-1.parquet").write_bytes(b"PAR1 torn") if now else None
+        done = subprocess.run(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, check=False)
+        table = batch.read(out).frame()
+        lost += sum(dict(zip(table["key"], table["seconds"], strict=True)).get(key) != one for key, one in kept.items())
+        good = done.returncode == 0 and len(table) == table["path"].nunique() == count and not lost
+    print(f"{KILLS} kills: rows on disk after each {seen}; in the end {len(table):,} of {count:,}, {lost} lost or asked again")
+    return good
+
+
+def main(count: int, parts: list[str]) -> int:
+    good = True
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "pictures"
+        draw(folder, count)
+        served = [sys.executable, "-m", "tests.bench.answering"]
+        server = subprocess.Popen(served, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        slow = subprocess.Popen([*served, "--delay", "0.05"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        try:
+            url, late = (f"http://127.0.0.1:{one.stdout.readline().strip()}/v1" for one in (server, slow))
+            kinds = {"rate": [("bare", count), ("batch", count)], "memory": [("batch", count // 5), ("batch", count)]}
+            kinds["ray"] = [("ray", min(count, 500))] if importlib.util.find_spec("ray") else []
+            for part in parts:
+                for kind, rows in kinds.get(part, []):
+                    found = run(kind, url, folder, rows)
+                    good &= found["rows"] == rows
+                    rate = found["rows"] / found["seconds"]
+                    print(f"{part:8} {kind:6} {rows:6,} rows  {rate:7.1f} rows/s  {found['memory']:6.0f} MB", flush=True)
+                if part == "kills":
+                    good &= kills(late, folder, count)
+        finally:
+            for one in (server, slow):
+                one.kill()
+                one.communicate()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        kind, url, pictures, rows, out = sys.argv[2:]
+        measured(kind, url, Path(pictures), int(rows), Path(out))
+    else:
+        given = sys.argv[1:]
+        sizes = [int(word) for word in given if word.isdigit()]
+        sys.exit(main(sizes[0] if sizes else 5000, [word for word in given if word in PARTS] or list(PARTS)))

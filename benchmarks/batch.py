@@ -2,11 +2,12 @@
 
     python benchmarks/batch.py [PICTURES] [rate | memory | kills | ray …]
 
-The pictures are small receipts (308 x 196), the server is `tests.bench.answering`, which answers at once: what is measured is the
-client. "bare" is an asyncio loop with the same preparation of pictures, the same body and 32 requests at once, and nothing
-else: no retries, no table. Memory is the most that the process ever held, in MB. A kill is SIGKILL at a random moment of
-`vlnb batch`, one after another over the same folder of answers, and then a last start to the end. Ray is one node,
-started here (`pip install ray`; without it this part is left out). Exits with 1 where a row was lost or doubled.
+The pictures are small receipts (308 x 196), the server is `tests.bench.answering`, which answers at once: what is
+measured is the client. "bare" is an asyncio loop with the same preparation of pictures, the same body and 32 requests
+at once, and nothing else: no retries, no table. Memory is the most that the process ever held, in MB. A kill is
+SIGKILL at a random moment of `vlnb batch`, one after another over the same folder of answers, and then a last start
+to the end. Ray is one node, started here (`pip install ray`; without it this part is left out). Exits with 1 where a
+row was lost or doubled.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).parent.parent
 PARTS = ("rate", "memory", "kills", "ray")
 QUESTION, AT_ONCE, KILLS = "What is it?", 32, 10
+QUIET = subprocess.DEVNULL
 
 
 def draw(folder: Path, count: int) -> list[str]:
     folder.mkdir()
     paths = [folder / f"{number:05}.png" for number in range(count)]
     for number, path in enumerate(paths):
-        picture = Image.new("RGB", (308, 196), "white")
-        ImageDraw.Draw(picture).multiline_text((14, 14), f"CORNER CAFE\nCoffee {number}\nTOTAL {number}", "black", spacing=12)
+        picture, text = Image.new("RGB", (308, 196), "white"), f"CORNER CAFE\nCoffee {number}\nTOTAL {number}"
+        ImageDraw.Draw(picture).multiline_text((14, 14), text, "black", spacing=12)
         picture.save(path)
     return list(map(str, paths))
 
@@ -87,39 +89,42 @@ def measured(kind: str, url: str, folder: Path, count: int, out: Path) -> None:
 def run(kind: str, url: str, folder: Path, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, __file__, "--one", kind, url, str(folder), str(count), f"{out}/answers"]
-        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def kills(url: str, folder: Path, count: int) -> bool:
-    """Kill a batch at ten moments, and say whether every picture is there once in the end."""
+def table(out: Path) -> dict[str, float]:
+    """Return the answers on disk by their key: the seconds that each took, which no second answer repeats."""
     from vlnb import batch
 
-    chance = random.Random(0)
+    if not list(out.glob("*/_job.json")):
+        return {}
+    frame = batch.read(out).frame()
+    return dict(zip(frame["key"], frame["seconds"], strict=True)) if frame["path"].is_unique else {}
+
+
+def kills(url: str, folder: Path, count: int) -> bool:
+    """Kill a batch at ten moments, and say whether every picture is there once in the end."""
+    chance, lost, kept, seen = random.Random(0), 0, {}, []
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
-        words = [sys.executable, "-m", "vlnb", "batch", folder, "--prompt", QUESTION, "--out", out, "--url", url]
-        kept: dict[str, float] = {}
-        lost, seen = 0, []
-        for _ in range(KILLS):
-            job = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-            time.sleep(chance.uniform(1.5, 4.5))
-            job.kill()
+        words = ["batch", str(folder), "--prompt", QUESTION, "--out", name, "--url", url]
+        for number in range(KILLS + 1):
+            job = subprocess.Popen([sys.executable, "-m", "vlnb", *words], stdout=QUIET, stderr=QUIET, cwd=ROOT)
+            if number < KILLS:
+                time.sleep(chance.uniform(1.5, 4.5))
+                job.kill()
             job.wait()
-            table = batch.read(out).frame() if list(out.glob("*/_job.json")) else None
-            now = {} if table is None else dict(zip(table["key"], table["seconds"], strict=True))
+            now = table(out)
             lost += sum(now.get(key) != seconds for key, seconds in kept.items())
             kept = now
             seen.append(len(now))
-            (next(out.glob("*/_job.json")).parent / "part-1.parquet").write_bytes(b"PAR1 torn") if now else None
-        done = subprocess.run(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, check=False)
-        table = batch.read(out).frame()
-        lost += sum(dict(zip(table["key"], table["seconds"], strict=True)).get(key) != one for key, one in kept.items())
-        good = done.returncode == 0 and len(table) == table["path"].nunique() == count and not lost
-    print(f"{KILLS} kills: rows on disk after each {seen}; in the end {len(table):,} of {count:,}, {lost} lost or asked again")
-    return good
+            for made in out.glob("*/_job.json"):
+                (made.parent / "part-1.parquet").write_bytes(b"PAR1 torn")
+    print(f"kills    rows on disk after each of {KILLS}, and at the end: {seen}; {lost} lost or asked again")
+    return job.returncode == 0 and len(kept) == count and not lost
 
 
 def main(count: int, parts: list[str]) -> int:
@@ -128,8 +133,10 @@ def main(count: int, parts: list[str]) -> int:
         folder = Path(name) / "pictures"
         draw(folder, count)
         served = [sys.executable, "-m", "tests.bench.answering"]
-        server = subprocess.Popen(served, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        slow = subprocess.Popen([*served, "--delay", "0.05"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        server, slow = (
+            subprocess.Popen([*served, "--delay", delay], stdout=subprocess.PIPE, stderr=QUIET, text=True, cwd=ROOT)
+            for delay in ("0", "0.3")
+        )
         try:
             url, late = (f"http://127.0.0.1:{one.stdout.readline().strip()}/v1" for one in (server, slow))
             kinds = {"rate": [("bare", count), ("batch", count)], "memory": [("batch", count // 5), ("batch", count)]}
@@ -138,8 +145,8 @@ def main(count: int, parts: list[str]) -> int:
                 for kind, rows in kinds.get(part, []):
                     found = run(kind, url, folder, rows)
                     good &= found["rows"] == rows
-                    rate = found["rows"] / found["seconds"]
-                    print(f"{part:8} {kind:6} {rows:6,} rows  {rate:7.1f} rows/s  {found['memory']:6.0f} MB", flush=True)
+                    told = f"{found['rows'] / found['seconds']:7.1f} rows/s  {found['memory']:6.0f} MB"
+                    print(f"{part:8} {kind:6} {rows:6,} rows  {told}", flush=True)
                 if part == "kills":
                     good &= kills(late, folder, count)
         finally:

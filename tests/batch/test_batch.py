@@ -143,7 +143,9 @@ def test_a_file_of_requests_comes_back_in_its_own_form(tmp_path, server, capsys)
     assert "1 errors" in capsys.readouterr().err
     good = [json.loads(one) for one in (tmp_path / "out" / "in_output.jsonl").read_text().splitlines()]
     assert [one["custom_id"] for one in good] == ["b", "a"]
-    for one in good:  # OpenAI's own reading of an answer
+    for one in good:  # the fields that vLLM's run-batch reads and writes, and OpenAI's own reading of an answer
+        assert (one.keys(), one["error"]) == ({"id", "custom_id", "response", "error"}, None)
+        assert one["response"].keys() == {"status_code", "request_id", "body"}
         body = ChatCompletion.model_validate(one["response"]["body"], strict=True)
         assert body.choices[0].message.content == answering.answer(one["custom_id"])
     (bad,) = [json.loads(one) for one in (tmp_path / "out" / "in_errors.jsonl").read_text().splitlines()]

@@ -104,9 +104,12 @@ def test_every_command_is_read_by_sglangs_own_parser(parse, old):
     ]
     commands = [plan.argv()[3:] for plan in plans]
     commands += [arguments_of(launch.render(plan, host="0.0.0.0", port=8000))[3:] for plan in plans[:4]]
+    lines = launch.render(launch.plan("MI300X", "72B"), "nodes", nodes=2).splitlines()
+    command = "\n".join(line for line in lines if not line.startswith("#"))
+    commands.append(arguments_of(command, RANK="1", HEAD="10.0.0.1")[3:])
     done = parse(commands, old=old)
     assert done.returncode == 0, done.stderr[-500:]
-    assert len(done.stdout.splitlines()[-len(commands) :]) == len(commands) == 52
+    assert len(done.stdout.splitlines()[-len(commands) :]) == len(commands) == 53
     assert parse([["--model", "x", "--no-such-flag"]], old=old).returncode == 2
 
 

@@ -77,8 +77,7 @@ class Plan:
                 f"{nodes} nodes cannot hold one {self.model.size}: {tp} does not divide its heads. Use copies."
             )
         flags = _flags(self.model, tp, 1, self.context_length, self.mem_fraction)
-        flags = (*flags, Flag("--nnodes", str(nodes), "so many nodes hold the model together"))
-        return replace(self, tensor_parallel=tp, replicas=1, flags=flags)
+        return replace(self, tensor_parallel=tp, replicas=1, flags=(*flags, Flag("--nnodes", str(nodes), "one model")))
 
     @property
     def mark(self) -> str:

@@ -1,5 +1,6 @@
 """A batch as people run it: real pictures, a real server, processes that are killed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -120,6 +121,17 @@ def test_with_all_servers_gone_it_ends_with_error_rows(pictures, tmp_path):
     assert table["error"].str.contains("No server has answered for 1 s").sum() >= 20
     assert len(table) == 24
     assert table["error"].notna().all()
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
+def test_the_same_on_a_cluster_of_ray(pictures, tmp_path, server):
+    """In a process of its own, because Daft takes one runner for each; it starts a cluster of one node."""
+    call = "import sys; from vlnb import batch; batch.process(*sys.argv[1:4], endpoints=sys.argv[4], runner='ray')"
+    words = [pictures, "?", tmp_path / "out", server()[0]]
+    subprocess.run([sys.executable, "-c", call, *map(str, words)], check=True, capture_output=True)
+    table = batch.read(tmp_path / "out").frame()
+    assert len(table) == table["path"].nunique() == 24
+    assert table["error"].isna().all()
 
 
 def test_a_schema_makes_columns(tmp_path, engine, receipt):

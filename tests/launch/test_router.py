@@ -8,10 +8,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
+from openai import OpenAI
 
 from tests.bench import answering
-from vlnb import connect
+from vlnb import connect, images, launch
 from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.launch import Router, servers
@@ -56,6 +58,28 @@ def test_a_killed_server_loses_no_request(two):
     finally:
         router.stop()
     assert servers() == []
+
+
+def test_two_engines_and_one_that_is_killed_lose_no_request(receipt):
+    """Requests that are not streamed: smg asks the other server again. A stream that has begun breaks in the client."""
+    serve = [sys.executable, "-m", "vlnb", "serve", "--port"]
+    engines = [launch.start([*serve, str(number)], port=number) for number in (port(), port())]
+    try:
+        for one in engines:
+            one.wait(60)
+        engines.append(Router.start([one.base_url for one in engines], port=port()))
+        client = OpenAI(base_url=engines[-1].base_url, api_key="none", max_retries=0)
+        picture = {"type": "image_url", "image_url": {"url": images.data_uri(receipt.picture.seen(max_pixels=150_000))}}
+        content = [picture, {"type": "text", "text": "What is the grand total?"}]
+        asked = {"model": "vlnb-embedded-ocr", "messages": [{"role": "user", "content": content}]}
+        with ThreadPoolExecutor(4) as pool:
+            answers = [pool.submit(client.chat.completions.create, **asked) for _ in range(8)]
+            answers[2].result()
+            psutil.Process(engines[0].record.pid).kill()
+            assert {one.result().choices[0].message.content.splitlines()[0] for one in answers} == {"17,000"}
+    finally:
+        for one in reversed(engines):
+            one.stop()
 
 
 class Failing(answering.Handler):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from vlnb.launch.capacity import capacity
+from vlnb.launch.capacity import ASSUMED, capacity
 from vlnb.launch.diagnose import diagnose
 from vlnb.launch.gpus import gpus
 from vlnb.launch.memory import memory
@@ -16,6 +16,6 @@ from vlnb.launch.router import Router
 from vlnb.launch.server import Server, Status, find, preflight, servers, start
 
 __all__ = [
-    "Plan", "Router", "Server", "Status", "capacity", "diagnose", "find", "gpus", "memory", "plan", "preflight",
-    "render", "servers", "start",
+    "ASSUMED", "Plan", "Router", "Server", "Status", "capacity", "diagnose", "find", "gpus", "memory", "plan",
+    "preflight", "render", "servers", "start",
 ]  # fmt: skip

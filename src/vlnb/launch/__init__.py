@@ -1,7 +1,8 @@
 """From hardware and model size to a running server, or to the reason why not.
 
-`plan` decides, `memory` says whether it fits, `render` writes the command for a shell, Docker, Compose or Kubernetes,
-`gpus` finds what this machine has, `diagnose` reads a failed log.
+`plan` decides, `memory` says whether it fits, `render` writes the command for a shell, Docker, Compose, Kubernetes or
+SLURM, `gpus` finds what this machine has, `diagnose` reads a failed log. For more than one machine, `Router` stands
+before several servers, and `capacity` says what a number of pictures a day asks for.
 """
 
 from __future__ import annotations

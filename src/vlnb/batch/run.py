@@ -20,7 +20,7 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     from vlnb.prompts import Prompt
 
-_TOGETHER = 16  # rows that Daft hands on at once
+_TOGETHER = 8  # rows that Daft hands on at once: a kill costs those that are on their way
 # A shard is written at so many rows, or after a second; later, when this share of the time so far is not on disk.
 _SHARD_ROWS, _SHARD_S, _SHARD_SHARE = 1000, 1.0, 0.02
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}

@@ -24,7 +24,7 @@ READ = "Read all the text in the image."
 
 @pytest.fixture(scope="module")
 def client(engine):
-    with openai.OpenAI(base_url=engine.base_url, api_key="EMPTY", max_retries=0, timeout=60) as client:
+    with openai.OpenAI(base_url=engine.base_url, api_key="EMPTY", max_retries=0, timeout=240) as client:
         yield client
 
 

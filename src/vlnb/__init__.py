@@ -12,6 +12,7 @@ from vlnb._version import __version__
 
 if TYPE_CHECKING:
     from vlnb import accuracy, agent, bench, catalog, charts, draw, images, launch, panels, prompts, regions, samples
+    from vlnb import playground as playground
     from vlnb import typed as typed
     from vlnb import video as video
     from vlnb.endpoint import Endpoint, Reply, connect
@@ -35,7 +36,7 @@ _EXTRAS = {
 __all__ = [
     "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
     "VlnbError", "__version__", "accuracy", "agent", "bench", "catalog", "charts", "connect", "draw", "images",
-    "launch", "panels", "prompts", "regions", "samples", "typed", "video",
+    "launch", "panels", "playground", "prompts", "regions", "samples", "typed", "video",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 

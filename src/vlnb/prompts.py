@@ -125,7 +125,7 @@ def compare() -> Prompt:
 
 
 def region(where: str) -> Prompt:
-    """Restrict a question to a region, such as "[10, 20, 300, 90]", in pixels of the picture as the model sees it."""
+    """Restrict a question to a region, such as "[10, 20, 300, 90] of picture 1, in pixels"."""
     return _worded("region", where)
 
 

@@ -17,7 +17,9 @@ function render({ model, el }) {
   const numbers = ["left", "top", "right", "bottom"].map((name) => {
     const input = made("input", made("label", bar, { textContent: `${name} ` }), { type: "number", min: 0, step: 1 });
     input.addEventListener("blur", () => draw());
-    input.addEventListener("change", () => set(numbers.map((one) => Number(one.value))));
+    const take = () => set(numbers.map((one) => Number(one.value)));
+    input.addEventListener("change", take);
+    input.addEventListener("keydown", ({ key }) => key === "Enter" && take()); // JupyterLab takes Enter's own change
     return input;
   });
   const undone = [];
@@ -36,6 +38,7 @@ function render({ model, el }) {
   }
   function set(next, keep = true) {
     const value = next.length ? ordered(next) : [];
+    if (`${value}` === `${region()}`) return draw();
     if (keep) undone.push(region());
     model.set("region", value);
     model.save_changes();
@@ -50,7 +53,7 @@ function render({ model, el }) {
     numbers.forEach((input, i) => {
       if (input !== document.activeElement) input.value = value.length ? value[i] : ""; // not under the typing hand
     });
-    sheet.style.width = `${100 * zoom}%`;
+    sheet.style.width = `calc(${zoom} * min(100%, 60vh * ${width / height}))`; // all of it, at first
     stage.setAttribute(
       "aria-label",
       `${model.get("alt")}. ${value.length ? `Region ${value.join(", ")}` : "No region"} of ${width} by ${height} pixels.` +

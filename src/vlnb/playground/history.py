@@ -62,7 +62,7 @@ class Run:
 
     def __str__(self) -> str:
         state = "" if self.state == "done" else f" ({self.state})"
-        prompt = " ".join(self.question.prompt.split())
+        prompt = " ".join(self.question.filled.split())
         return f"{self.id} · {self.started[:16].replace('T', ' ')}{state} · {prompt[:60]}"
 
 

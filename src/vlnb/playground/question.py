@@ -77,6 +77,7 @@ class Question:
     max_pixels: int = images.MAX_PIXELS
     way: video.Way = "frames"
     before: tuple[Turn, ...] = ()
+    thousand: bool = False  # a region is named from 0 to 1000, not in pixels of the picture as the model sees it
 
     @property
     def form(self) -> typed.Form | None:
@@ -85,6 +86,11 @@ class Question:
             return typed.Form.of(json.loads(self.schema)) if self.schema.strip() else None
         except ValueError as error:
             raise BadInput(f"The schema is not JSON ({error}). Write it as in docs/receipt.json.") from error
+
+    @property
+    def filled(self) -> str:
+        """The prompt with the values of its variables, as far as they are known."""
+        return _VARIABLE.sub(lambda hit: self.variables.get(hit[1], "").strip() or hit[0], self.prompt)
 
     @property
     def shown(self) -> tuple[Shown, ...]:
@@ -97,13 +103,19 @@ class Question:
             raise BadInput(f"The prompt needs a value for {', '.join(missing)}.")
         if not self.prompt.strip():
             raise BadInput("The prompt is empty. Write a question, or choose a skill.")
-        text = _VARIABLE.sub(lambda hit: self.variables[hit[1]].strip(), self.prompt)
-        for number, one in enumerate(self.pictures, 1):
-            if one.region and not one.crop:
-                size, seen = (picture := load(one)).size, picture.seen_size(max_pixels=self.max_pixels)
-                place = [round(side * seen[i % 2] / size[i % 2]) for i, side in enumerate(one.region)]
-                text += f"\n{prompts.region(f'{place} of picture {number}')}"
-        return text
+        text = self.filled
+        return "\n".join([text, *filter(None, (self.place(number, load) for number in range(len(self.pictures))))])
+
+    def place(self, number: int, load: Load) -> str:
+        """Return the words that name the region of a picture (counted from 0), or "" if there is none to name."""
+        one = self.pictures[number]
+        if not one.region or one.crop:
+            return ""
+        size = (picture := load(one)).size
+        scale = (1000, 1000) if self.thousand else picture.seen_size(max_pixels=self.max_pixels)
+        place = [round(side * scale[i % 2] / size[i % 2]) for i, side in enumerate(one.region)]
+        unit = "from 0 to 1000" if self.thousand else "in pixels"
+        return str(prompts.region(f"{place} of picture {number + 1}, {unit}"))
 
     def said(self, load: Load) -> tuple[list[Any], dict[str, Any]]:
         """Return the prompt and the options for `Endpoint.ask` (without the schema), with the pictures loaded.

@@ -95,10 +95,8 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
     work.start()
     while sum(len(stream._text) > 3 for stream in tuple(asker._streams)) < 2:
         time.sleep(0.01)
-    stopped = time.monotonic()
     asker.stop()
-    work.join()
-    assert time.monotonic() - stopped < 1, "twenty times what it takes"
+    work.join()  # the servers never end an answer: only the stop can (benchmarks/playground.py measures how fast)
     assert [run.state for run in runs] == ["stopped", "stopped"]
     assert all("word" in run.answer for run in asker.history.search())
     assert len(asker.history.search()) == 2

@@ -17,8 +17,8 @@ from vlnb import embedded, samples
 SLOW = frozenset(
     "test_app test_asking test_compare test_export test_history"
     " test_benchmark test_check test_cli test_cli_launch test_clip test_clock test_evidence test_extras"
-    " test_fuzz test_gate test_keys test_limits test_locating test_logs test_notebooks test_pdf"
-    " test_prompt test_reading test_record test_regions_growth test_render test_report test_run test_runs"
+    " test_fuzz test_gate test_keys test_limits test_locating test_logs test_notebooks test_pdf test_playground"
+    " test_reading test_record test_regions_growth test_render test_report test_run test_runs"
     " test_samples test_server test_sets test_setup test_sweep test_typed test_video test_wire".split()
 )
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import vlnb
-from tests.playground.conftest import kept
+from tests.playground.conftest import TOTALS, kept
 from vlnb.playground import Question, Turn, cells, overview
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
@@ -26,7 +26,7 @@ def slowly(connection):
 
 
 def test_an_answer_is_kept_and_can_be_replayed(asker, endpoint, receipt):
-    picture = kept(asker.history, receipt.picture)
+    picture = kept(asker.history, receipt.picture.crop(TOTALS))
     pieces = []
     run = asker.ask(endpoint, Question("What is the grand total?", (picture,)), told=pieces.append)
     assert pieces[-1] == run.answer
@@ -39,7 +39,7 @@ def test_an_answer_is_kept_and_can_be_replayed(asker, endpoint, receipt):
 
 
 def test_a_typed_answer_is_kept_with_its_fields(asker, endpoint, receipt):
-    picture = kept(asker.history, receipt.picture)
+    picture = kept(asker.history, receipt.picture.crop(TOTALS))
     schema = json.dumps({"type": "object", "properties": {"cash": {"type": "number"}}})
     run = asker.ask(endpoint, Question("Extract the data.", (picture,), schema=schema))
     assert run.facts["data"] == {"cash": 20000}
@@ -47,7 +47,7 @@ def test_a_typed_answer_is_kept_with_its_fields(asker, endpoint, receipt):
 
 
 def test_a_conversation_sends_its_earlier_turns_with_their_pictures(asker, endpoint, receipt):
-    picture = kept(asker.history, receipt.picture)
+    picture = kept(asker.history, receipt.picture.crop(TOTALS))
     asked = Question("What is the cash?", (picture,))
     first = asker.ask(endpoint, asked)
     turn = Turn(asked.text(asker.history.load), asked.pictures, first.answer)
@@ -87,7 +87,7 @@ def test_an_interrupt_is_kept_too(asker, raw_server):
 def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
     """2 prompts on 2 servers at 3 resolutions: after the stop nothing is asked, and what came is kept."""
     endpoints = [vlnb.Endpoint(raw_server(slowly), "m") for _ in range(2)]
-    picture = kept(asker.history, receipt.picture)
+    picture = kept(asker.history, receipt.picture.crop(TOTALS))
     twelve = cells(Question("", (picture,)), ["one", "two"], endpoints, [100_000, 200_000, 400_000])
     assert len(twelve) == 12
     runs = []
@@ -104,7 +104,7 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
 
 
 def test_a_matrix_ends_with_an_overview(asker, endpoint, receipt):
-    picture = kept(asker.history, receipt.picture)
+    picture = kept(asker.history, receipt.picture.crop(TOTALS))
     ended = []
     made = cells(
         Question("", (picture,)), ["What is the cash?", "What is the grand total?"], [endpoint], [200_000, 800_000]

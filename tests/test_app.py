@@ -15,9 +15,8 @@ PAGES = sorted((ROOT / "app").glob("*.ipynb"))
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
 def test_other_machines_need_a_token(host):
     environment = {**os.environ, "VLNB_APP_HOST": host, "VLNB_APP_TOKEN": ""}
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "app.py"], env=environment, capture_output=True, text=True, check=False
-    )
+    words = [sys.executable, ROOT / "scripts" / "app.py"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert done.stdout.startswith(f"Not started: {host} can be reached from other machines. Set VLNB_APP_TOKEN")
     assert done.stderr == ""

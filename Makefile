@@ -2,12 +2,16 @@
 PY := .venv/bin/python
 ENGINE ?= $(HOME)/.cache/vlnb-engine
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+PAGES := $(wildcard app/*.ipynb)
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 lab: .venv/lab.done  ## open the workbook in JupyterLab, with the embedded engine behind it
 	@$(PY) scripts/lab.py
+
+app: .venv/lab.done  ## serve playground, launch, speed and accuracy as pages without code, on this machine
+	@$(PY) scripts/app.py
 
 test: lint  ## check the code, run all tests, and every notebook
 	@$(PY) -m pytest -n 3
@@ -22,7 +26,7 @@ check: lint  ## check style, types and the quick tests: under a minute
 
 lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
-	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS)
+	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS) $(PAGES)
 
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
@@ -52,4 +56,4 @@ clean:  ## remove the environment and everything that was made
 .venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
 
-.PHONY: help lab check test test-engine test-browser lint run bench requirements clean
+.PHONY: help lab app check test test-engine test-browser lint run bench requirements clean

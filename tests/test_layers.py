@@ -11,7 +11,7 @@ LAYERS = (
     ("cli",),
     ("commands", "panels"),
     ("charts", "doctor"),
-    ("accuracy", "agent"),
+    ("accuracy", "agent", "playground"),
     ("bench", "batch"),
     ("launch",),
     ("endpoint",),

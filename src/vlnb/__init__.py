@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from vlnb._version import __version__
 
 if TYPE_CHECKING:
-    from vlnb import accuracy, agent, batch, bench, catalog, charts, draw, images, launch, panels, prompts, regions
+    from vlnb import accuracy, agent, batch, bench, catalog, charts, draw, images, launch, panels, playground, prompts
+    from vlnb import regions as regions
     from vlnb import samples as samples
     from vlnb import typed as typed
     from vlnb import video as video
@@ -37,7 +38,7 @@ _EXTRAS = {
 __all__ = [
     "BadAnswer", "BadInput", "Endpoint", "LaunchFailed", "NoServer", "Picture", "Reply", "ServerRefused",
     "VlnbError", "__version__", "accuracy", "agent", "batch", "bench", "catalog", "charts", "connect", "draw", "images",
-    "launch", "panels", "prompts", "regions", "samples", "typed", "video",
+    "launch", "panels", "playground", "prompts", "regions", "samples", "typed", "video",
 ]  # fmt: skip
 _MODULES = frozenset(__all__) - _HOME.keys() - {"__version__"}
 

@@ -2,7 +2,7 @@
 
 `pip install vlnb` brings what it takes to load a picture, ask a server and read its answer. Everything else belongs to
 an extra of the package: `vlnb[engine]`, `vlnb[notebooks]`, `vlnb[bench]`, `vlnb[mmmu]`, `vlnb[video]`,
-`vlnb[agent]`, `vlnb[batch]`, `vlnb[router]`, `vlnb[all]`.
+`vlnb[agent]`, `vlnb[batch]`, `vlnb[router]`, `vlnb[app]`, `vlnb[all]`.
 """
 
 from __future__ import annotations

@@ -124,6 +124,11 @@ def compare() -> Prompt:
     return _worded("compare")
 
 
+def region(where: str) -> Prompt:
+    """Restrict a question to a region, such as "[10, 20, 300, 90] of picture 1, in pixels"."""
+    return _worded("region", where)
+
+
 SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
     {
         "read all text": lambda _: read(),

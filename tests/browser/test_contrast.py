@@ -20,6 +20,7 @@ Reply(text, "m", "s", "stop", 0.1, 0.2, Usage(1200, 20, 1196), (picture,), (pict
     "vlnb.charts.scores(vlnb.catalog.GROUNDING_SCORES)",
     "vlnb.charts.strip(vlnb.bench.report.typical(vlnb.catalog.LATENCY_RUN))",
     "vlnb.panels.Launch(size='72B')",
+    "vlnb.panels.Playground(vlnb.connect(announce=None), {'lot': vlnb.samples.lot().picture}, skill='locate')",
     "pd.DataFrame({'tokens': [300, 90]}).style.bar('tokens', color='#56B4E966', vmin=0)",
 )
 FAINT = (Path(__file__).parent / "contrast.js").read_text()

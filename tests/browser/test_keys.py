@@ -12,8 +12,7 @@ about = mmmu.runs.Manifest(mmmu.runs.Asked("drawn", 24), (), 1024)
 """
 TWO = "{'receipt': receipt.picture, 'shelf': vlnb.samples.shelf().picture}"
 PANELS = (
-    "vlnb.panels.OwnPicture(e, sample=receipt.picture, question='What?')",
-    f"vlnb.panels.Prompt(e, samples={TWO})",
+    f"vlnb.panels.Playground(e, {TWO}, skill='locate')",
     "vlnb.panels.Dial(e, receipt)",
     "vlnb.panels.Launch()",
     "vlnb.panels.Benchmark(e)",

@@ -55,12 +55,12 @@ def test_the_panel_asks_and_the_dial_turns(open_notebook):
 import vlnb
 receipt = vlnb.samples.receipt()
 endpoint = vlnb.connect(announce=None)
-vlnb.panels.Prompt(endpoint, samples={"receipt": receipt.picture}, skill="locate")
+vlnb.panels.Ask(endpoint, {"receipt": receipt.picture}, skill="locate")
 """
     page = open_notebook("panels.ipynb", notebook(asks, "vlnb.panels.Dial(endpoint, receipt)"))
-    page.get_by_label("of what", exact=True).wait_for(timeout=60_000)
-    page.get_by_label("of what", exact=True).fill("the grand total")
-    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile("Locate the grand total in the picture"))
+    page.get_by_label("what", exact=True).wait_for(timeout=60_000)
+    page.get_by_label("what", exact=True).fill("the grand total")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile("Locate {what} in the picture"))
     page.get_by_role("button", name="Ask", exact=True).click()
     page.get_by_text("1 box read").wait_for(timeout=60_000)
     page.get_by_role("button", name="Measure", exact=True).click()

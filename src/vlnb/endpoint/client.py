@@ -40,6 +40,15 @@ Shown = tuple[images.Picture, images.Picture]
 Part = str | Shown | video.Header
 """A text, a picture, or a video that is sent as a whole."""
 
+
+@dataclass(frozen=True)
+class Request:
+    """One question on its way out: the `body` that is sent, and the `parts` that were shown or said in it."""
+
+    body: dict[str, Any]
+    parts: tuple[Part, ...]
+
+
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
 
 
@@ -113,41 +122,52 @@ class Endpoint:
         self,
         prompt: Said,
         *pictures: images.Source,
-        system: str | None = None,
-        max_tokens: int = MAX_TOKENS,
-        temperature: float = 0.0,
-        max_pixels: int = images.MAX_PIXELS,
         first_token_s: float | None = None,
         total_s: float | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        way: video.Way = "frames",
-        **options: Any,  # noqa: ANN401 - whatever the server's API takes
+        **options: Any,  # noqa: ANN401 - of `request`
     ) -> Stream:
         """Ask about pictures (anything that `images.load` takes) and return the answer as it arrives.
 
-        `prompt` is a text, or one of `vlnb.prompts`, which may have its own system message, or a list of texts (`str`)
-        and pictures (anything else), which are sent in that order.
-
-        Each picture is sent at the size that the model sees, at most `max_pixels`. The two time-outs, in seconds,
-        default to the endpoint's. A video (from `video.frames`, or its path) is sent as frames with their times in
-        words; with `way="video_url"` the server takes the frames, and the reply's note warns of wrong times.
-        `options` and `extra_body` are added to the request (`seed`, `response_format`, …).
+        Takes the options of `request`. Both time-outs, in seconds, default to the endpoint's.
 
         Raises:
             BadInput: At once, if a picture or the prompt cannot be used.
             NoServer, ServerRefused, BadAnswer: When the answer is read.
         """
+        request = self.request(prompt, *pictures, **options)
+        return self.send(request.body, request.parts, first_token_s=first_token_s, total_s=total_s)
+
+    def request(
+        self,
+        prompt: Said,
+        *pictures: images.Source,
+        system: str | None = None,
+        before: Sequence[tuple[Said, str]] = (),
+        max_tokens: int = MAX_TOKENS,
+        temperature: float = 0.0,
+        max_pixels: int = images.MAX_PIXELS,
+        extra_body: Mapping[str, Any] | None = None,
+        way: video.Way = "frames",
+        **options: Any,  # noqa: ANN401 - whatever the server's API takes
+    ) -> Request:
+        """Return the request that `stream` sends.
+
+        `prompt` is a text, or one of `vlnb.prompts`, which may have its own system message, or a list of texts (`str`)
+        and pictures (anything else), which are sent in that order. `before` holds the earlier turns of a conversation:
+        what was said, and what was answered.
+
+        Each picture is sent at the size that the model sees, at most `max_pixels`. A video (from `video.frames`, or its
+        path) is sent as frames with their times in words; with `way="video_url"` the server takes the frames, and the
+        reply's note warns of wrong times. `options` and `extra_body` are added to the request (`seed`,
+        `response_format`, …).
+
+        Raises:
+            BadInput: A picture or the prompt cannot be used.
+        """
         if way not in {"frames", "video_url"}:
             raise BadInput(f"Unknown way {way!r}. Choose frames or video_url.")
         if isinstance(prompt, Prompt):
             system = system or prompt.system
-            prompt = prompt.text
-        said = [prompt] if isinstance(prompt, str) else prompt
-        if not isinstance(said, list | tuple):
-            raise BadInput(
-                f"The prompt must be a text, not a {type(prompt).__name__}: ask(prompt, picture, …)."
-                " Or pass a list of texts and pictures in their order."
-            )
 
         def parts_of(source: images.Source) -> list[Part]:
             if not video.is_video(source):
@@ -158,17 +178,25 @@ class Endpoint:
             clip = source if isinstance(source, video.Clip) else video.frames(source)
             return [piece for one in clip.said for piece in ([one] if isinstance(one, str) else parts_of(one))]
 
-        parts = [part for picture in pictures for part in parts_of(picture)]
-        parts += (piece for part in said for piece in ([part] if isinstance(part, str) else parts_of(part)))
+        def user(said: Said, first: Sequence[images.Source] = ()) -> tuple[dict[str, Any], list[Part]]:
+            told = _said(said)
+            parts = [part for picture in first for part in parts_of(picture)]
+            parts += (piece for part in told for piece in ([part] if isinstance(part, str) else parts_of(part)))
+            return {"role": "user", "content": [_part(part) for part in parts]}, parts
+
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": [_part(part) for part in parts]})
-        request = {"messages": messages, "max_tokens": max_tokens, "temperature": temperature, **options}
-        request |= extra_body or {}
-        return self.send(request, parts, first_token_s=first_token_s, total_s=total_s)
+        shown: list[Part] = []
+        for said, answered in before:
+            message, parts = user(said)
+            messages += message, {"role": "assistant", "content": answered}
+            shown += parts
+        message, parts = user(prompt, pictures)
+        body = {"messages": [*messages, message], "max_tokens": max_tokens, "temperature": temperature, **options}
+        return Request(self._whole(body | dict(extra_body or {})), (*shown, *parts))
 
     def send(
         self,
-        request: Mapping[str, Any],
+        body: Mapping[str, Any],
         parts: Sequence[Part] = (),
         *,
         first_token_s: float | None = None,
@@ -178,11 +206,13 @@ class Endpoint:
 
         `parts` are the texts and pictures that it was made of. Raises what `stream` does, when the answer is read.
         """
-        whole = {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **request}
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first_s = self.first_token_s if first_token_s is None else first_token_s
         most_s = self.total_s if total_s is None else total_s
-        return Stream(self._talk(whole, parts, pieces, first_s, most_s), pieces)
+        return Stream(self._talk(self._whole(body), parts, pieces, first_s, most_s), pieces)
+
+    def _whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        return {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **body}
 
     @cached_property
     def _client(self) -> httpx2.AsyncClient:
@@ -245,6 +275,18 @@ class Endpoint:
                 if answer.done or answer.finish_reason == WHITE_SPACE:  # some servers leave the connection open
                     break
         answer.end()
+
+
+def _said(prompt: Said) -> Sequence[str | images.Source]:
+    """Return a prompt as texts and pictures in their order."""
+    if isinstance(prompt, str | Prompt):
+        return [str(prompt)]
+    if not isinstance(prompt, list | tuple):
+        raise BadInput(
+            f"The prompt must be a text, not a {type(prompt).__name__}: ask(prompt, picture, …)."
+            " Or pass a list of texts and pictures in their order."
+        )
+    return prompt
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -110,16 +110,19 @@ def ask(
         BadInput: The schema cannot be used.
     """
     form = typed.Form.of(schema)
+    options = {"response_format": form.response_format, **options}
+    return answered(form, endpoint.stream(told(form, prompt), *pictures, **options).reply)
+
+
+def told(form: typed.Form, prompt: Said) -> Said:
+    """Return a prompt that ends with the form to fill in."""
     if isinstance(prompt, Prompt):
-        said: Said = replace(prompt, text=f"{prompt.text}\n{form.prompt}")
-    else:
-        said = [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt]
-    reply = endpoint.stream(said, *pictures, **{"response_format": form.response_format, **options}).reply
-    return answered(form, reply)
+        return replace(prompt, text=f"{prompt.text}\n{form.prompt}")
+    return [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt]
 
 
 def answered(form: typed.Form, reply: Reply) -> TypedReply:
-    """Return the reply with its data, read by `form`."""
+    """Return a reply with its text read by the form."""
     data, printed, issues = typed.read(form, reply.text, reply.finish_reason)
     known = {one.name: getattr(reply, one.name) for one in fields(Reply)}
     return TypedReply(**known, form=form, data=data, printed=printed, issues=issues)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vlnb.errors import BadInput
 from vlnb.images.sizing import MAX_PIXELS, smart_resize
 from vlnb.markup import Html, element
 from vlnb.terminal import printable
@@ -91,6 +92,20 @@ class Picture:
         from PIL import Image
 
         return replace(self, image=self.image.resize(size, Image.Resampling.BICUBIC))
+
+    def crop(self, region: tuple[int, int, int, int]) -> Picture:
+        """Return the part (x1, y1, x2, y2) of the picture, in pixels of its original, as a picture of its own.
+
+        Raises `BadInput` if no pixel of the picture lies in it.
+        """
+        x, y = self.width / self.original_size[0], self.height / self.original_size[1]
+        left, top, right, bottom = (round(side * by) for side, by in zip(region, (x, y, x, y), strict=True))
+        place = max(0, left), max(0, top), min(self.width, right), min(self.height, bottom)
+        if place[0] >= place[2] or place[1] >= place[3]:
+            raise BadInput(f"The region {region} is empty: {self.source} has {self.width} x {self.height} pixels.")
+        part = self.image.crop(place)
+        name, alt = f"{self.source}, region {list(region)}", self.alt and f"A part of: {self.alt}"
+        return replace(self, image=part, original_size=part.size, source=name, alt=alt)
 
     @cached_property
     def encoded(self) -> tuple[str, bytes]:

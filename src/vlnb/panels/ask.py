@@ -1,215 +1,332 @@
-"""Ask about pictures: choose them, see at once what the model will see, ask, and read the answer as it arrives.
+"""Ask about pictures: choose them, draw a region, see what will be sent and its cost, read the answer as it arrives.
 
-The panels decide nothing: `images`, `prompts`, `resolution` and `endpoint` do.
+The panel decides nothing: `playground` asks and keeps, `images` and `prompts` do the rest.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import ipywidgets as widgets
 
-from vlnb import draw, images, prompts
+from vlnb import draw, images, prompts, video
 from vlnb.accuracy import resolution
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, joined, live, row, words
-from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button, upload
+from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
+from vlnb.panels.picture import PictureInput
+from vlnb.playground import Asker, History, Question, Run, Shown, Turn
+from vlnb.playground.question import variables
 
 if TYPE_CHECKING:
-    from vlnb.endpoint import Endpoint, Reply, Stream
+    from vlnb.endpoint import Endpoint, Reply
 
-_SHOWN_PX = 300  # of each chosen picture, beside the others
-_PREVIEW_PX, _PREVIEWS = 110, 12  # of a document's pages
+_SHOWN_PX = 200  # of a region that is sent alone
+_URL_S = 20.0
+_OWN = "your own words"
+_REGION = {
+    "alone, cropped": (True, False),
+    "named in pixels": (False, False),
+    "named from 0 to 1000": (False, True),
+}
+_SETTINGS = ("prompt", "system", "schema", "temperature", "max_tokens", "max_pixels", "way")
 
 
-class _Asking(Panel):
-    """Pictures, a question and its answer. `reply` is the last answer.
+class Ask(Panel):
+    """Pictures, a question and its answer. Every run is kept in `history`; `run` is the last one, `reply` its reply.
 
-    An upload is taken before an address, and an address before the pictures of `default()`. Of a document, the first
-    page is taken until other pages are chosen. `question()` and `max_pixels()` are read when the panel asks; the
-    controls behind them are `asked`, and `beside` stands beside the upload. With `multiple`, there is an address too.
+    `samples` can be added by name; `chosen` of them are there from the start (the first one, if none is named).
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
+        samples: Mapping[str, images.Source],
         *,
-        default: Callable[[], Sequence[images.Source]],
-        question: Callable[[], str | prompts.Prompt],
-        asked: Sequence[widgets.Widget],
-        beside: Sequence[widgets.Widget] = (),
-        max_pixels: Callable[[], int] = lambda: images.MAX_PIXELS,
-        multiple: bool = False,
+        chosen: Sequence[str] = (),
+        prompt: str = "",
+        skill: str = _OWN,
+        what: str = "",
+        history: History | None = None,
     ) -> None:
-        self._endpoint, self._default, self._question, self._max_pixels = endpoint, default, question, max_pixels
-        self.upload = upload("Choose pictures" if multiple else "Choose a picture", multiple=multiple)
-        self.address = widgets.Text(description="or URL", placeholder="https://…", layout=WIDE, continuous_update=False)
-        self.pages = widgets.SelectMultiple(description="Pages", rows=4, layout=widgets.Layout(width="460px"))
-        self.previews, self.shown, self.answer = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=WIDE)
-        self.ask_button = button("Ask", "Send pictures and question", lambda: aside(self.ask), button_style="primary")
-        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
+        self.history = history or History()
+        self.run: Run | None = None
         self.reply: Reply | None = None
-        self._stream: Stream | None = None
-        self._pages: list[tuple[Sequence[images.Picture], int]] = []
-        self._pictures: list[images.Picture] = []
-        self._problem: VlnbError | None = None
-        for control in (self.upload, self.address):
-            control.observe(lambda _: self._choose(), "value")
-        self.pages.observe(lambda _: self._load(), "value")
-        source = [widgets.HBox([*beside, self.upload], layout=WRAPPED), *([self.address] if multiple else [])]
-        buttons = widgets.HBox([self.ask_button, self.stop_button])
-        super().__init__([*source, self.pages, self.previews, self.shown, *asked, buttons, self.answer])
-        self._choose()
+        self.endpoint, self.asker, self._samples = endpoint, Asker(self.history), samples
+        self._chosen: list[Shown] = []
+        self._before: tuple[Turn, ...] = ()
+        self._values = {"what": what}
+        self._loaded = lru_cache(8)(self.history.load)
+        self.sample = widgets.Dropdown(description="Add sample", options=["", *samples])
+        self.address = widgets.Text(description="Add URL", placeholder="https://…", continuous_update=False)
+        self.picture = PictureInput(self.add)
+        self.pictures = widgets.Select(description="Pictures", rows=2)
+        self.page = widgets.BoundedIntText(description="Page", min=1, max=1)
+        self.region_as = widgets.Dropdown(description="Region", options=_REGION)
+        self.skill = widgets.Dropdown(description="Skill", options=[_OWN, *prompts.SKILLS], value=skill)
+        self.prompt = widgets.Textarea(description="Prompt", value=prompt, rows=3, layout=WIDE)
+        self.variables = widgets.VBox()
+        self.system = widgets.Textarea(description="System", rows=2, layout=WIDE)
+        self.schema = widgets.Textarea(
+            description="Schema", rows=2, placeholder="a JSON schema, or nothing", layout=WIDE
+        )
+        self.temperature = widgets.BoundedFloatText(description="Temperature", max=2.0, step=0.1)
+        self.max_tokens = widgets.BoundedIntText(description="Max tokens", value=2048, min=1, max=131_072)
+        sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in resolution.BUDGETS]
+        self.max_pixels = widgets.Dropdown(
+            description="At most", options=[*sizes, ("full size", images.MAX_PIXELS)], value=images.MAX_PIXELS
+        )
+        self.way = widgets.Dropdown(description="Video", options=get_args(video.Way))
+        self.shown, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
+        self.ask_button = button("Ask", "Ctrl+Enter", lambda: aside(self.ask), button_style="primary")
+        self.ask_button.add_class("vlnb-ask")
+        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
+        self.retry_button = button("Retry", "Ask the same again", lambda: aside(self.retry), disabled=True)
+        self.go_on_button = button("Go on", "Ask about this answer", self.go_on, disabled=True)
+        self.clear_button = button("New", "Begin again, without pictures", self.clear)
+        remove = button("Remove", "Remove this picture from the question", self._remove)
+        settings = [self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way]
+        self.settings = widgets.Accordion([widgets.VBox(settings)], titles=["Settings"])
+        super().__init__(
+            [
+                widgets.HBox([self.sample, self.address], layout=WRAPPED),
+                self.picture,
+                widgets.HBox([self.pictures, self.page, self.region_as, remove], layout=WRAPPED),
+                self.skill,
+                self.prompt,
+                self.variables,
+                self.settings,
+                self.shown,
+                widgets.HBox(
+                    [self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button],
+                    layout=WRAPPED,
+                ),
+                self.answer,
+            ]
+        )
+        self.skill.observe(lambda _: self._write(), "value")
+        self.prompt.observe(lambda _: self._name(), "value")
+        self.sample.observe(lambda _: self._add_sample(self.sample.value), "value")
+        self.address.observe(lambda _: self._add_url(), "value")
+        self.pictures.observe(lambda _: self._show(), "index")
+        self.picture.observe(lambda change: self._change(region=tuple(change["new"]) or None), "region")
+        self.page.observe(lambda change: self._change(page=change["new"], region=None), "value")
+        for control in (self.region_as, self.max_pixels, self.way):
+            control.observe(lambda _: self._told(), "value")
+        if skill != _OWN:
+            self._write()
+        self._name()
+        for name in chosen or tuple(samples)[:1]:
+            self._add_sample(name)
 
-    def pictures(self) -> list[images.Picture]:
-        """Return the chosen pictures. Raises `BadInput` if one is not a picture, or if none is chosen."""
-        if self._problem:
-            raise self._problem
-        return self._pictures
+    @property
+    def question(self) -> Question:
+        """The question as the controls have it. A region is sent as they say."""
+        crop, thousand = self.region_as.value
+        return Question(
+            **{name: getattr(self, name).value for name in _SETTINGS},
+            pictures=tuple(replace(one, crop=crop) for one in self._chosen),
+            variables={name: self._values.get(name, "") for name in variables(self.prompt.value)},
+            before=self._before,
+            thousand=thousand,
+        )
+
+    @property
+    def parent_id(self) -> int | None:
+        """The run that the next one is made from."""
+        return self.run.id if self.run else None
+
+    def add(self, name: str, data: bytes, alt: str = "") -> None:
+        """Add a picture, a document or a video, or say why it cannot be used."""
+        with self._saying():
+            ending = Path(name).suffix.lower() if video.is_video(name) else ""
+            if not ending:
+                images.load(data)
+            kept = self.history.keep(data, ending)
+            self._chosen.append(Shown(kept.name.partition(".")[0], Path(name).name, alt=alt))
+            self._list(len(self._chosen) - 1)
 
     def ask(self) -> Reply | None:
         """Ask as a click does, and show what arrives. Returns the reply, or None after an error or a stop."""
-        self.ask_button.disabled, self.stop_button.disabled, self.reply = True, False, None
-        self.answer.remove_class("vlnb-outdated")
-        text = ""
-        try:
-            self.answer.value = live(element("em", "waiting for the first word …"))
-            self._stream = self._endpoint.stream(self._question(), *self.pictures(), max_pixels=self._max_pixels())
-            for piece in self._stream:
-                text += piece
-                self.answer.value = live(words(text))
-            if self._stream.closed:
-                self.answer.value = live(words(text), element("small", "Stopped. This is what had arrived."))
-                return None
-            self.reply = self._stream.reply
-            self.answer.value = live(answer_html(self.reply))
-        except VlnbError as error:
-            self.answer.value = live(words(text), alert(error))
-        finally:
-            self._stream = None
-            self.ask_button.disabled, self.stop_button.disabled = False, True
-        return self.reply
+        return self._ask(self.question)
+
+    def retry(self) -> Reply | None:
+        """Ask the last question once more."""
+        return self._ask(self.run.question) if self.run else None
 
     def stop(self) -> None:
         """Hang up, so that the server stops working."""
-        if self._stream is not None:
-            self._stream.close()
+        self.asker.stop()
 
-    def _choose(self) -> None:
-        """Open what is chosen, and offer the pages if there are several."""
-        address = self.address.value.strip()
-        sources = list(self.upload.value) or ([address] if address else self._default())
-        self._pages, names, first = [], [], []
-        self.previews.value = ""
-        try:
-            for document in map(images.pages, sources):
-                first.append(len(self._pages))
-                self._pages += [(document, place) for place in range(len(document))]
-                names += [f"{document.name}, page {n + 1}" for n in range(len(document))]
-                if len(document) > 1:
-                    self.previews.value = _previews(document)
-            if not sources:
-                raise BadInput("No picture is chosen. Pick one in the list, upload one, or give an address.")
-            self._problem = None
-        except VlnbError as error:
-            self._pages, self._problem = [], error
-        self.pages.layout.display = "none" if len(self._pages) == len(first) else ""
-        with self.hold_trait_notifications():
-            self.pages.options = [(name, place) for place, name in enumerate(names)] if self._pages else []
-            self.pages.value = tuple(first) if self._pages else ()
-        self._load()
+    def go_on(self) -> None:
+        """Begin the next turn: question, pictures and answer of the last run are sent before it."""
+        if self.run and self.run.state == "done":
+            asked = self.run.question
+            with self._saying():
+                self._before = (*asked.before, Turn(asked.text(self._load), asked.pictures, self.run.answer))
+                self._chosen = []
+                self._list()
 
-    def _load(self) -> None:
-        """Load the chosen pages, and show them with their cost; an answer on the page belongs to what was before."""
-        self.answer.add_class("vlnb-outdated")
+    def clear(self) -> None:
+        """Begin again: no pictures, no earlier turns."""
+        self._before, self._chosen, self.run = (), [], None
+        self._list()
+
+    def restore(self, run: Run) -> None:
+        """Show a run with its question, pictures and answer; what is asked next is made from it."""
+        asked = run.question
+        self.skill.value = _OWN
+        self._values, self._before = dict(asked.variables), asked.before
+        for name in _SETTINGS:
+            with self._saying():
+                _set(getattr(self, name), getattr(asked, name))
+        self._chosen = list(asked.pictures)
+        self.region_as.value = (all(one.crop for one in asked.pictures), asked.thousand and bool(asked.pictures))
+        self._list(0)
+        self._name()
+        self._end(run)
+
+    def _ask(self, question: Question) -> Reply | None:
+        self.ask_button.disabled, self.stop_button.disabled = True, False
+        self.answer.remove_class("vlnb-outdated")
+        self.answer.value = live(element("em", "waiting for the first word …"))
+
+        def told(text: str) -> None:
+            self.answer.value = live(words(text))
+
         try:
-            if self._problem:
-                raise self._problem
-            chosen = [self._pages[place] for place in self.pages.value]
-            self._pictures = [document[place] for document, place in chosen]
-            budget = self._max_pixels()
-            total = sum(images.tokens(*picture.size, max_pixels=budget) for picture in self._pictures)
-            said = [element("small", f"together {total:,} tokens")] if len(self._pictures) > 1 else []
-            self.shown.value = joined([row(*(_figure(picture, budget) for picture in self._pictures)), *said])
+            with self._saying():
+                self._end(self.asker.ask(self.endpoint, question, self.parent_id, told))
+        finally:
+            self.ask_button.disabled, self.stop_button.disabled = False, True
+        return self.reply
+
+    def _end(self, run: Run) -> None:
+        """Show a run as it ended."""
+        self.run, self.reply = run, run.reply
+        self.retry_button.disabled, self.go_on_button.disabled = run.state == "done", run.state != "done"
+        self.answer.remove_class("vlnb-outdated")
+        if run.state != "done":
+            said = alert(BadInput(run.error)) if run.error else element("small", "Stopped. This is what had arrived.")
+            self.answer.value = live(words(run.answer), said)
+            return
+        try:
+            reply = run.reply or self.history.reply(run)
+            self.reply, self.answer.value = reply, live(answer_html(reply))
         except VlnbError as error:
-            self._pictures = []
+            self.answer.value = live(words(run.answer), alert(error))
+
+    def _load(self, shown: Shown) -> images.Source:
+        return self._loaded(replace(shown, region=None, crop=True))
+
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """Say an error where the cost stands."""
+        try:
+            yield
+        except VlnbError as error:
             self.shown.value = alert(error)
 
+    def _add_sample(self, name: str) -> None:
+        source = self._samples.get(name)
+        if source is None:
+            return
+        if isinstance(source, str | Path):
+            self.add(Path(source).name, Path(source).read_bytes())
+        else:
+            picture, buffer = images.load(source), io.BytesIO()
+            picture.image.save(buffer, "PNG", compress_level=1)
+            self.add(f"{name}.png", buffer.getvalue(), picture.alt)
+        self.sample.value = ""
 
-class OwnPicture(_Asking):
-    """An upload, a question and its answer. Until a file is chosen it asks about `sample`."""
+    def _add_url(self) -> None:
+        url = self.address.value.strip()
+        if not url:
+            return
+        with self._saying():
+            if not url.startswith(("http://", "https://")):  # a file of this machine is no business of a web page
+                raise BadInput(f"{url:.80} is no address of the web. Add a file with the button, or drop it.")
+            data, name = images.as_bytes(url, max_bytes=images.MAX_FILE_BYTES, timeout_s=_URL_S)
+            self.address.value = ""
+            self.add(name.rpartition("/")[2].partition("?")[0] or "picture", data)
 
-    def __init__(self, endpoint: Endpoint, *, sample: images.Source, question: str) -> None:
-        self.question = widgets.Text(value=question, description="Question", layout=WIDE)
-        super().__init__(
-            endpoint, default=lambda: [sample], question=lambda: str(self.question.value), asked=[self.question]
+    def _remove(self) -> None:
+        if self._chosen:
+            del self._chosen[self.pictures.index or 0]
+            self._list(0)
+
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of `Shown`
+        place = self.pictures.index
+        if place is not None and replace(self._chosen[place], **changes) != self._chosen[place]:
+            self._chosen[place] = replace(self._chosen[place], **changes)
+            if "page" in changes:
+                self._show()
+            self._told()
+
+    def _list(self, index: int = 0) -> None:
+        """List the chosen pictures and show one of them."""
+        self.pictures.options = [(f"{n}: {one.name}", one.sha256 + str(n)) for n, one in enumerate(self._chosen, 1)]
+        self.pictures.index = index if self._chosen else None
+        self._show()
+
+    def _show(self) -> None:
+        one = self._chosen[self.pictures.index] if self._chosen and self.pictures.index is not None else None
+        with self._saying():
+            if one and not one.is_video:
+                self.page.max = max(one.page, len(images.pages(self.history.path(one))))
+                self.page.value = one.page
+            self.page.layout.display = "" if one and self.page.max > 1 and not one.is_video else "none"
+            self.picture.show(self._load(one) if one and not one.is_video else None, (one and one.region) or ())
+            self._told()
+
+    def _told(self) -> None:
+        """Say what will be sent and what it costs; the answer on the page belongs to what was before."""
+        self.answer.add_class("vlnb-outdated")
+        with self._saying():
+            asked = self.question
+            said = [self._told_of(number, asked) for number in range(len(asked.pictures))]
+            if asked.before:
+                said.append(element("small", f"Turn {len(asked.before) + 1}: the turns before are sent again."))
+            self.shown.value = live(row(*said))
+
+    def _told_of(self, number: int, asked: Question) -> Html:
+        one = asked.pictures[number]
+        if one.is_video:
+            return element("small", f"{one.name}: {video.cost(self.history.path(one), asked.way)}")
+        picture = self._load(one)
+        picture = picture.crop(one.cut) if one.cut else picture
+        cost = element("small", f"{one}: {draw.cost(picture, max_pixels=asked.max_pixels)}")
+        place = asked.place(number, self._load)
+        return element(
+            "div",
+            *([to_html(picture, shown_px=_SHOWN_PX)] if one.cut else []),
+            cost,
+            *([element("div", element("small", f"The prompt ends: {place}"))] if place else []),
         )
-
-
-class Prompt(_Asking):
-    """Pictures (of `samples`, by name; uploaded; or from an address), a skill with its prompt, and the answer."""
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        samples: Mapping[str, images.Source],
-        skill: str = "spot text: lines",
-        what: str = "",
-        chosen: tuple[str, ...] = (),
-    ) -> None:
-        self._samples = samples
-        self.samples = widgets.SelectMultiple(
-            description="Pictures", options=list(samples), value=chosen or tuple(samples)[:1], rows=min(5, len(samples))
-        )
-        self.skill = widgets.Dropdown(description="Skill", options=list(prompts.SKILLS), value=skill)
-        self.what = widgets.Text(description="of what", value=what, placeholder="taxi, the grand total", layout=WIDE)
-        self.prompt = widgets.Textarea(description="Prompt", rows=4, layout=WIDE)
-        sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in resolution.BUDGETS]
-        self.resolution = widgets.SelectionSlider(
-            description="At most", options=[*sizes, ("full size", images.MAX_PIXELS)], value=images.MAX_PIXELS
-        )
-        super().__init__(
-            endpoint,
-            default=lambda: [self._samples[name] for name in self.samples.value],
-            question=self._prompt,
-            asked=[self.skill, self.what, self.prompt, self.resolution],
-            beside=[self.samples],
-            max_pixels=lambda: int(self.resolution.value),
-            multiple=True,
-        )
-        for control in (self.skill, self.what):
-            control.observe(lambda _: self._write(), "value")
-        self.samples.observe(lambda _: self._choose(), "value")
-        self.resolution.observe(lambda _: self._load(), "value")
-        self._write()
-
-    def _prompt(self) -> str | prompts.Prompt:
-        """Return the skill's own prompt, with its system message, unless its words were changed."""
-        with contextlib.suppress(BadInput):
-            own = prompts.SKILLS[self.skill.value](self.what.value)
-            if own.text == self.prompt.value:
-                return own
-        return str(self.prompt.value)
 
     def _write(self) -> None:
-        """Write the prompt of the skill, or what it still needs, as the placeholder."""
-        try:
-            self.prompt.value = prompts.SKILLS[self.skill.value](self.what.value).text
-        except BadInput as error:
-            self.prompt.value, self.prompt.placeholder = "", str(error)
+        """Write the prompt of the skill, with {what} to fill in."""
+        if self.skill.value != _OWN:
+            made = prompts.SKILLS[self.skill.value]("{what}")
+            self.system.value, self.prompt.value = made.system or "", made.text
 
-
-def _previews(document: Sequence[images.Picture]) -> Html:
-    """Return the first pages of a document, small and numbered."""
-    figures = []
-    for number, page in enumerate(list(document[:_PREVIEWS]), 1):
-        small = page.resized((_PREVIEW_PX, max(1, round(_PREVIEW_PX * page.height / page.width))))
-        figures.append(element("div", to_html(small), element("small", f"page {number} of {len(document)}")))
-    return row(*figures)
+    def _name(self) -> None:
+        """Show a field for each name in braces."""
+        fields = []
+        for name in variables(self.prompt.value):
+            field = widgets.Text(description=name, value=self._values.get(name, ""), layout=WIDE)
+            field.observe(lambda change, name=name: self._values.update({name: change["new"]}), "value")
+            fields.append(field)
+        if [one.description for one in self.variables.children] != [one.description for one in fields]:
+            self.variables.children = fields
+        self.answer.add_class("vlnb-outdated")
 
 
 def answer_html(reply: Reply) -> Html:
@@ -229,6 +346,9 @@ def _notes(reply: Reply) -> Iterator[str]:
             yield f"{word}: {len(changes) - 5} more, in reply.regions"
 
 
-def _figure(picture: images.Picture, max_pixels: int) -> Html:
-    said = element("small", f"{picture.source}: {draw.cost(picture, max_pixels=max_pixels)}")
-    return element("div", to_html(picture, shown_px=_SHOWN_PX), said, style=f"flex:0 1 {_SHOWN_PX}px")
+def _set(control: widgets.Widget, value: object) -> None:
+    """Set a control; a choice that it does not offer is offered from now on."""
+    options = getattr(control, "options", None)
+    if options is not None and value not in dict(zip(control._options_labels, control._options_values)).values():  # noqa: SLF001, B905
+        control.options = [*options, (f"{value:,}" if isinstance(value, int) else str(value), value)]
+    control.value = value

@@ -29,7 +29,15 @@ class _Frame(anywidget.AnyWidget):
         const mark = () => {
           const panel = el.closest(".vlnb-panel");
           const keep = ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; };
-          if (panel) panel.addEventListener("focusin", keep);
+          if (panel) {
+            panel.addEventListener("focusin", keep);
+            panel.addEventListener("keydown", (event) => {
+              if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+              event.preventDefault();
+              event.stopPropagation();
+              panel.querySelector(".vlnb-ask")?.click();
+            }, true);
+          }
           else if (waiting) requestAnimationFrame(mark);
         };
         mark();
@@ -66,15 +74,3 @@ def button(label: str, tooltip: str, work: Callable[[], object], **options: Any)
     made = widgets.Button(description=label, tooltip=tooltip, **options)
     made.on_click(lambda _: work())
     return made
-
-
-def upload(description: str, *, multiple: bool = False) -> widgets.FileUpload:
-    """Return a button that takes pictures and PDFs."""
-    chosen = widgets.FileUpload(
-        accept="image/*,.heic,.avif,.pdf",
-        description=description,
-        multiple=multiple,
-        layout=widgets.Layout(width="auto"),
-    )
-    chosen.tooltip = "A picture or a PDF of yours; it goes to the server named above and nowhere else"
-    return chosen

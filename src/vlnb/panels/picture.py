@@ -1,0 +1,48 @@
+"""A picture on which a region is drawn, and into which files are chosen, dropped or pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from vlnb import images
+from vlnb.images.picture import shown_uri
+
+_SHOWN_PX = 1000  # twice as many pixels travel to the browser, for zooming in
+
+
+class PictureInput(anywidget.AnyWidget):
+    """Shows one picture; `region` is (x1, y1, x2, y2) in pixels of the original, or empty.
+
+    `taken(name, data)` is called with each file that a person adds.
+    """
+
+    _esm = Path(__file__).with_name("picture.js")
+    _css = Path(__file__).with_name("picture.css")
+    uri, alt = traitlets.Unicode().tag(sync=True), traitlets.Unicode().tag(sync=True)
+    size = traitlets.List([1, 1]).tag(sync=True)
+    region: traitlets.List[int] = traitlets.List().tag(sync=True)
+
+    def __init__(self, taken: Callable[[str, bytes], object]) -> None:
+        super().__init__()
+        self._taken, self._pieces = taken, bytearray()
+        self.on_msg(self._receive)
+
+    def show(self, picture: images.Picture | None, region: tuple[int, ...] = ()) -> None:
+        """Show a picture with its region, or none."""
+        with self.hold_sync():
+            self.size = list(picture.original_size) if picture else [1, 1]
+            self.alt = (picture.alt or picture.source) if picture else ""
+            self.region, self.uri = list(region), shown_uri(picture, _SHOWN_PX) if picture else ""
+
+    def _receive(self, _: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Put the pieces of a file together: one message cannot carry a large file."""
+        if content["start"] == 0:
+            self._pieces.clear()
+        self._pieces += buffers[0]
+        if len(self._pieces) <= images.MAX_FILE_BYTES and len(self._pieces) == content["size"]:
+            self._taken(str(content["name"]), bytes(self._pieces))

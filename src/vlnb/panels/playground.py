@@ -1,0 +1,152 @@
+"""The playground: ask, find an earlier run, put two side by side, ask many at once, and take a run elsewhere.
+
+The panel decides nothing: `playground` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from vlnb.errors import BadInput
+from vlnb.markup import element, live
+from vlnb.panels.ask import Ask
+from vlnb.panels.parts import WIDE, WRAPPED, aside, button
+from vlnb.playground import FORMATS, Run, cells, compare, export, overview
+
+if TYPE_CHECKING:
+    from vlnb import images
+    from vlnb.endpoint import Endpoint
+
+
+class Playground(Ask):
+    """`Ask` with a history, comparison, a matrix and exports. `servers` are asked beside `endpoint` in a matrix."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        samples: Mapping[str, images.Source],
+        *,
+        servers: Sequence[Endpoint] = (),
+        **asked: Any,  # noqa: ANN401 - of `Ask`
+    ) -> None:
+        super().__init__(endpoint, samples, **asked)
+        self.search = widgets.Text(description="Search", placeholder="words of prompt or answer", layout=WIDE)
+        self.runs = widgets.SelectMultiple(description="Runs", rows=7, layout=WIDE)
+        self.said, self.beside = widgets.HTML(), widgets.HTML(layout=widgets.Layout(width="100%"))
+        self.form = widgets.Dropdown(description="Export as", options=list(FORMATS))
+        self.code = widgets.Textarea(description="Code", rows=8, layout=WIDE)
+        self.restore_button = button("Restore", "Bring a run back; the present question is kept", self.restore_chosen)
+        self.compare_button = button("Compare", "Two runs side by side", self.compare)
+        self.delete_button = button("Delete", "Delete the chosen runs", self.delete)
+        self.export_button = button("Export", "Show the chosen run as code", self.export)
+        self.save_button = button("Save ZIP", "Save the chosen runs with their pictures", self.save)
+        self.prompts = widgets.Textarea(description="Prompts", rows=3, placeholder="one on each line", layout=WIDE)
+        every = [(f"{one.model} at {one.base_url}", place) for place, one in enumerate((endpoint, *servers))]
+        self._servers = (endpoint, *servers)
+        self.servers = widgets.SelectMultiple(description="Servers", options=every, value=(0,), rows=2, layout=WIDE)
+        self.sizes = widgets.SelectMultiple(
+            description="At most", options=self.max_pixels.options, value=(self.max_pixels.value,), rows=4
+        )
+        self.matrix_button = button("Ask all", "Every prompt, server and resolution", lambda: aside(self.matrix))
+        history = [
+            self.search,
+            self.runs,
+            self.said,
+            widgets.HBox(
+                [self.restore_button, self.compare_button, self.delete_button, self.save_button], layout=WRAPPED
+            ),
+            widgets.HBox([self.form, self.export_button], layout=WRAPPED),
+            self.code,
+        ]
+        matrix = [self.prompts, self.servers, self.sizes, self.matrix_button]
+        folded = widgets.Accordion(
+            [widgets.VBox(history), widgets.VBox(matrix)], titles=["History, compare, export", "Many at once"]
+        )
+        folded.selected_index = 0
+        self.children: Sequence[widgets.Widget] = (*self.children, folded, self.beside)
+        self.search.observe(lambda _: self.find(), "value")
+        self.runs.observe(lambda _: self._confirm(), "value")
+        self.find()
+
+    def find(self) -> list[Run]:
+        """List the runs that have the words of the search, the newest first."""
+        found: list[Run] = []
+        with self._saying():
+            found = self.history.search(self.search.value)
+            kept = set(self.runs.value)
+            self.runs.options = [(str(run), run.id) for run in found]
+            self.runs.value = tuple(run.id for run in found if run.id in kept)
+            self.said.value = live(element("small", self.history.said))
+        return found
+
+    def restore_chosen(self) -> None:
+        """Bring the chosen run back. The question on the page is kept as a draft, so that nothing is lost."""
+        with self._saying():
+            (run,) = self._picked(1)
+            if self.run is None or self.question != self.run.question:
+                self.history.add(self.question, self.endpoint, self.parent_id, "draft")
+            self.restore(run)
+            self.find()
+
+    def compare(self) -> None:
+        """Show the two chosen runs side by side."""
+        with self._saying():
+            one, two = sorted(self._picked(2), key=lambda run: run.id)
+            self.beside.value = compare(one, two).as_html(self.history)
+
+    def delete(self) -> None:
+        """Delete the chosen runs, once it was pressed twice."""
+        with self._saying():
+            if not self.delete_button.button_style:
+                self._confirm(f"Delete {len(self._picked())} for good?")
+                return
+            self.history.delete(*self.runs.value)
+            self.find()
+            self._confirm()
+
+    def export(self) -> None:
+        """Show the chosen run as code."""
+        with self._saying():
+            (run,) = self._picked(1)
+            self.code.value = export(run, self.history, self.form.value)
+
+    def save(self) -> None:
+        """Save the chosen runs with their pictures, beside the history."""
+        with self._saying():
+            file = self.history.export(self.history.folder / "export.zip", *(run.id for run in self._picked()))
+            self.said.value = live(f"Saved: {file}")
+
+    def matrix(self) -> list[Run]:
+        """Ask every combination of prompts, servers and resolutions, and show the runs as they end."""
+        ended: list[Run] = []
+
+        def told(run: Run) -> None:
+            ended.append(run)
+            self.beside.value = overview(ended)
+
+        asked = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
+        self.matrix_button.disabled, self.stop_button.disabled = True, False
+        with self._saying():
+            chosen = [self._servers[place] for place in self.servers.value]
+            self.asker.matrix(cells(self.question, asked, chosen, self.sizes.value), self.parent_id, told)
+        self.matrix_button.disabled, self.stop_button.disabled = False, True
+        self.find()
+        return ended
+
+    def _end(self, run: Run) -> None:
+        super()._end(run)
+        if hasattr(self, "runs"):
+            self.find()
+
+    def _picked(self, count: int = 0) -> list[Run]:
+        """Return the chosen runs. Raises `BadInput` if there are not `count` of them (0: one or more)."""
+        numbers = self.runs.value
+        if len(numbers) != count if count else not numbers:
+            raise BadInput(f"Choose {('one run or more', 'one run', 'two runs')[count]} in the history first.")
+        return self.history.get(*numbers)
+
+    def _confirm(self, said: str = "") -> None:
+        self.delete_button.description, self.delete_button.button_style = said or "Delete", "danger" if said else ""

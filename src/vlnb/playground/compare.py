@@ -1,0 +1,142 @@
+"""Two answers side by side: words by difference, boxes by IoU, fields, tokens and time, and a summary in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from vlnb import regions
+from vlnb.draw.overlay import overlay, to_html
+from vlnb.errors import VlnbError
+from vlnb.markup import Html, element, joined, live, row, table, words
+from vlnb.playground.question import changes
+from vlnb.regions import Box, Match
+from vlnb.typed.answer import leaves
+
+if TYPE_CHECKING:
+    from vlnb.playground.history import History, Run
+
+_MOST_CHARS = 20_000  # comparing takes time that grows faster than the text
+_SHOWN_PX = 420
+_MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the answer of the second of two `runs` differs from the first's.
+
+    `text` holds the pieces of both texts in their order, each with "both", or with 0 or 1 for the run that alone has
+    it; `similarity` is the share of equal words. `boxes` are those of each run, on the original picture, and `match`
+    says which belong together (found: the second's, true: the first's). `fields` are the values that differ, by path.
+    """
+
+    runs: tuple[Run, Run]
+    text: tuple[tuple[str, str | int], ...]
+    similarity: float
+    boxes: tuple[list[Box], list[Box]]
+    match: Match
+    fields: tuple[tuple[str, str, str], ...]
+
+    @property
+    def summary(self) -> str:
+        """The differences in words."""
+        one, two = self.runs
+        said = [
+            f"Changed: {', '.join(_changed(one, two)) or 'nothing'}.",
+            f"{self.similarity:.0%} of the words are the same.",
+        ]
+        if any(self.boxes):
+            pairs, (a, b) = self.match.pairs, self.boxes
+            mean = f" (mean IoU {sum(overlap for *_, overlap in pairs) / len(pairs):.2f})" if pairs else ""
+            only = f"{len(self.match.missing)} only in {one.id}, {len(self.match.extra)} only in {two.id}"
+            said.append(f"{len(a)} boxes against {len(b)}: {len(pairs)} belong together{mean}, {only}.")
+        if "data" in one.facts or "data" in two.facts:
+            said.append(f"{len(self.fields)} fields differ.")
+        said += (
+            f"{what}: {a} → {b}." for what, a, b in zip(("Tokens", "Seconds"), _cost(one), _cost(two), strict=True)
+        )
+        return f"Run {two.id} against run {one.id}. {' '.join(said)}"
+
+    def as_html(self, history: History) -> Html:
+        """Return both answers side by side, with their boxes on the picture."""
+        sides = (self._side(number, run, history) for number, run in enumerate(self.runs))
+        differing = [table(("field", *(f"run {run.id}" for run in self.runs)), self.fields)] if self.fields else []
+        return live(element("p", self.summary), row(*sides), *differing)
+
+    def _side(self, number: int, run: Run, history: History) -> Html:
+        pieces = [
+            element("mark", text, style=_MARK) if where == number else text
+            for text, where in self.text
+            if where in ("both", number)
+        ]
+        numbers = {pair[1 - number]: f"{i} (IoU {pair[2]:.2f})" for i, pair in enumerate(self.match.pairs, 1)}
+        boxes = [
+            replace(box, label=f"{numbers.get(i, 'only here')}: {box.label or box.text}")
+            for i, box in enumerate(self.boxes[number])
+        ]
+        try:
+            shown = [to_html(overlay(history.load(run.question.shown[0]), boxes), shown_px=_SHOWN_PX)] if boxes else []
+        except VlnbError as error:
+            shown = [element("p", str(error))]
+        head = element("strong", f"Run {run.id}: {run.model}")
+        return element(
+            "section", head, *shown, words(joined(pieces)), words(run.error), style="flex:1 1 300px;min-width:0"
+        )
+
+
+def compare(one: Run, two: Run) -> Comparison:
+    """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
+    said = [re.findall(r"\S+\s*", run.answer[:_MOST_CHARS]) for run in (one, two)]
+    run_words = [[word.strip() for word in each] for each in said]
+    matcher = SequenceMatcher(None, run_words[0], run_words[1])
+    text: list[tuple[str, str | int]] = []
+    for kind, a, b, c, d in matcher.get_opcodes():
+        pieces: Sequence[tuple[list[str], str | int]] = ((said[0][a:b], 0), (said[1][c:d], 1))
+        text += (
+            ("".join(part), where) for part, where in ([(said[1][c:d], "both")] if kind == "equal" else pieces) if part
+        )
+    boxes = _boxes(one), _boxes(two)
+    match = regions.match(boxes[1], boxes[0])
+    return Comparison((one, two), tuple(text), matcher.ratio(), boxes, match, tuple(_differing(one, two)))
+
+
+def overview(runs: Sequence[Run]) -> Html:
+    """Return a table of runs, and in words how far their answers agree with the first one's."""
+    done = [run for run in runs if run.state == "done"]
+    if not done:
+        return live(f"{len(runs)} runs, none of them with a whole answer.")
+    first, found = done[0], [compare(done[0], run) for run in runs]
+    same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in found)
+    rows = [
+        (f"{run.id} {run.state}", ", ".join(_changed(first, run)), ", ".join(map(str, run.question.pictures)),
+         (run.answer or run.error)[:160], f"{one.similarity:.0%}", *_cost(run))
+        for run, one in zip(runs, found, strict=True)
+    ]  # fmt: skip
+    head = ("run", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
+    said = f"{len(runs)} runs, {len(done)} of them done; {same} have the same words as run {first.id}."
+    return live(element("p", said), element("div", table(head, rows), style="overflow-x:auto"))
+
+
+def _changed(one: Run, two: Run) -> list[str]:
+    pairs = (("server", one.server, two.server), ("model", one.model, two.model))
+    return [*changes(one.question, two.question), *(f"{name} {a} → {b}" for name, a, b in pairs if a != b)]
+
+
+def _boxes(run: Run) -> list[Box]:
+    return run.question.on_original([Box(**one) for one in run.facts.get("boxes", ())])
+
+
+def _differing(one: Run, two: Run) -> Iterator[tuple[str, str, str]]:
+    first, second = (dict(leaves(run.facts.get("data", {}), nulls=True)) for run in (one, two))
+    for path in dict.fromkeys([*first, *second]):
+        if first.get(path) != second.get(path):
+            yield path, str(first.get(path)), str(second.get(path))
+
+
+def _cost(run: Run) -> tuple[str, str]:
+    """Return tokens and seconds, as far as they are known."""
+    usage, seconds = run.facts.get("usage") or {}, run.facts.get("latency_s")
+    return str(usage.get("total_tokens", "–")), "–" if seconds is None else f"{seconds:.2f}"

@@ -1,0 +1,256 @@
+"""The panel that asks, the playground and the dial, without a browser."""
+
+import io
+import json
+import time
+from dataclasses import replace
+
+import ipywidgets as widgets
+import pytest
+from PIL import Image
+
+import vlnb
+from tests.playground.conftest import TOTALS
+from vlnb import prompts, samples
+from vlnb.panels import Ask, Dial, Playground
+from vlnb.playground import History
+from vlnb.regions import Box, iou
+
+NOBODY = vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
+
+
+@pytest.fixture
+def history(tmp_path):
+    return History(tmp_path)
+
+
+@pytest.fixture
+def panel(endpoint, receipt, history):
+    pictures = {"receipt": receipt.picture.crop(TOTALS), "chart": samples.chart().picture}
+    return Playground(endpoint, pictures, prompt="What is the cash?", history=history)
+
+
+def saved(kind, *colours):
+    """Return a file with a page in each colour."""
+    buffer = io.BytesIO()
+    first, *others = (Image.new("RGB", (300, 200), colour) for colour in colours)
+    first.save(buffer, kind, **({"save_all": True, "append_images": others} if others else {}))
+    return buffer.getvalue()
+
+
+def test_it_asks_about_the_first_sample_and_keeps_the_run(panel):
+    assert panel.ask().text.startswith("20,000")
+    assert "20,000" in panel.answer.value
+    assert 'aria-live="polite"' in panel.answer.value
+    assert (panel.ask_button.disabled, panel.stop_button.disabled) == (False, True)
+    assert [run.answer for run in panel.history.search("cash")] == [panel.reply.text]
+
+
+def test_a_click_asks(panel):
+    panel.ask_button.click()
+    deadline = time.monotonic() + 20
+    while panel.reply is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert panel.reply.text.startswith("20,000")
+
+
+def test_a_skill_fills_in_the_prompt_and_its_variable(panel):
+    panel.skill.value = "locate"
+    (what,) = panel.variables.children
+    assert what.description == "what"
+    assert panel.ask() is None
+    assert "needs a value for what" in panel.answer.value
+    what.value = "the grand total"
+    assert panel.question.text(None) == prompts.locate("the grand total").text
+    (box,) = panel.ask().boxes
+    assert box.text == "17,000"
+    assert "1 box read" in panel.answer.value
+
+
+def test_a_skill_brings_its_system_message(panel):
+    panel.skill.value = "document as HTML"
+    assert (panel.question.system, panel.question.text(None)) == (prompts.document().system, prompts.document().text)
+
+
+def test_a_region_is_shown_as_it_is_sent(panel):
+    assert "19 × 9 = 171 tokens" in panel.shown.value
+    panel.picture.region = [10, 10, 510, 130]
+    assert "18 × 4 = 72 tokens" in panel.shown.value
+    assert "<img" in panel.shown.value
+    panel.region_as.value = (False, False)
+    assert "[10, 10, 522, 126] of picture 1, in pixels" in panel.shown.value
+    panel.region_as.value = (False, True)
+    assert "[19, 38, 981, 500] of picture 1, from 0 to 1000" in panel.shown.value
+    assert panel.question.text(panel.history.load).endswith("[19, 38, 981, 500] of picture 1, from 0 to 1000")
+
+
+def test_the_cost_follows_the_resolution(panel):
+    panel.max_pixels.value = 60 * 784
+    assert "10 × 5 = 50 tokens" in panel.shown.value
+    assert panel.question.max_pixels == 60 * 784
+
+
+def test_pictures_are_added_and_removed_and_dim_the_old_answer(panel):
+    panel.ask()
+    assert "vlnb-outdated" not in panel.answer._dom_classes
+    panel.sample.value = "chart"
+    assert "vlnb-outdated" in panel.answer._dom_classes
+    panel.skill.value = "compare pictures"
+    assert "Picture 2 has 952 x 588" in panel.ask().text
+    panel.pictures.index = 0
+    panel._remove()
+    assert [one.name for one in panel.question.pictures] == ["chart.png"]
+
+
+def test_a_document_offers_its_pages(panel):
+    panel.clear()
+    panel.add("three.pdf", saved("PDF", "white", "red", "blue"))
+    assert (panel.page.max, panel.page.layout.display) == (3, "")
+    panel.page.value = 2
+    (page,) = panel.question.pictures
+    assert (page.page, panel.history.load(page).image.getpixel((99, 99))[1] < 50) == (2, True)
+    panel.add("one.png", saved("PNG", "white"))
+    assert panel.page.layout.display == "none"
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [
+        (lambda p: p.add("a.png", b""), "is empty"),
+        (lambda p: p.add("<b>.txt", b"words"), "is not a picture"),
+        (lambda p: setattr(p.address, "value", "http://127.0.0.1:1/<b>.png"), "&lt;b&gt;"),
+        (lambda p: setattr(p.address, "value", "/etc/passwd"), "no address of the web"),
+        (lambda p: p.compare(), "Choose two runs"),
+        (lambda p: p.restore_chosen(), "Choose one run"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
+    do(panel)
+    assert words in panel.shown.value
+    assert 'role="alert"' in panel.shown.value
+    assert len(panel.question.pictures) == 1
+    assert panel.ask().text.startswith("20,000")
+
+
+def test_a_dead_server_is_said_and_asked_once_more(receipt, history):
+    panel = Ask(NOBODY, {"receipt": receipt.picture}, prompt="Read", history=history)
+    assert panel.retry_button.disabled
+    assert panel.ask() is None
+    assert "connection was refused" in panel.answer.value
+    assert not panel.retry_button.disabled
+    panel.prompt.value = "Something else"
+    panel.retry()
+    first, second = history.get(1, 2)
+    assert (first.question, first.id) == (second.question, second.parent_id)
+
+
+def test_stopping_keeps_what_has_come(raw_server, receipt, history):
+    event = json.dumps({"choices": [{"delta": {"content": "word "}}]})
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+
+    def slowly(connection):
+        connection.sendall(head)
+        for _ in range(3000):
+            connection.sendall(f"data: {event}\n\n".encode())
+            time.sleep(0.01)
+
+    panel = Ask(vlnb.Endpoint(raw_server(slowly), "m"), {}, prompt="Count", history=history)
+    panel.answer.observe(lambda change: "word word" in change["new"] and panel.stop(), "value")
+    assert panel.ask() is None
+    assert "word word" in panel.answer.value
+    assert "Stopped" in panel.answer.value
+    assert (panel.ask_button.disabled, panel.stop_button.disabled) == (False, True)
+
+
+def test_the_next_turn_sends_what_was_said_before(panel):
+    panel.ask()
+    panel.go_on()
+    panel.prompt.value = "And the change due?"
+    assert panel.question.pictures == ()
+    assert "Turn 2" in panel.shown.value
+    (turn,) = panel.question.before
+    assert (turn.text, turn.answer) == ("What is the cash?", panel.run.answer)
+    panel.ask()
+    assert panel.run.parent_id == 1
+
+
+def test_an_earlier_run_is_found_and_restored_and_the_draft_is_kept(panel):
+    panel.max_pixels.value, panel.picture.region = 250 * 784, [10, 10, 510, 130]
+    panel.region_as.value = (False, True)
+    panel.ask()
+    asked = panel.run.question
+    panel.clear()
+    panel.prompt.value, panel.max_pixels.value = "a draft", 500 * 784
+    panel.search.value = "cash"
+    assert [number for _, number in panel.runs.options] == [1]
+    panel.runs.value = (1,)
+    panel.restore_chosen()
+    assert panel.question == asked
+    assert panel.picture.region == [10, 10, 510, 130]
+    assert "20,000" in panel.answer.value
+    (draft,) = panel.history.search("draft")
+    assert (draft.state, draft.question.prompt) == ("draft", "a draft")
+    panel.temperature.value = 0.5
+    panel.ask()
+    assert (panel.run.parent_id, panel.run.question.temperature) == (1, 0.5)
+
+
+def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
+    panel.skill.value = "locate"
+    panel.variables.children[0].value = "the grand total"
+    panel.ask()
+    panel.picture.region = [10, 10, 510, 130]
+    panel.ask()
+    panel.runs.value = (1, 2)
+    panel.compare()
+    assert "1 boxes against 1: 1 belong together" in panel.beside.value
+    found = panel.run.question.on_original([Box(**one) for one in panel.run.facts["boxes"]])
+    total = receipt.truth.fields["grand_total"]
+    assert iou(found[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5
+
+
+def test_runs_are_exported_saved_and_deleted(panel):
+    panel.ask()
+    panel.runs.value = (1,)
+    panel.export()
+    assert "OpenAI(base_url" in panel.code.value
+    panel.save()
+    assert (panel.history.folder / "export.zip").exists()
+    panel.delete()
+    assert "for good?" in panel.delete_button.description
+    assert panel.history.search("cash")
+    panel.delete()
+    assert panel.history.search("cash") == []
+    assert panel.runs.options == ()
+
+
+def test_a_matrix_shows_its_runs(panel):
+    panel.prompts.value = "What is the cash?\nWhat is the grand total?"
+    panel.sizes.value = (250 * 784, 500 * 784)
+    assert len(panel.matrix()) == 4
+    assert "4 runs, 4 of them done" in panel.beside.value
+    assert (panel.matrix_button.disabled, panel.stop_button.disabled) == (False, True)
+
+
+def test_every_control_has_a_name(panel):
+    for name, control in vars(panel).items():
+        if hasattr(control, "description") and not isinstance(control, widgets.HTML):
+            assert control.description, name
+
+
+def test_the_dial_shows_what_the_model_sees_and_measures(endpoint, receipt):
+    panel = Dial(endpoint, receipt)
+    before = panel.shown.value
+    panel.budget.value = panel.budget.options[0][1]
+    assert panel.shown.value != before
+    assert "tokens" in panel.shown.value
+    measured = panel.measure()
+    assert len(measured) == len(panel.budget.options)
+    assert tuple(panel.beside.children[1].data[0].x) == tuple(one.step.tokens for one in measured)
+    assert not panel.measure_button.disabled
+
+
+def test_the_dial_says_that_a_server_is_dead(receipt):
+    panel = Dial(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), receipt)
+    assert panel.measure() == []
+    assert "connection was refused" in panel.status.value

@@ -1,0 +1,112 @@
+"""Two answers side by side, as data and in words; and what an answer on a crop means on the whole picture."""
+
+from dataclasses import replace
+
+import pytest
+
+import vlnb
+from tests.playground.conftest import kept
+from vlnb.playground import Asker, Question, Run, Shown, cells, compare, overview
+from vlnb.playground.question import changes, variables
+from vlnb.regions import Box
+
+BOX = {"x1": 0, "y1": 0, "x2": 100, "y2": 40, "label": "total", "text": "17,000", "attributes": {}}
+MOVED = {**BOX, "x2": 98}
+FAR = {**BOX, "x1": 500, "x2": 600}
+
+
+def run(number, answer="", question=None, **facts):
+    facts = {"boxes": [], "usage": {"total_tokens": 700}, "latency_s": 1.25, **facts}
+    return Run(
+        question or Question("Read"), "http://a/v1", "m", "done", "2026-01-02T03:04:05Z", number, None, answer, facts
+    )
+
+
+def test_words_are_marked_where_they_differ():
+    found = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
+    assert found.text == (
+        ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is ", "both"), ("17,000", "both"), ("euros", 1),
+    ) or ("grand ", 0) in found.text  # fmt: skip
+    assert 0.7 < found.similarity < 0.8
+    assert "73% of the words are the same" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "words"),
+    [
+        ([BOX], [MOVED], "1 boxes against 1: 1 belong together (mean IoU 0.98), 0 only in 1, 0 only in 2"),
+        ([BOX], [FAR], "1 boxes against 1: 0 belong together, 1 only in 1, 1 only in 2"),
+        ([BOX], [], "1 boxes against 0: 0 belong together, 1 only in 1, 0 only in 2"),
+    ],
+)
+def test_boxes_are_matched_by_iou(one, two, words):
+    assert words in compare(run(1, boxes=one), run(2, boxes=two)).summary
+
+
+def test_fields_tokens_time_and_settings_are_compared():
+    one = run(1, data={"total": 8, "items": [{"price": 2}], "tax": None})
+    two = {"data": {"total": 9, "items": [{"price": 2}]}, "latency_s": 2.0, "usage": {"total_tokens": 300}}
+    found = compare(one, replace(run(2, question=Question("Read", temperature=0.5), **two), model="n"))
+    assert found.fields == (("total", "8", "9"),)
+    said = ("temperature 0.0 → 0.5", "model m → n", "1 fields differ", "Tokens: 700 → 300", "Seconds: 1.25 → 2.00")
+    for words in said:
+        assert words in found.summary
+
+
+def test_what_a_model_writes_is_shown_and_never_markup(history):
+    evil = "<img src=x onerror=alert(1)>"
+    for shown in (compare(run(1, evil), run(2, "no")).as_html(history), overview([run(1, evil), run(2, evil)])):
+        assert "<img" not in shown
+        assert "&lt;img" in shown
+
+
+def test_a_long_answer_is_compared_in_part():
+    assert compare(run(1, "word " * 500_000), run(2, "other " * 500_000)).similarity < 0.01
+
+
+def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
+    """The embedded engine reads the crop alone; on the whole picture, its places are where they belong."""
+    field = receipt.truth.fields["grand_total"]
+    region = (round(field.x1) - 300, round(field.y1) - 10, round(field.x2) + 20, round(field.y2) + 10)
+    crop = kept(history, receipt.picture, region=region)
+    answer = Asker(history).ask(endpoint, Question("Spot every line of text in the picture", (crop,)))
+    assert "TOTAL" in answer.answer
+    assert "CASH" not in answer.answer
+    boxes = answer.question.on_original([Box(**one) for one in answer.facts["boxes"]])
+    assert max(vlnb.regions.iou(replace(field, x1=region[0] + 10), box) for box in boxes) > 0.3
+    assert all(region[0] <= box.x1 and box.y2 <= region[3] + 1 for box in boxes)
+    whole = Question("Read", (replace(crop, crop=False),))
+    assert whole.text(history.load).startswith("Read\nAnswer about one region alone")
+    assert (
+        vlnb.Endpoint("http://a", "m").request(*whole.told(history.load)[:1]).parts[0][0].size == receipt.picture.size
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (Question(" "), "The prompt is empty"),
+        (Question("Find the {thing}"), "needs a value for thing"),
+        (Question("Read", schema="{"), "The schema is not JSON"),
+        (Question("Read", schema="{}"), "asks for nothing"),
+        (Question("Read", (Shown("0" * 64, "lost.png"),)), "lost.png is no longer in the history"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_failed_run_with_a_sentence(asker, endpoint, question, words):
+    found = asker.ask(endpoint, question)
+    assert found.state == "failed"
+    assert words in found.error
+    assert asker.history.search("", most=1)[0].error == found.error
+
+
+def test_variables_are_filled_in_and_changes_are_named():
+    assert variables('{a} {"b": 1} { c } {a} {d2}') == ["a", "d2"]
+    assert Question("the {a}", variables={"a": "{b}"}).text(None) == "the {b}", "a value is no template"
+    assert changes(Question("x"), Question("x", system="s", max_tokens=9)) == ["system", "max_tokens 2048 → 9"]
+
+
+def test_a_matrix_has_every_combination(endpoint, receipt):
+    shown = tuple(Shown(str(i) * 64, f"{i}.png") for i in range(2))
+    made = cells(Question("", shown), ["a", "b"], [endpoint, replace(endpoint, model="m")], [1000, 2000, 3000])
+    assert len(made) == 24
+    assert len({(one.model, question.prompt, question.max_pixels, question.pictures) for one, question in made}) == 24

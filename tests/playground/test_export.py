@@ -1,0 +1,163 @@
+"""What is exported runs as pasted, with the key from the environment, and sends what the playground sent."""
+
+import contextlib
+import http.server
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+import vlnb
+from tests.playground.conftest import TOTALS, kept
+from vlnb.playground import FORMATS, Question, Turn, export
+
+KEY = "sk-canary-4242424242"
+NASTY = 'It\'s "5 $HOME `id` $(id) \\n €\nJSON\n{"bbox_2d": [1]} $x ${ %s data:image/png;base64,AAAA {{'
+TOTAL = '{"type": "object", "properties": {"total": {"type": "number"}}}'
+BOXES = '[{"bbox_2d": [100, 100, 300, 160], "label": "total"}]'
+
+
+@pytest.fixture
+def recorder():
+    """A server that keeps every body and key it gets; its answer can be changed."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.reply(b'{"data": [{"id": "m"}]}', "application/json")
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self.server.got.append((body, self.headers.get("authorization")))
+            said = {"choices": [{"delta": {"content": self.server.answer}, "finish_reason": "stop"}]}
+            self.reply(f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+
+        def reply(self, data, kind):
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answer = [], "17,000"
+    server.url = f"http://127.0.0.1:{server.server_port}/v1"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def run_alone(form, code, folder):
+    """Run code as it is pasted: a process of its own, with the key in its environment."""
+    file = folder / ("test_it.py" if form == "test" else f"{form}.txt")
+    file.write_text(code)
+    words = {"curl": ["sh"], "test": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]}
+    return subprocess.run(
+        [*words.get(form, [sys.executable]), file],
+        capture_output=True, text=True, env={**os.environ, "VLNB_API_KEY": KEY}, cwd=folder, check=False,
+    )  # fmt: skip
+
+
+def run_here(code):
+    """Run Python code in this process, which saves its start; a test in it is called."""
+    names = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(code, "pasted", "exec"), names)
+        for name, function in names.items():
+            if name.startswith("test_"):
+                function()
+
+
+def questions(history, picture):
+    region = kept(history, picture, region=(20, 40, 500, 700))
+    whole = replace(region, crop=False)
+    return {
+        "crop": Question(
+            "Read {what}", (region,), {"what": "all"}, system="Be brief.", temperature=0.5, max_pixels=200_000
+        ),
+        "coordinates": Question(NASTY, (whole,)),
+        "conversation": Question("And?", (whole,), before=(Turn("Read", (region,), "It's 1"),)),
+        "schema": Question(
+            "Fill in", (whole,), schema='{"type": "object", "properties": {"total": {"type": "number"}}}'
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["crop", "coordinates", "conversation", "schema"])
+def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tmp_path, kind, monkeypatch):
+    monkeypatch.setenv("VLNB_API_KEY", KEY)
+    recorder.answer = '{"total": "17,000"}' if kind == "schema" else "17,000 $"
+    endpoint = vlnb.Endpoint(recorder.url, "m", api_key=KEY)
+    run = asker.ask(endpoint, questions(asker.history, receipt.picture)[kind])
+    assert run.state == "done", run.error
+    for form in FORMATS:
+        code = export(run, asker.history, form)
+        assert KEY not in code
+        assert "base64," not in code.replace("base64,AAAA", "").replace("base64,{", "").replace("base64,$(", "")
+        if kind == "crop" or form == "curl":
+            done = run_alone(form, code, tmp_path)
+            assert done.returncode == 0, done.stdout + done.stderr
+        else:
+            run_here(code)
+    (panel, *exported) = recorder.got
+    assert len(exported) == len(FORMATS)
+    for form, got in zip(FORMATS, exported, strict=True):
+        assert got == panel, form
+    assert panel[1] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "changed"),
+    [
+        ("It is 17,000.", "It is 17,001."),
+        (BOXES, BOXES.replace("300", "200")),
+        (BOXES, BOXES.replace("total", "sum")),
+        (BOXES, "[]"),
+        ('{"total": "17,000"}', '{"total": "18,000"}'),
+    ],
+)
+def test_the_test_fails_when_the_answer_changes(recorder, asker, receipt, answer, changed):
+    recorder.answer = answer
+    shown, schema = kept(asker.history, receipt.picture), TOTAL if answer.startswith("{") else ""
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where is the total?", (shown,), schema=schema))
+    code = export(run, asker.history, "test")
+    run_here(code)
+    recorder.answer = changed
+    with pytest.raises(AssertionError):
+        run_here(code)
+
+
+def test_the_test_fails_on_another_picture_and_passes_within_its_tolerance(recorder, asker, receipt):
+    recorder.answer = BOXES
+    shown = kept(asker.history, receipt.picture)
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where?", (shown,)))
+    code = export(run, asker.history, "test")
+    recorder.answer = BOXES.replace("300", "290")
+    run_here(code)
+    asker.history.path(shown).write_bytes(b"x")
+    with pytest.raises(AssertionError, match="is another picture"):
+        run_here(code)
+
+
+def test_a_test_needs_an_answer_and_an_export_its_picture(asker, receipt):
+    shown = kept(asker.history, receipt.picture)
+    run = asker.ask(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), Question("Where?", (shown,)))
+    with pytest.raises(vlnb.BadInput, match="no whole answer to expect"):
+        export(run, asker.history, "test")
+    asker.history.path(shown).unlink()
+    for form in ("python", "curl", "cell"):
+        with pytest.raises(vlnb.BadInput, match="no longer in the history"):
+            export(run, asker.history, form)
+
+
+def test_the_embedded_engine_is_connected_to_anew(asker, endpoint, receipt):
+    run = asker.ask(endpoint, Question("What is the cash?", (kept(asker.history, receipt.picture.crop(TOTALS)),)))
+    assert "vlnb.connect()" in export(run, asker.history, "cell")

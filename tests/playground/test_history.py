@@ -1,0 +1,154 @@
+"""Every run is kept: through kills, beside another writer, found by a word, within bounds, without a key."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+import vlnb
+from tests.playground.conftest import NOBODY, kept
+from vlnb.playground import History, Question, Shown, Turn
+from vlnb.samples import chart
+
+WRITE = """
+import sys
+import vlnb
+from vlnb.playground import History, Question
+history, endpoint = History(sys.argv[1]), vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
+for number in range(int(sys.argv[3])):
+    run = history.add(Question(f"{sys.argv[2]} {number}"), endpoint)
+    print(run.id, flush=True)
+"""
+
+
+def writer(history, name, count):
+    words = [sys.executable, "-c", WRITE, history.folder, name, str(count)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_run_is_found_by_its_words_names_and_answer(history, receipt):
+    picture = kept(history, receipt.picture, "Café bill.png")
+    run = history.add(Question("What is the {thing}?", (picture,), {"thing": "grand total"}), NOBODY)
+    history.save(replace(run, state="done", answer="It is 17,000.", facts={"boxes": []}), NOBODY)
+    other = history.add(Question("Read"), NOBODY)
+    for text in ("grand", "TOT", "17,000", "cafe", "nobody 17", "what thing"):
+        assert [one.id for one in history.search(text)][-1] == run.id, text
+    assert history.search("gone") == []
+    assert history.search('" OR * (') == history.search("or")
+    assert [one.id for one in history.search()] == [other.id, run.id]
+    assert history.get(run.id)[0].answer == "It is 17,000."
+    assert history.get(run.id)[0].question.pictures == (picture,)
+
+
+def test_the_same_picture_twice_is_one_file(history, receipt):
+    one, two = (kept(history, receipt.picture, name) for name in ("a.png", "b.png"))
+    assert one.sha256 == two.sha256
+    assert len(list((history.folder / "pictures").iterdir())) == 1
+    assert history.load(two).size == receipt.picture.size
+    assert "1.0" not in history.said
+    assert history.said.startswith("0 runs, ")
+
+
+def test_deleting_takes_the_picture_that_nobody_else_uses(history, receipt):
+    shared, own = kept(history, receipt.picture), kept(history, chart().picture, "chart.png")
+    first = history.add(Question("one", (shared,)), NOBODY)
+    second = history.add(Question("two", (own,), before=(Turn("one", (shared,), "yes"),)), NOBODY)
+    history.delete(first.id)
+    assert history.path(shared).exists()
+    with pytest.raises(vlnb.BadInput, match=f"no run {first.id}"):
+        history.get(first.id)
+    history.delete(second.id)
+    assert not history.path(shared).exists()
+    assert not history.path(own).exists()
+    assert history.search("two") == []
+    assert history.add(Question("three"), NOBODY).id > second.id, "a number is not given twice"
+
+
+def test_a_picture_that_is_gone_or_changed_is_a_sentence(history, receipt):
+    picture = kept(history, receipt.picture)
+    history.path(picture).write_bytes(b"another")
+    with pytest.raises(vlnb.BadInput, match=r"receipt.png is no longer in the history, or was changed"):
+        history.load(picture)
+
+
+def test_the_oldest_pictures_make_room(tmp_path, receipt):
+    history = History(tmp_path, most_bytes=1_500_000)
+    pictures = [kept(history, replace(receipt.picture, image=receipt.picture.image.rotate(i))) for i in range(4)]
+    for age, picture in enumerate(pictures):
+        os.utime(history.path(picture), (age, age))
+    last = history.add(Question("look", (pictures[0],)), NOBODY)
+    sizes = [path.stat().st_size for path in (tmp_path / "pictures").iterdir()]
+    assert sum(sizes) <= 1_500_000
+    assert history.path(pictures[0]).exists(), "the one that is asked about stays"
+    assert not history.path(pictures[1]).exists()
+    assert history.get(last.id)
+
+
+def test_no_key_is_kept(history):
+    secret = vlnb.Endpoint("http://127.0.0.1:1/v1", "m", api_key="sk-canary-424242")
+    run = history.add(Question("my key is sk-canary-424242"), secret)
+    history.save(replace(run, state="failed", error="wrong key sk-canary-424242", answer="sk-canary-424242"), secret)
+    for path in history.folder.rglob("*"):
+        assert path.is_dir() or b"canary" not in path.read_bytes(), path
+
+
+def test_ten_kills_lose_nothing(history):
+    """Every number that a writer said is a run that can be read, whatever the writer was doing when it was killed."""
+    told = []
+    ten = [writer(history, f"round{number}", 10_000) for number in range(10)]  # all at once: starting takes longest
+    for number, process in enumerate(ten):
+        told += [int(process.stdout.readline()) for _ in range(5)]
+        time.sleep(0.01 * number)
+        process.send_signal(signal.SIGKILL)
+        told += [int(line) for line in process.communicate()[0].splitlines() if line.strip()]
+    assert len(told) >= 50
+    assert len(history.get(*told)) == len(told)
+    with sqlite3.connect(history.folder / "history.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert len(history.search("round3", most=9)) >= 5
+
+
+def test_two_kernels_write_at_once(history):
+    both = [writer(history, name, 60) for name in ("left", "right")]
+    numbers = [int(line) for process in both for line in process.communicate(timeout=60)[0].splitlines()]
+    assert len(set(numbers)) == 120
+    assert [len(history.search(name)) for name in ("left", "right")] == [60, 60]
+
+
+def test_an_export_holds_runs_and_pictures(history, receipt, tmp_path):
+    picture = kept(history, receipt.picture)
+    run = history.add(Question("Read", (picture,)), NOBODY)
+    with zipfile.ZipFile(history.export(tmp_path / "mine.zip", run.id)) as packed:
+        assert set(packed.namelist()) == {"runs.jsonl", f"pictures/{picture.sha256}"}
+        line = json.loads(packed.read("runs.jsonl"))
+    assert line["question"]["pictures"][0]["name"] == "receipt.png"
+    assert "reply" not in line
+
+
+def test_a_damaged_run_is_left_out_and_a_damaged_file_is_a_sentence(history, tmp_path):
+    run = history.add(Question("Read"), NOBODY)
+    other = history.add(Question("Read on"), NOBODY)
+    with sqlite3.connect(history.folder / "history.db") as db:
+        db.execute("UPDATE runs SET run = json_set(run, '$.question', 7) WHERE id = ?", (run.id,))
+    db.close()
+    assert [one.id for one in history.search("read")] == [other.id]
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "history.db").write_text("no database, but long enough to be looked at as one" * 100)
+    with pytest.raises(vlnb.BadInput, match="cannot be used"):
+        History(tmp_path / "bad").search()
+
+
+def test_a_name_of_a_picture_cannot_leave_the_folder(history):
+    run = history.add(Question("Read", (Shown("0" * 64, "../../etc/x.mp4/../passwd.mp4"),)), NOBODY)
+    assert history.path(run.question.pictures[0]).parent == history.folder / "pictures"
+    with sqlite3.connect(history.folder / "history.db") as db:
+        db.execute("UPDATE runs SET run = json_set(run, '$.question.pictures[0].sha256', '../../x')")
+    db.close()
+    assert history.search("read") == []

@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-import tomllib
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from pprint import pformat
 from string import Template
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from vlnb import tables
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput
@@ -49,7 +47,7 @@ def export(run: Run, history: History, form: str) -> str:
     """
     if form not in FORMATS:
         raise BadInput(f"Unknown format {form!r}. Choose {', '.join(FORMATS)}.")
-    return Template(_templates()[form]).substitute(FORMATS[form](run, history)).lstrip()
+    return Template(tables.read("playground/export.toml")[form]).substitute(FORMATS[form](run, history)).lstrip()
 
 
 def body(run: Run, history: History) -> dict[str, Any]:
@@ -139,8 +137,3 @@ def _lifted(value: Any, history: History, name: Callable[[str, Path], str]) -> A
 
 def _pretty(value: object) -> str:
     return pformat(value, width=100, sort_dicts=False)
-
-
-@cache
-def _templates() -> dict[str, str]:
-    return tomllib.loads(resources.files("vlnb.playground").joinpath("export.toml").read_text("utf-8"))

@@ -79,7 +79,7 @@ class History:
         with self._open(write=True) as db:
             made = db.execute("INSERT INTO runs (run) VALUES (?)", (_json(run, endpoint),))
             db.execute("DELETE FROM runs WHERE id <= last_insert_rowid() - ?", (_MOST_RUNS,))
-        self._bound({self.path(one) for one in question.shown})
+            self._bound({self.path(one) for one in question.shown})  # here: no other kernel removes files meanwhile
         return replace(run, id=made.lastrowid or 0)
 
     def save(self, run: Run, endpoint: Endpoint) -> None:

@@ -80,6 +80,9 @@ def test_imports_point_down():
         ("plotly", {"charts"}),
         ("openai", set()),
         ("playwright", {"agent"}),
+        ("sqlite3", {"playground"}),
+        ("daft", {"batch"}),
+        ("tomllib", {"tables.py"}),
         ("IPython", {"endpoint", "charts"}),
     ],
 )

@@ -67,9 +67,9 @@ def test_a_folder_becomes_a_table_and_nothing_is_asked_twice(pictures, tmp_path,
 
 @pytest.mark.parametrize("moment", [0.0, 0.4, 1.0])
 def test_kill_9_loses_no_row(pictures, tmp_path, server, moment):
-    url, _ = server("--delay", "0.3")
+    slow, quick = server("--delay", "0.6")[0], server()[0]  # a busy machine may be late to kill it
     out = tmp_path / "out"
-    words = ["batch", pictures, "--prompt", "?", "--out", out, "--url", url, "--concurrency", "2"]
+    words = ["batch", pictures, "--prompt", "?", "--out", out, "--url", slow, "--concurrency", "2"]
     running = subprocess.Popen([sys.executable, "-m", "vlnb", *map(str, words)], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not list(out.glob("*/*.parquet")) and time.monotonic() < until:
@@ -80,7 +80,7 @@ def test_kill_9_loses_no_row(pictures, tmp_path, server, moment):
     before = batch.read(out).frame()
     assert 0 < len(before) < 24
     (batch.read(out).folder / "part-000099.parquet").write_bytes(b"PAR1 torn")
-    table = batch.process(pictures, "?", out, endpoints=url).frame()
+    table = batch.process(pictures, "?", out, endpoints=quick).frame()
     assert len(table) == table["path"].nunique() == 24
     assert table["error"].isna().all()
     kept = table[table["key"].isin(before["key"])]

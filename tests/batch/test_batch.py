@@ -87,17 +87,45 @@ def test_kill_9_loses_no_row(pictures, tmp_path, server, moment):
     assert set(kept["seconds"]) == set(before["seconds"])  # what was answered was not asked again
 
 
-def test_a_bad_picture_is_one_row_with_an_error(pictures, tmp_path, server):
+def test_a_bad_picture_is_one_row_with_an_error_until_it_is_gone(pictures, tmp_path, server, capsys):
     (pictures / "broken.png").write_bytes(b"\x89PNG broken")
     (pictures / "empty.jpg").write_bytes(b"")
     Image.new("RGB", (20_000, 20)).save(pictures / "thin.png")
     (pictures / "notes.txt").write_text("no picture")
     with (pictures / "huge.png").open("wb") as file:
         file.truncate(70_000_000)
-    table = batch.process(pictures, "?", tmp_path / "out", endpoints=server()[0]).frame()
+    url = server()[0]
+    table = batch.process(pictures, "?", tmp_path / "out", endpoints=url).frame()
     bad = table[table["error"].notna()]
     assert {Path(path).name for path in bad["path"]} == {"broken.png", "empty.jpg", "thin.png", "huge.png"}
     assert len(table) == 28
+
+    for name in ("broken.png", "thin.png", "huge.png"):
+        (pictures / name).unlink()
+    words = ["batch", str(pictures), "--prompt", "?", "--out", str(tmp_path / "out"), "--url", url]
+    assert cli.main(words) == 1
+    said = capsys.readouterr().err
+    assert "24 answered, 1 failed" in said
+    assert f"{pictures / 'empty.jpg'}: " in said
+    (pictures / "empty.jpg").unlink()
+    assert cli.main(words) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nosuch", "--prompt", "?"], "There is no file nosuch"),
+        (["requests.jsonl", "--prompt", "?"], "leave --prompt out"),
+        (["bad.jsonl"], "Line 2 of {folder}/bad.jsonl is no request of a batch ('method' is missing)"),
+    ],
+)
+def test_what_is_no_source_is_said(tmp_path, server, words, sentence, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    good = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": []}}
+    (tmp_path / "requests.jsonl").write_text(json.dumps(good))
+    (tmp_path / "bad.jsonl").write_text(f'{json.dumps(good)}\n{{"custom_id": "b"}}')
+    assert cli.main(["batch", *words, "--out", "out", "--url", server()[0]]) == 1
+    assert sentence.format(folder=tmp_path) in capsys.readouterr().err
 
 
 def test_a_dying_server_gives_its_rows_to_the_other(pictures, tmp_path, server):
@@ -152,7 +180,7 @@ def test_a_file_of_requests_comes_back_in_its_own_form(tmp_path, server, capsys)
     file.write_text("\n".join([line("b"), "", line("a"), line("c", n=2)]) + "\n")
     url, _ = server()
     assert cli.main(["batch", str(file), "--out", str(tmp_path / "out"), "--url", url]) == 1  # one cannot be asked
-    assert "1 errors" in capsys.readouterr().err
+    assert "2 answered, 1 failed" in capsys.readouterr().err
     good = [json.loads(one) for one in (tmp_path / "out" / "in_output.jsonl").read_text().splitlines()]
     assert [one["custom_id"] for one in good] == ["b", "a"]
     for one in good:  # the fields that vLLM's run-batch reads and writes, and OpenAI's own reading of an answer

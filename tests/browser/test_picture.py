@@ -55,6 +55,20 @@ def test_a_region_by_mouse_numbers_and_keys_and_files(open_notebook):
         page.get_by_label(name, exact=True).fill(str(value))
         page.get_by_label(name, exact=True).press("Enter")
     expect(label).to_have_text("region [11, 22, 3333, 2222]")
+    for name, value in (("top", "2500"), ("right", "4"), ("bottom", "")):  # half of another region changes nothing
+        page.get_by_label(name, exact=True).fill(value)
+        page.get_by_label(name, exact=True).press("Tab")
+    expect(page.get_by_label("top", exact=True)).to_have_value("2500")
+    expect(label).to_have_text("region [11, 22, 3333, 2222]")
+    for name, value in (("top", "22"), ("right", "3333"), ("bottom", "2222")):
+        page.get_by_label(name, exact=True).fill(value)
+        page.get_by_label(name, exact=True).press("Tab")
+    page.get_by_role("button", name="No region").click()
+    expect(label).to_have_text("region []")
+    for name, value in zip(("left", "top", "right", "bottom"), (11, 22, 3333, 2222), strict=True):
+        page.get_by_label(name, exact=True).fill(str(value))
+        page.get_by_label(name, exact=True).press("Tab")
+    expect(label).to_have_text("region [11, 22, 3333, 2222]")
     stage.focus()
     for key in ("ArrowRight", "Shift+ArrowDown", "Alt+ArrowLeft", "d", "d", "b", "Enter"):
         page.keyboard.press(key)

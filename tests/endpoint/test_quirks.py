@@ -138,6 +138,12 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
         (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
+        # smg, when the server behind it ends in the middle of an answer
+        (
+            plain(b'{"error": {"message": "error reading a body from connection: unexpected EOF", "code": 400}}'),
+            vlnb.ServerRefused,
+            r"not ready \(502\).*ask again",
+        ),
         (STREAM + b'data: {"detail": "no more credit"}\n\n', vlnb.ServerRefused, 'It says: "no more credit"'),
         (plain(b"Gateway error: " + PAGE, "502 Bad"), vlnb.ServerRefused, 'It says: "Gateway error: Log in"$'),
         (plain(PAGE, kind="text/html"), vlnb.BadAnswer, r'it is a web page: "Log in"\)'),

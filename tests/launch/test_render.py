@@ -205,8 +205,9 @@ def test_one_model_over_two_nodes():
 REFUSED = [
     ({"form": "cloud"}, "shell, docker, compose, kubernetes, slurm"),
     ({"port": 0}, "Port 0"),
-    ({"form": "nodes", "nodes": 3}, "3 nodes cannot hold one 3B: 3 does not"),
-    ({"form": "leaderworkerset"}, "1 nodes cannot"),
+    ({"form": "nodes", "nodes": 3}, "3 nodes cannot hold one 3B: 3 GPUs do not"),
+    ({"form": "leaderworkerset"}, "nodes=1 does not go with the form 'leaderworkerset'"),
+    ({"form": "docker", "nodes": 2}, "nodes=2 does not go with the form 'docker'"),
 ]
 
 

@@ -15,7 +15,7 @@ from openai import OpenAI
 from tests.bench import answering
 from vlnb import connect, images, launch
 from vlnb.endpoint import Endpoint
-from vlnb.errors import BadInput, ServerRefused
+from vlnb.errors import BadInput, NoServer, ServerRefused
 from vlnb.launch import Router, servers
 from vlnb.launch.router import DROPPED
 from vlnb.local import listen
@@ -146,6 +146,12 @@ def test_what_it_drops_is_what_is_said(failing, routed):
     assert tuple(lost) == DROPPED
     assert FIELDS.keys() - seen.keys() <= {"max_tokens"}
     assert {"max_tokens", "max_completion_tokens"} & seen.keys()
+
+
+def test_a_server_that_does_not_answer_is_said_before_the_router_starts():
+    with pytest.raises(NoServer, match=r"Nothing answers at http://127\.0\.0\.1:1/v1"):
+        Router.start(["http://127.0.0.1:1", "http://127.0.0.1:2"], port=port())
+    assert servers() == []
 
 
 def test_one_server_needs_no_router():

@@ -120,8 +120,6 @@ def test_a_document_offers_its_pages(panel):
         (lambda p: p.add("<b>.txt", b"words"), "is not a picture"),
         (lambda p: setattr(p.address, "value", "http://127.0.0.1:1/<b>.png"), "&lt;b&gt;"),
         (lambda p: setattr(p.address, "value", "/etc/passwd"), "no address of the web"),
-        (lambda p: p.compare(), "Choose two runs"),
-        (lambda p: p.restore_chosen(), "Choose one run"),
     ],
 )
 def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
@@ -130,6 +128,21 @@ def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
     assert 'role="alert"' in panel.shown.value
     assert len(panel.question.pictures) == 1
     assert panel.ask().text.startswith("20,000")
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [
+        (lambda p: p.compare(), "Choose two runs"),
+        (lambda p: p.restore_chosen(), "Choose one run"),
+        (lambda p: p.export(), "Choose one run"),
+        (lambda p: p.save(), "Choose one run or more"),
+    ],
+)
+def test_what_is_wrong_with_the_history_is_said_beside_its_buttons(panel, do, words):
+    do(panel)
+    assert words in panel.said.value
+    assert 'role="alert"' in panel.said.value
 
 
 def test_a_dead_server_is_said_and_asked_once_more(receipt, history):
@@ -203,7 +216,7 @@ def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
     panel.ask()
     panel.runs.value = (1, 2)
     panel.compare()
-    assert "1 boxes against 1: 1 belong together" in panel.beside.value
+    assert "Boxes: 1 against 1; 1 belong together" in panel.beside.value
     found = panel.run.question.on_original([Box(**one) for one in panel.run.facts["boxes"]])
     total = receipt.truth.fields["grand_total"]
     assert iou(found[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5
@@ -228,7 +241,7 @@ def test_a_matrix_shows_its_runs(panel):
     panel.prompts.value = "What is the cash?\nWhat is the grand total?"
     panel.sizes.value = (250 * 784, 500 * 784)
     assert len(panel.matrix()) == 4
-    assert "4 runs, 4 of them done" in panel.beside.value
+    assert "4 runs, 4 of them done" in panel.overview.value
     assert (panel.matrix_button.disabled, panel.stop_button.disabled) == (False, True)
 
 

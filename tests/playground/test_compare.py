@@ -6,6 +6,7 @@ import pytest
 
 import vlnb
 from tests.playground.conftest import kept
+from vlnb.errors import BadInput
 from vlnb.playground import Asker, Question, Run, Shown, cells, compare, overview
 from vlnb.playground.question import changes, variables
 from vlnb.regions import Box
@@ -34,9 +35,9 @@ def test_words_are_marked_where_they_differ():
 @pytest.mark.parametrize(
     ("one", "two", "words"),
     [
-        ([BOX], [MOVED], "1 boxes against 1: 1 belong together (mean IoU 0.98), 0 only in 1, 0 only in 2"),
-        ([BOX], [FAR], "1 boxes against 1: 0 belong together, 1 only in 1, 1 only in 2"),
-        ([BOX], [], "1 boxes against 0: 0 belong together, 1 only in 1, 0 only in 2"),
+        ([BOX], [MOVED], "Boxes: 1 against 1; 1 belong together (mean IoU 0.98), 0 only in run 1, 0 only in run 2"),
+        ([BOX], [FAR], "Boxes: 1 against 1; 0 belong together, 1 only in run 1, 1 only in run 2"),
+        ([BOX], [], "Boxes: 1 against 0; 0 belong together, 1 only in run 1, 0 only in run 2"),
     ],
 )
 def test_boxes_are_matched_by_iou(one, two, words):
@@ -92,11 +93,13 @@ def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
         (Question("Read", (Shown("0" * 64, "lost.png"),)), "lost.png is no longer in the history"),
     ],
 )
-def test_what_cannot_be_asked_is_a_failed_run_with_a_sentence(asker, endpoint, question, words):
-    found = asker.ask(endpoint, question)
-    assert found.state == "failed"
-    assert words in found.error
-    assert asker.history.search("", most=1)[0].error == found.error
+def test_what_cannot_be_asked_is_a_sentence_and_no_run(asker, endpoint, question, words):
+    before = asker.history.search()
+    with pytest.raises(BadInput, match=words):
+        asker.ask(endpoint, question)
+    with pytest.raises(BadInput, match=words):
+        asker.matrix([(endpoint, question)])
+    assert asker.history.search() == before
 
 
 def test_variables_are_filled_in_and_changes_are_named():

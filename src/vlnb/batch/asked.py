@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlnb.errors import BadInput
+from vlnb.images.sources import missing
 from vlnb.prompts import Prompt
 
 # What is taken from a folder: everything else there is no picture.
@@ -81,14 +82,21 @@ def is_requests(source: Source) -> bool:
     return isinstance(source, str | Path) and str(source).lower().endswith(".jsonl")
 
 
+def check(source: Source) -> None:
+    """Raise `BadInput` if the source is a path at which nothing is."""
+    if isinstance(source, str | Path) and not (Path(source).expanduser().exists() or glob.has_magic(str(source))):
+        raise missing(Path(source))
+
+
 def rows(source: Source) -> list[Row]:
     """Return the rows of a source. Raises `BadInput` if it cannot be read or has none."""
+    check(source)
     try:
         found = list(_listed(source) if isinstance(source, str | Path) else map(Row, map(str, source)))
     except (OSError, ValueError, LookupError) as error:
         raise BadInput(f"{source} cannot be read: {error!s:.300}") from error
     if not found:
-        raise BadInput(f"{source!s:.200} holds no picture. Pass a folder, a glob such as 'scans/*.png', or a list.")
+        raise BadInput(f"{source!s:.200} holds no picture. Pass a folder of pictures, or a glob such as 'scans/*.png'.")
     return found
 
 
@@ -116,8 +124,9 @@ def _requests(path: Path) -> Iterator[Row]:
                 name, text = str(json.loads(line)["custom_id"]), line.decode().strip()
                 body(text)
             except (ValueError, LookupError, TypeError, RecursionError) as error:
+                what = f"{error} is missing" if isinstance(error, LookupError) else f"{error!s:.100}"
                 raise BadInput(
-                    f"Line {number} of {path} is no request of a batch ({error!s:.100}). Each line is"
+                    f"Line {number} of {path} is no request of a batch ({what}). Each line is"
                     f' {{"custom_id": …, "method": "POST", "url": "{_URL}", "body": {{…}}}}.'
                 ) from error
             if known.setdefault(name, number) != number:

@@ -66,7 +66,7 @@ def process(
         raise BadInput(f"All endpoints of a batch serve one model, not {', '.join([model, *others])}.")
     job = Job.of(prompt, schema, model=model, options=options, requests=is_requests(source))
     wanted = {job.key(row): row for row in rows(source)}
-    found = shards.Answers(Path(out) / job.id)
+    found = shards.Answers(Path(out) / job.id, frozenset(wanted))
     try:
         found.folder.mkdir(parents=True, exist_ok=True)
         with records.held(Path(out)):

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,13 @@ JOB = "_job.json"  # readers of Parquet leave out what begins with _
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of one job: `folder` holds its Parquet files, which any tool can read at any time."""
+    """The answers of one job: `folder` holds its Parquet files, which any tool can read at any time.
+
+    `keys` are those of the rows that the source has now; None counts all that it ever had.
+    """
 
     folder: Path
+    keys: frozenset[str] | None = field(default=None, repr=False)
 
     def frame(self) -> pd.DataFrame:
         """Return the table: each path once, with its newest answer, or its newest error if it has none.
@@ -42,6 +46,7 @@ class Answers:
 
         parts = [table.to_pandas() for table in tables(self.folder)] or [pd.DataFrame(columns=COLUMNS)]
         every = pd.concat(parts, ignore_index=True)
+        every = every if self.keys is None else every[every["key"].isin(self.keys)]
         answers_last = every.iloc[every["error"].isna().argsort(kind="stable")]
         newest = answers_last.drop_duplicates("key", keep="last").sort_index().drop_duplicates("path", keep="last")
         table = newest.sort_values("path", ignore_index=True)
@@ -54,8 +59,9 @@ class Answers:
     def __str__(self) -> str:
         frame = self.frame()
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
-        told = f"{len(frame):,} rows, {frame['error'].notna().sum():,} errors · {into:,} tokens in, {out:,} out"
-        return f"{told} · {self.folder}"
+        failed = int(frame["error"].notna().sum())
+        told = f"{len(frame) - failed:,} answered, {failed:,} failed"
+        return f"{told} · {into:,} tokens in, {out:,} out · {self.folder}"
 
 
 def read(out: str | Path) -> Answers:

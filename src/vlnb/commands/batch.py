@@ -6,6 +6,9 @@ from pathlib import Path
 
 from vlnb.commands import Count, say, server, show
 from vlnb.commands.extract import read_schema
+from vlnb.errors import BadInput
+
+_SHOWN = 5  # errors
 
 
 def batch(
@@ -45,9 +48,13 @@ def batch(
         Only go on with a batch that --out has; without it, a new one may start.
     """
     from vlnb.batch import process, read
+    from vlnb.batch.asked import check, is_requests
 
     if resume:
         read(out)
+    if prompt and is_requests(source):
+        raise BadInput(f"{source} has a prompt for each request: leave --prompt out.")
+    check(source)  # before a server is sought
     found = process(
         source, prompt, out,
         schema=read_schema(schema) if schema else None,
@@ -55,5 +62,10 @@ def batch(
         concurrency=concurrency,
     )  # fmt: skip
     say(found)
+    failed = found.frame()[["path", "error"]].dropna().to_dict("records")
+    for row in failed[:_SHOWN]:
+        say(f"  {row['path']}: {row['error']}")
+    if failed:
+        say("Started again, it asks about these once more. All of them: vlnb.batch.read(FOLDER).frame() in Python.")
     show(found.folder)
-    return int(found.frame()["error"].notna().any())
+    return int(bool(failed))

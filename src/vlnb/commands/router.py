@@ -20,6 +20,6 @@ def router(*servers: str, port: Port = 30100) -> int:
     from vlnb.launch.router import DROPPED, Router
 
     started = Router.start(servers, port=port)
-    say(f"ready; its log is {started.log}. It does not pass on {' and '.join(DROPPED)}.")
+    say(f"ready; its log is {started.log}. Of a request it does not pass on the fields {' and '.join(DROPPED)}.")
     show(started.base_url)
     return 0

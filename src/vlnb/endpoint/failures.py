@@ -9,6 +9,7 @@ import json
 import math
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +30,7 @@ _REFUSES = re.compile(
     r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
     re.IGNORECASE,
 )
+_BROKEN = re.compile(r"reading a body from connection|unexpected EOF", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
 
@@ -57,6 +59,8 @@ def cut(server: str, partial: str, why: str) -> BadAnswer:
 def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
     """Return the error for an HTTP status other than success; the server's words are quoted without `secret`."""
     status, said = answer.status, _said(answer.body, secret)
+    if _BROKEN.search(said):  # smg calls it a 400 when a server behind it ends in the middle of an answer
+        status = HTTPStatus.BAD_GATEWAY.value
     retry_after_s = _seconds(answer.headers.get("retry-after"))
     there = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
     what = _sentence(

@@ -72,9 +72,9 @@ class Plan:
     def over(self, nodes: int) -> Plan:
         """Return the plan of one model over `nodes` such nodes. Raises `BadInput` if its heads cannot be split so."""
         tp, heads = self.gpus * nodes, self.model.heads
-        if nodes == 1 or heads % tp or _VISION_HEADS % tp:
+        if heads % tp or _VISION_HEADS % tp:
             raise BadInput(
-                f"{nodes} nodes cannot hold one {self.model.size}: {tp} does not divide its heads. Use copies."
+                f"{nodes} nodes cannot hold one {self.model.size}: {tp} GPUs do not divide its heads. Run copies."
             )
         flags = _flags(self.model, tp, 1, self.context_length, self.mem_fraction)
         return replace(self, tensor_parallel=tp, replicas=1, flags=(*flags, Flag("--nnodes", str(nodes), "one model")))

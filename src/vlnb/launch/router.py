@@ -7,6 +7,7 @@ every client for a minute, and the health checks already leave out a server that
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from vlnb import extras
-from vlnb.endpoint.resolve import normalise
-from vlnb.errors import BadInput
+from vlnb.endpoint.resolve import connect, normalise
+from vlnb.errors import BadInput, ServerRefused
 from vlnb.launch.planning import HOST
 from vlnb.launch.server import Server, start
 from vlnb.local import listen
@@ -39,13 +40,18 @@ class Router(Server):
     def start(cls, servers: Sequence[str], *, port: int, wait_s: float = 60.0) -> Router:
         """Start a router on this machine before the servers at these addresses, and wait until one of them answers.
 
-        Raises `BadInput` for fewer than two servers, `LaunchFailed` if it does not come up (`launch.find().stop()` ends
-        one that is still starting).
+        Raises:
+            BadInput: There are fewer than two servers.
+            NoServer, BadAnswer: One of them does not answer.
+            LaunchFailed: The router does not come up.
         """
         extras.require("router", "A router before several servers")
         urls = [normalise(one).removesuffix("/v1") for one in servers]
         if len({*urls}) <= 1:
-            raise BadInput("A router needs the addresses of at least two servers.")
+            raise BadInput("A router needs the addresses of at least two servers, such as http://127.0.0.1:30000.")
+        for url in urls:
+            with contextlib.suppress(ServerRefused):  # it answers; the key is the client's
+                connect(url, announce=None)
         with listen(HOST, 0) as free:
             metrics = str(free.getsockname()[1])
         listening = ["--host", HOST, "--port", str(port), "--prometheus-host", HOST, "--prometheus-port", metrics]
@@ -54,5 +60,9 @@ class Router(Server):
         smg = str(Path(sys.executable).with_name("smg"))
         begun = start([smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key], port=port)
         router = cls(begun.record, begun._process)  # noqa: SLF001 - the same process
-        router.wait(wait_s)
+        try:
+            router.wait(wait_s)
+        except BaseException:  # nobody would know of it
+            router.stop()
+            raise
         return router

@@ -148,7 +148,7 @@ class Ask(Panel):
         with self._saying():
             ending = Path(name).suffix.lower() if video.is_video(name) else ""
             if not ending:
-                images.load(data)
+                self._checked(name, data)
             kept = self.history.keep(data, ending)
             self._chosen.append(Shown(kept.name.partition(".")[0], Path(name).name, alt=alt))
             self._list(len(self._chosen) - 1)
@@ -202,7 +202,7 @@ class Ask(Panel):
             self.answer.value = live(words(text))
 
         try:
-            with self._saying():
+            with self._saying(self.answer):
                 self._end(self.asker.ask(self.endpoint, question, self.parent_id, told))
         finally:
             self.ask_button.disabled, self.stop_button.disabled = False, True
@@ -227,12 +227,19 @@ class Ask(Panel):
         return self._loaded(replace(shown, region=None, crop=True))
 
     @contextmanager
-    def _saying(self) -> Iterator[None]:
-        """Say an error where the cost stands."""
+    def _saying(self, where: widgets.HTML | None = None) -> Iterator[None]:
+        """Say an error where the cost stands, or elsewhere."""
         try:
             yield
         except VlnbError as error:
-            self.shown.value = alert(error)
+            (where or self.shown).value = alert(error)
+
+    @staticmethod
+    def _checked(name: str, data: bytes) -> None:
+        try:
+            images.load(data)
+        except BadInput as error:
+            raise BadInput(str(error).replace("the picture in memory", Path(name).name)) from error
 
     def _add_sample(self, name: str) -> None:
         source = self._samples.get(name)

@@ -49,6 +49,7 @@ class _Frame(anywidget.AnyWidget):
         """
     .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; }
     .vlnb-panel .vlnb-outdated { opacity: 0.45; }
+    .vlnb-panel .jupyter-widgets { box-sizing: border-box; max-width: 100%; min-width: 0; }
     """
         + THEME_CSS
     )

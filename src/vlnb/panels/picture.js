@@ -14,16 +14,23 @@ function render({ model, el }) {
   const sheet = made("div", stage, { className: "vlnb-sheet" });
   const image = made("img", sheet, { draggable: false });
   const box = made("div", sheet, { className: "vlnb-region" });
+  made("span", bar, { textContent: "Region, in pixels:" });
   const numbers = ["left", "top", "right", "bottom"].map((name) => {
     const input = made("input", made("label", bar, { textContent: `${name} ` }), { type: "number", min: 0, step: 1 });
-    input.addEventListener("blur", () => draw());
-    const take = () => set(numbers.map((one) => Number(one.value)));
+    // Half of a region is none yet: what is typed stays until all four numbers are one, and is marked meanwhile.
+    const take = () => {
+      const [x1, y1, x2, y2] = numbers.map((one) => (one.value === "" ? NaN : Number(one.value)));
+      typing = !(x1 < x2 && y1 < y2);
+      el.classList.toggle("vlnb-unfinished", typing);
+      if (!typing) set([x1, y1, x2, y2]);
+    };
+    input.addEventListener("input", () => (typing = true));
     input.addEventListener("change", take);
     input.addEventListener("keydown", ({ key }) => key === "Enter" && take()); // JupyterLab takes Enter's own change
     return input;
   });
   const undone = [];
-  let zoom = 1;
+  let zoom = 1, typing = false;
 
   const size = () => model.get("size");
   const region = () => model.get("region");
@@ -36,8 +43,13 @@ function render({ model, el }) {
     const ys = [inside(y1, height), inside(y2, height)].sort((a, b) => a - b);
     return xs[0] < xs[1] && ys[0] < ys[1] ? [xs[0], ys[0], xs[1], ys[1]] : [];
   }
+  function finish() {
+    typing = false;
+    el.classList.remove("vlnb-unfinished");
+  }
   function set(next, keep = true) {
     const value = next.length ? ordered(next) : [];
+    finish();
     if (`${value}` === `${region()}`) return draw();
     if (keep) undone.push(region());
     model.set("region", value);
@@ -51,7 +63,7 @@ function render({ model, el }) {
     ["left", "top"].forEach((side, i) => (box.style[side] = `${shares[i]}%`));
     ["width", "height"].forEach((side, i) => (box.style[side] = `${shares[i + 2] - shares[i]}%`));
     numbers.forEach((input, i) => {
-      if (input !== document.activeElement) input.value = value.length ? value[i] : ""; // not under the typing hand
+      if (!typing) input.value = value.length ? value[i] : "";
     });
     sheet.style.width = `calc(${zoom} * min(100%, 60vh * ${width / height}))`; // all of it, at first
     stage.setAttribute(
@@ -134,10 +146,11 @@ function render({ model, el }) {
     stage.style.display = model.get("uri") ? "" : "none";
     undone.length = 0;
     zoom = 1;
+    finish();
     draw();
   };
   model.on("change:uri", show);
-  model.on("change:region", () => draw());
+  model.on("change:region", () => (finish(), draw()));
   show();
 }
 

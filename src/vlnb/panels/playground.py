@@ -35,7 +35,7 @@ class Playground(Ask):
         super().__init__(endpoint, samples, **asked)
         self.search = widgets.Text(description="Search", placeholder="words of prompt or answer", layout=WIDE)
         self.runs = widgets.SelectMultiple(description="Runs", rows=7, layout=WIDE)
-        self.said, self.beside = widgets.HTML(), widgets.HTML(layout=widgets.Layout(width="100%"))
+        self.said, self.beside, self.overview = (widgets.HTML(layout=widgets.Layout(width="100%")) for _ in range(3))
         self.form = widgets.Dropdown(description="Export as", options=list(FORMATS))
         self.code = widgets.Textarea(description="Code", rows=8, layout=WIDE)
         self.restore_button = button("Restore", "Bring a run back; the present question is kept", self.restore_chosen)
@@ -54,19 +54,20 @@ class Playground(Ask):
         history = [
             self.search,
             self.runs,
-            self.said,
             widgets.HBox(
                 [self.restore_button, self.compare_button, self.delete_button, self.save_button], layout=WRAPPED
             ),
+            self.said,
+            self.beside,
             widgets.HBox([self.form, self.export_button], layout=WRAPPED),
             self.code,
         ]
-        matrix = [self.prompts, self.servers, self.sizes, self.matrix_button]
+        matrix = [self.prompts, self.servers, self.sizes, self.matrix_button, self.overview]
         folded = widgets.Accordion(
             [widgets.VBox(history), widgets.VBox(matrix)], titles=["History, compare, export", "Many at once"]
         )
         folded.selected_index = 0
-        self.children: Sequence[widgets.Widget] = (*self.children, folded, self.beside)
+        self.children: Sequence[widgets.Widget] = (*self.children, folded)
         self.search.observe(lambda _: self.find(), "value")
         self.runs.observe(lambda _: self._confirm(), "value")
         self.find()
@@ -74,17 +75,19 @@ class Playground(Ask):
     def find(self) -> list[Run]:
         """List the runs that have the words of the search, the newest first."""
         found: list[Run] = []
-        with self._saying():
+        with self._saying(self.said):
             found = self.history.search(self.search.value)
             kept = set(self.runs.value)
+            self.runs.value = ()  # the browser looks the old ones up in the new list
             self.runs.options = [(str(run), run.id) for run in found]
             self.runs.value = tuple(run.id for run in found if run.id in kept)
-            self.said.value = live(element("small", self.history.said))
+            count = f"{len(found)} found · " if self.search.value.strip() else ""
+            self.said.value = live(element("small", f"{count}{self.history.said}"))
         return found
 
     def restore_chosen(self) -> None:
         """Bring the chosen run back. The question on the page is kept as a draft, so that nothing is lost."""
-        with self._saying():
+        with self._saying(self.said):
             (run,) = self._picked(1)
             if self.run is None or self.question != self.run.question:
                 self.history.add(self.question, self.endpoint, self.parent_id, "draft")
@@ -93,13 +96,13 @@ class Playground(Ask):
 
     def compare(self) -> None:
         """Show the two chosen runs side by side."""
-        with self._saying():
+        with self._saying(self.said):
             one, two = sorted(self._picked(2), key=lambda run: run.id)
             self.beside.value = compare(one, two).as_html(self.history)
 
     def delete(self) -> None:
         """Delete the chosen runs, once it was pressed twice."""
-        with self._saying():
+        with self._saying(self.said):
             if not self.delete_button.button_style:
                 self._confirm(f"Delete {len(self._picked())} for good?")
                 return
@@ -109,13 +112,13 @@ class Playground(Ask):
 
     def export(self) -> None:
         """Show the chosen run as code."""
-        with self._saying():
+        with self._saying(self.said):
             (run,) = self._picked(1)
             self.code.value = export(run, self.history, self.form.value)
 
     def save(self) -> None:
         """Save the chosen runs with their pictures, beside the history."""
-        with self._saying():
+        with self._saying(self.said):
             file = self.history.export(self.history.folder / "export.zip", *(run.id for run in self._picked()))
             self.said.value = live(f"Saved: {file}")
 
@@ -125,11 +128,11 @@ class Playground(Ask):
 
         def told(run: Run) -> None:
             ended.append(run)
-            self.beside.value = overview(ended)
+            self.overview.value = overview(ended)
 
         asked = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
         self.matrix_button.disabled, self.stop_button.disabled = True, False
-        with self._saying():
+        with self._saying(self.overview):
             chosen = [self._servers[place] for place in self.servers.value]
             self.asker.matrix(cells(self.question, asked, chosen, self.sizes.value), self.parent_id, told)
         self.matrix_button.disabled, self.stop_button.disabled = False, True

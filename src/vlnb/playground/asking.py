@@ -43,12 +43,13 @@ class Asker:
     ) -> Run:
         """Ask, call `told` with the text so far whenever there is more, and return the run.
 
-        What fails is in the run's `error`. Raises `BadInput` if the history cannot be used.
+        What fails is in the run's `error`. Raises `BadInput` if the question cannot be asked, which is no run then, or
+        the history cannot be used.
         """
         stops = self._stops
+        said, options = question.told(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
-            said, options = question.told(self.history.load)
             with contextlib.closing(endpoint.stream(said, **options)) as stream:
                 self._streams.add(stream)
                 if self._stops != stops:
@@ -81,6 +82,8 @@ class Asker:
 
         `told` gets each run as it ends. After `stop`, no more are asked. Raises what `ask` raises.
         """
+        for _, question in cells:
+            question.text(self.history.load)  # nothing is asked if one of them cannot be
         stops = self._stops
         found: dict[int, Run] = {}
 

@@ -51,8 +51,8 @@ class Comparison:
         if any(self.boxes):
             pairs, (a, b) = self.match.pairs, self.boxes
             mean = f" (mean IoU {sum(overlap for *_, overlap in pairs) / len(pairs):.2f})" if pairs else ""
-            only = f"{len(self.match.missing)} only in {one.id}, {len(self.match.extra)} only in {two.id}"
-            said.append(f"{len(a)} boxes against {len(b)}: {len(pairs)} belong together{mean}, {only}.")
+            only = f"{len(self.match.missing)} only in run {one.id}, {len(self.match.extra)} only in run {two.id}"
+            said.append(f"Boxes: {len(a)} against {len(b)}; {len(pairs)} belong together{mean}, {only}.")
         if "data" in one.facts or "data" in two.facts:
             said.append(f"{len(self.fields)} fields differ.")
         said += (

@@ -160,5 +160,9 @@ def changes(before: Question, after: Question) -> list[str]:
     >>> changes(Question("Read"), Question("Spell", temperature=0.7))
     ['prompt', 'temperature 0.0 → 0.7']
     """
-    pairs = [(one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Question)]
+    pairs: list[tuple[str, Any, Any]] = [
+        (one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Question)
+    ]
+    if [one.sha256 for one in before.pictures] == [one.sha256 for one in after.pictures]:
+        pairs = [("regions" if name == "pictures" else name, a, b) for name, a, b in pairs]
     return [f"{name} {a} → {b}" if isinstance(b, float | int) else name for name, a, b in pairs if a != b]

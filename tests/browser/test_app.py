@@ -66,6 +66,16 @@ def test_a_page_is_whole_and_loads_nothing_from_elsewhere(app, chromium, page_na
         page.get_by_label("Prompt", exact=True).focus()
         page.keyboard.press("Control+Enter")
         expect(page.get_by_text(re.compile("1 box read"))).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="No region").click()
+        page.get_by_role("button", name="Ask", exact=True).click()
+        runs = page.get_by_label("Runs", exact=True)
+        expect(runs.locator("option").nth(1)).to_be_attached(timeout=60_000)
+        runs.select_option(index=[0, 1])
+        page.get_by_role("button", name="Compare", exact=True).click()
+        expect(page.get_by_text(re.compile("Changed: regions"))).to_be_visible()
+        wide = "(most) => [...document.querySelectorAll('.vlnb-panel p, .vlnb-panel select, .vlnb-panel textarea')]"
+        wide += ".filter((one) => one.getBoundingClientRect().right > most).map((one) => one.outerHTML.slice(0, 80))"
+        assert page.evaluate(wide, width) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=SHOTS / f"app-{page_name}-{width}.png", full_page=True)
     page.close()

@@ -47,7 +47,7 @@ class _Frame(anywidget.AnyWidget):
     """
     _css = (
         """
-    .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; }
+    .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; min-width: 0; }
     .vlnb-panel .vlnb-outdated { opacity: 0.45; }
     .vlnb-panel .jupyter-widgets { box-sizing: border-box; max-width: 100%; min-width: 0; }
     """

@@ -161,3 +161,5 @@ def test_a_test_needs_an_answer_and_an_export_its_picture(asker, receipt):
 def test_the_embedded_engine_is_connected_to_anew(asker, endpoint, receipt):
     run = asker.ask(endpoint, Question("What is the cash?", (kept(asker.history, receipt.picture.crop(TOTALS)),)))
     assert "vlnb.connect()" in export(run, asker.history, "cell")
+    for form in ("python", "curl"):
+        assert export(run, asker.history, form).startswith("# The embedded engine answered, at an address of its session")

@@ -60,7 +60,8 @@ def _python(run: Run, history: History) -> dict[str, str]:
     def data_uri(kind: str, path: Path) -> _Code:
         return _Code(f"data_uri({kind!r}, {str(path)!r})")
 
-    return {"server": repr(run.server), "body": _pretty(_lifted(body(run, history), history, data_uri))}
+    sent = _lifted(body(run, history), history, data_uri)
+    return {"note": _note(run), "server": repr(run.server), "body": _pretty(sent)}
 
 
 def _curl(run: Run, history: History) -> dict[str, str]:
@@ -76,7 +77,12 @@ def _curl(run: Run, history: History) -> dict[str, str]:
         text = text.replace(sign, f"\\{sign}")
     for name, command in commands.items():
         text = text.replace(name, command)
-    return {"url": shlex.quote(f"{run.server}/chat/completions"), "body": text}
+    return {"note": _note(run), "url": shlex.quote(f"{run.server}/chat/completions"), "body": text}
+
+
+def _note(run: Run) -> str:
+    said = "# The embedded engine answered, at an address of its session: for another, see `vlnb serve`.\n"
+    return said if run.model == EMBEDDED_MODEL else ""
 
 
 def _cell(run: Run, history: History) -> dict[str, str]:

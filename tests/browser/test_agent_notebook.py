@@ -34,7 +34,8 @@ def test_the_stop_button_leaves_no_browser(lab, chromium):
     mine = browsers()
     assert mine
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
-    page.get_by_text("KeyboardInterrupt").first.wait_for(timeout=30_000)
+    page.get_by_text("The agent was stopped, and its browser has ended.").first.wait_for(timeout=30_000)
+    assert page.locator(".jp-OutputArea").filter(has_text="playwright").count() == 0, "no frames of others are shown"
     _, alive = psutil.wait_procs(mine, timeout=15)
     assert alive == []
     page.close()

@@ -48,8 +48,11 @@ def run(
     from vlnb.agent.browser import Browser
 
     if not isinstance(page, Browser):
-        with Browser(page, **browser) as opened:
-            return run(endpoint, opened, goal, steps=steps, confirm=confirm, watch=watch)
+        try:
+            with Browser(page, **browser) as opened:
+                return run(endpoint, opened, goal, steps=steps, confirm=confirm, watch=watch)
+        except KeyboardInterrupt:  # without the frames of the browser, which would fill the notebook
+            raise KeyboardInterrupt("The agent was stopped, and its browser has ended.") from None
     page.confirm = confirm
     so_far, view = Run(goal, endpoint.model), page.whole
     while not so_far.status:

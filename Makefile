@@ -14,7 +14,7 @@ app: .venv/lab.done  ## serve playground, launch, speed and accuracy as pages wi
 	@$(PY) scripts/app.py
 
 test: lint  ## check the code, run all tests, and every notebook
-	@$(PY) -m pytest -n 3
+	@$(PY) -m pytest -n 3 --durations=10
 	@rm -rf build/nbmake && mkdir -p build/nbmake && cp $(NOTEBOOKS) build/nbmake
 	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --overwrite --nbmake-timeout=240 -n 2 -p no:hypothesispytest \
 		build/nbmake/[0-9]*.ipynb
@@ -31,10 +31,10 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
 	@sh scripts/engine/install.sh $(ENGINE)
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m alone
-	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadfile
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadfile --durations=10
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
-	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2 --dist loadfile
+	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2 --dist loadfile --durations=10
 
 run: .venv/dev.done  ## run every notebook and keep it, with its results, as build/NAME.html
 	@mkdir -p build

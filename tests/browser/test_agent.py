@@ -120,6 +120,7 @@ def test_nobody_to_ask_means_no(endpoint):
     run = agent.run(endpoint, agent.SHOP, GOAL)
     assert run.status == "refused"
     assert run.answer == "Press “Log in”, which submits a form?"
+    assert run.steps[-1].lines[-1] == f"Asked: {run.answer} (nobody was there to agree)"
 
 
 # What a page says is data

@@ -157,7 +157,7 @@ def test_what_is_no_log_is_read_in_seconds(content):
 @pytest.mark.parametrize("name", ["till.jpg", "chart.png"])
 def test_a_picture_is_said_to_be_no_log(name):
     (found,) = diagnose(logs.read(Path(samples.__file__).with_name("files") / name)[0])
-    assert (found.line, found.advice[:22]) == ("", "This is not a log, but")
+    assert str(found) == "unknown: This is not a log, but binary data: give the text that the server wrote."
 
 
 def test_doctor_reads_standard_input_and_says_what_it_left_out():

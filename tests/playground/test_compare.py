@@ -98,7 +98,7 @@ def test_what_cannot_be_asked_is_a_sentence_and_no_run(asker, endpoint, question
     with pytest.raises(BadInput, match=words):
         asker.ask(endpoint, question)
     with pytest.raises(BadInput, match=words):
-        asker.matrix([(endpoint, question)])
+        asker.matrix([(endpoint, Question("Read")), (endpoint, question)])
     assert asker.history.search() == before
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from vlnb import images, typed
 from vlnb.batch.asked import Job, Row, body
 from vlnb.batch.shards import COLUMNS
-from vlnb.endpoint.typed import answered
+from vlnb.endpoint.typed import answered, told
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 from vlnb.prompts import Prompt
 
@@ -131,8 +131,6 @@ class Asker:
                 raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
             return endpoint.send(asked | {"stream": True})
         pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
-        prompt, options = job.prompt, job.options
-        if self._form:
-            prompt = f"{prompt}\n{self._form.prompt}"
-            options = {"response_format": self._form.response_format, **options}
-        return endpoint.stream(Prompt(prompt, job.system), *pictures, **options)
+        prompt, options = Prompt(job.prompt, job.system), job.options
+        said, options = told(self._form, prompt, options) if self._form else (prompt, options)
+        return endpoint.stream(said, *pictures, **options)

@@ -110,15 +110,16 @@ def ask(
         BadInput: The schema cannot be used.
     """
     form = typed.Form.of(schema)
+    said, options = told(form, prompt, options)
+    return answered(form, endpoint.stream(said, *pictures, **options).reply)
+
+
+def told(form: typed.Form, prompt: Said, options: Mapping[str, Any]) -> tuple[Said, dict[str, Any]]:
+    """Return the prompt, ending with the form to fill in, and the options with the form's schema."""
     options = {"response_format": form.response_format, **options}
-    return answered(form, endpoint.stream(told(form, prompt), *pictures, **options).reply)
-
-
-def told(form: typed.Form, prompt: Said) -> Said:
-    """Return a prompt that ends with the form to fill in."""
     if isinstance(prompt, Prompt):
-        return replace(prompt, text=f"{prompt.text}\n{form.prompt}")
-    return [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt]
+        return replace(prompt, text=f"{prompt.text}\n{form.prompt}"), options
+    return [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt], options
 
 
 def answered(form: typed.Form, reply: Reply) -> TypedReply:

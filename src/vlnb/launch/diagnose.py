@@ -29,7 +29,7 @@ class Diagnosis:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.cause}: {self.advice}\n  read from: {self.line}"
+        return f"{self.cause}: {self.advice}" + (f"\n  read from: {self.line}" if self.line else "")
 
 
 _NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")

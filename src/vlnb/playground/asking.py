@@ -83,7 +83,7 @@ class Asker:
         `told` gets each run as it ends. After `stop`, no more are asked. Raises what `ask` raises.
         """
         for _, question in cells:
-            question.text(self.history.load)  # nothing is asked if one of them cannot be
+            question.told(self.history.load)  # nothing is asked if one of them cannot be
         stops = self._stops
         found: dict[int, Run] = {}
 

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import sqlite3
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from typing import Annotated, Any, Literal
 from filelock import FileLock
 from pydantic import Field, TypeAdapter
 
-from vlnb import images
+from vlnb import images, records
 from vlnb.endpoint import Endpoint, Reply, Usage
 from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.typed import answered
@@ -136,10 +135,8 @@ class History:
         with self._open(write=True):
             if path.exists():
                 os.utime(path)  # it is used again: others go first
-            else:  # as a whole or not at all
-                with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                    file.write(data)
-                Path(file.name).replace(path)
+            else:
+                records.replace(path, data)
         return path
 
     def load(self, shown: Shown) -> images.Source:

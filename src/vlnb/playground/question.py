@@ -132,7 +132,7 @@ class Question:
         """Return what `said` does, for `Endpoint.stream`: the prompt ends with the form to fill in, if there is one."""
         said, options = self.said(load)
         form = self.form
-        return (told(form, said), {**options, "response_format": form.response_format}) if form else (said, options)
+        return told(form, said, options) if form else (said, options)
 
     def on_original(self, boxes: Sequence[Box]) -> list[Box]:
         """Return the boxes of an answer on the picture as it was before it was cropped."""

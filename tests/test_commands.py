@@ -1,0 +1,18 @@
+"""What all commands share: progress where nobody sees a terminal, and the start of the embedded engine."""
+
+from vlnb import commands
+
+
+def test_progress_in_a_pipe_is_a_line_now_and_then(monkeypatch, capsys):
+    monkeypatch.setattr(commands, "_PIPE_S", 0.0)
+    commands.progress("1 of 9")
+    monkeypatch.setattr(commands, "_PIPE_S", 60.0)
+    commands.progress("2 of 9")
+    assert capsys.readouterr().err == "1 of 9\n"
+
+
+def test_every_command_says_that_the_engine_is_starting(capsys):
+    assert commands.server(None, None).is_embedded
+    said, who = capsys.readouterr().err.splitlines()
+    assert said == "starting the embedded engine …"
+    assert who.startswith("No GPU server found.")

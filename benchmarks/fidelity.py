@@ -1,15 +1,16 @@
 """How near the load generator comes to the truth, beside `sglang.bench_serving` 0.5.6, in one run.
 
 A server of known timing (first token after 100 ms, 64 tokens 10 ms apart) stamps what it really did. Both clients send
-2 noise pictures of 720p a request, in turns, after a warm-up. `VLNB_ENGINE` names the folder of `make test-engine`,
-whose environment holds the reference; without it ours is measured alone. Numbers vary from hour to hour: compare
-the ratios.
+2 noise pictures of 720p a request, in turns, after a warm-up. At one user a bare socket sends the same bodies too: no
+client can be nearer to the truth on this machine. `VLNB_ENGINE` names the folder of `make test-engine`, whose
+environment holds the reference; without it ours is measured alone. Numbers vary from hour to hour: compare the ratios.
 """
 
 import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 
 import vlnb
-from vlnb.bench import metrics, sglang
+from vlnb.bench import bodies, metrics, sglang
 from vlnb.bench.workload import Workload
 
 ENGINE = Path(os.environ.get("VLNB_ENGINE", Path.home() / ".cache" / "vlnb-engine"))
@@ -72,6 +73,28 @@ def ours(port, workload, folder):
     }
 
 
+def bare(port, workload):
+    """Send the bodies one after another by a blocking socket, and note when the first text arrives."""
+    wanted = range(workload.prompts + 1)  # the first is the warm-up
+    made = bodies.make(workload, "truth", wanted)
+    took, ending = [], bodies.ending()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for request in wanted:
+            length = len(made[request]) + len(ending)
+            began, seen = time.perf_counter(), b""
+            connection.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+            connection.sendall(made[request])
+            connection.sendall(ending)
+            while b'"content": "' not in seen:
+                seen += connection.recv(65536)
+            took.append(time.perf_counter() - began)
+            while not seen.endswith(b"0\r\n\r\n"):
+                seen += connection.recv(65536)
+    rest = dict.fromkeys(HEAD[1:], float("nan"))
+    return {"excess TTFT": 1000 * float(np.mean(took[1:])) - truth(port)["ttft"], **rest}
+
+
 def reference(port, workload, out):
     command = shlex.split(sglang.command(workload, f"http://127.0.0.1:{port}", str(ENGINE / "tiny")))
     command += ["--output-file", str(out)]
@@ -108,6 +131,8 @@ def main():
                 )
                 rows = {"vlnb": [], "bench_serving 0.5.6": []}
                 for turn in range(ROUNDS):
+                    if load == 1:
+                        rows.setdefault("bare socket", []).append(bare(port, workload))
                     rows["vlnb"].append(ours(port, workload, Path(folder) / f"{load}-{turn}"))
                     if both:
                         rows["bench_serving 0.5.6"].append(

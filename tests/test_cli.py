@@ -93,6 +93,17 @@ def test_wrong_use_is_status_2(arguments, capsys):
     assert "vlnb --help" in err
 
 
+@pytest.mark.parametrize("command", [[], ["plan"], ["bench", "run"], ["batch"]])
+def test_help_wraps_between_words_and_indents_the_further_lines_of_an_option(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "50")
+    cli.main([*command, "--help"])
+    out = capsys.readouterr().out
+    listed = out.partition("\n\n\n")[0].partition("Commands:\n" if not command else "Parameters:\n")[2].splitlines()
+    assert max(map(len, out.splitlines())) <= 50
+    assert {len(line) - len(line.lstrip()) for line in listed} == {2, 6}
+    assert not re.search(r"\S {2,}", out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -8,15 +8,32 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.help import PlainFormatter
 
 from vlnb._version import __version__
 from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, router, sample, say, video
 from vlnb.errors import VlnbError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
+
+
+class _Help(PlainFormatter):
+    """Wraps help between words at the width of the terminal; the further lines of an option are indented."""
+
+    def _print_plain(self, console: Console, text: str) -> None:
+        first, further = (self.indent, 3 * self.indent) if text.startswith(self.indent) else ("", "")
+        paragraphs = (" ".join(one.split()) for one in re.split(r"\n\s*\n", text))
+        wrap = textwrap.TextWrapper(console.width, first, further, break_on_hyphens=False)
+        super()._print_plain(console, "\n\n".join(map(wrap.fill, paragraphs)))
+
 
 app = App(
     name="vlnb",
@@ -24,7 +41,7 @@ app = App(
     help_epilogue="VLNB_BASE_URL names the server to ask, such as http://127.0.0.1:30000/v1; without it the embedded"
     " engine answers. VLNB_API_KEY is its key, VLNB_MODEL its model.",
     version=__version__,
-    help_formatter="plain",
+    help_formatter=_Help(),
     help_format="plaintext",  # markdown would take as long to import as all the rest
     default_parameter=Parameter(negative="", consume_multiple=True),
     result_action="return_value",

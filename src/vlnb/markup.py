@@ -10,7 +10,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 ROW = "display:flex;gap:12px;flex-wrap:wrap;align-items:flex-start"
-LEFT = "text-align:left;white-space:normal;max-width:320px"
+LEFT = "text-align:left;white-space:normal;max-width:320px;padding:.15em 1em .15em 0"
 # JupyterLab's own colours, so that they follow its theme; elsewhere ones that read on white and on black.
 GOOD = "var(--jp-success-color1, #009E73)"
 BAD = "var(--jp-error-color1, #D55E00)"

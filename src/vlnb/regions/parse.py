@@ -201,7 +201,7 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
         top = max(n for one in found for n in one.numbers[axis::2])
         if top > size * (1 + _BEYOND) + _PATCH_PX:
             return "thousand", f"{'xy'[axis]} {top:g} lies beyond the {side} of {size} px, and none is over 1000"
-    return "pixels", "Qwen2.5-VL's own, and nothing suggests another"
+    return "pixels", "the scale of Qwen2.5-VL"
 
 
 def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:

@@ -28,8 +28,10 @@ lint: .venv/dev.done  ## check style, types, and that notebooks are clean
 	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet && $(PY) -m mypy --no-error-summary
 	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS) $(PAGES)
 
-test-engine: .venv/dev.done  ## launch a real SGLang server on this CPU and test against it (3.3 GB once)
+engines:  ## install the real servers that test-engine launches (3.3 GB, once)
 	@sh scripts/engine/install.sh $(ENGINE)
+
+test-engine: .venv/dev.done engines  ## launch a real SGLang server on this CPU and test against it
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m alone
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadfile --durations=10
 
@@ -56,4 +58,4 @@ clean:  ## remove the environment and everything that was made
 .venv/dev.done: requirements-dev.txt pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh requirements-dev.txt && touch .venv/lab.done $@
 
-.PHONY: help lab app check test test-engine test-browser lint run bench requirements clean
+.PHONY: help lab app check test engines test-engine test-browser lint run bench requirements clean

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vlnb
-from vlnb import cli
+from vlnb import cli, commands
 from vlnb.commands import progress, say, show
 from vlnb.terminal import printable
 
@@ -31,6 +31,7 @@ def test_ordinary_text_is_left_as_it_is(text):
 
 def test_every_way_to_the_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(commands, "_open", False)
     show(NASTY + "a", end="")
     say(NASTY + "b")
     progress(NASTY + "c")

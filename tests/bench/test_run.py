@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from tests.bench.conftest import ROOT, serving
 from vlnb import BadInput, Endpoint, bench, records
 from vlnb.bench import metrics, report, store
 from vlnb.bench.workload import Workload
+from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.launch.gpus import FoundGpu, Gpus
 
 SMALL = Workload(prompts=12, concurrency=3, images=1, resolution="64x64", input_len=8, output_len=6, range_ratio=1.0)
@@ -168,6 +170,20 @@ def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
     assert told[-1]["stopped"].startswith("20 requests in a row failed: no connection: Connection refused. ")
     assert len(stored.records) < 30
     assert len(stored.missing) > 70
+    assert len(stored.todo) == 100, "what the server never saw is asked again"
+    with serving("--port", urlsplit(endpoint.base_url).port):
+        stored = bench.resume(tmp_path / "run").follow()
+    assert [record.id for record in stored.good] == list(range(100))
+    assert (stored.todo, stored.notes) == ([], ())
+
+
+def test_an_embedded_engine_that_has_ended_starts_again_for_the_rest(tmp_path):
+    with serving() as endpoint:
+        pass
+    gone = replace(endpoint, model=EMBEDDED_MODEL)
+    workload = Workload(prompts=2, images=1, resolution="64x64", output_len=4)
+    assert bench.run(workload, gone, tmp_path / "run").good == []
+    assert len(bench.resume(tmp_path / "run").follow().good) == 2
 
 
 def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_path):

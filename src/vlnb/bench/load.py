@@ -1,4 +1,4 @@
-"""The load generator: a separate process (`python -m vlnb.bench.load FOLDER`), so that no other work delays it.
+"""The load generator: a separate process (`python -m vlnb.bench.load FOLDER URL`), so that no other work delays it.
 
 It completes the run in FOLDER: it sends the requests that are not on disk, writes each record as its request ends, and
 reports progress as lines of JSON on standard output. The key, if any, comes in the environment and is never written.
@@ -42,7 +42,7 @@ _REFUSED = 20  # refused connections in a row after which the run stops
 class Run:
     """One segment of a run while it is in progress."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base_url: str) -> None:
         stored = store.read(folder)
         self.folder, self.manifest = folder, stored.manifest
         self.workload = self.manifest.workload
@@ -50,10 +50,10 @@ class Run:
         self.headers = {"Content-Type": "application/json"}
         if self.key:
             self.headers["Authorization"] = f"Bearer {self.key}"
-        self.todo = stored.missing
+        self.todo = stored.todo
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
-        self.url = self.manifest.server.base_url.rstrip("/") + "/chat/completions"
+        self.url = base_url.rstrip("/") + "/chat/completions"
         self.limits = self.manifest.limits
         self.running = self.done = self.failed = self.refused = self.resent = 0
         self.dropped: set[str] = set()
@@ -115,6 +115,7 @@ class Run:
     async def _load(
         self, http: aiohttp.ClientSession, made: dict[int, memoryview], warm_up: int, prepared_s: float
     ) -> None:
+        _say({"preparing": len(made), "of": len(made)})
         await self._send(http, made[warm_up])
         gc.collect()
         gc.freeze()
@@ -126,7 +127,7 @@ class Run:
             trace = await self._send(http, made[request])
             self.sent_bytes += len(made[request])
             self.running -= 1
-            self.refused = self.refused + 1 if (trace.error or "").startswith("no connection") else 0
+            self.refused = self.refused + 1 if (trace.error or "").startswith(store.NO_CONNECTION) else 0
             if self.refused >= _REFUSED and not self.stopped:
                 self.stopped = f"{_REFUSED} requests in a row failed: {trace.error}. Check the server, and resume."
             self.tasks.create_task(self._write(request, due, trace))
@@ -261,7 +262,7 @@ def main() -> int:
     folder, failed = Path(sys.argv[1]), False
     try:
         with records.held(folder):
-            run = Run(folder)
+            run = Run(folder, sys.argv[2])
             if run.todo:  # unless another resume has just completed it
                 asyncio.run(run.go())
     except* VlnbError as errors:

@@ -55,8 +55,8 @@ def sentences(stored: Stored) -> Iterator[str]:
     for why, count in metrics.failures(stored).items():
         yield f"{count} of {len(stored.records)} requests failed: {why}."
     yield from _server(stored)
-    if stored.missing:
-        yield f"{len(stored.missing)} requests were not sent or did not finish. Resume the run to complete it."
+    if stored.todo:
+        yield f"{len(stored.todo)} requests were not sent or did not reach the server. Resume the run to complete it."
     yield from (one.sentence for one in verdicts(stored))
     stops = (segment.stopped for segment in stored.segments)
     yield from filter(None, (metrics.pause(stored), gauges.sentence(stored.gauges), *stored.notes, *stops))

@@ -20,6 +20,7 @@ from vlnb.bench.gauges import Watch
 from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
+from vlnb.endpoint.resolve import moved
 from vlnb.errors import BadInput
 from vlnb.launch.gpus import gpus
 from vlnb.local import is_loopback
@@ -45,7 +46,12 @@ def told(report: LoadProgress) -> str:
     '2 of 8 done, 1 in flight, 0 failed, 3 s, about 9 s left, TTFT P50 250 ms'
     """
     if "preparing" in report:
-        return f"preparing request {report['preparing']} of {report['of']}"
+        ready = report["preparing"] == report["of"]
+        return (
+            "warming up, with a request that does not count"
+            if ready
+            else "preparing request {preparing} of {of}".format(**report)
+        )
     done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
     left = f", about {left_s(report):.0f} s left" if done else ""
     first = f", TTFT P50 {1000 * report['ttft_p50_s']:.0f} ms" if report["ttft_p50_s"] is not None else ""
@@ -65,7 +71,7 @@ class Running:
         if api_key != NO_KEY:
             environment[store.KEY_VARIABLE] = api_key
         self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
-            [sys.executable, "-m", "vlnb.bench.load", str(folder)],
+            [sys.executable, "-m", "vlnb.bench.load", str(folder), server],
             stdin=subprocess.PIPE,  # stays empty: when it closes, the client knows that this process has gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -138,11 +144,13 @@ def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None)
     """
     folder = records.folder_for("bench", out)
     records.create(folder, manifest(workload, endpoint))
-    return Running(folder, endpoint.base_url, endpoint.api_key)
+    return Running(folder, endpoint.base_url.split("?")[0], endpoint.api_key)
 
 
 def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
-    """Complete a run: send exactly the requests that are not on disk, to the server that the manifest names.
+    """Complete a run: send the requests that are not on disk, and those that did not reach the server.
+
+    They go to the server that the manifest names; an embedded engine that has ended is started again.
 
     That address comes from a file, so it gets a key only if the key is known to belong there: the key of `endpoint` if
     that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server.
@@ -151,9 +159,9 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
         BadInput: the folder holds no run, or a complete one.
     """
     stored = store.read(folder)
-    if not stored.missing:
+    if not stored.todo:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    server = stored.manifest.server.base_url
+    server = moved(stored.manifest.server.base_url, stored.manifest.server.model)
     known = endpoint is not None and same_server(endpoint.base_url, server)
     return Running(stored.folder, server, endpoint.api_key if endpoint and known else key_for(server))
 

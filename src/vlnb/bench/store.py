@@ -13,6 +13,7 @@ from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
 
 KEY_VARIABLE = "VLNB_BENCH_KEY"  # passes the key to the load generator; the key is never stored
+NO_CONNECTION = "no connection"  # how the error of a request begins that the server never saw
 RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
 
 
@@ -41,6 +42,11 @@ class Record:
     error: str | None
     input_tokens: Count | None = None
     segment: Count = 0
+
+    @property
+    def unreached(self) -> bool:
+        """Whether there was no connection, so that the server never saw the request."""
+        return (self.error or "").startswith(NO_CONNECTION)
 
     def line(self) -> bytes:
         """Return the record as a line of JSON, with times to the microsecond."""
@@ -104,6 +110,11 @@ class Stored:
         done = {record.id for record in self.records}
         return [i for i in range(self.manifest.workload.prompts) if i not in done]
 
+    @property
+    def todo(self) -> list[int]:
+        """The ids of the requests that `resume` sends: the missing ones, and those that did not reach the server."""
+        return sorted([*self.missing, *(record.id for record in self.records if record.unreached)])
+
 
 def read(folder: str | Path) -> Stored:
     """Read a run. Damaged lines count as missing, and a note names them.
@@ -115,7 +126,9 @@ def read(folder: str | Path) -> Stored:
     stored = manifest(folder, Manifest)
     notes: list[str] = []
     asked = range(stored.workload.prompts)
-    records = keyed(lines(Record, folder / RECORDS, notes), asked, RECORDS, notes)
+    records = keyed(
+        lines(Record, folder / RECORDS, notes), asked, RECORDS, notes, replaceable=lambda one: one.unreached
+    )
     segments = tuple(lines(Segment, folder / SEGMENTS, notes))
     gauges = tuple(lines(Gauge, folder / GAUGES, notes))
     return Stored(folder, stored, tuple(records[i] for i in sorted(records)), segments, tuple(notes), gauges)

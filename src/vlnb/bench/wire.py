@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp.payload import Payload
 
+from vlnb.bench.store import NO_CONNECTION
 from vlnb.endpoint.failures import refused_field
 
 if TYPE_CHECKING:
@@ -257,16 +258,16 @@ async def send(
                 trace.refused = refused_field(said) if 400 <= response.status < 500 else None
     except TimeoutError:
         if trace.connecting and not trace.connected:
-            trace.error = f"no connection within {min(_CONNECT_S, limits.silent_s):g} s"
+            trace.error = f"{NO_CONNECTION} within {min(_CONNECT_S, limits.silent_s):g} s"
         elif time.perf_counter() - trace.started >= limits.total_s:
             trace.error = f"the answer was not complete after {limits.total_s:g} s"
         else:
             trace.error = f"the server stalled: no data for {limits.silent_s:g} s"
     except aiohttp.ClientConnectorCertificateError as error:
         why = getattr(error.certificate_error, "verify_message", "") or error
-        trace.error = f"no connection: the certificate is not trusted ({why}); SSL_CERT_FILE can name the CA"
+        trace.error = f"{NO_CONNECTION}: the certificate is not trusted ({why}); SSL_CERT_FILE can name the CA"
     except aiohttp.ClientConnectorError as error:
-        trace.error = f"no connection: {_why(error.os_error) or error}"
+        trace.error = f"{NO_CONNECTION}: {_why(error.os_error) or error}"
     except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
         trace.error = f"the connection broke: {error or type(error).__name__}"
         trace.stale = trace.connecting is None and not answered

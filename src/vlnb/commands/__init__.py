@@ -7,6 +7,7 @@ What a command needs is imported when it runs, so that `vlnb --help` is quick. C
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ Share = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1))]
 
 def show(text: object = "", *, end: str = "\n") -> None:
     """Write a part of the answer to standard output."""
+    _end_line()
     print(printable(str(text)), end=end, flush=True)
 
 
@@ -46,6 +48,7 @@ def show_json(data: object) -> None:
 
 def say(text: object = "") -> None:
     """Tell the person something that is not the answer, on standard error."""
+    _end_line()
     print(printable(str(text)), file=sys.stderr, flush=True)
 
 
@@ -68,16 +71,26 @@ def write(path: Path, text: str, *, encoding: str = "utf-8") -> None:
 
 
 _told_at = time.monotonic()
+_open = False  # whether the cursor stands behind a line of progress
 
 
-def progress(line: object, *, width: int = 72) -> None:
+def progress(line: object) -> None:
     """Write a line over the last one on standard error; in a file or a pipe, write one every half minute."""
-    global _told_at  # noqa: PLW0603 - standard error is one, too
+    global _told_at, _open  # noqa: PLW0603 - standard error is one, too
     if sys.stderr.isatty():
-        print(f"\r{printable(str(line)):<{width}}", end="", file=sys.stderr, flush=True)
+        width = shutil.get_terminal_size().columns - 1  # a longer line could not be written over
+        print(f"\r{printable(str(line))[:width]:<{width}}", end="", file=sys.stderr, flush=True)
+        _open = True
     elif time.monotonic() - _told_at > _PIPE_S:
         say(line)
         _told_at = time.monotonic()
+
+
+def _end_line() -> None:
+    global _open  # noqa: PLW0603
+    if _open:
+        _open = False
+        print(file=sys.stderr, flush=True)
 
 
 def status(runs: Mapping[str, Stored | Run]) -> int:

@@ -176,17 +176,20 @@ def _finish(running: Running) -> int:
     from vlnb.bench import report as tables
     from vlnb.bench.runner import left_s, told
 
-    say(f"stored in {running.folder}")
+    say(f"storing in {running.folder}")
     announced: list[float] = []
 
     def watch(report: LoadProgress) -> None:
         if not announced and report.get("done", 0) >= _SURE and (left := left_s(report)) > _LONG_S:
             announced.append(left)
             say(f"This takes about {left / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
-        progress(told(report), width=120)
+        progress(told(report))
 
-    stored = running.follow(watch)
-    say()
+    try:
+        stored = running.follow(watch)
+    except KeyboardInterrupt:
+        say(f"What is done is on disk. To go on: vlnb bench resume {running.folder}")
+        raise
     show(tables.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0
 

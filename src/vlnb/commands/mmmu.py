@@ -42,7 +42,7 @@ class Asking:
         return {
             "servers": [server(url, self.model) for url in self.url or (None,)],
             "concurrency": self.concurrency,
-            "watch": lambda so_far: progress(so_far, width=120),
+            "watch": progress,
         }
 
 
@@ -149,6 +149,6 @@ def compare(*out: str, rules: Rules = "official") -> int:
 def _finish(done: Run) -> int:
     from vlnb.accuracy import mmmu
 
-    say(f"\nstored in {done.folder}")
+    say(f"stored in {done.folder}")
     show(mmmu.scores(done))
     return status({str(done.folder): done})

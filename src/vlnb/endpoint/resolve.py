@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from vlnb import fetch
+from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures, record
 from vlnb.endpoint.client import Endpoint
 from vlnb.endpoint.keys import NO_KEY, bearer, key_for, redacted
@@ -47,12 +48,7 @@ def connect(
     """
     found = resolve(base_url, api_key)
     if found is None:
-        from vlnb import extras
-
-        extras.require("engine", "No server is named, and the embedded engine that answers without one")
-        from vlnb import embedded
-
-        found = Endpoint(embedded.start().base_url, "", origin="embedded")
+        found = _embedded("No server is named, and the embedded engine that answers without one")
     elif found.origin != _LAUNCHED:
         model = model or os.environ.get("VLNB_MODEL") or None
     names = models(found, named=model)
@@ -66,6 +62,31 @@ def connect(
     if announce:
         announce(endpoint.describe())
     return endpoint
+
+
+def _embedded(why: str) -> Endpoint:
+    """Start the embedded engine, unless this process has one already."""
+    from vlnb import extras
+
+    extras.require("engine", why)
+    from vlnb import embedded
+
+    return Endpoint(embedded.start().base_url, "", origin="embedded")
+
+
+def moved(base_url: str, model: str) -> str:
+    """Return the address of a server that was used before. An embedded engine that has ended starts again elsewhere.
+
+    Raises:
+        BadInput: The embedded engine is not installed.
+    """
+    if model != EMBEDDED_MODEL:
+        return base_url
+    try:
+        models(Endpoint(base_url, ""))
+    except VlnbError:
+        return _embedded("The embedded engine, which answered the rest of this run,").base_url
+    return base_url
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint | None:

@@ -123,7 +123,10 @@ class Benchmark(Panel):
         return self.stored
 
     def _show(self, runs: dict[str, bench.store.Stored]) -> None:
-        said = listed(f"{name}: {line}" for name, run in runs.items() for line in bench.report.sentences(run))
+        several = len(runs) > 1
+        said = listed(
+            f"{name}: {line}" if several else line for name, run in runs.items() for line in bench.report.sentences(run)
+        )
         self.shown.value = joined([charts.metrics_table(runs), said])
         curves = charts.distribution({name: run.records for name, run in runs.items()})
         self.figure.children = (charts.live(curves),)

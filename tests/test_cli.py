@@ -83,6 +83,7 @@ def test_a_failure_is_one_sentence_and_status_1(arguments, words, receipt_png, c
         ["serve", "--port", "70000"],
         ["sing"],
         ["ask", "a", "b", "--js"],
+        ["extract", "a.png"],
     ],
 )
 def test_wrong_use_is_status_2(arguments, capsys):
@@ -91,6 +92,24 @@ def test_wrong_use_is_status_2(arguments, capsys):
     assert out == ""
     assert err.startswith("vlnb: ")
     assert "vlnb --help" in err
+
+
+def test_a_missing_argument_is_named_with_its_command(capsys):
+    assert cli.main(["bench", "resume"]) == 2
+    assert "bench resume needs FOLDER. For an example: vlnb bench resume --help" in capsys.readouterr().err
+
+
+def test_the_arguments_of_the_agent_in_the_wrong_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("page.html").write_text("<h1>Tea</h1>")
+    assert cli.main(["agent", "Click Tea.", "page.html"]) == 1
+    assert 'The address comes first: vlnb agent page.html "Click Tea."' in capsys.readouterr().err
+
+
+def test_a_schema_that_is_no_object(receipt_png, tmp_path, capsys):
+    (tmp_path / "list.json").write_text("[1, 2]")
+    assert cli.main(["extract", receipt_png, "--schema", str(tmp_path / "list.json")]) == 1
+    assert "list.json holds no schema, which begins like" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [[], ["plan"], ["bench", "run"], ["batch"]])
@@ -370,7 +389,7 @@ def test_no_cell_of_a_table_is_a_formula(said, cell):
         (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
         (["--schema", "none.json"], "--schema none.json cannot be read"),
         (["--schema", "README.md"], "--schema README.md is not JSON"),
-        (["--schema", "src/vlnb/samples/files/till.jpg"], "is not JSON: Expecting value"),
+        (["--schema", "src/vlnb/samples/files/till.jpg"], "is no text. Is it the picture?"),
     ],
 )
 def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, more, words, monkeypatch, capsys):

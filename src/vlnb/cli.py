@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
+_MISSING = re.compile(r'Command "(.+)" parameter (\S+) requires an argument\.')
 
 
 class _Help(PlainFormatter):
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = [STDIN if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
         return app(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
-        say(f"vlnb: {error}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
+        said = _MISSING.sub(r"\1 needs \2. For an example: vlnb \1 --help", str(error))
+        say(f"vlnb: {said}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:
         said = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))

@@ -199,10 +199,10 @@ def test_a_file_sees_no_other_file(tmp_path):
 
 @pytest.mark.parametrize("allow", ["https://", "ftp://host", "http://host:99999", "about:blank://"])
 def test_what_cannot_be_allowed_is_said(allow):
-    with pytest.raises(BadInput, match="each must name a host"):
+    with pytest.raises(BadInput, match="cannot be allowed: name a host"):
         Browser("http://127.0.0.1/", allow=[allow])
 
 
 def test_a_page_that_does_not_open_is_a_sentence():
-    with pytest.raises(BadInput, match="does not open"):
+    with pytest.raises(BadInput, match=r"does not open in Chromium: .* does not answer: .*ECONNREFUSED"):
         agent.run(None, "http://127.0.0.1:9/", "look")

@@ -129,3 +129,12 @@ def test_a_note_is_no_step_and_no_goal():
     text = prompt(Run('Press "A", press "B".', "", "", (step,)), (640, 480), touch=False, zoomed=False).text
     assert json.dumps(note, ensure_ascii=False) in text
     assert [str(one) for one in parse(act.answer(text, screen("A", "B")), (640, 480)).actions] == ["left_click (5, 50)"]
+
+
+def test_a_last_step_that_was_blocked_is_no_success():
+    note = "The page wanted to go to https://example.com/, which is not allowed."
+    step = Step(b"", (640, 480), "", (Deed("left_click", "done", "done"),), (note,))
+    text = prompt(Run('Press "A".', "", "", (step,)), (640, 480), touch=False, zoomed=False).text
+    (action,) = parse(act.answer(text, screen("A")), (640, 480)).actions
+    assert action.status == "failure"
+    assert action.text.endswith(note)

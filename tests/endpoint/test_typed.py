@@ -38,14 +38,14 @@ def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, rec
     assert len(re.findall(r'data-v="1"', html)) == 2, "the field and its place"
     assert "nowhere" not in html
     evil = "<img src=x onerror=alert(1)>"
-    found = view({"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
+    found = view({"shop": evil}, {"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
     assert "<img src=x" not in found
     assert "nowhere on the picture" in found
 
 
 def test_the_view_embeds_no_more_pixels_than_it_shows(receipt):
     large = vlnb.images.load(receipt.picture.image.resize((3840, 4920)))
-    assert len(view({}, {}, (large,))) < len(vlnb.images.data_uri(large)) / 2
+    assert len(view({}, {}, {}, (large,))) < len(vlnb.images.data_uri(large)) / 2
 
 
 @pytest.mark.parametrize("prompt", [7, b"what?", None])

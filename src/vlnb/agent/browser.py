@@ -61,10 +61,12 @@ class Browser:
         if ":" not in str(address) and not path.is_file():
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
-        allowed = [self.address, *(one if "://" in one else urljoin(self.address, f"//{one}") for one in allow)]
-        self._origins = [_origin(one) for one in allowed]
+        self._origins = [_origin(self.address)]
+        for one in allow:
+            self._origins.append(_origin(one if "://" in one else urljoin(self.address, f"//{one}")))
         if None in self._origins:
-            raise BadInput(f"{allowed!r:.300}: {WORDS['chromium']['allow']}")
+            wrong = [self.address, *allow][self._origins.index(None)]
+            raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
         self.confirm: Confirm | None = None
@@ -159,7 +161,9 @@ class Browser:
             if moves:
                 self.notes.append(f"The page wanted to go to {there:.200}, which is not allowed.")
             await route.abort("blockedbyclient")
-        except Error:  # the server is gone, or the page is
+        except Error as error:  # the server is gone, or the page is
+            if moves:
+                self.notes.append(f"{there:.200} does not answer: {_first_line(error).removeprefix('Route.fetch: ')}")
             with contextlib.suppress(Error):
                 await route.abort()
         finally:

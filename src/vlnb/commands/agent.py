@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from vlnb.commands import Count, say, server, show
+from vlnb.errors import BadInput
 
 
 def agent(
@@ -45,9 +46,13 @@ def agent(
     """
     from vlnb import agent as room
 
+    if Path(goal).is_file() and not Path(address).exists():
+        raise BadInput(f'The address comes first: vlnb agent {goal} "{address}"')
+    asks = sys.stdin.isatty() and not yes
+
     def confirm(question: str) -> bool:
-        say(f"{question} [y/N]{' yes' * yes}")
-        return yes or (sys.stdin.isatty() and sys.stdin.readline().strip().lower() in ("y", "yes"))
+        say(f"{question} {'[y/N]' if asks else 'yes' if yes else 'no: there is no terminal to ask at (--yes agrees)'}")
+        return yes or (asks and sys.stdin.readline().strip().lower() in ("y", "yes"))
 
     def watch(run: room.Run) -> None:
         step = run.steps[-1]
@@ -55,6 +60,8 @@ def agent(
 
     endpoint = server(url, model)
     run = room.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
+    if any("not allowed" in note for step in run.steps for note in step.notes):
+        say("--allow HOST lets the page reach another host.")
     show(f"{run.status}: {run.answer}")  # first: the folder may turn out not to be writable
     if out:
         run.save(out)

@@ -81,6 +81,7 @@ def extract(
         if out and found:
             encoding = "utf-8-sig" if kind == ".csv" else "utf-8"  # as Excel expects
             write(out, _WRITERS[kind](found), encoding=encoding)
+            say(f"stored in {out}")
     return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
 
 
@@ -88,11 +89,16 @@ def read_schema(path: Path) -> Any:  # noqa: ANN401
     """Return the JSON schema in a file. Raises `BadInput`."""
     try:
         with path.open("rb") as file:
-            return json.loads(file.read(_MOST_BYTES).decode("utf-8", "replace"))
+            schema = json.loads(file.read(_MOST_BYTES).decode())
     except OSError as error:
         raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise BadInput(f"--schema {path} is no text. Is it the picture? The schema is a file with JSON.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"--schema {path} is not JSON: {error}.") from error
+    if not isinstance(schema, dict):
+        raise BadInput(f'--schema {path} holds no schema, which begins like {{"type": "object", "properties": {{')
+    return schema
 
 
 def _line(name: str, one: TypedReply | VlnbError) -> str:

@@ -28,6 +28,7 @@ _CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _SCHEMA = re.compile(r'<tools>.*"name": ?"(computer|mobile)_use"', re.DOTALL)
 _GOAL, _STEP = re.compile(r'^Goal: (".*")$', re.MULTILINE), re.compile(r"^Step \d+: (.*)$", re.MULTILINE)
+_BLOCKED = re.compile(r'^Note: "(The page wanted to go to .*not allowed\.)"$', re.MULTILINE)
 _SAME = str.maketrans("iI1|0O", "lllloo")  # letters that reading confuses
 _ALIKE, _WHOLE, _EXACT = 0.8, 0.06, 0.02  # lowest score; what a text of its own, and equal letters, add to it
 WHO = "I am vlnb's embedded engine: I act by reading text"
@@ -51,7 +52,9 @@ def answer(question: str, page: Page) -> str:
     if not parts or _EYES.search(_QUOTED.sub("", instruction)):
         return _ended("failure", f"{WHO}, and this task needs eyes. Ask Qwen2.5-VL.")
     if len(steps) >= len(parts):
-        return _ended("success", "Every part of the instruction is done.")
+        blocked = _BLOCKED.search(question.rpartition("\nStep ")[2])
+        status, more = ("failure", f", but it came to nothing: {blocked[1]}") if blocked else ("success", ".")
+        return _ended(status, f"Every part of the instruction is done{more}")
     kind, text = parts[len(steps)]
     if kind == "type":
         calls = [_call("key", keys=["tab"])] + [_call("type", text=text)] * bool(text)

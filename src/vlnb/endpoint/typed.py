@@ -83,7 +83,7 @@ class TypedReply(Reply):
         from vlnb.typed.view import view
 
         try:
-            shown = view(self.printed, self.evidence, self.pictures)
+            shown = view(self.printed, self.plain("json"), self.evidence, self.pictures)
         except BadInput as error:
             shown = joined([super().as_html(), element("p", str(error))])
         return joined([shown, listed(map(str, self.issues)), element("div", element("small", self.summary))])

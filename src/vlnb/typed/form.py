@@ -24,6 +24,7 @@ UNREADABLE: str = _WORDS["unreadable"]
 NUMBER: str = _WORDS["number"]
 DAY: str = _WORDS["day"]
 _KEYWORDS = {name: frozenset(words.split()) for name, words in _WORDS["keywords"].items()}
+_UNKNOWN = "is no keyword of JSON Schema"
 _ALTERNATIVES = "which of its alternatives applies is checked here, not by the server"
 
 
@@ -57,7 +58,8 @@ class Form:
         lowering = _Lowering(full)
         wire = lowering.lower(full, "")
         if not any(full.get(name) for name in _KEYWORDS["asking"]):
-            raise BadInput("The schema asks for nothing: give it `properties` (or `items`), each with a `type`.")
+            odd = "".join(f" ({one})" for one in lowering.loosened if _UNKNOWN in one)
+            raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{odd}")
         if "title" in full:
             wire = {"title": str(full["title"]), **wire}
         if lowering.definitions:
@@ -113,9 +115,8 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     try:
         Validator.check_schema(schema)
     except SchemaError as error:
-        raise BadInput(
-            f"This is not a valid JSON schema, at {joined(error.path) or 'its root'}: {error.message:.200}"
-        ) from error
+        why = next(iter(error.context), error).message  # of several alternatives, the first is the usual one
+        raise BadInput(f"This is not a valid JSON schema, at {joined(error.path) or 'its root'}: {why:.200}") from error
     validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
     return schema, lambda data: (
         data, [(joined(wrong.absolute_path), f"{wrong.message:.200}") for wrong in validator.iter_errors(data)]
@@ -130,7 +131,7 @@ def _checked(name: str) -> str:
     if name in known:
         return "is checked here, not by the server"
     meant = difflib.get_close_matches(name, [*known, *_KEYWORDS["silent"]], 1)
-    return "is no keyword of JSON Schema, so nothing checks it" + (f"; did you mean {meant[0]}?" if meant else "")
+    return f"{_UNKNOWN}, so nothing checks it" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 class _Lowering:

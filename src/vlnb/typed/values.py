@@ -64,9 +64,9 @@ def day(text: str, *, month_first: bool = False) -> date | None:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether a printed date means another day where the month comes first.
+    """Whether a printed date means another day where the month comes first; with dots, the day comes first everywhere.
 
-    >>> is_ambiguous("03/04/2026"), is_ambiguous("31/01/2026")
-    (True, False)
+    >>> is_ambiguous("03/04/2026"), is_ambiguous("31/01/2026"), is_ambiguous("03.04.2026")
+    (True, False, False)
     """
-    return day(text) != day(text, month_first=True)
+    return "." not in text and day(text) != day(text, month_first=True)

@@ -18,7 +18,7 @@ _SHOWN_PX = 560
 _SAID = {
     "nowhere": "nowhere on the picture",
     "exact": "as printed",
-    "typed": "same value, printed as {0}",
+    "typed": "the same value as {0}",
     "fuzzy": "read as {0}",
     "ambiguous": "one of several such places",
 }
@@ -30,19 +30,25 @@ _HINT = (
 _MARKED = "outline:3px solid #D55E00!important;background:#D55E0040!important"
 
 
-def view(printed: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Picture]) -> Html:  # noqa: ANN401
+def view(printed: Any, data: Any, evidence: Mapping[str, Evidence], pictures: Sequence[Picture]) -> Html:  # noqa: ANN401
     """Return the fields of an answer beside its pictures. A field or a place that is hovered over marks the other one.
 
-    Values that were not found on the pictures are red.
+    A value in `data` stands beside the `printed` text that it was read from, where they differ. Values that were not
+    found on the pictures are red.
     """
-    known = [(path, value, evidence.get(path)) for path, value in leaves(printed, nulls=True)]
+    read = dict(leaves(data))
+    known = [
+        (path, said if read.get(path, said) == said else f"{said} = {read[path]}", evidence.get(path))
+        for path, said in leaves(printed, nulls=True)
+    ]
     name = f"typed-{zlib.crc32(repr(known).encode()):x}"
     rules = (f".{name}:has([data-v='{i}']:is(:hover,:focus)) [data-v='{i}']{{{_MARKED}}}" for i in range(len(known)))
     body = element("tbody", *(_field(i, *one) for i, one in enumerate(known)))
     head = element(
         "thead", element("tr", *(element("th", text, style=LEFT) for text in ("field", "value", "evidence")))
     )
-    shown = element("div", *(_picture(number, one, known) for number, one in enumerate(pictures)))
+    pages = (_picture(number, one, known) for number, one in enumerate(pictures))
+    shown = element("div", *pages, style=f"flex:0 1 {_SHOWN_PX}px;min-width:0")
     parts = (element("style", Html("".join(rules))), row(element("table", head, body), shown), element("small", _HINT))
     return element("div", *parts, class_=name)
 
@@ -62,4 +68,4 @@ def _picture(number: int, picture: Picture, known: Sequence[tuple[str, object, E
             title, style = f"{path}: {found.text}", outlined(found.box.corners, picture.original_size, _BLUE)
             places.append(element("div", data_v=i, tabindex=0, role="note", title=title, aria_label=title, style=style))
     shown = covered(picture, picture.alt or picture.source, places, shown_px=_SHOWN_PX)
-    return element("div", shown, style=f"width:fit-content;margin-bottom:8px;border:1px solid {FAINT}")
+    return element("div", shown, style=f"max-width:fit-content;margin-bottom:8px;border:1px solid {FAINT}")

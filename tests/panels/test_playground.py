@@ -219,7 +219,7 @@ def test_stopping_keeps_what_has_come(raw_server, receipt, history):
             time.sleep(0.01)
 
     panel = Ask(vlnb.Endpoint(raw_server(slowly), "m"), {}, prompt="Count", history=history)
-    panel.answer.observe(lambda change: "word word" in change["new"] and panel.stop(), "value")
+    panel.answer.observe(lambda change: "word word" in change["new"] and panel.asker.stop(), "value")
     assert panel.ask() is None
     assert "word word" in panel.answer.value
     assert "Stopped" in panel.answer.value

@@ -21,7 +21,7 @@ from vlnb.accuracy import resolution
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, joined, live, row, words
-from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button, folded
+from vlnb.panels.parts import WIDE, Panel, aside, button, folded
 from vlnb.panels.picture import PictureInput
 from vlnb.playground import Asker, History, Question, Run, Shown, Turn
 from vlnb.playground.question import variables
@@ -75,9 +75,7 @@ class Ask(Panel):
         self.prompt = widgets.Textarea(description="Prompt", value=prompt, rows=3, layout=WIDE)
         self.variables = widgets.VBox()
         self.system = widgets.Textarea(description="System", rows=2, layout=WIDE)
-        self.schema = widgets.Textarea(
-            description="Schema", rows=2, placeholder="a JSON schema, or nothing", layout=WIDE
-        )
+        self.schema = widgets.Textarea(description="Schema", rows=2, placeholder="JSON, or nothing", layout=WIDE)
         self.temperature = widgets.BoundedFloatText(description="Temperature", max=2.0, step=0.1)
         self.max_tokens = widgets.BoundedIntText(description="Max tokens", value=2048, min=1, max=131_072)
         sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in resolution.BUDGETS]
@@ -88,26 +86,24 @@ class Ask(Panel):
         self.shown, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
         self.ask_button = button("Ask", "Ctrl+Enter", lambda: aside(self.ask), button_style="primary")
         self.ask_button.add_class("vlnb-ask")
-        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
+        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.asker.stop, disabled=True)
         self.retry_button = button("Retry", "Ask the same again", lambda: aside(self.retry), disabled=True)
         self.go_on_button = button("Go on", "Ask about this answer", self.go_on, disabled=True)
         self.clear_button = button("New", "Begin again; the question is kept", self.clear)
         remove = button("Remove", "Remove this picture from the question", self._remove)
-        settings = [self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way]
+        settings = (self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way)
+        buttons = (self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button)
         super().__init__(
             [
-                widgets.HBox([self.sample, self.address], layout=WRAPPED),
+                widgets.HBox([self.sample, self.address]),
                 self.picture,
-                widgets.HBox([self.pictures, self.page, self.region_as, remove], layout=WRAPPED),
+                widgets.HBox([self.pictures, self.page, self.region_as, remove]),
                 self.skill,
                 self.prompt,
                 self.variables,
                 folded("Settings", *settings),
                 self.shown,
-                widgets.HBox(
-                    [self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button],
-                    layout=WRAPPED,
-                ),
+                widgets.HBox(buttons),
                 self.answer,
             ]
         )
@@ -120,8 +116,8 @@ class Ask(Panel):
         self.page.observe(lambda change: self._change(page=change["new"], region=None), "value")
         for control in (self.region_as, self.max_pixels, self.way):
             control.observe(lambda _: self._told(), "value")
-        self._name()
         self.skill.value = skill
+        self._name()
         for name in chosen or tuple(samples)[:1]:
             self._add_sample(name)
 
@@ -174,10 +170,6 @@ class Ask(Panel):
     def retry(self) -> Reply | None:
         """Ask the last question once more."""
         return self.ask(self.run.question) if self.run else None
-
-    def stop(self) -> None:
-        """Hang up, so that the server stops working."""
-        self.asker.stop()
 
     def go_on(self) -> None:
         """Begin the next turn: question, pictures and answer of the last run are sent before it."""

@@ -12,7 +12,6 @@ import ipywidgets as widgets
 from vlnb.charts.style import THEME_CSS
 
 WIDE = widgets.Layout(width="min(100%, 640px)")
-WRAPPED = widgets.Layout(flex_flow="row wrap")
 
 
 class _Frame(anywidget.AnyWidget):
@@ -48,6 +47,7 @@ class _Frame(anywidget.AnyWidget):
     _css = (
         """
     .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; min-width: 0; }
+    .vlnb-panel .widget-hbox { flex-flow: row wrap; }
     .vlnb-panel { --jp-widgets-inline-label-width: 90px; }
     .vlnb-panel ::placeholder { color: var(--jp-content-font-color2, GrayText) !important; }
     .vlnb-panel .vlnb-outdated { opacity: 0.65; }

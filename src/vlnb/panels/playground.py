@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from vlnb.errors import BadInput
 from vlnb.markup import element, live
 from vlnb.panels.ask import Ask
-from vlnb.panels.parts import WIDE, WRAPPED, aside, button, folded
+from vlnb.panels.parts import WIDE, aside, button, folded
 from vlnb.playground import FORMATS, Run, cells, compare, export, overview
 
 if TYPE_CHECKING:
@@ -56,12 +56,10 @@ class Playground(Ask):
         history = [
             self.search,
             self.runs,
-            widgets.HBox(
-                [self.restore_button, self.compare_button, self.delete_button, self.save_button], layout=WRAPPED
-            ),
+            widgets.HBox([self.restore_button, self.compare_button, self.delete_button, self.save_button]),
             self.said,
             self.beside,
-            widgets.HBox([self.form, self.export_button], layout=WRAPPED),
+            widgets.HBox([self.form, self.export_button]),
             self.code,
         ]
         matrix = [self.prompts, self.servers, self.sizes, self.matrix_button, self.overview]
@@ -98,7 +96,6 @@ class Playground(Ask):
             (run,) = self._picked(1)
             self._draft()
             self.restore(run)
-            self.find()
 
     def compare(self) -> None:
         """Show the two chosen runs side by side."""

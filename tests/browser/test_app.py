@@ -15,7 +15,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import ROOT, SHOTS
 from tests.browser.tabbing import tab_through
 from tests.browser.test_contrast import FAINT
-from tests.browser.test_picture import by_mouse_numbers_and_keys, give, turned
+from tests.browser.test_picture import by_mouse_numbers_and_keys, give, give_turned, turned
+from vlnb import samples
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +113,18 @@ def test_the_playground_asks_and_compares_on_a_phone(opened):
 def test_regions_files_and_tabs_without_a_mouse_in_the_app(opened):
     page = opened("playground", 1280)
     tab_through(page)
-    give(page, "drop", turned())
+    give_turned(page, "drop", turned())
     by_mouse_numbers_and_keys(page)
-    give(page, "paste", turned())
+    give_turned(page, "paste", turned())
     expect(page.get_by_label("Pictures", exact=True).locator("option")).to_have_text(
         ["1: receipt.png", "2: drop.jpg", "3: paste.jpg"]
     )
+    page.get_by_role("button", name="New", exact=True).click()
+    give(page, "drop", "clip.mp4", samples.clip(3, words=1).data)
+    page.get_by_text("clip.mp4: frames as pictures").wait_for()
+    page.get_by_label("Prompt", exact=True).fill("Describe what happens, with times.")
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    page.get_by_text("Each bar runs from 0 to 3.00 seconds").wait_for(timeout=60_000)
     is_whole(page)
 
 

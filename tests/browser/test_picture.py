@@ -24,9 +24,9 @@ one = PictureInput(taken)
 one.observe(lambda change: setattr(said, "value", f"region {list(change['new'])}"), "region")
 Panel([one, said, got])
 """
-GIVE = """([kind, data]) => {
+GIVE = """([kind, name, data]) => {
   const files = new DataTransfer();
-  files.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], `${kind}.jpg`));
+  files.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
   const target = document.querySelector(".vlnb-picture");
   const options = { bubbles: true, cancelable: true };
   target.dispatchEvent(kind === "drop" ? new DragEvent("drop", { ...options, dataTransfer: files })
@@ -43,9 +43,14 @@ def turned(padding=0):
     return buffer.getvalue() + bytes(padding)
 
 
-def give(page, kind, data):
-    """Drop or paste a file, and wait until it is shown."""
-    page.evaluate(GIVE, [kind, base64.b64encode(data).decode()])
+def give(page, kind, name, data):
+    """Drop or paste a file."""
+    page.evaluate(GIVE, [kind, name, base64.b64encode(data).decode()])
+
+
+def give_turned(page, kind, data):
+    """Drop or paste a picture, and wait until it is shown."""
+    give(page, kind, f"{kind}.jpg", data)
     stage = page.locator(".vlnb-stage")
     expect(stage).to_have_attribute("aria-label", re.compile("No region of 4000 by 3000 pixels"), timeout=30_000)
 
@@ -83,7 +88,7 @@ def test_a_region_by_mouse_numbers_and_keys_and_files(open_notebook):
     page = open_notebook("picture.ipynb", notebook(CELL))
     page.locator(".vlnb-picture").wait_for(timeout=60_000)
     large = turned(5_000_000)
-    give(page, "drop", large)
+    give_turned(page, "drop", large)
     expect(page.get_by_text(f"drop.jpg:{len(large)}")).to_be_visible()
     by_mouse_numbers_and_keys(page)
     label = page.get_by_text(re.compile(r"^region \["))
@@ -99,6 +104,6 @@ def test_a_region_by_mouse_numbers_and_keys_and_files(open_notebook):
     expect(label).to_have_text("region [12, 22, 3333, 2222]")
     page.get_by_role("button", name="No region").click()
     expect(label).to_have_text("region []")
-    give(page, "paste", turned())
+    give_turned(page, "paste", turned())
     expect(page.get_by_text(f"paste.jpg:{len(turned())}")).to_be_visible()
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1

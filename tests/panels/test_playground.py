@@ -92,6 +92,21 @@ def test_the_skill_is_the_one_whose_prompt_it_is(panel):
     assert (panel.skill.value, panel.system.value) == ("document as HTML", "Another system message")
 
 
+def test_a_question_that_cannot_be_asked_has_no_reply(panel):
+    assert panel.ask()
+    panel.prompt.value = ""
+    assert (panel.ask(), panel.reply) == (None, None)
+    assert "The prompt is empty" in panel.answer.value
+
+
+def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
+    piece, size = bytes(2_000_000), 2_000_000 * 40
+    for start in range(0, size, len(piece)):
+        panel.picture._receive(None, {"name": "<b>.mp4", "start": start, "size": size}, [memoryview(piece)])
+    assert len(panel.picture._pieces) < 67_000_000
+    assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.shown.value
+
+
 def test_new_begins_again_and_keeps_what_was_not_asked(panel):
     panel.ask()
     panel.clear()

@@ -120,6 +120,8 @@ def test_new_begins_again_and_keeps_what_was_not_asked(panel):
         ("draft", "Never asked"), ("done", "What is the cash?"),
     ]  # fmt: skip
     assert len(panel.runs.options) == 2
+    panel.restore(panel.history.search("never")[0])
+    assert (panel.prompt.value, "Not asked yet" in panel.answer.value) == ("Never asked", True)
 
 
 def test_a_clip_is_asked_and_draws_its_timeline(panel):

@@ -209,8 +209,9 @@ class Ask(Panel):
         self.retry_button.disabled, self.go_on_button.disabled = run.state == "done", run.state != "done"
         self.answer.remove_class("vlnb-outdated")
         if run.state != "done":
-            said = alert(BadInput(run.error)) if run.error else element("small", "Stopped. This is what had arrived.")
-            self.answer.value = live(words(run.answer), said)
+            said = "Not asked yet." if run.state == "draft" else "Stopped. This is what had arrived."
+            why = alert(BadInput(run.error)) if run.error else element("small", said)
+            self.answer.value = live(words(run.answer), why)
             return
         try:
             self.reply = run.reply or self.history.reply(run)

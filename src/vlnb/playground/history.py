@@ -16,7 +16,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -65,6 +64,9 @@ class Run:
         state = "" if self.state == "done" else f" ({self.state})"
         prompt = " ".join(self.question.filled.split())
         return f"{self.id} · {self.started[:16].replace('T', ' ')}{state} · {prompt[:60]}"
+
+
+_RUN = TypeAdapter(Run)
 
 
 class History:
@@ -128,7 +130,7 @@ class History:
         if sum(path.stat().st_size for path in paths) > _MOST_EXPORTED:
             raise BadInput(f"The pictures of these runs are larger than {_MOST_EXPORTED:,} bytes. Choose fewer runs.")
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
-            made.writestr("runs.jsonl", "".join(f"{_adapter().dump_json(run).decode()}\n" for run in chosen))
+            made.writestr("runs.jsonl", "".join(f"{_RUN.dump_json(run).decode()}\n" for run in chosen))
             for path in paths:
                 made.write(path, f"pictures/{path.name}")
         return packed.getvalue()
@@ -201,7 +203,7 @@ class History:
         for number in numbers:
             row = db.execute("SELECT run FROM runs WHERE id = ?", (number,)).fetchone()
             with contextlib.suppress(ValueError):
-                yield replace(_adapter().validate_json(row[0] if row else ""), id=number)
+                yield replace(_RUN.validate_json(row[0] if row else ""), id=number)
 
     def _bound(self, needed: set[Path]) -> None:
         """Remove the pictures that were not used for longest, until the rest keeps to the limit."""
@@ -213,11 +215,6 @@ class History:
                 over -= size
 
 
-@cache
-def _adapter() -> TypeAdapter[Run]:
-    return TypeAdapter(Run)
-
-
 def _json(run: Run, endpoint: Endpoint) -> str:
     """Return a run as JSON. A key that was typed into a prompt, or that a server repeats, is left out."""
-    return redacted(_adapter().dump_json(run).decode(), endpoint.api_key)
+    return redacted(_RUN.dump_json(run).decode(), endpoint.api_key)

@@ -67,8 +67,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
 def folded(title: str, *rows: widgets.Widget, unfolded: bool = False) -> widgets.VBox:
     """Return rows below a button that shows and hides them. No Tab reaches the headings of an `Accordion`."""
-    inside, head = widgets.VBox(rows), widgets.ToggleButton(value=unfolded)
-    head.layout.width = "max-content"
+    inside, head = widgets.VBox(rows), widgets.ToggleButton(value=unfolded, layout={"width": "max-content"})
 
     def show(_: object = None) -> None:
         inside.layout.display = "" if head.value else "none"

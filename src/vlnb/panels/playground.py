@@ -124,9 +124,8 @@ class Playground(Ask):
         with self._saying(self.said):
             data = self.history.export(*(run.id for run in self._picked()))
             file = f"data:application/zip;base64,{base64.b64encode(data).decode()}"
-            link = element(
-                "a", f"Download vlnb-runs.zip, {len(data) / 1e6:,.1f} MB", href=file, download="vlnb-runs.zip"
-            )
+            said, name = f"Download vlnb-runs.zip, {len(data) / 1e6:,.1f} MB", "vlnb-runs.zip"
+            link = element("a", said, href=file, download=name, style="text-decoration:underline")
             self.said.value = live(link)
 
     def matrix(self) -> list[Run]:

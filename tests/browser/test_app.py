@@ -1,4 +1,4 @@
-"""The app in Chromium: behind its token, offline, on a wide and on a narrow screen."""
+"""The app in Chromium: behind its token, offline, on a wide and on a narrow screen, in both themes, without a mouse."""
 
 import os
 import re
@@ -6,12 +6,17 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, SHOTS
+from tests.browser.tabbing import tab_through
+from tests.browser.test_contrast import FAINT
+from tests.browser.test_picture import by_mouse_numbers_and_keys, give, give_turned, turned
+from vlnb import samples
 
 
 @pytest.fixture(scope="module")
@@ -43,42 +48,90 @@ def app(tmp_path_factory):
     server.stdout.close()
 
 
-@pytest.mark.parametrize(("page_name", "width"), [("playground", 1280), ("playground", 390), ("launch", 390)])
-def test_a_page_is_whole_and_loads_nothing_from_elsewhere(app, chromium, page_name, width):
-    page, asked, wrong = chromium.new_page(viewport={"width": width, "height": 900}), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.goto(app.replace("render/playground", f"render/{page_name}"))
-    page.locator(".vlnb-panel button").first.wait_for(timeout=90_000)
-    expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_count(4)
-    hosts = {urlsplit(url).hostname for url in asked if url.startswith("http")}
-    assert hosts == {"127.0.0.1"}
+@pytest.fixture
+def opened(app, chromium):
+    """Open a page of the app. After the test a screenshot is kept, and nothing was wrong or came from elsewhere."""
+    pages, hosts, wrong = [], set(), []
+
+    def start(name, width, theme="light"):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+        pages.append((SHOTS / f"app-{name}-{width}-{theme}.png", page))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.goto(app.replace("render/playground", f"render/{name}"))
+        page.locator(".vlnb-panel button").first.wait_for(timeout=90_000)
+        return page
+
+    yield start
+    for shot, page in pages:
+        page.screenshot(path=shot)
+        page.close()
+    assert hosts - {None, ""} == {"127.0.0.1"}  # None: a picture in the page itself
     assert wrong == []
+
+
+def is_whole(page):
+    """Nothing is wider than the screen, and text is legible in the theme of the reader's system, which may change."""
+    width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if page_name == "playground":
-        place = page.locator(".vlnb-sheet").bounding_box()
-        page.mouse.move(place["x"] + 10, place["y"] + place["height"] * 0.4)
-        page.mouse.down()
-        page.mouse.move(place["x"] + place["width"] - 10, place["y"] + place["height"] - 10)
-        page.mouse.up()
-        expect(page.get_by_label("left", exact=True)).to_have_value(str(round(10 * 640 / place["width"])))
-        page.get_by_text(re.compile(r"receipt.png \[")).first.wait_for()
-        page.get_by_label("Prompt", exact=True).focus()
-        page.keyboard.press("Control+Enter")
-        expect(page.get_by_text(re.compile("1 box read"))).to_be_visible(timeout=60_000)
-        page.get_by_role("button", name="No region").click()
-        page.get_by_role("button", name="Ask", exact=True).click()
-        runs = page.get_by_label("Runs", exact=True)
-        expect(runs.locator("option").nth(1)).to_be_attached(timeout=60_000)
-        runs.select_option(index=[0, 1])
-        page.get_by_role("button", name="Compare", exact=True).click()
-        expect(page.get_by_text(re.compile("Changed: regions"))).to_be_visible()
-        wide = "(most) => [...document.querySelectorAll('.vlnb-panel p, .vlnb-panel select, .vlnb-panel textarea')]"
-        wide += ".filter((one) => one.getBoundingClientRect().right > most).map((one) => one.outerHTML.slice(0, 80))"
-        assert page.evaluate(wide, width) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.screenshot(path=SHOTS / f"app-{page_name}-{width}.png", full_page=True)
-    page.close()
+    wide = "(most) => [...document.querySelectorAll('.vlnb-panel :is(p, select, textarea)')]"
+    wide += ".filter((one) => one.getBoundingClientRect().right > most).map((one) => one.outerHTML.slice(0, 80))"
+    assert page.evaluate(wide, width) == []
+    for theme, ground in (("dark", "rgb(33, 33, 33)"), ("light", "rgb(255, 255, 255)")):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("#rendered_cells")).to_have_css("background-color", ground)
+        assert page.evaluate(FAINT) == [], theme
+
+
+def test_the_playground_asks_and_compares_on_a_phone(opened):
+    page = opened("playground", 390, "dark")
+    place = page.locator(".vlnb-sheet").bounding_box()
+    page.mouse.move(place["x"] + 10, place["y"] + place["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] - 10, place["y"] + place["height"] - 10)
+    page.mouse.up()
+    expect(page.get_by_label("left", exact=True)).to_have_value(str(round(10 * 640 / place["width"])))
+    page.get_by_text(re.compile(r"receipt.png \[")).first.wait_for()
+    page.get_by_label("Prompt", exact=True).focus()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text(re.compile("1 box read"))).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="No region").click()
+    page.get_by_role("button", name="Ask", exact=True).click()
+    runs = page.get_by_label("Runs", exact=True)
+    expect(runs.locator("option").nth(1)).to_be_attached(timeout=60_000)
+    runs.select_option(index=[0, 1])
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_text(re.compile("Changed: regions"))).to_be_visible()
+    is_whole(page)
+    page.get_by_role("button", name="ZIP file", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download vlnb-runs.zip").click()
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert packed.read("runs.jsonl").count(b"\n") == 2
+
+
+def test_regions_files_and_tabs_without_a_mouse_in_the_app(opened):
+    page = opened("playground", 1280)
+    tab_through(page)
+    give_turned(page, "drop", turned())
+    by_mouse_numbers_and_keys(page)
+    give_turned(page, "paste", turned())
+    expect(page.get_by_label("Pictures", exact=True).locator("option")).to_have_text(
+        ["1: receipt.png", "2: drop.jpg", "3: paste.jpg"]
+    )
+    page.get_by_role("button", name="New", exact=True).click()
+    give(page, "drop", "clip.mp4", samples.clip(3, words=1).data)
+    page.get_by_text("clip.mp4: frames as pictures").wait_for()
+    page.get_by_label("Prompt", exact=True).fill("Describe what happens, with times.")
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    page.get_by_text("Each bar runs from 0 to 3.00 seconds").wait_for(timeout=60_000)
+    is_whole(page)
+
+
+def test_the_pages_have_a_common_head(opened):
+    page = opened("launch", 390)
+    expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_count(4)
+    is_whole(page)
 
 
 def test_without_the_token_nothing_is_shown(app, chromium):

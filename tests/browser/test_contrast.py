@@ -1,9 +1,12 @@
 """Text in results is legible in both themes, also when the theme changes: a contrast of at least 4.5 : 1 (WCAG AA)."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import ROOT
+from tests.browser.tabbing import unfold
 from tests.browser.test_launch_panel import notebook
 
 CELLS = (
@@ -20,17 +23,25 @@ Reply(text, "m", "s", "stop", 0.1, 0.2, Usage(1200, 20, 1196), (picture,), (pict
     "vlnb.charts.scores(vlnb.catalog.GROUNDING_SCORES)",
     "vlnb.charts.strip(vlnb.bench.report.typical(vlnb.catalog.LATENCY_RUN))",
     "vlnb.panels.Launch(size='72B')",
-    "vlnb.panels.Playground(vlnb.connect(announce=None), {'lot': vlnb.samples.lot().picture}, skill='locate')",
     "pd.DataFrame({'tokens': [300, 90]}).style.bar('tokens', color='#56B4E966', vmin=0)",
 )
+PLAYGROUND = json.loads((ROOT / "notebooks" / "09_playground.ipynb").read_text())
 FAINT = (Path(__file__).parent / "contrast.js").read_text()
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_text_is_legible(open_notebook, theme):
-    page = open_notebook(f"contrast-{theme.split()[1]}.ipynb", notebook(*CELLS))
-    page.locator(f".jp-InputPrompt:text('[{len(CELLS)}]:')").wait_for(state="attached", timeout=120_000)
-    page.locator(".js-plotly-plot .xtick text").first.wait_for()
-    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
-    page.wait_for_timeout(2000)
-    assert page.evaluate(FAINT) == []
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [(notebook(*CELLS), ".js-plotly-plot .xtick text"), (PLAYGROUND, ".vlnb-panel")],
+    ids=["results", "playground"],
+)
+def test_text_is_legible(open_notebook, made, shown):
+    page = open_notebook(f"contrast-{shown[1:5]}.ipynb", made)
+    count = sum(cell["cell_type"] == "code" for cell in made["cells"])
+    page.locator(f".jp-InputPrompt:text('[{count}]:')").wait_for(state="attached", timeout=120_000)
+    page.locator(shown).first.wait_for()
+    unfold(page)
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+        page.wait_for_timeout(500)  # colours fade from one theme to the other
+        assert page.evaluate(FAINT) == [], theme

@@ -4,6 +4,8 @@ import json
 
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.browser.tabbing import tab_through
+
 BEGIN = """from pathlib import Path
 import vlnb
 from vlnb.accuracy import mmmu
@@ -29,6 +31,7 @@ def test_keys_stay_in_every_panel(open_notebook):
     page.locator(f".jp-InputPrompt:text('[{len(cells)}]:')").wait_for(state="attached", timeout=120_000)
     page.locator(".vlnb-panel").nth(len(PANELS) - 1).wait_for()
     page.wait_for_timeout(1000)
+    tab_through(page)
     assert page.locator(CONTROLS).count() > 4 * len(PANELS)
     for number in range(page.locator(CONTROLS).count()):
         control = page.locator(CONTROLS).nth(number)

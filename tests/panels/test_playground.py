@@ -1,8 +1,11 @@
 """The panel that asks, the playground and the dial, without a browser."""
 
+import base64
 import io
 import json
+import re
 import time
+import zipfile
 from dataclasses import replace
 
 import ipywidgets as widgets
@@ -72,6 +75,70 @@ def test_a_skill_brings_its_system_message(panel):
     assert (panel.question.system, panel.question.text(None)) == (prompts.document().system, prompts.document().text)
 
 
+def test_the_skill_is_the_one_whose_prompt_it_is(panel):
+    panel.skill.value = "locate"
+    panel.variables.children[0].value = "the grand total"
+    panel.ask()
+    panel.prompt.value += " Be brief."
+    assert panel.skill.value == "your own words"
+    panel.runs.value = (1,)
+    panel.restore_chosen()
+    assert (panel.skill.value, panel.variables.children[0].value) == ("locate", "the grand total")
+    panel.skill.value = "document as HTML"
+    panel.system.value = "Another system message"
+    panel.ask()
+    panel.clear()
+    panel.restore(panel.history.get(panel.runs.options[0][1])[0])
+    assert (panel.skill.value, panel.system.value) == ("document as HTML", "Another system message")
+
+
+def test_a_question_that_cannot_be_asked_has_no_reply(panel):
+    assert panel.ask()
+    panel.prompt.value = ""
+    assert (panel.ask(), panel.reply) == (None, None)
+    assert "The prompt is empty" in panel.answer.value
+
+
+def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
+    piece, size = bytes(2_000_000), 2_000_000 * 40
+    for start in range(0, size, len(piece)):
+        panel.picture._receive(None, {"name": "<b>.mp4", "start": start, "size": size}, [memoryview(piece)])
+    assert len(panel.picture._pieces) < 67_000_000
+    assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.shown.value
+
+
+def test_new_begins_again_and_keeps_what_was_not_asked(panel):
+    panel.ask()
+    panel.clear()
+    assert (panel.prompt.value, panel.answer.value, panel.question.pictures, panel.reply) == ("", "", (), None)
+    assert panel.retry_button.disabled
+    assert panel.go_on_button.disabled
+    panel.prompt.value = "Never asked"
+    panel.clear()
+    panel.clear()
+    assert [(run.state, run.question.prompt) for run in panel.history.search()] == [
+        ("draft", "Never asked"), ("done", "What is the cash?"),
+    ]  # fmt: skip
+    assert len(panel.runs.options) == 2
+    panel.restore(panel.history.search("never")[0])
+    assert (panel.prompt.value, "Not asked yet" in panel.answer.value) == ("Never asked", True)
+
+
+def test_a_clip_is_asked_and_draws_its_timeline(panel):
+    clip = samples.clip(3, words=1)
+    panel.clear()
+    panel.add("my clip.mp4", clip.data)
+    assert "frames as pictures: " in panel.shown.value
+    panel.prompt.value = "Describe what happens, with times."
+    reply = panel.ask()
+    found = vlnb.video.events(reply.text, clip.duration_s)
+    assert panel.answer.value.count("<details") == len(found) > 0
+    asked = panel.run
+    panel.clear()
+    panel.restore(asked)
+    assert panel.answer.value.count("<details") == len(found)
+
+
 def test_a_region_is_shown_as_it_is_sent(panel):
     assert "19 × 9 = 171 tokens" in panel.shown.value
     panel.picture.region = [10, 10, 510, 130]
@@ -117,7 +184,8 @@ def test_a_document_offers_its_pages(panel):
     ("do", "words"),
     [
         (lambda p: p.add("a.png", b""), "is empty"),
-        (lambda p: p.add("<b>.txt", b"words"), "is not a picture"),
+        (lambda p: p.add("<b>.txt", b"words"), "&lt;b&gt;.txt is not a picture"),
+        (lambda p: p.add("a.mp4", b"words"), "a.mp4 cannot be read as a video"),
         (lambda p: setattr(p.address, "value", "http://127.0.0.1:1/<b>.png"), "&lt;b&gt;"),
         (lambda p: setattr(p.address, "value", "/etc/passwd"), "no address of the web"),
     ],
@@ -168,7 +236,7 @@ def test_stopping_keeps_what_has_come(raw_server, receipt, history):
             time.sleep(0.01)
 
     panel = Ask(vlnb.Endpoint(raw_server(slowly), "m"), {}, prompt="Count", history=history)
-    panel.answer.observe(lambda change: "word word" in change["new"] and panel.stop(), "value")
+    panel.answer.observe(lambda change: "word word" in change["new"] and panel.asker.stop(), "value")
     assert panel.ask() is None
     assert "word word" in panel.answer.value
     assert "Stopped" in panel.answer.value
@@ -228,7 +296,8 @@ def test_runs_are_exported_saved_and_deleted(panel):
     panel.export()
     assert "OpenAI(base_url" in panel.code.value
     panel.save()
-    assert (panel.history.folder / "export.zip").exists()
+    packed = base64.b64decode(re.search(r'href="data:application/zip;base64,([^"]+)" download=', panel.said.value)[1])
+    assert "runs.jsonl" in zipfile.ZipFile(io.BytesIO(packed)).namelist()
     panel.delete()
     assert "for good?" in panel.delete_button.description
     assert panel.history.search("cash")

@@ -1,5 +1,6 @@
 """Every run is kept: through kills, beside another writer, found by a word, within bounds, without a key."""
 
+import io
 import json
 import os
 import signal
@@ -122,14 +123,17 @@ def test_two_kernels_write_at_once(history):
     assert [len(history.search(name)) for name in ("left", "right")] == [60, 60]
 
 
-def test_an_export_holds_runs_and_pictures(history, receipt, tmp_path):
+def test_an_export_holds_runs_and_pictures(history, receipt, monkeypatch):
     picture = kept(history, receipt.picture)
     run = history.add(Question("Read", (picture,)), NOBODY)
-    with zipfile.ZipFile(history.export(tmp_path / "mine.zip", run.id)) as packed:
+    with zipfile.ZipFile(io.BytesIO(history.export(run.id))) as packed:
         assert set(packed.namelist()) == {"runs.jsonl", f"pictures/{picture.sha256}"}
         line = json.loads(packed.read("runs.jsonl"))
     assert line["question"]["pictures"][0]["name"] == "receipt.png"
     assert "reply" not in line
+    monkeypatch.setattr("vlnb.playground.history._MOST_EXPORTED", 1000)
+    with pytest.raises(vlnb.BadInput, match=r"larger than 1,000 bytes\. Choose fewer runs"):
+        history.export(run.id)
 
 
 def test_a_damaged_run_is_left_out_and_a_damaged_file_is_a_sentence(history, tmp_path):

@@ -15,7 +15,7 @@ from vlnb.accuracy import mmmu
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, live, row, table, words
-from vlnb.panels.parts import WRAPPED, Panel, button
+from vlnb.panels.parts import Panel, button
 
 if TYPE_CHECKING:
     from vlnb.accuracy.mmmu import Grade, Question, QuestionSet, Run
@@ -54,9 +54,9 @@ class Answers(Panel):
         self.known.observe(lambda _: self._show(), "value")
         super().__init__(
             [
-                widgets.HBox([self.subject, self.look, self.count], layout=WRAPPED),
+                widgets.HBox([self.subject, self.look, self.count]),
                 widgets.HBox([self.back_button, self.next_button]),
-                widgets.HBox([self.known, self.shown], layout=WRAPPED),
+                widgets.HBox([self.known, self.shown]),
             ]
         )
         self._filter()

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import ipywidgets as widgets
+from traitlets import TraitError
 
 from vlnb import draw, images, prompts, video
 from vlnb.accuracy import resolution
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, joined, live, row, words
-from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
+from vlnb.panels.parts import WIDE, Panel, aside, button, folded
 from vlnb.panels.picture import PictureInput
 from vlnb.playground import Asker, History, Question, Run, Shown, Turn
 from vlnb.playground.question import variables
@@ -70,13 +71,11 @@ class Ask(Panel):
         self.pictures = widgets.Select(description="Pictures", rows=2)
         self.page = widgets.BoundedIntText(description="Page", min=1, max=1)
         self.region_as = widgets.Dropdown(description="Region", options=_REGION)
-        self.skill = widgets.Dropdown(description="Skill", options=[_OWN, *prompts.SKILLS], value=skill)
+        self.skill = widgets.Dropdown(description="Skill", options=[_OWN, *prompts.SKILLS])
         self.prompt = widgets.Textarea(description="Prompt", value=prompt, rows=3, layout=WIDE)
         self.variables = widgets.VBox()
         self.system = widgets.Textarea(description="System", rows=2, layout=WIDE)
-        self.schema = widgets.Textarea(
-            description="Schema", rows=2, placeholder="a JSON schema, or nothing", layout=WIDE
-        )
+        self.schema = widgets.Textarea(description="Schema", rows=2, placeholder="JSON, or nothing", layout=WIDE)
         self.temperature = widgets.BoundedFloatText(description="Temperature", max=2.0, step=0.1)
         self.max_tokens = widgets.BoundedIntText(description="Max tokens", value=2048, min=1, max=131_072)
         sizes = [(f"{budget:,} tokens", budget * images.UNIT_PX**2) for budget in resolution.BUDGETS]
@@ -87,27 +86,24 @@ class Ask(Panel):
         self.shown, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
         self.ask_button = button("Ask", "Ctrl+Enter", lambda: aside(self.ask), button_style="primary")
         self.ask_button.add_class("vlnb-ask")
-        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.stop, disabled=True)
+        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.asker.stop, disabled=True)
         self.retry_button = button("Retry", "Ask the same again", lambda: aside(self.retry), disabled=True)
         self.go_on_button = button("Go on", "Ask about this answer", self.go_on, disabled=True)
-        self.clear_button = button("New", "Begin again, without pictures", self.clear)
+        self.clear_button = button("New", "Begin again; the question is kept", self.clear)
         remove = button("Remove", "Remove this picture from the question", self._remove)
-        settings = [self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way]
-        self.settings = widgets.Accordion([widgets.VBox(settings)], titles=["Settings"])
+        settings = (self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way)
+        buttons = (self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button)
         super().__init__(
             [
-                widgets.HBox([self.sample, self.address], layout=WRAPPED),
+                widgets.HBox([self.sample, self.address]),
                 self.picture,
-                widgets.HBox([self.pictures, self.page, self.region_as, remove], layout=WRAPPED),
+                widgets.HBox([self.pictures, self.page, self.region_as, remove]),
                 self.skill,
                 self.prompt,
                 self.variables,
-                self.settings,
+                folded("Settings", *settings),
                 self.shown,
-                widgets.HBox(
-                    [self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button],
-                    layout=WRAPPED,
-                ),
+                widgets.HBox(buttons),
                 self.answer,
             ]
         )
@@ -120,8 +116,7 @@ class Ask(Panel):
         self.page.observe(lambda change: self._change(page=change["new"], region=None), "value")
         for control in (self.region_as, self.max_pixels, self.way):
             control.observe(lambda _: self._told(), "value")
-        if skill != _OWN:
-            self._write()
+        self.skill.value = skill
         self._name()
         for name in chosen or tuple(samples)[:1]:
             self._add_sample(name)
@@ -147,23 +142,34 @@ class Ask(Panel):
         """Add a picture, a document or a video, or say why it cannot be used."""
         with self._saying():
             ending = Path(name).suffix.lower() if video.is_video(name) else ""
-            if not ending:
-                self._checked(name, data)
+            (video.header if ending else images.load)({"name": Path(name).name, "content": data})
             kept = self.history.keep(data, ending)
             self._chosen.append(Shown(kept.name.partition(".")[0], Path(name).name, alt=alt))
             self._list(len(self._chosen) - 1)
 
-    def ask(self) -> Reply | None:
-        """Ask as a click does, and show what arrives. Returns the reply, or None after an error or a stop."""
-        return self._ask(self.question)
+    def ask(self, question: Question | None = None) -> Reply | None:
+        """Ask as a click does, and show what arrives. Returns the reply, or None after an error or a stop.
+
+        Without a `question`, it is the one on the page.
+        """
+        self.ask_button.disabled, self.stop_button.disabled = True, False
+        self.answer.remove_class("vlnb-outdated")
+        self.answer.value = live(element("em", "waiting for the first word …"))
+
+        def told(text: str) -> None:
+            self.answer.value = live(words(text))
+
+        self.reply = None
+        try:
+            with self._saying(self.answer):
+                self._end(self.asker.ask(self.endpoint, question or self.question, self.parent_id, told))
+        finally:
+            self.ask_button.disabled, self.stop_button.disabled = False, True
+        return self.reply
 
     def retry(self) -> Reply | None:
         """Ask the last question once more."""
-        return self._ask(self.run.question) if self.run else None
-
-    def stop(self) -> None:
-        """Hang up, so that the server stops working."""
-        self.asker.stop()
+        return self.ask(self.run.question) if self.run else None
 
     def go_on(self) -> None:
         """Begin the next turn: question, pictures and answer of the last run are sent before it."""
@@ -175,14 +181,18 @@ class Ask(Panel):
                 self._list()
 
     def clear(self) -> None:
-        """Begin again: no pictures, no earlier turns."""
-        self._before, self._chosen, self.run = (), [], None
-        self._list()
+        """Begin again, with the same settings. What was not asked yet is kept as a draft."""
+        with self._saying(self.answer):
+            self._draft()
+            self._before, self._chosen, self.run, self.reply = (), [], None, None
+            self.retry_button.disabled = self.go_on_button.disabled = True
+            for control in (self.system, self.prompt, self.schema, self.answer):
+                control.value = ""
+            self._list()
 
     def restore(self, run: Run) -> None:
         """Show a run with its question, pictures and answer; what is asked next is made from it."""
         asked = run.question
-        self.skill.value = _OWN
         self._values, self._before = dict(asked.variables), asked.before
         for name in _SETTINGS:
             with self._saying():
@@ -193,35 +203,27 @@ class Ask(Panel):
         self._name()
         self._end(run)
 
-    def _ask(self, question: Question) -> Reply | None:
-        self.ask_button.disabled, self.stop_button.disabled = True, False
-        self.answer.remove_class("vlnb-outdated")
-        self.answer.value = live(element("em", "waiting for the first word …"))
-
-        def told(text: str) -> None:
-            self.answer.value = live(words(text))
-
-        try:
-            with self._saying(self.answer):
-                self._end(self.asker.ask(self.endpoint, question, self.parent_id, told))
-        finally:
-            self.ask_button.disabled, self.stop_button.disabled = False, True
-        return self.reply
-
     def _end(self, run: Run) -> None:
         """Show a run as it ended."""
         self.run, self.reply = run, run.reply
         self.retry_button.disabled, self.go_on_button.disabled = run.state == "done", run.state != "done"
         self.answer.remove_class("vlnb-outdated")
         if run.state != "done":
-            said = alert(BadInput(run.error)) if run.error else element("small", "Stopped. This is what had arrived.")
-            self.answer.value = live(words(run.answer), said)
+            said = "Not asked yet." if run.state == "draft" else "Stopped. This is what had arrived."
+            why = alert(BadInput(run.error)) if run.error else element("small", said)
+            self.answer.value = live(words(run.answer), why)
             return
         try:
-            reply = run.reply or self.history.reply(run)
-            self.reply, self.answer.value = reply, live(answer_html(reply))
+            self.reply = run.reply or self.history.reply(run)
+            clip = next((self.history.path(one) for one in run.question.shown if one.is_video), None)
+            self.answer.value = live(answer_html(self.reply, clip))
         except VlnbError as error:
             self.answer.value = live(words(run.answer), alert(error))
+
+    def _draft(self) -> None:
+        """Keep the question on the page, unless it was asked, so that it can be restored."""
+        if self.prompt.value.strip() and (self.run is None or self.question != self.run.question):
+            self.history.add(self.question, self.endpoint, self.parent_id, "draft")
 
     def _load(self, shown: Shown) -> images.Source:
         return self._loaded(replace(shown, region=None, crop=True))
@@ -234,24 +236,12 @@ class Ask(Panel):
         except VlnbError as error:
             (where or self.shown).value = alert(error)
 
-    @staticmethod
-    def _checked(name: str, data: bytes) -> None:
-        try:
-            images.load(data)
-        except BadInput as error:
-            raise BadInput(str(error).replace("the picture in memory", Path(name).name)) from error
-
     def _add_sample(self, name: str) -> None:
-        source = self._samples.get(name)
-        if source is None:
-            return
-        if isinstance(source, str | Path):
-            self.add(Path(source).name, Path(source).read_bytes())
-        else:
-            picture, buffer = images.load(source), io.BytesIO()
+        if name:
+            picture, buffer = images.load(self._samples[name]), io.BytesIO()
             picture.image.save(buffer, "PNG", compress_level=1)
             self.add(f"{name}.png", buffer.getvalue(), picture.alt)
-        self.sample.value = ""
+            self.sample.value = ""
 
     def _add_url(self) -> None:
         url = self.address.value.strip()
@@ -321,11 +311,12 @@ class Ask(Panel):
     def _write(self) -> None:
         """Write the prompt of the skill, with {what} to fill in."""
         if self.skill.value != _OWN:
-            made = prompts.SKILLS[self.skill.value]("{what}")
+            made = _made(self.skill.value)
             self.system.value, self.prompt.value = made.system or "", made.text
 
     def _name(self) -> None:
-        """Show a field for each name in braces."""
+        """Show the skill whose prompt it is, and a field for each name in braces."""
+        self.skill.value = next((name for name in prompts.SKILLS if _made(name).text == self.prompt.value), _OWN)
         fields = []
         for name in variables(self.prompt.value):
             field = widgets.Text(description=name, value=self._values.get(name, ""), layout=WIDE)
@@ -336,10 +327,11 @@ class Ask(Panel):
         self.answer.add_class("vlnb-outdated")
 
 
-def answer_html(reply: Reply) -> Html:
-    """Return an answer with its picture and places, and in words how the places were read."""
+def answer_html(reply: Reply, clip: Path | None = None) -> Html:
+    """Return an answer with its picture and places, how the places were read, and the timeline of a video."""
     notes = (element("div", element("small", note)) for note in _notes(reply))
-    return joined([reply.as_html(), *notes])
+    events = [video.timeline(video.events(reply.text, video.header(clip).duration_s), clip)] if clip else []
+    return joined([reply.as_html(), *notes, *events])
 
 
 def _notes(reply: Reply) -> Iterator[str]:
@@ -353,9 +345,14 @@ def _notes(reply: Reply) -> Iterator[str]:
             yield f"{word}: {len(changes) - 5} more, in reply.regions"
 
 
+def _made(skill: str) -> prompts.Prompt:
+    return prompts.SKILLS[skill]("{what}")
+
+
 def _set(control: widgets.Widget, value: object) -> None:
     """Set a control; a choice that it does not offer is offered from now on."""
-    options = getattr(control, "options", None)
-    if options is not None and value not in dict(zip(control._options_labels, control._options_values)).values():  # noqa: SLF001, B905
-        control.options = [*options, (f"{value:,}" if isinstance(value, int) else str(value), value)]
-    control.value = value
+    try:
+        control.value = value
+    except TraitError:
+        control.options = [*control.options, (f"{value:,}" if isinstance(value, int) else str(value), value)]
+        control.value = value

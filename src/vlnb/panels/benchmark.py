@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
 from vlnb.markup import alert, joined, listed, live
-from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
+from vlnb.panels.parts import WIDE, Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -60,12 +60,12 @@ class Benchmark(Panel):
         self.figure = widgets.VBox()
         super().__init__(
             [
-                widgets.HBox(list(self.choices.values()), layout=WRAPPED),
+                widgets.HBox(list(self.choices.values())),
                 widgets.HBox([self.start_button, self.stop_button]),
                 self.bar,
                 self.status,
                 self.figure,
-                widgets.HBox([self.known, self.resume_button, self.compare_button], layout=WRAPPED),
+                widgets.HBox([self.known, self.resume_button, self.compare_button]),
                 self.shown,
             ]
         )

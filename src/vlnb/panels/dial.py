@@ -11,7 +11,7 @@ from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import alert, element, joined, live
-from vlnb.panels.parts import WRAPPED, Panel, aside, button
+from vlnb.panels.parts import Panel, aside, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -39,7 +39,7 @@ class Dial(Panel):
         self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
         self.measured: list[resolution.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
-        self.beside = widgets.HBox([self.shown], layout=WRAPPED)
+        self.beside = widgets.HBox([self.shown])
         super().__init__([widgets.HBox([self.budget, self.measure_button]), self.beside, self.status])
         self._show()
 

@@ -15,7 +15,7 @@ from vlnb import catalog, launch
 from vlnb.errors import VlnbError
 from vlnb.launch.memory import bar_html
 from vlnb.markup import Html, alert, element, joined, listed
-from vlnb.panels.parts import WIDE, WRAPPED, Panel, aside, button
+from vlnb.panels.parts import WIDE, Panel, aside, button
 
 _AS_COOKBOOK = "as the cookbook"
 _CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
@@ -58,9 +58,7 @@ class Launch(Panel):
         for control in controls:
             control.observe(lambda _: self.refresh(), "value")
         buttons = widgets.HBox([self.start_button, self.stop_button])
-        super().__init__(
-            [widgets.HBox(controls, layout=WRAPPED), self.shown, buttons, self.bar, self.status, self.command]
-        )
+        super().__init__([widgets.HBox(controls), self.shown, buttons, self.bar, self.status, self.command])
         self.refresh()
         if self.server:
             self._watch(self.server)

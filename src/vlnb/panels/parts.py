@@ -12,7 +12,6 @@ import ipywidgets as widgets
 from vlnb.charts.style import THEME_CSS
 
 WIDE = widgets.Layout(width="min(100%, 640px)")
-WRAPPED = widgets.Layout(flex_flow="row wrap")
 
 
 class _Frame(anywidget.AnyWidget):
@@ -48,7 +47,10 @@ class _Frame(anywidget.AnyWidget):
     _css = (
         """
     .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; min-width: 0; }
-    .vlnb-panel .vlnb-outdated { opacity: 0.45; }
+    .vlnb-panel .widget-hbox { flex-flow: row wrap; }
+    .vlnb-panel { --jp-widgets-inline-label-width: 90px; }
+    .vlnb-panel ::placeholder { color: var(--jp-content-font-color2, GrayText) !important; }
+    .vlnb-panel .vlnb-outdated { opacity: 0.65; }
     .vlnb-panel .jupyter-widgets { box-sizing: border-box; max-width: 100%; min-width: 0; }
     """
         + THEME_CSS
@@ -61,6 +63,19 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def __init__(self, rows: Sequence[widgets.Widget]) -> None:
         super().__init__([*rows, _Frame(layout=widgets.Layout(display="none"))])
         self.add_class("vlnb-panel")
+
+
+def folded(title: str, *rows: widgets.Widget, unfolded: bool = False) -> widgets.VBox:
+    """Return rows below a button that shows and hides them. No Tab reaches the headings of an `Accordion`."""
+    inside, head = widgets.VBox(rows), widgets.ToggleButton(value=unfolded, layout={"width": "max-content"})
+
+    def show(_: object = None) -> None:
+        inside.layout.display = "" if head.value else "none"
+        head.description = f"{'▾' if head.value else '▸'} {title}"
+
+    head.observe(show, "value")
+    show()
+    return widgets.VBox([head, inside])
 
 
 def aside(work: Callable[[], object], *, name: str = "vlnb-panel") -> threading.Thread:

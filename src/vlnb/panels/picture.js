@@ -72,15 +72,14 @@ function render({ model, el }) {
         " Arrow keys move it, with Alt its far corner, with Shift by 10 pixels; Escape removes it.",
     );
   }
-  const button = (text, title, work) =>
-    made("button", bar, { textContent: text, title, type: "button", className: "jupyter-button" }).addEventListener("click", work);
+  const button = (textContent, title, onclick) =>
+    made("button", bar, { textContent, title, onclick, type: "button", className: "jupyter-button" });
   const scale = (by) => { zoom = Math.min(Math.max(zoom * by, 1), 16); draw(); };
   const undo = () => undone.length && set(undone.pop(), false);
   button("+", "Zoom in", () => scale(1.5));
   button("−", "Zoom out", () => scale(1 / 1.5));
-  const pan = made("button", bar, { textContent: "Move", title: "Drag moves the picture", type: "button", className: "jupyter-button" });
-  pan.setAttribute("aria-pressed", "false");
-  pan.addEventListener("click", () => pan.setAttribute("aria-pressed", String(pan.ariaPressed !== "true")));
+  const pan = button("Move", "Drag moves the picture", () => (pan.ariaPressed = String(pan.ariaPressed !== "true")));
+  pan.ariaPressed = "false";
   button("Undo", "The region before", undo);
   button("No region", "Send the whole picture", () => set([]));
 

@@ -43,6 +43,7 @@ class PictureInput(anywidget.AnyWidget):
         """Put the pieces of a file together: one message cannot carry a large file."""
         if content["start"] == 0:
             self._pieces.clear()
-        self._pieces += buffers[0]
-        if len(self._pieces) <= images.MAX_FILE_BYTES and len(self._pieces) == content["size"]:
+        if len(self._pieces) <= images.MAX_FILE_BYTES:  # a larger file is taken no further, and refused by its length
+            self._pieces += buffers[0]
+        if content["start"] + len(buffers[0]) == content["size"]:
             self._taken(str(content["name"]), bytes(self._pieces))

@@ -5,6 +5,7 @@ The panel decides nothing: `playground` does.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import ipywidgets as widgets
 from vlnb.errors import BadInput
 from vlnb.markup import element, live
 from vlnb.panels.ask import Ask
-from vlnb.panels.parts import WIDE, WRAPPED, aside, button
+from vlnb.panels.parts import WIDE, aside, button, folded
 from vlnb.playground import FORMATS, Run, cells, compare, export, overview
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ class Playground(Ask):
         self.compare_button = button("Compare", "Two runs side by side", self.compare)
         self.delete_button = button("Delete", "Delete the chosen runs", self.delete)
         self.export_button = button("Export", "Show the chosen run as code", self.export)
-        self.save_button = button("Save ZIP", "Save the chosen runs with their pictures", self.save)
+        self.save_button = button("ZIP file", "The chosen runs with their pictures, to download", self.save)
         self.prompts = widgets.Textarea(description="Prompts", rows=3, placeholder="one on each line", layout=WIDE)
-        every = [(f"{one.model} at {one.base_url}", place) for place, one in enumerate((endpoint, *servers))]
-        self._servers = (endpoint, *servers)
-        self.servers = widgets.SelectMultiple(description="Servers", options=every, value=(0,), rows=2, layout=WIDE)
+        every = [(f"{one.model} at {one.base_url}", one) for one in (endpoint, *servers)]
+        self.servers = widgets.SelectMultiple(
+            description="Servers", options=every, value=(endpoint,), rows=2, layout=WIDE
+        )
         self.sizes = widgets.SelectMultiple(
             description="At most", options=self.max_pixels.options, value=(self.max_pixels.value,), rows=4
         )
@@ -54,20 +56,18 @@ class Playground(Ask):
         history = [
             self.search,
             self.runs,
-            widgets.HBox(
-                [self.restore_button, self.compare_button, self.delete_button, self.save_button], layout=WRAPPED
-            ),
+            widgets.HBox([self.restore_button, self.compare_button, self.delete_button, self.save_button]),
             self.said,
             self.beside,
-            widgets.HBox([self.form, self.export_button], layout=WRAPPED),
+            widgets.HBox([self.form, self.export_button]),
             self.code,
         ]
         matrix = [self.prompts, self.servers, self.sizes, self.matrix_button, self.overview]
-        folded = widgets.Accordion(
-            [widgets.VBox(history), widgets.VBox(matrix)], titles=["History, compare, export", "Many at once"]
+        self.children: Sequence[widgets.Widget] = (
+            *self.children,
+            folded("History, compare, export", *history, unfolded=True),
+            folded("Many at once", *matrix),
         )
-        folded.selected_index = 0
-        self.children: Sequence[widgets.Widget] = (*self.children, folded)
         self.search.observe(lambda _: self.find(), "value")
         self.runs.observe(lambda _: self._confirm(), "value")
         self.find()
@@ -85,14 +85,17 @@ class Playground(Ask):
             self.said.value = live(element("small", f"{count}{self.history.said}"))
         return found
 
+    def clear(self) -> None:
+        """Begin again, as `Ask.clear` does, and list the draft."""
+        super().clear()
+        self.find()
+
     def restore_chosen(self) -> None:
         """Bring the chosen run back. The question on the page is kept as a draft, so that nothing is lost."""
         with self._saying(self.said):
             (run,) = self._picked(1)
-            if self.run is None or self.question != self.run.question:
-                self.history.add(self.question, self.endpoint, self.parent_id, "draft")
+            self._draft()
             self.restore(run)
-            self.find()
 
     def compare(self) -> None:
         """Show the two chosen runs side by side."""
@@ -117,10 +120,13 @@ class Playground(Ask):
             self.code.value = export(run, self.history, self.form.value)
 
     def save(self) -> None:
-        """Save the chosen runs with their pictures, beside the history."""
+        """Offer the chosen runs with their pictures as a file: the browser saves it, wherever the kernel is."""
         with self._saying(self.said):
-            file = self.history.export(self.history.folder / "export.zip", *(run.id for run in self._picked()))
-            self.said.value = live(f"Saved: {file}")
+            data = self.history.export(*(run.id for run in self._picked()))
+            file = f"data:application/zip;base64,{base64.b64encode(data).decode()}"
+            said, name = f"Download vlnb-runs.zip, {len(data) / 1e6:,.1f} MB", "vlnb-runs.zip"
+            link = element("a", said, href=file, download=name, style="text-decoration:underline")
+            self.said.value = live(link)
 
     def matrix(self) -> list[Run]:
         """Ask every combination of prompts, servers and resolutions, and show the runs as they end."""
@@ -133,16 +139,15 @@ class Playground(Ask):
         asked = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
         self.matrix_button.disabled, self.stop_button.disabled = True, False
         with self._saying(self.overview):
-            chosen = [self._servers[place] for place in self.servers.value]
-            self.asker.matrix(cells(self.question, asked, chosen, self.sizes.value), self.parent_id, told)
+            every = cells(self.question, asked, self.servers.value, self.sizes.value)
+            self.asker.matrix(every, self.parent_id, told)
         self.matrix_button.disabled, self.stop_button.disabled = False, True
         self.find()
         return ended
 
     def _end(self, run: Run) -> None:
         super()._end(run)
-        if hasattr(self, "runs"):
-            self.find()
+        self.find()
 
     def _picked(self, count: int = 0) -> list[Run]:
         """Return the chosen runs. Raises `BadInput` if there are not `count` of them (0: one or more)."""

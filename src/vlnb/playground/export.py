@@ -89,10 +89,9 @@ def _cell(run: Run, history: History) -> dict[str, str]:
     question = run.question
     (*_, text), options = question.said(history.load)
     if question.before:
-        turns = [
+        options["before"] = [
             ([*(_code(one, history) for one in turn.pictures), turn.text], turn.answer) for turn in question.before
         ]
-        options["before"] = turns
     if question.schema.strip():
         options["schema"] = json.loads(question.schema)
     server = "" if run.model == EMBEDDED_MODEL else f"{run.server!r}, model={run.model!r}"  # its address changes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import re
 import sqlite3
@@ -15,7 +16,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +35,7 @@ State = Literal["draft", "begun", "done", "stopped", "failed"]
 
 MOST_BYTES = 2_000_000_000  # of pictures; those that were not used for longest go first
 _MOST_RUNS = 100_000
+_MOST_EXPORTED = 100_000_000
 _WAIT_S = 20.0  # for another kernel that is writing
 _REPLY = ("text", "model", "server", "finish_reason", "ttft_s", "latency_s", "note")
 _USAGE = ("prompt_tokens", "completion_tokens", "image_tokens")
@@ -63,6 +64,9 @@ class Run:
         state = "" if self.state == "done" else f" ({self.state})"
         prompt = " ".join(self.question.filled.split())
         return f"{self.id} · {self.started[:16].replace('T', ' ')}{state} · {prompt[:60]}"
+
+
+_RUN = TypeAdapter(Run)
 
 
 class History:
@@ -115,15 +119,21 @@ class History:
                         for path in self._pictures.glob(f"{sha256[0]}*"):
                             path.unlink(missing_ok=True)
 
-    def export(self, file: Path | str, *numbers: int) -> Path:
-        """Write runs with their pictures as a ZIP file: `runs.jsonl` and `pictures/`."""
-        chosen = self.get(*numbers)
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.writestr("runs.jsonl", "".join(f"{_adapter().dump_json(run).decode()}\n" for run in chosen))
-            for path in {self.path(one) for run in chosen for one in run.question.shown}:
-                if path.exists():
-                    packed.write(path, f"pictures/{path.name}")
-        return Path(file)
+    def export(self, *numbers: int) -> bytes:
+        """Return runs with their pictures as a ZIP file: `runs.jsonl` and `pictures/`.
+
+        Raises:
+            BadInput: A run is gone or damaged, or the pictures are larger than 100 MB.
+        """
+        chosen, packed = self.get(*numbers), io.BytesIO()
+        paths = {path for run in chosen for one in run.question.shown if (path := self.path(one)).exists()}
+        if sum(path.stat().st_size for path in paths) > _MOST_EXPORTED:
+            raise BadInput(f"The pictures of these runs are larger than {_MOST_EXPORTED:,} bytes. Choose fewer runs.")
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("runs.jsonl", "".join(f"{_RUN.dump_json(run).decode()}\n" for run in chosen))
+            for path in paths:
+                made.write(path, f"pictures/{path.name}")
+        return packed.getvalue()
 
     def path(self, shown: Shown) -> Path:
         """Return where a picture is kept; a video keeps the ending of its name."""
@@ -165,7 +175,7 @@ class History:
             count = db.execute("SELECT count(*) FROM runs").fetchone()[0]
         used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
         limit = f"pictures: at most {self._most_bytes / 1e6:,.0f} MB"
-        return f"{count:,} runs, {used / 1e6:,.1f} MB ({limit}), in {self.folder}"
+        return f"{count:,} run{'s' * (count != 1)}, {used / 1e6:,.1f} MB ({limit}), in {self.folder}"
 
     @property
     def _pictures(self) -> Path:
@@ -193,7 +203,7 @@ class History:
         for number in numbers:
             row = db.execute("SELECT run FROM runs WHERE id = ?", (number,)).fetchone()
             with contextlib.suppress(ValueError):
-                yield replace(_adapter().validate_json(row[0] if row else ""), id=number)
+                yield replace(_RUN.validate_json(row[0] if row else ""), id=number)
 
     def _bound(self, needed: set[Path]) -> None:
         """Remove the pictures that were not used for longest, until the rest keeps to the limit."""
@@ -205,11 +215,6 @@ class History:
                 over -= size
 
 
-@cache
-def _adapter() -> TypeAdapter[Run]:
-    return TypeAdapter(Run)
-
-
 def _json(run: Run, endpoint: Endpoint) -> str:
     """Return a run as JSON. A key that was typed into a prompt, or that a server repeats, is left out."""
-    return redacted(_adapter().dump_json(run).decode(), endpoint.api_key)
+    return redacted(_RUN.dump_json(run).decode(), endpoint.api_key)

@@ -103,8 +103,8 @@ class Question:
             raise BadInput(f"The prompt needs a value for {', '.join(missing)}.")
         if not self.prompt.strip():
             raise BadInput("The prompt is empty. Write a question, or choose a skill.")
-        text = self.filled
-        return "\n".join([text, *filter(None, (self.place(number, load) for number in range(len(self.pictures))))])
+        places = (self.place(number, load) for number in range(len(self.pictures)))
+        return "\n".join([self.filled, *filter(None, places)])
 
     def place(self, number: int, load: Load) -> str:
         """Return the words that name the region of a picture (counted from 0), or "" if there is none to name."""

@@ -92,13 +92,13 @@ def answered(folder: Path) -> set[str]:
     return {key for one in columns for key, error in zip(one["key"], one["error"], strict=True) if error is None}
 
 
-def write(folder: Path, rows: list[dict[str, object]]) -> None:
+def write(folder: Path, rows: list[pa.StructArray]) -> None:
     """Write rows as one more shard, after those that are there. Raises `OSError` if it cannot."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     buffer = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, arrow()), buffer, compression="zstd")
+    pq.write_table(pa.Table.from_struct_array(pa.chunked_array(rows)).cast(arrow()), buffer, compression="zstd")
     records.replace(folder / f"part-{time.time_ns()}.parquet", buffer.getvalue().to_pybytes())
 
 

@@ -50,8 +50,8 @@ def process(
     What `out` already has is not asked again: the same picture, prompt, model, schema and options. Errors are.
     `options` are those of `Endpoint.ask`, such as `max_pixels`. `endpoints` (default: `connect()`) serve one model.
     `concurrency` rows are asked at once, on Ray by each worker. If no server answers for `patience_s` seconds, what
-    remains becomes errors. `runner="ray"` uses the cluster at `address`, or starts one here; its nodes need vlnb, and
-    the pictures under the same paths.
+    remains becomes errors. `runner="ray"`, or an `address`, uses that cluster, or starts one here; its nodes need vlnb,
+    and the pictures under the same paths.
 
     Raises:
         BadInput: The source, the prompt, the schema or the folder cannot be used, or another process writes there.
@@ -73,15 +73,15 @@ def process(
         found.folder.mkdir(parents=True, exist_ok=True)
         with records.held(Path(out)):
             records.replace(found.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
-            todo = wanted.keys() - shards.answered(found.folder)
-            if left := {key: row for key, row in wanted.items() if key in todo}:
+            there = shards.answered(found.folder)
+            if left := {key: row for key, row in wanted.items() if key not in there}:
                 answers = _ask(left, (job, servers, concurrency, patience_s), runner, address)
                 _store(found.folder, answers, total=len(wanted), left=len(left))
             if job.requests:
                 shards.write_requests(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
-    return found
+    return replace(found, asked=len(left))
 
 
 def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[pa.StructArray]:
@@ -90,7 +90,7 @@ def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: st
     import daft
     import pyarrow as pa
 
-    if runner == "ray":
+    if runner == "ray" or address:
         daft.set_runner_ray(address, noop_if_initialized=True)
     elif daft.runners.get_or_infer_runner_type() != "native":
         daft.set_runner_native()

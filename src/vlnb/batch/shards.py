@@ -31,11 +31,13 @@ JOB = "_job.json"  # readers of Parquet leave out what begins with _
 class Answers:
     """The answers of one job: `folder` holds its Parquet files, which any tool can read at any time.
 
-    `keys` are those of the rows that the source has now; None counts all that it ever had.
+    `keys` are those of the rows that the source has now; None counts all that it ever had. `asked` is how many of them
+    this call of `process` asked about; 0 says that all were answered before.
     """
 
     folder: Path
     keys: frozenset[str] | None = field(default=None, repr=False)
+    asked: int | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the table: each path once, with its newest answer, or its newest error if it has none.
@@ -61,6 +63,7 @@ class Answers:
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
         failed = int(frame["error"].notna().sum())
         told = f"{len(frame) - failed:,} answered, {failed:,} failed"
+        told = f"All {len(frame):,} rows were there already" if self.asked == 0 else told
         return f"{told} · {into:,} tokens in, {out:,} out · {self.folder}"
 
 

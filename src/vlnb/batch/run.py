@@ -100,7 +100,9 @@ def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: st
 
     told = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
     table = daft.from_pylist(told).into_batches(_TOGETHER)
-    answers = daft.cls(Worker)(*asking).ask(table["key"], table["path"], table["content"])
+    _, _, concurrency, _ = asking
+    worker = daft.cls(Worker, max_concurrency=2 + concurrency // _TOGETHER)  # else every row waits in memory at once
+    answers = worker(*asking).ask(table["key"], table["path"], table["content"])
     for batch in table.select(answers.alias("answer")).to_arrow_iter():
         yield batch.column(0)
 

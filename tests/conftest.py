@@ -15,8 +15,8 @@ from vlnb import embedded, samples
 
 # Files that start servers and processes, read pictures, or wait for a clock: `make check` leaves them out.
 SLOW = frozenset(
-    "test_app test_asking test_batch test_benchmark test_check test_cli test_cli_launch test_clip test_clock"
-    " test_compare test_evidence test_export test_extras test_fuzz test_gate test_history test_keys"
+    "test_app test_asking test_batch test_benchmark test_check test_choices test_cli test_cli_launch test_clip"
+    " test_clock test_compare test_evidence test_export test_extras test_fuzz test_gate test_history test_keys"
     " test_limits test_locating test_logs test_notebooks test_pdf test_playground test_reading test_record"
     " test_regions_growth test_render test_report test_router test_run test_runs test_samples test_server"
     " test_sets test_setup test_sweep test_typed test_video test_wire".split()

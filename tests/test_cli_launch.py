@@ -38,6 +38,7 @@ def test_other_forms(form, words, capsys):
     [
         (["plan", "--gpu", "MI300X", "--size", "7B", "--tp", "8"], "28 text heads"),
         (["plan", "--gpu", "A100", "--size", "7B"], "MI300X, MI325X, MI355X"),
+        (["plan", "--gpu", "MI300X", "--size", "72B", "--gpus", "1"], "does not start. 72B fits with"),
         (["stop"], "no server that was launched from here"),
         (["doctor", "no-such.log"], "cannot be read"),
     ],
@@ -47,6 +48,14 @@ def test_what_cannot_be_is_status_1_and_a_sentence(arguments, words, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert words in err
+
+
+def test_two_nodes_hold_what_one_does_not(capsys):
+    words = ["plan", "--gpu", "MI300X", "--size", "72B", "--gpus", "1", "--as", "nodes", "--nodes", "2"]
+    assert cli.main(words) == 0
+    out, err = capsys.readouterr()
+    assert "--nnodes 2" in out
+    assert "72B fits" in err
 
 
 def test_launch_refuses_a_machine_without_a_gpu(capsys):

@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
+import openai
+import psutil
 import pytest
 from PIL import Image
 
@@ -67,8 +70,6 @@ def test_the_memory_formula_predicts_the_servers_own_cache(free_port, tmp_path):
 @pytest.mark.parametrize("size", SHAPES)
 def test_a_picture_costs_what_the_formula_says(endpoint, size):
     """Sent as it is, so that the server's own resize is what is measured."""
-    import openai
-
     with openai.OpenAI(base_url=endpoint.base_url, api_key="EMPTY") as client:
         uri = images.data_uri(images.load(Image.effect_noise(size, 60)))
         content = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": "hi"}]
@@ -154,8 +155,23 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(sglang, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(free_port, tmp_path, monkeypatch):
-    """kill -9 of the process that started it; a new one finds it, and stops the whole tree."""
+def routed(url, count, *, after, then):
+    """Ask four at a time, call `then` once `after` are answered, and return the tokens of all answers."""
+    with openai.OpenAI(base_url=url, api_key="EMPTY", max_retries=0) as client, ThreadPoolExecutor(4) as pool:
+        model = client.models.list().data[0].id
+        said = [[{"role": "user", "content": f"Count to {number}."}] for number in range(count)]
+        options = {"max_tokens": 24, "extra_body": {"ignore_eos": True}}
+        asked = [pool.submit(client.chat.completions.create, model=model, messages=one, **options) for one in said]
+        wait(asked[:after])
+        then()
+        return [one.result().usage.completion_tokens for one in asked]
+
+
+def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(sglang, free_port, tmp_path, monkeypatch):
+    """kill -9 of the process that started it; a new one finds it, and stops the whole tree.
+
+    While two servers are up, the router stands before both: one is killed, and no request that is not streamed is lost.
+    """
     port = free_port()
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom vlnb import launch\n"
@@ -174,6 +190,12 @@ def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(free_port, tmp
     server.wait(400)
     family = [process.pid for process in record.processes(server.record)]
     assert len(family) >= 3, "a scheduler and a detokenizer at least"
+    router = launch.Router.start([sglang.base_url, server.base_url], port=free_port())
+    try:
+        lengths = routed(router.base_url, 16, after=4, then=psutil.Process(server.record.pid).kill)
+    finally:
+        router.stop()
+    assert lengths == [24] * 16
     server.stop()
     server.stop()
     assert launch.find() is None

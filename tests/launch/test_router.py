@@ -149,8 +149,9 @@ def test_what_it_drops_is_what_is_said(failing, routed):
 
 
 def test_a_server_that_does_not_answer_is_said_before_the_router_starts():
-    with pytest.raises(NoServer, match=r"Nothing answers at http://127\.0\.0\.1:1/v1"):
+    with pytest.raises(NoServer, match=r"Nothing answers at http://127\.0\.0\.1:1/v1") as caught:
         Router.start(["http://127.0.0.1:1", "http://127.0.0.1:2"], port=port())
+    assert "embedded engine" not in str(caught.value)  # it stands behind no router unless it is named
     assert servers() == []
 
 

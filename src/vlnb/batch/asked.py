@@ -57,6 +57,8 @@ class Job:
         from vlnb.typed import Form
 
         text, system = (prompt.text, prompt.system) if isinstance(prompt, Prompt) else (prompt, None)
+        if settings["requests"] and (text or schema or settings["options"]):
+            raise BadInput("Each request of a file has a prompt and options of its own: leave these out.")
         if not text.strip() and not settings["requests"]:
             raise BadInput("A batch needs a prompt: the question that is asked about every picture.")
         if schema is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,11 +18,13 @@ from vlnb.endpoint import Endpoint, connect
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from vlnb.prompts import Prompt
 
-_TOGETHER = 8  # rows that Daft hands on at once: a kill costs those that are on their way
-# A shard is written at so many rows, or after a second; later, when this share of the time so far is not on disk.
-_SHARD_ROWS, _SHARD_S, _SHARD_SHARE = 1000, 1.0, 0.02
+_TOGETHER = 16  # rows that Daft hands on at once: more cost more work at a kill, fewer cost rate
+# A shard is written after a second; later, when this share of the time so far is not on disk, or after half a minute.
+_FIRST_SHARD_S, _SHARD_SHARE, _LONGEST_SHARD_S = 1.0, 0.02, 30.0
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
 
 
@@ -48,8 +50,8 @@ def process(
     What `out` already has is not asked again: the same picture, prompt, model, schema and options. Errors are.
     `options` are those of `Endpoint.ask`, such as `max_pixels`. `endpoints` (default: `connect()`) serve one model.
     `concurrency` rows are asked at once, on Ray by each worker. If no server answers for `patience_s` seconds, what
-    remains becomes errors. `runner="ray"` uses the cluster at `address`, or starts one here; its nodes need vlnb, and
-    the pictures under the same paths.
+    remains becomes errors. `runner="ray"`, or an `address`, uses that cluster, or starts one here; its nodes need vlnb,
+    and the pictures under the same paths.
 
     Raises:
         BadInput: The source, the prompt, the schema or the folder cannot be used, or another process writes there.
@@ -71,24 +73,24 @@ def process(
         found.folder.mkdir(parents=True, exist_ok=True)
         with records.held(Path(out)):
             records.replace(found.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
-            todo = wanted.keys() - shards.answered(found.folder)
-            if left := {key: row for key, row in wanted.items() if key in todo}:
+            there = shards.answered(found.folder)
+            if left := {key: row for key, row in wanted.items() if key not in there}:
                 answers = _ask(left, (job, servers, concurrency, patience_s), runner, address)
                 _store(found.folder, answers, total=len(wanted), left=len(left))
             if job.requests:
                 shards.write_requests(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
-    return found
+    return replace(found, asked=len(left))
 
 
-def _ask(left: Mapping[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[Any]:
+def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[pa.StructArray]:
     """Yield the answers about rows as they come, some at a time."""
     os.environ.update(_QUIET)  # before the first import, which already tells home
     import daft
     import pyarrow as pa
 
-    if runner == "ray":
+    if runner == "ray" or address:
         daft.set_runner_ray(address, noop_if_initialized=True)
     elif daft.runners.get_or_infer_runner_type() != "native":
         daft.set_runner_native()
@@ -98,29 +100,31 @@ def _ask(left: Mapping[str, Row], asking: tuple[Any, ...], runner: str, address:
 
     told = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
     table = daft.from_pylist(told).into_batches(_TOGETHER)
-    answers = daft.cls(Worker)(*asking).ask(table["key"], table["path"], table["content"])
+    _, _, concurrency, _ = asking
+    worker = daft.cls(Worker, max_concurrency=2 + concurrency // _TOGETHER)  # else every row waits in memory at once
+    answers = worker(*asking).ask(table["key"], table["path"], table["content"])
     for batch in table.select(answers.alias("answer")).to_arrow_iter():
-        yield batch.column(0).to_pylist()
+        yield batch.column(0)
 
 
-def _store(folder: Path, answers: Iterator[Any], *, total: int, left: int) -> None:
+def _store(folder: Path, answers: Iterator[pa.StructArray], *, total: int, left: int) -> None:
     """Store answers as they come, under a bar with rate, time left and errors. What has come is stored in any case."""
     from tqdm.auto import tqdm
 
-    rows: list[Any] = []
+    waiting: list[pa.StructArray] = []
     errors, begun = 0, time.monotonic()
     written = begun
     with tqdm(total=total, initial=total - left, unit=" rows", smoothing=0, disable=None) as bar:
         try:
             for some in answers:
-                rows += some
-                errors += sum(one["error"] is not None for one in some)
+                waiting.append(some)
+                errors += some.field("error").is_valid().sum().as_py()
                 bar.set_postfix(errors=errors, refresh=False)
                 bar.update(len(some))
                 now = time.monotonic()
-                if len(rows) >= _SHARD_ROWS or now - written > max(_SHARD_S, _SHARD_SHARE * (now - begun)):
-                    shards.write(folder, rows)
-                    rows, written = [], now
+                if now - written > min(max(_FIRST_SHARD_S, _SHARD_SHARE * (now - begun)), _LONGEST_SHARD_S):
+                    shards.write(folder, waiting)
+                    waiting, written = [], now
         finally:
-            if rows:
-                shards.write(folder, rows)
+            if waiting:
+                shards.write(folder, waiting)

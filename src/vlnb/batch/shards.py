@@ -31,11 +31,13 @@ JOB = "_job.json"  # readers of Parquet leave out what begins with _
 class Answers:
     """The answers of one job: `folder` holds its Parquet files, which any tool can read at any time.
 
-    `keys` are those of the rows that the source has now; None counts all that it ever had.
+    `keys` are those of the rows that the source has now; None counts all that it ever had. `asked` is how many of them
+    this call of `process` asked about; 0 says that all were answered before.
     """
 
     folder: Path
     keys: frozenset[str] | None = field(default=None, repr=False)
+    asked: int | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the table: each path once, with its newest answer, or its newest error if it has none.
@@ -61,6 +63,7 @@ class Answers:
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
         failed = int(frame["error"].notna().sum())
         told = f"{len(frame) - failed:,} answered, {failed:,} failed"
+        told = f"All {len(frame):,} rows were there already" if self.asked == 0 else told
         return f"{told} · {into:,} tokens in, {out:,} out · {self.folder}"
 
 
@@ -92,13 +95,13 @@ def answered(folder: Path) -> set[str]:
     return {key for one in columns for key, error in zip(one["key"], one["error"], strict=True) if error is None}
 
 
-def write(folder: Path, rows: list[dict[str, object]]) -> None:
+def write(folder: Path, rows: list[pa.StructArray]) -> None:
     """Write rows as one more shard, after those that are there. Raises `OSError` if it cannot."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     buffer = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, arrow()), buffer, compression="zstd")
+    pq.write_table(pa.Table.from_struct_array(pa.chunked_array(rows)).cast(arrow()), buffer, compression="zstd")
     records.replace(folder / f"part-{time.time_ns()}.parquet", buffer.getvalue().to_pybytes())
 
 

@@ -1,6 +1,7 @@
 """Measure how fast a server is: `run` or `resume` a `Workload`, then read the result.
 
-`store` keeps the records, `metrics` and `report` evaluate them, and `sglang` has the command of SGLang's own tool.
+`store` keeps the records, `metrics` and `report` evaluate them, `choices` measures one plan after another, and `sglang`
+has the command of SGLang's own tool.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from vlnb.bench.workload import PUBLISHED, Workload
 
 if TYPE_CHECKING:
-    from vlnb.bench import metrics, printed, report, roofline, runner, sglang, store, sweep, verdict, workload
+    from vlnb.bench import choices, metrics, printed, report, roofline, runner, sglang, store, sweep, verdict, workload
     from vlnb.bench.runner import resume, run, start
 
 __all__ = [
-    "PUBLISHED", "Workload", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
+    "PUBLISHED", "Workload", "choices", "metrics", "printed", "report", "resume", "roofline", "run", "runner",
     "sglang", "start", "store", "sweep", "verdict", "workload",
 ]  # fmt: skip
 

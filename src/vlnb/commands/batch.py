@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from vlnb.commands import Count, say, server, show
 from vlnb.commands.extract import read_schema
-from vlnb.errors import BadInput
 
 _SHOWN = 5  # errors
 
 
-def batch(
+def batch(  # noqa: PLR0913 - the options of a command
     source: str,
     *,
     out: Path,
@@ -19,7 +19,10 @@ def batch(
     schema: Path | None = None,
     url: list[str] | None = None,
     model: str | None = None,
+    max_tokens: Count | None = None,
     concurrency: Count = 32,
+    runner: Literal["local", "ray"] = "local",
+    address: str | None = None,
     resume: bool = False,
 ) -> int:
     """Ask about every picture of a folder, and store the answers as a table (Parquet).
@@ -42,24 +45,29 @@ def batch(
         The server, or several that serve one model (instead of VLNB_BASE_URL).
     model
         Its model (instead of VLNB_MODEL).
+    max_tokens
+        Longest answer, in tokens.
     concurrency
-        Pictures asked about at once.
+        Pictures asked about at once; on Ray, by each worker.
+    runner
+        Where the work is done: here (local), or on a Ray cluster (ray).
+    address
+        The Ray cluster (default: one that is started here).
     resume
         Only go on with a batch that --out has; without it, a new one may start.
     """
     from vlnb.batch import process, read
-    from vlnb.batch.asked import check, is_requests
+    from vlnb.batch.asked import check
 
     if resume:
         read(out)
-    if prompt and is_requests(source):
-        raise BadInput(f"{source} has a prompt for each request: leave --prompt out.")
     check(source)  # before a server is sought
     found = process(
         source, prompt, out,
         schema=read_schema(schema) if schema else None,
         endpoints=[server(one, model) for one in url or (None,)],
-        concurrency=concurrency,
+        concurrency=concurrency, runner=runner, address=address,
+        **({"max_tokens": max_tokens} if max_tokens else {}),
     )  # fmt: skip
     say(found)
     failed = found.frame()[["path", "error"]].dropna().to_dict("records")

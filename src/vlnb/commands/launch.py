@@ -49,8 +49,8 @@ class Wanted:
     goal: Literal["latency", "throughput"] = "latency"
 
     def plan(self) -> Plan:
-        """Return the plan, after saying what it is made of and whether it fits."""
-        from vlnb.launch import memory, plan
+        """Return the plan, after saying what it is made of."""
+        from vlnb.launch import plan
 
         chosen = plan(**asdict(self))
         say(chosen.mark)
@@ -58,7 +58,6 @@ class Wanted:
             say(f"  {flag.name} {flag.value}: {flag.reason}")
         for warning in chosen.warnings:
             say(f"  note: {warning}")
-        say(memory(chosen))
         return chosen
 
 
@@ -70,7 +69,7 @@ def plan(
     nodes: Count = 1,
     image: str | None = None,
 ) -> int:
-    """Print the command that serves a model size on a GPU, and say whether it fits.
+    """Print the command that serves a model size on a GPU; if it does not fit, say why, with exit status 1.
 
     Parameters
     ----------
@@ -84,10 +83,16 @@ def plan(
     image
         Image of the container (the one with the SGLang that the cookbook verified).
     """
-    from vlnb.launch import render
+    from vlnb.launch import memory, render
+    from vlnb.launch.render import SPREAD
 
-    show(render(wanted.plan(), as_, nodes=nodes, port=port, image=image), end="")
-    return 0
+    chosen = wanted.plan()
+    text = render(chosen, as_, nodes=nodes, port=port, image=image)
+    found = memory(chosen.over(nodes) if as_ in SPREAD else chosen)
+    say(found)
+    if found.fits:
+        show(text, end="")
+    return int(not found.fits)
 
 
 def launch(
@@ -106,9 +111,10 @@ def launch(
     force
         Start even if the checks find problems.
     """
-    from vlnb.launch import preflight, start
+    from vlnb.launch import memory, preflight, start
 
     chosen = wanted.plan()
+    say(memory(chosen))
     problems = preflight(chosen)
     for problem in problems:
         say(f"vlnb: {problem}")

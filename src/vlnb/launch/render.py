@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Form = Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", "nodes", "leaderworkerset"]
 
+SPREAD = frozenset(("nodes", "leaderworkerset"))
+"""The forms in which several nodes hold one model."""
 _COPIES = frozenset(("slurm", "replicas"))
 _NEEDED_KEY = "${VLNB_API_KEY:?set it to a secret of your choice}"
 
@@ -43,7 +45,7 @@ def render(
         raise BadInput(f"Unknown form {form!r}. Choose {', '.join(get_args(Form))}.")
     if not 1 <= port <= 65535:
         raise BadInput(f"Port {port} does not exist. Ports are 1 to 65535.")
-    if (nodes > 1) != (form in {"nodes", "leaderworkerset"}) and form not in _COPIES:
+    if (nodes > 1) != (form in SPREAD) and form not in _COPIES:
         raise BadInput(
             f"nodes={nodes} does not go with the form {form!r}: for one node use shell, docker, compose or kubernetes;"
             " for several slurm or replicas (a copy on each), or as nodes or leaderworkerset (one model over all)."
@@ -51,7 +53,7 @@ def render(
     key = [] if is_loopback(host) and form != "nodes" else ["--api-key", _NEEDED_KEY]
     if form == "shell":
         return _shell(plan.argv(host=host, port=port), key) + "\n"
-    served = plan.over(nodes) if form in {"nodes", "leaderworkerset"} else plan
+    served = plan.over(nodes) if form in SPREAD else plan
     words = served.argv(host="0.0.0.0", port=PORT)  # noqa: S104 - inside the container
     published = f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
     suffix = "sh" if form in {"docker", "nodes", "slurm"} else "yaml"

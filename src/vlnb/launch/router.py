@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from vlnb import extras
-from vlnb.endpoint.resolve import connect, normalise
+from vlnb.endpoint import Endpoint
+from vlnb.endpoint.resolve import models, normalise
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.launch.planning import HOST
 from vlnb.launch.server import Server, start
@@ -46,18 +47,19 @@ class Router(Server):
             LaunchFailed: The router does not come up.
         """
         extras.require("router", "A router before several servers")
-        urls = [normalise(one).removesuffix("/v1") for one in servers]
-        if len({*urls}) <= 1:
+        addresses = dict.fromkeys(map(normalise, servers))
+        if len(addresses) <= 1:
             raise BadInput("A router needs the addresses of at least two servers, such as http://127.0.0.1:30000.")
-        for url in urls:
+        for one in addresses:
             with contextlib.suppress(ServerRefused):  # it answers; the key is the client's
-                connect(url, announce=None)
+                models(Endpoint(one, "", origin="a router"))
         with listen(HOST, 0) as free:
             metrics = str(free.getsockname()[1])
         listening = ["--host", HOST, "--port", str(port), "--prometheus-host", HOST, "--prometheus-port", metrics]
         # Its control plane, which could add and remove servers, gets a key that nobody keeps.
         key = ["--control-plane-api-keys", f"vlnb:vlnb:admin:{secrets.token_hex(16)}"]
         smg = str(Path(sys.executable).with_name("smg"))
+        urls = [one.removesuffix("/v1") for one in addresses]
         begun = start([smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key], port=port)
         router = cls(begun.record, begun._process)  # noqa: SLF001 - the same process
         try:

@@ -15,6 +15,7 @@ import openai
 import pytest
 from PIL import Image
 
+import vlnb
 from vlnb import cli, extras, samples
 from vlnb.commands import extract
 
@@ -92,6 +93,16 @@ def test_wrong_use_is_status_2(arguments, capsys):
     assert out == ""
     assert err.startswith("vlnb: ")
     assert "vlnb --help" in err
+
+
+def test_boxes_are_told_in_pixels_of_the_picture_too(receipt_png, receipt, engine, capsys):
+    asked = ["ask", receipt_png, "What is the grand total?", "--url", engine.base_url, "--max-pixels", "200000"]
+    assert cli.main(asked) == 0
+    out, err = capsys.readouterr()
+    (said,) = re.findall(r"in pixels of your picture: \[(.*)\] right of", err)
+    assert said not in out, "the answer has the pixels of the copy that the model saw"
+    found = vlnb.regions.Box(*map(float, said.split(",")))
+    assert vlnb.regions.iou(found, receipt.truth.fields["grand_total"]) > 0.7
 
 
 def test_a_missing_argument_is_named_with_its_command(capsys):

@@ -241,7 +241,7 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         said.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(
             x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),
-            textposition="bottom center", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
+            textposition="bottom left", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
             marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
     alt = "Least time per output token by memory bandwidth; " + "; ".join(said)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vlnb import images, video
 
 _ADDRESS = re.compile(r"(https?|data|file):", re.IGNORECASE)
+_MOST_BOXES = 20  # --json has all of them
 _ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
 
 
@@ -83,7 +84,11 @@ def ask(
         text = str(error) if json else str(error).replace("in this error's .partial", "printed above")
         error.args = (_ARGUMENT.sub(_option, text),)
         raise
-    say(stream.reply.summary)
+    reply = stream.reply
+    if reply.boxes and reply.seen_sizes[0] != reply.pictures[0].original_size:  # the answer is in the pixels of a copy
+        for box in reply.boxes[:_MOST_BOXES]:
+            say(f"in pixels of your picture: {[round(side) for side in box.corners]} {box.label or box.text}")
+    say(reply.summary)
     return 0
 
 

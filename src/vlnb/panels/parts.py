@@ -47,7 +47,7 @@ class _Frame(anywidget.AnyWidget):
     _css = (
         """
     .vlnb-panel .widget-html > .widget-html-content { line-height: 1.5; overflow-wrap: anywhere; min-width: 0; }
-    .vlnb-panel .widget-hbox { flex-flow: row wrap; }
+    .vlnb-panel .widget-hbox { flex-flow: row wrap; column-gap: 6px; }
     .vlnb-panel { --jp-widgets-inline-label-width: 90px; }
     .vlnb-panel ::placeholder { color: var(--jp-content-font-color2, GrayText) !important; }
     .vlnb-panel .vlnb-outdated { opacity: 0.65; }

@@ -37,7 +37,7 @@ _LEAST = 3  # answers that a line needs
 
 # What each verdict means; the numbers follow it.
 _MEANS = {
-    "sound": "Times are right.",
+    "sound": "times are right.",
     "wrong scale": "The model believes in another rate of frames than the real one. Send frames with their times.",
     "drift": "Times run apart by and by: the server dates frames by their number, not by their time in the file.",
     "offset": "All times are off by the same amount.",
@@ -95,7 +95,8 @@ class Clock:
     def __str__(self) -> str:
         fit = f" time = {self.scale:.3f} x clock {self.offset_s:+.2f} s, scatter {self.scatter_s:.2f} s."
         fitted = self.verdict not in {"blind", "no video"}
-        return printable(f"Video by {self.way}: {self.verdict}. {_MEANS[self.verdict]}{fit if fitted else ''}")
+        named = "" if self.sound else f"{self.verdict}. "
+        return printable(f"Video by {self.way}: {named}{_MEANS[self.verdict]}{fit if fitted else ''}")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         rows = (

@@ -26,6 +26,10 @@ _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the pac
 _MISSING = re.compile(r'Command "(.+)" parameter (\S+) requires an argument\.')
 
 
+def _default(value: object) -> object:
+    return " ".join(map(str, value)) or "none" if isinstance(value, tuple) else value
+
+
 class _Help(PlainFormatter):
     """Wraps help between words at the width of the terminal; the further lines of an option are indented."""
 
@@ -44,7 +48,7 @@ app = App(
     version=__version__,
     help_formatter=_Help(),
     help_format="plaintext",  # markdown would take as long to import as all the rest
-    default_parameter=Parameter(negative="", consume_multiple=True),
+    default_parameter=Parameter(negative="", consume_multiple=True, show_default=_default),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

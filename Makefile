@@ -3,6 +3,7 @@ PY := .venv/bin/python
 ENGINE ?= $(HOME)/.cache/vlnb-engine
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 PAGES := $(wildcard app/*.ipynb)
+unexport PYTHONDONTWRITEBYTECODE  # with it, each process would compile all its packages anew: seconds for a notebook
 
 help:  ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile

@@ -124,10 +124,9 @@ def test_a_schema_that_is_no_object(receipt_png, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", [[], ["plan"], ["bench", "run"], ["batch"]])
-def test_help_wraps_between_words_and_indents_the_further_lines_of_an_option(command, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "50")
-    cli.main([*command, "--help"])
-    out = capsys.readouterr().out
+def test_help_wraps_between_words_and_indents_the_further_lines_of_an_option(command):
+    narrow = {**os.environ, "COLUMNS": "50"}
+    out = subprocess.run([*VLNB, *command, "--help"], capture_output=True, text=True, env=narrow, check=True).stdout
     listed = out.partition("\n\n\n")[0].partition("Commands:\n" if not command else "Parameters:\n")[2].splitlines()
     assert max(map(len, out.splitlines())) <= 50
     assert {len(line) - len(line.lstrip()) for line in listed} == {2, 6}

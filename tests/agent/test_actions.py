@@ -177,7 +177,7 @@ def test_a_page_that_is_not_there_is_a_sentence_before_anything_starts():
 
 @pytest.mark.parametrize("allowed", ["example.com", "::", "example.com:80", "file://example.com", "ftp://example.com"])
 def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
-    with pytest.raises(BadInput, match="hosts need their scheme"):
+    with pytest.raises(BadInput, match="a host needs its scheme"):
         Browser(SHOP, allow=[allowed])
     assert Browser(SHOP, allow=["https://example.com", SHOP.parent.as_uri()])
 

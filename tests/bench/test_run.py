@@ -165,7 +165,7 @@ def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
     with serving() as endpoint:
         pass
     told = []
-    workload = Workload(prompts=100, concurrency=2, images=0)
+    workload = Workload(prompts=100, concurrency=2, images=0, output_len=6)
     stored = bench.run(workload, endpoint, tmp_path / "run", watch=told.append)
     assert told[-1]["stopped"].startswith("20 requests in a row failed: no connection: Connection refused. ")
     assert len(stored.records) < 30

@@ -1,5 +1,7 @@
 """What all commands share: progress where nobody sees a terminal, and the start of the embedded engine."""
 
+import sys
+
 from vlnb import commands
 
 
@@ -9,6 +11,16 @@ def test_progress_in_a_pipe_is_a_line_now_and_then(monkeypatch, capsys):
     monkeypatch.setattr(commands, "_PIPE_S", 60.0)
     commands.progress("2 of 9")
     assert capsys.readouterr().err == "1 of 9\n"
+
+
+def test_progress_in_a_terminal_is_one_line_that_the_next_sentence_leaves_alone(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    for line in ("preparing request 17 of 21", "2 of 9"):
+        commands.progress(line)
+    commands.say("done")
+    commands.say("stored")
+    assert capsys.readouterr().err == f"\r{'preparing request 1'}\r{'2 of 9':<19}\ndone\nstored\n"
 
 
 def test_every_command_says_that_the_engine_is_starting(capsys):

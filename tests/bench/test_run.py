@@ -186,6 +186,21 @@ def test_an_embedded_engine_that_has_ended_starts_again_for_the_rest(tmp_path):
     assert len(bench.resume(tmp_path / "run").follow().good) == 2
 
 
+def test_ctrl_c_on_the_command_line_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "run"
+    options = ["--prompts", "40", "--images", "0", "--output-len", "20", "--out", str(folder)]
+    with serving("--gap", 0.02) as endpoint:
+        command = [sys.executable, "-m", "vlnb", "bench", "run", *options, "--url", endpoint.base_url]
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 30
+        while not (folder / store.RECORDS).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert err.endswith(f"To go on: vlnb bench resume {folder}\nvlnb: stopped.\n")
+    assert store.read(folder).missing
+
+
 def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_path):
     """kill -9 loses at most what was in flight; the metrics are those of the same records, however they came about."""
     chance, folder = random.Random(9), tmp_path / "run"

@@ -37,6 +37,8 @@ def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, rec
     html = reply.as_html()
     assert len(re.findall(r'data-v="1"', html)) == 2, "the field and its place"
     assert "nowhere" not in html
+    assert ">17,000 = 17000<" in html, "what was read stands beside what is printed"
+    assert ">Auntie Anne&#x27;s<" in html, "and not where it is the same"
     evil = "<img src=x onerror=alert(1)>"
     found = view({"shop": evil}, {"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
     assert "<img src=x" not in found

@@ -61,11 +61,10 @@ class Browser:
         if ":" not in str(address) and not path.is_file():
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
-        self._origins = [_origin(self.address)]
-        for one in allow:
-            self._origins.append(_origin(one if "://" in one else urljoin(self.address, f"//{one}")))
+        allowed = [self.address, *allow]
+        self._origins = [_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed]
         if None in self._origins:
-            wrong = [self.address, *allow][self._origins.index(None)]
+            wrong = allowed[self._origins.index(None)]
             raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view

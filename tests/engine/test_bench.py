@@ -31,7 +31,8 @@ def test_ours_and_sglangs_own_tool_count_the_same_tokens(endpoint, tmp_path, cap
 
 
 def test_sglangs_own_metrics_are_kept_with_the_run(endpoint, tmp_path):
-    stored = vlnb.bench.run(replace(PLAN, seed=3, output_len=64), endpoint, tmp_path / "run")
+    # The metrics are read once a second: 4 x 256 steps take several, on a fast machine too.
+    stored = vlnb.bench.run(replace(PLAN, seed=3, prompts=8, output_len=256), endpoint, tmp_path / "run")
     assert stored.gauges[0].running == 0
     assert 1 <= max(one.running for one in stored.gauges) <= PLAN.concurrency
     assert any(line.startswith("By its own metrics the server had 0") for line in report.sentences(stored))

@@ -83,6 +83,46 @@ LINES = [
     ("broken_weights", "safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer"),
     ("killed", "Killed"),
     ("killed", "Exception: Server process exited with code -9. Check server logs for errors."),
+    ("too_few_gpus", "AssertionError: Insufficient GPUs: requested 8, found 2"),
+    ("too_few_gpus", "RuntimeError: Not enough CUDA devices: tp_size=8, device_count=1"),
+    ("too_few_gpus", "AssertionError: rank 4 needs GPU index 4, but only 4 visible devices"),
+    ("no_gpu", "ERROR: No GPU detected. This server requires at least one."),
+    ("no_gpu", "RuntimeError: Attempting to deserialize on a CUDA device but torch.cuda.is_available() is False."),
+    ("no_gpu", "AmdSmiLibraryException: Error code: 34 | AMDSMI_STATUS_DRIVER_NOT_LOADED - Driver not loaded"),
+    ("no_permission", 'root is not member of "render" group, the default DRM access group.'),
+    ("gpu_in_use", "RuntimeError: HIP error: device busy"),
+    ("host_memory", "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."),
+    ("host_memory", "numpy._ArrayMemoryError: Unable to allocate 12.0 GiB for an array with shape (1000,)"),
+    ("shared_memory", "RuntimeError: unable to write to file </torch_71_8_0>: No space left on device (28)"),
+    ("shared_memory", "RuntimeError: unable to allocate shared memory(shm) for file </torch_1>: Success (0)"),
+    ("gpu_fault", "RuntimeError: HIP error: misaligned address"),
+    ("wrong_gpu_image", "KeyError: 'gfx950'"),
+    ("wrong_gpu_image", "ValueError: arch gfx950 not in supported list ['gfx942']"),
+    ("wrong_gpu_image", "RuntimeError: This build supports gfx942 only, but the device is gfx950"),
+    ("missing_build_tool", "subprocess.CalledProcessError: Command '['which', 'c++']' returned non-zero exit status 1."),
+    ("version_conflict", "RuntimeError: operator torchvision::nms does not exist"),
+    ("version_conflict", "RuntimeError: Detected that they were compiled with different CUDA major versions."),
+    ("version_conflict", "Exception: flashinfer_python 0.2.0 is less than the minimum required version 0.5.0."),
+    ("version_conflict", "AttributeError: 'Qwen2_5_VLConfig' object has no attribute 'vocab_size'"),
+    ("version_conflict", "ValueError: Tokenizer class Qwen9Tokenizer does not exist or is not currently imported."),
+    ("missing_module", "/usr/bin/python3: No module named sglang.launch_server"),
+    ("missing_module", "OSError: libamdhip64.so.6: cannot open shared object file: No such file or directory"),
+    ("no_access", "huggingface_hub.errors.HfHubHTTPError: 403 Forbidden: Authorization error."),
+    ("model_not_found", "huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1)"),
+    ("model_not_found", "gguf_init_from_file: failed to open GGUF file '/models/x.gguf': No such file or directory"),
+    ("offline", "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
+    ("offline", "CAS service error: HTTP status server error (503 Service Unavailable), domain: cas-server.hf.co"),
+    ("broken_weights", "error loading model: tensor 'blk.1' is not within the file bounds, model is corrupted or incomplete"),
+    ("no_room_for_kv_cache", "llama_kv_cache_init: failed to allocate buffer for kv cache"),
+    ("context_too_long", "ValueError: Input length (140000 tokens) exceeds the maximum allowed length (127994 tokens)."),
+    ("context_too_long", "the request exceeds the available context size, try increasing it"),
+    ("port_in_use", "RuntimeError: Port 30000 is unavailable"),
+    ("port_in_use", "couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 8080"),
+    ("bad_flag", "error: unexpected argument '--foo' found"),
+    ("bad_flag", "ValueError: Unknown attention backend: aiterx"),
+    ("bad_parallel_size", "ValueError: tensor_parallel_size=3 does not divide the 28 attention heads evenly"),
+    ("graph_capture_failed", "Exception: Capture cuda graph failed: HIP out of memory. Tried to allocate 2 GiB"),
+    ("killed", "/bin/bash: line 1:  4123 Killed                  python -m sglang.launch_server"),
 ]  # fmt: skip
 
 
@@ -98,6 +138,14 @@ DRESS = {
     "kubernetes": "2026-01-09T12:00:00.123Z stderr F {}",
     "journal": "Jan  9 12:00:00 node1 docker[991]: {}",
     "quoted": "> {}",
+    "srun": "3: {}",
+    "mpirun": "[1,0]<stderr>:{}",
+    "host": "gpu-node01: {}",
+    "logging": "2026-01-09 12:00:00,123 ERROR {}",
+    "loguru": "2026-01-09 12:00:00.123 | ERROR    | server:run:12 - {}",
+    "glog": "E0109 12:00:00.123456 140 launcher.py:10] {}",
+    "ray": "(RayWorkerWrapper pid=7, ip=10.0.0.1) {}",
+    "pytest": "E       {}",
 }
 
 
@@ -217,6 +265,40 @@ def test_a_hint_is_no_fact():
     assert diagnose("error: the model could not be loaded: No such file or directory: '/m/config.json'")[0].cause == (
         "model_not_found"
     )
+
+
+REMARKS = [
+    "INFO triton: only gfx942 and gfx950 are supported for fp8, a slower kernel is used",
+    "libibverbs: Warning: couldn't load driver: /usr/lib/x.so: cannot open shared object file: No such file",
+    "WARNING: bench.json has an incompatible version of the cache, it is made anew",
+    "Retrying in 1 s: huggingface.co read timed out.",
+]
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_a_remark_is_a_cause_only_where_nothing_unknown_was_raised(remark):
+    assert diagnose(remark)[0].cause != "unknown"
+    (found,) = diagnose(f"{remark}\nFrobnicationError: the frob failed")
+    assert (found.cause, found.line) == ("unknown", "FrobnicationError: the frob failed")
+
+
+def test_an_unknown_error_stands_before_the_symptoms_that_follow():
+    found = diagnose("ZeroDivisionError: division by zero\nReceived sigquit from a child process.\nKilled")
+    assert [(one.cause, one.line) for one in found] == [
+        ("unknown", "ZeroDivisionError: division by zero"),
+        ("killed", "Killed"),
+    ]
+
+
+def test_a_wrong_key_of_a_client_is_no_trouble_with_the_hub():
+    access = 'INFO: 10.0.0.1:33 - "POST /v1/chat/completions HTTP/1.1" 401 Unauthorized'
+    assert diagnose(f"sglang\nThe server is fired up and ready to roll!\n{access}") == []
+
+
+def test_little_free_memory_before_the_weights_means_other_programs():
+    start = "Load weight begin. avail mem={} GB\nHIP out of memory. GPU 0 has a total capacity of 191.98 GiB."
+    assert diagnose(start.format("5.10"))[0].cause == "gpu_in_use"
+    assert diagnose(start.format("190.95"))[0].cause == "weights_do_not_fit"
 
 
 def test_a_missing_device_explains_what_follows():

@@ -52,26 +52,37 @@ def diagnose(log: str) -> list[Diagnosis]:
     >>> diagnose("The server is fired up and ready to roll!")
     []
     """
-    lines = [clean(line[:_READ_CHARS]) for line in log.splitlines()]
+    raw = [line[:_READ_CHARS] for line in log.splitlines()]
+    lines = [clean(line) for line in raw]
     ready = stages()[-1].ends if pattern("sglang").search(log) else pattern("ready_elsewhere")
     last_ready = max((number for number, line in enumerate(lines) if ready.search(line)), default=-1)
-    found: dict[str, dict[str, Diagnosis]] = {"cause": {}, "weak": {}, "symptom": {}}
-    for kind, one in _found(lines[last_ready + 1 :], "ready" if last_ready >= 0 else ""):
+    found: dict[str, dict[str, Diagnosis]] = {"cause": {}, "weak": {}, "strange": {}, "remark": {}, "symptom": {}}
+    for kind, one in _found([*zip(lines, raw, strict=True)][last_ready + 1 :], "ready" if last_ready >= 0 else ""):
         found[kind].setdefault(one.cause, one)
-    known = [*(found["cause"] or found["weak"]).values(), *found["symptom"].values()]
+    causes = [*(found["cause"] or found["weak"]).values()]
+    if not causes and found["strange"] and last_ready < 0:
+        causes = [_unknown(lines)]
+    known = [*(causes or found["remark"].values()), *found["symptom"].values()]
     return known if known or last_ready >= 0 else [_unknown(lines)]
 
 
 def clean(line: str) -> str:
     """Return a line without colours and the prefixes of containers and journals."""
-    return pattern("prefix").sub("", _NOISE.sub("", line)).strip()
+    line = _NOISE.sub("", line)
+    while prefix := pattern("prefix").match(line):
+        line = line[prefix.end() :]
+    return line.strip()
 
 
-def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
-    """Yield ("cause", "weak" or "symptom", diagnosis) in the order of the log; weak ones count if nothing else does."""
+def _found(log: list[tuple[str, str]], stage: str) -> Iterator[tuple[str, Diagnosis]]:
+    """Yield (kind, diagnosis) for the lines of a log, each cleaned and as it was written.
+
+    The kind is "cause" or "symptom"; "weak", which counts if nothing else does; "strange", an exception that no sign
+    knows; or "remark", a cause in a line that is only a warning or a note.
+    """
     weights_gb, free_gb, frames, no_device = 0.0, 0.0, list[str](), False
-    ended = {match[1] for line in lines for match in _ENDED_WAIT.finditer(line)}
-    for line in lines:
+    ended = {match[1] for line, _ in log for match in _ENDED_WAIT.finditer(line)}
+    for line, written in log:
         said = pattern("rank").sub("", line)
         if _FRAME.match(said):
             frames.append(said)
@@ -85,22 +96,24 @@ def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
         fact = pattern("hint").sub("", said)
         found = (sign for sign in signs() if sign.lines.search(fact) and not (sign.kind == "memory" and no_device))
         sign = next(found, None)
+        sure = "remark" if pattern("remark").search(written[:_LINE_CHARS]) else "cause"
         if sign and sign.kind == "memory":
             heavy = weights_gb >= 0.5 * free_gb if weights_gb else now != "KV cache"
-            cause = _of_memory(sign.name, fact, now, heavy=heavy)
-            yield "cause", Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, "memory"))
+            cause = _of_memory(sign.name, fact, now, free_gb, heavy=heavy)
+            yield sure, Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, "memory"))
         elif sign and not (sign.kind == "weak" and any(module in fact for module in ended)):
             no_device |= sign.name in _NO_DEVICE
-            yield sign.kind, Diagnosis(sign.name, line[:_LINE_CHARS], sign.advice)
-        elif now == "graphs" and pattern("error").match(fact) and not pattern("generic").search(fact):
-            cause = "graph_capture_failed"
-            yield "weak", Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, "weak"))
+            kind = sure if sign.kind == "cause" else sign.kind
+            yield kind, Diagnosis(sign.name, line[:_LINE_CHARS], sign.advice)
+        elif pattern("error").match(fact) and not pattern("generic").search(fact):
+            cause, kind = ("graph_capture_failed", "weak") if now == "graphs" else ("unknown", "strange")
+            yield kind, Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, kind))
         if pattern("error").match(fact):
             frames.clear()
 
 
 def _advice(cause: str, kind: str) -> str:
-    return next(sign.advice for sign in signs() if (sign.name, sign.kind) == (cause, kind))
+    return next((sign.advice for sign in signs() if (sign.name, sign.kind) == (cause, kind)), "")
 
 
 def _stage_of(frames: list[str]) -> str:
@@ -110,20 +123,27 @@ def _stage_of(frames: list[str]) -> str:
     return next((stage.name for stage in surest_first if any(map(stage.frames.search, frames))), "")
 
 
-def _of_memory(cause: str, fact: str, stage: str, *, heavy: bool) -> str:
-    """Return the cause that a sign of too little GPU memory stands for. `heavy`: the weights took most of it."""
+def _of_memory(cause: str, fact: str, stage: str, free_gb: float, *, heavy: bool) -> str:
+    """Return the cause that a sign of too little GPU memory stands for.
+
+    `free_gb` was free before the weights, 0 if that is unknown. `heavy`: the weights took most of it.
+    """
     if cause == "out_of_memory":
         of_stage = next((one.memory for one in stages() if one.name == stage), cause)
-        return "gpu_in_use" if _held_by_others(fact) else of_stage
+        return "gpu_in_use" if _held_by_others(fact, free_gb) else of_stage
     return "no_room_for_kv_cache" if cause == "weights_do_not_fit" and not heavy else cause
 
 
-def _held_by_others(fact: str) -> bool:
-    """Whether other processes hold a quarter of the GPU. The largest is ours, unless the message names ours."""
+def _held_by_others(fact: str, free_gb: float) -> bool:
+    """Whether other processes hold a quarter of the GPU, by the message or by what was free before the weights.
+
+    The largest process is ours, unless the message names ours.
+    """
     held = sorted(float(size) for size in re.findall(r"process \d+ has ([\d.]+) ?GiB", fact, re.IGNORECASE))
     capacity = re.search(r"total capacity of ([\d.]+) ?GiB", fact)
     others = held if "this process has" in fact else held[:-1]
-    return capacity is not None and sum(others) > 0.25 * float(capacity[1])
+    size = float(capacity[1]) if capacity else 0.0
+    return sum(others) > 0.25 * size or 0 < free_gb < 0.75 * size
 
 
 def _gb(line: str, what: str) -> float | None:

@@ -102,7 +102,18 @@ def test_a_cut_by_max_tokens_is_told_as_such():
     assert "by max_tokens" not in read(text).summary
 
 
-@pytest.mark.parametrize("text", ["There are no cats here.", "", "17,000 and 20,000", "see [3] and [1, 2]", "{note}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There are no cats here.",
+        "",
+        "17,000 and 20,000",
+        "see [3] and [1, 2]",
+        "{note}",
+        "10,500",
+        '{"action": "type", "text": "see (310, 77)"}',
+    ],
+)
 def test_an_answer_without_a_place_is_told_with_its_text(text):
     with pytest.raises(BadAnswer, match="names no place") as caught:
         read(text)
@@ -131,6 +142,10 @@ def test_an_empty_list_is_an_answer(text):
         ("cup (10, 20, 30, 40) and mug (50, 60, 70, 80)", [(10, 20, 30, 40, "cup"), (50, 60, 70, 80, "mug")]),
         ('{"top_left": {"x": 1, "y": 2}, "bottom_right": {"x": 30, "y": 40}}', [(1, 2, 30, 40, "")]),
         ('{"bbox_2d": [1, 2, 30, 40], "la[bel": "a"}', [(1, 2, 30, 40, "a")]),
+        ('{"bbox_2d": [1, 2, 30, 40], "label": "a" // the first\n}', [(1, 2, 30, 40, "a")]),
+        ('{"label": a", "bbox_2d": [1, 2, 30, 40]}', [(1, 2, 30, 40, "a")]),
+        ("```csv\nlabel,x1,y1,x2,y2\ncat,1,2,30,40\n```", [(1, 2, 30, 40, "cat")]),
+        ('<item name="cat" bbox="1,2,30,40"/>', [(1, 2, 30, 40, "cat")]),
     ],
 )
 def test_further_forms(text, boxes):
@@ -144,6 +159,12 @@ def test_further_forms(text, boxes):
         ('{"points": [[1, 2], [3, 4', [(1, 2, "")]),
         ('{"keypoints": {"nose": [1, 2], "ear": [3, 4]}}', [(1, 2, "nose"), (3, 4, "ear")]),
         ('{"center": {"x": 1, "y": 2}, "label": "a"}', [(1, 2, "a")]),
+        ("<answer>[310, 77]</answer>", [(310, 77, "")]),
+        ("<think>Maybe the menu at (5, 5)?</think>[310, 77]", [(310, 77, "")]),
+        ("Final answer: [310, 77]", [(310, 77, "")]),
+        ("310, 77", [(310, 77, "")]),
+        ("`[[310, 77]]`", [(310, 77, "")]),
+        ("(310, 77) → cup", [(310, 77, "cup")]),
     ],
 )
 def test_points(text, points):
@@ -251,6 +272,27 @@ def test_a_call_with_a_box_keeps_its_box():
 def test_the_label_is_a_name_and_nothing_else(text, label):
     box = read(text).boxes[-1]
     assert (box.corners, box.label) == ((1, 2, 30, 40), label)
+
+
+TWO = [
+    "**Cup**\n- Bounding box: [1, 2, 30, 40]\n\n**Mug**\n- Bounding box: [5, 6, 70, 80]",
+    "### Cup\nBounding box: [1, 2, 30, 40]\n### Mug\nBounding box: [5, 6, 70, 80]",
+    "1. **Cup**\n   - Colour: white\n   - Box: [1, 2, 30, 40]\n2. **Mug**\n   - Colour: red\n   - Box: [5, 6, 70, 80]",
+    "Object 1: Cup\nLocation: [1, 2, 30, 40]\n\nObject 2: Mug\nLocation: [5, 6, 70, 80]",
+    "Name: Cup\nBounding Box: (1, 2), (30, 40)\nName: Mug\nBounding Box: (5, 6), (70, 80)",
+    "Cup: x1=1, y1=2, x2=30, y2=40\nMug: x1=5, y1=6, x2=70, y2=80",
+    "label: Cup\nx1: 1\ny1: 2\nx2: 30\ny2: 40\n\nlabel: Mug\nx1: 5\ny1: 6\nx2: 70\ny2: 80",
+    "| # | Object | Box |\n|---|---|---|\n| 1 | Cup | [1, 2, 30, 40] |\n| 2 | Mug | [5, 6, 70, 80] |",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TWO)
+def test_each_of_several_places_has_its_own_name(text):
+    assert [(*box.corners, box.label) for box in read(text).boxes] == [(1, 2, 30, 40, "Cup"), (5, 6, 70, 80, "Mug")]
+
+
+def test_a_heading_over_lone_numbers_is_no_name_of_theirs():
+    assert [box.label for box in read("### Detected objects\n[1, 2, 30, 40]\n[5, 6, 70, 80]").boxes] == ["", ""]
 
 
 def test_points_with_coords_are_thousandths_of_the_picture():

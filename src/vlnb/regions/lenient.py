@@ -26,7 +26,7 @@ _KEY = re.compile(
 )
 _VALUE_END = re.compile(r"[,}\]\n]|$")
 _NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
-_NEXT_LIST = re.compile(r"\s{0,24},\s{0,24}(?=\[)")
+_NEXT_LIST = re.compile(r"\s{0,24},\s{0,24}(?=[\[(])")
 _OPENERS, _COMMAS = "[(［（{", ",;，、"
 _CLOSERS = {"list": "])］）", "object": "}"}
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "”": '”"', "‘": "’'", "’": "’'"}  # each opening mark and its closing ones
@@ -94,6 +94,7 @@ class Reader:
             raise Unreadable(len(self._text))
         self._at, self._end, self._repair = start, end, repair
         self._call = self._text[start] not in "[{"
+        self._lines = self._text[start] not in "[{("  # members on lines of their own, without a bracket around them
         self._objects = self._depth = 0
         try:
             return self._container("object") if self._call else self._value()
@@ -169,6 +170,9 @@ class Reader:
         """Read one item into `pairs`; return False if what comes does not belong to this container."""
         key, at = self._match(_KEY), self._at
         if kind == "object" and key:
+            known = {_unnumbered(name) for name, _ in pairs}
+            if self._lines and self._depth == 1 and (_unnumbered(key[2]) in known or self._match(_KEY, key.end())):
+                return False  # name: cup, box: […], and on the next lines the same for another one, or mug: x1=…
             if (key[1] != '"' or key[3] != '"') and not key[2].isdigit() and not self._call:
                 self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
             self._at = key.end()
@@ -212,7 +216,8 @@ class Reader:
             stop = _VALUE_END.search(self._text, start, self._end)
             self._at = stop.start() if stop else self._end
             self._repair("value without quotes", start)
-            return Node("text", self._text[start : self._at].strip(), start, self._at, whole=self._at < self._end)
+            bare = self._text[start : self._at].strip(" \t\r\"'")
+            return Node("text", bare, start, self._at, whole=self._at < self._end)
         separator = {"number": _NEXT_NUMBER, "list": _NEXT_LIST}.get(items[0].kind)
         while separator and (hit := self._match(separator)) and not self._match(_KEY, hit.end()):
             self._at = hit.end()
@@ -280,9 +285,13 @@ class Reader:
         # After a quote, the same quote follows only if it begins the next key and the comma is missing.
         return (
             after[0] in "]}:，：；;)"
-            or after.startswith(("/>", ">"))
+            or after.startswith(("/>", ">", "//", "/*", "#"))
             or (after[0] == quote and _KEY.match(after) is not None)
         )
+
+
+def _unnumbered(key: str) -> str:
+    return re.sub(r"\s\d{1,3}$", "", key)
 
 
 def _unescaped(text: str) -> str:

@@ -43,6 +43,7 @@ _ATTRIBUTE = re.compile(
 )
 _DIGIT, _NUMBER_NEXT = re.compile(r"\d"), re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key is read with its object
+_TEXT_VALUE = re.compile(r"[\"']\s{0,24}:\s{0,24}(?:\"[^\"]{1,200}|'[^']{1,200})$")
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
@@ -55,13 +56,22 @@ _LINE = re.compile(
     r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
-_LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
+_HEADED_ROW = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
+_NO_ROW = re.compile(r"\s{0,24}(?:```[a-z]{0,24})?\s{0,24}", re.IGNORECASE)
+_HEADING = re.compile(r"\s{0,24}(?:#{1,6}|\d{1,3}[.)]|(?:[-*]\s{1,3})?\*\*(?=.{1,80}\*\*\W{0,3}$))(.{1,120})")
+_DETAIL = re.compile(r"\s{0,24}[-*•]|\s{0,24}[^\W\d][\w ]{0,40}[:：]|\s{0,24}$")  # a line between a heading and a place
+_ANSWER = r"\b(?:answer|coordinates?|position|point|location|cent(?:er|re))(?:[:：*]{1,5}| is| are)\s{0,24}"
+_LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
+_ONLY_PAIR = re.compile(  # not 10,500, which is one number
+    rf"[\s`*\"']{{0,24}}(?=[\[(]|{_N}[,，]\s)[\[(]{{0,2}}{_S}({_N}){_C}({_N}){_S}[\])]{{0,2}}[\s`*\"'.]{{0,24}}"
+)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
-_PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
+_PLACE_END = re.compile(r"(?:\d[,，\s]{1,24}[-\d.]{1,14}|[\"'])\s{0,24}[\])]")
 _MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|on|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
-    r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
+    r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from"
+    r"|answer|final|or|and)$",
     re.IGNORECASE,
 )
 _FILLER_CHARS = 16
@@ -81,6 +91,7 @@ _REF_BEFORE = re.compile(
     r"<\|?(?:object_ref|ref|p)(?:_start)?\|?>([^<>]{1,200})<\|?/?(?:object_ref|ref|p)(?:_end)?\|?>\W{0,9}$"
 )
 _LABEL_CHARS = 80
+_HEADING_CHARS = 400
 NEAR_CHARS = 200  # around a place in which its name is looked for
 _HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
 _INSIDE = 40  # tags inside an element, at most
@@ -97,7 +108,9 @@ def tagged(text: str, log: Log) -> Iterator[Found]:
         if named and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
             yield from _points(hit, named, _words(text, tags, number), log)
         for kind in named.keys() & {"bbox", "polygon"}:
-            yield from _element(hit, kind, named[kind], named.get("class"), _words(text, tags, number), log)
+            yield from _element(
+                hit, kind, named[kind], named.get("class") or named.get("name"), _words(text, tags, number), log
+            )
     yield from _tokens(text, log)
 
 
@@ -202,7 +215,7 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
 
 def plain(text: str) -> Iterator[Found]:
     """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
-    count = sum(bool(line.strip(" `")) for _, line in _lines(text))
+    count = sum(not _NO_ROW.fullmatch(line) and not _HEADED_ROW.fullmatch(line) for _, line in _lines(text))
     blank = text
     for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         found = list(form(blank, text))
@@ -212,7 +225,13 @@ def plain(text: str) -> Iterator[Found]:
 
 def lone_points(text: str) -> Iterator[Found]:
     """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers that hold nothing surer."""
-    yield from _matches(_LONE_PAIR, "point", text, text)
+    blank = _TAGS.sub(lambda tag: " " * len(tag[0]), text)
+    if only := _ONLY_PAIR.fullmatch(blank):
+        yield Found("point", (float(only[1]), float(only[2])), *only.span(1), "")
+        return
+    for found in _matches(_LONE_PAIR, "point", blank, text):
+        if not _TEXT_VALUE.search(line_before(text, found.start)):
+            yield found
 
 
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
@@ -266,12 +285,24 @@ def name_around(text: str, start: int, end: int) -> str:
         return html.unescape(named[1]).strip()
     line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
     line = _JSON.split(line)[-1]
-    return before(line) or _after(line_after(text, end))
+    return before(line) or _after(line_after(text, end)) or _heading(text, start, end)
+
+
+def _heading(text: str, start: int, end: int) -> str:
+    """Return the name in the heading above a place that its own line calls only a box, or coordinates."""
+    *above, line = text[max(0, start - _HEADING_CHARS) : end].split("\n")
+    if re.search(r"[^\W\d_]", line):
+        for one in reversed(above):
+            if heading := _HEADING.match(one):
+                return before(heading[1])
+            if not _DETAIL.match(one):
+                break
+    return ""
 
 
 def before(text: str) -> str:
     """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
-    text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS))
+    text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS)).rpartition(" | ")[2]
     while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
         text = text[: hit.start()].rstrip(_MARKS)
     return _bare(text)[-_LABEL_CHARS:]
@@ -285,7 +316,7 @@ def _after(text: str) -> str:
 
 def _bare(text: str) -> str:
     """Strip punctuation around a name, and quotes in pairs: `right of "TOTAL"` keeps its own."""
-    text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|>")
+    text = text.strip(" \t\r`*_:：-–—=,，;.。)]}|>→")
     while len(text) > 1 and text[0] in "\"'“" and text[-1] in "\"'”":
         text = text[1:-1].strip()
     text += ")" if text.count("(") > text.count(")") else ""

@@ -111,7 +111,10 @@ class _Reading:
     def everything(self) -> list[Found]:
         """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
         thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
-        found = self.read(notations.without(self.text, thoughts))
+        answer = notations.without(self.text, thoughts)
+        for _, end in thoughts:
+            answer = f"{answer[: end - 1]}\n{answer[end:]}"  # what follows begins a line
+        found = self.read(answer)
         return self.read(self.text) if thoughts and not found and not self.log.drops else found
 
     def read(self, text: str) -> list[Found]:
@@ -176,7 +179,10 @@ def _label_of(text: str, node: lenient.Node) -> str:
     """Return the name around a value, as in "cat: [1, 2, 3, 4]" or "[…] cat", unless it has names of its own."""
     if text[node.start] == "{" or (node.kind == "list" and any(item.kind == "object" for item in node.value)):
         return ""
-    return notations.name_around(text, node.start, node.end)
+    read = text[node.start : node.end]
+    if text[node.start] not in "[(":  # members on lines of their own
+        read = read.partition("\n")[0]
+    return notations.name_around(text, node.start, node.start + len(read.rstrip()))
 
 
 def _mentions_places(node: lenient.Node) -> bool:

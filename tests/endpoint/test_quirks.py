@@ -55,6 +55,14 @@ READ = {
     "no stream at all": plain(WHOLE),
     "[DONE] alone as the end": STREAM + said("Two cats") + DONE,
     "empty lines and comments": STREAM + b": hello\n\n\nevent: x\n" + said("Two cats") + b"\r\n" + END,
+    "completed text": STREAM
+    + b"".join(b'data: {"choices": [{"index": 0, "text": "%s"}]}\n\n' % piece for piece in (b"Two ", b"cats"))
+    + END,
+    "the whole again at the end": STREAM
+    + said("Two cats")
+    + chunk({"content": "Two cats"}, "stop", key="message")
+    + DONE,
+    "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
     "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + said("Two cats") + END,
 }
 
@@ -69,7 +77,15 @@ def test_a_quirk_that_can_be_read(ask, quirk):
 
 @pytest.mark.parametrize(
     "usage",
-    [{}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 9}, {"prompt_tokens": "9"}, "many", [1]],
+    [
+        {},
+        {"prompt_tokens": None, "completion_tokens": None},
+        {"prompt_tokens": 9},
+        {"prompt_tokens": "9"},
+        "many",
+        [1],
+        {"prompt_tokens": -1, "completion_tokens": 2},
+    ],
 )
 def test_usage_without_both_numbers_is_unknown(ask, usage):
     reply = ask(STREAM + said("Two cats") + chunk(finish="stop") + chunk(usage=usage) + DONE)
@@ -86,11 +102,17 @@ def test_usage_without_both_numbers_is_unknown(ask, usage):
         (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
         (said("") + chunk(finish="stop"), "the answer is empty"),
         (chunk({"thinking": "Let me see"}), "only thought"),
+        (said(" ") + said("\n") + chunk(finish="stop"), "the answer is empty"),
+        (
+            chunk({"refusal": "I cannot "}) + chunk({"refusal": "do that"}, "stop"),
+            "the model refused: I cannot do that",
+        ),
+        (chunk(finish="content_filter"), "a content filter"),
     ],
 )
 def test_an_empty_answer_says_why(ask, sent, why):
     reply = ask(STREAM + sent + DONE)
-    assert reply.text == ""
+    assert reply.text.strip() == ""
     assert why in reply.summary
     assert why in reply.as_dict()["note"]
 
@@ -110,6 +132,11 @@ CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", 
 def test_a_called_tool_is_text_in_qwens_notation(ask, deltas):
     sent = b"".join(chunk({"tool_calls": [delta]}) for delta in deltas) + chunk(finish="tool_calls")
     assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {"to": 3}}\n</tool_call>\n'
+
+
+def test_a_called_function_of_the_older_form_is_the_same(ask):
+    sent = chunk({"function_call": {"name": "zoom", "arguments": "{}"}}) + chunk(finish="function_call")
+    assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {}}\n</tool_call>\n'
 
 
 def test_thoughts_count_as_a_beginning_and_done_as_the_end(raw_server):
@@ -152,6 +179,18 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"message": "maximum context length is 4096 tokens"}', "400 No"), vlnb.ServerRefused, "max_pixels="),
         (plain(b'{"detail": "input is longer than 8192 tokens"}', "422 No"), vlnb.ServerRefused, "model's context"),
         (plain(b"{}", "413 No"), vlnb.ServerRefused, "max_pixels"),
+        (plain(b'{"msg": "image too large"}', "400 No"), vlnb.ServerRefused, 'It says: "image too large"'),
+        (
+            plain(b'{"detail": [{"loc": ["body", "n"], "msg": "field required"}]}', "422 No"),
+            vlnb.ServerRefused,
+            r'It says: "body\.n: field required"',
+        ),
+        (
+            STREAM + said("Two") + b'event: error\ndata: {"message": "engine died"}\n\n',
+            vlnb.BadAnswer,
+            r"middle of its answer \(engine died\)",
+        ),
+        (STREAM + said("Two") + b"data: Internal Server Error\n\n", vlnb.BadAnswer, "'Internal Server Error'"),
     ],
 )
 def test_what_cannot_be_read_is_explained(ask, sent, kind, words):

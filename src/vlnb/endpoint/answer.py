@@ -16,6 +16,7 @@ WHITE_SPACE = "white space"
 
 _BOM = b"\xef\xbb\xbf"
 _CALL = '<tool_call>\n{{"name": {}, "arguments": {}}}\n</tool_call>\n'
+_REFUSAL_CHARS = 300
 _RUNAWAY = 400  # characters of white space in a row: no JSON is indented so far
 
 
@@ -45,6 +46,7 @@ class Answer:
     done: bool = False
     ended: bool = False
     thought: bool = False
+    refusal: str = ""
     calls: dict[Any, dict[str, str]] = field(default_factory=dict)
     other: list[bytes] = field(default_factory=list)
 
@@ -91,9 +93,13 @@ class Answer:
         return len(self.text) >= _RUNAWAY and self.text[-_RUNAWAY:].isspace()
 
     @property
-    def why_empty(self) -> str:
-        """Why the answer has no text, or ""."""
-        if self.text:
+    def remark(self) -> str:
+        """Why the answer has no text, or less than the model wrote; "" if it is as usual."""
+        if self.refusal:
+            return f"the model refused: {self.refusal[:_REFUSAL_CHARS]}"
+        if self.finish_reason == "content_filter":
+            return "a content filter of the server ended the answer"
+        if self.text.strip():
             return ""
         if self.thought and self.finish_reason == "length":
             return "thinking used up max_tokens before the answer began: raise it, or switch thinking off"
@@ -102,7 +108,8 @@ class Answer:
     def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
         if not isinstance(chunk, dict):
             return False
-        error = chunk.get("error") or chunk.get("object") == "error" or ("choices" not in chunk and chunk.get("detail"))
+        bare = "choices" not in chunk and (chunk.get("detail") or chunk.get("message"))
+        error = chunk.get("error") or chunk.get("object") == "error" or bare
         if error or (needed and needed not in chunk):
             code = error.get("code") if isinstance(error, dict) else chunk.get("code")
             raise Refusal(Fetched(code if isinstance(code, int) and code >= 400 else 400, "", {}, data))
@@ -110,7 +117,7 @@ class Answer:
         self.usage = Usage.of(chunk.get("usage")) or self.usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and not choice.get("index"):  # 1 and above are further answers
+            if isinstance(choice, dict) and choice.get("index") in (None, 0, "0"):  # the others are further answers
                 return self._add(choice)
         return False
 
@@ -119,15 +126,18 @@ class Answer:
         self.finish_reason = (
             finish if isinstance(finish, str) and finish.lower() not in ("", "null", "none") else self.finish_reason
         )
-        delta = choice.get("delta") or choice.get("message") or {}
+        whole = choice.get("message") if not self.text else None  # some repeat the whole answer at its end
+        delta = choice.get("delta") or whole or {"content": choice.get("text")}
         content = delta.get("content") or ""
         parts: list[Any] = content if isinstance(content, list) else [content]
-        parts = [{"text": part} if isinstance(part, str) else part for part in parts]
+        parts = [part if isinstance(part, dict) else {"text": str(part)} for part in parts]
         text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
         begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
-        for number, call in enumerate(delta.get("tool_calls") or ()):
+        self.refusal += str(delta.get("refusal") or "")
+        called = delta.get("function_call")  # the older form of tool_calls
+        for number, call in enumerate(delta.get("tool_calls") or ([{"function": called}] if called else [])):
             made = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
             for name, said in (call.get("function") or {}).items():
                 made[name] = made.get(name, "") + (said if isinstance(said, str) else json.dumps(said or {}))

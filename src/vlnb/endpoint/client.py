@@ -258,7 +258,7 @@ class Endpoint:
             usage=answer.usage,
             pictures=tuple(picture for picture, _ in shown),
             seen_sizes=tuple(seen.size for _, seen in shown),
-            note="; ".join(filter(None, [*notes, answer.why_empty])),
+            note="; ".join(filter(None, [*notes, answer.remark])),
         )
 
     async def _receive(self, request: dict[str, Any], answer: Answer, begun: Callable[[], None]) -> None:

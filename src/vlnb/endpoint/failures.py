@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _SENTENCES: dict[str, list[dict[str, str]]] = tables.read("endpoint/failures.toml")
 _MESSAGE_CHARS = 400
+_LONG_S = 3600.0
+_PIECE_CHARS = 60
 _OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
 _REFUSES = re.compile(
     r"extra|unexpected|unknown|unrecogni[sz]ed|unsupported|additional|invalid|no such"
@@ -70,10 +72,16 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
         status=status,
         there=f"{there.scheme}://{there.netloc.rpartition('@')[2]}",
         unknown=f"does not know the model {model!r}, or " if model else "",
-        wait="in a moment" if retry_after_s is None else f"in {retry_after_s:g} s",
+        wait=_when(retry_after_s),
         quoted=f' It says: "{said}"' if said else "",
     )
     return ServerRefused(what, status=status, retry_after_s=retry_after_s)
+
+
+def _when(seconds: float | None) -> str:
+    if seconds is None:
+        return "in a moment"
+    return f"in {seconds:g} s" if seconds <= _LONG_S else "much later"
 
 
 def _sentence(table: str, facts: str, **values: object) -> str:
@@ -118,7 +126,8 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
         why = answer.finish_reason or "the stream ended without a finish_reason"
         why = f'it is a web page: "{_said(answer.page, secret)}"' if answer.page.startswith(b"<") else why
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        why = "a piece of it is not valid JSON"
+        piece = " ".join(error.doc.split())[:_PIECE_CHARS] if isinstance(error, json.JSONDecodeError) else ""
+        why = f"a piece of it is not valid JSON{piece and f': {redacted(piece, secret)!r}'}"
     else:
         why = _why(error, secret)
     return cut(server, partial, why)
@@ -141,13 +150,22 @@ def _said(body: bytes, secret: str) -> str:
     said: Any = body.decode(errors="replace")
     with contextlib.suppress(ValueError, RecursionError):
         said = json.loads(said)
-    for _ in range(3):
+    for _ in range(4):
         if isinstance(said, dict):
-            said = said.get("error") or said.get("message") or said.get("detail") or ""
+            said = next((said[key] for key in ("error", "message", "detail", "msg") if said.get(key)), str(said or ""))
+        elif isinstance(said, list):
+            said = "; ".join(map(_located, said))
     text = redacted(" ".join(str(said or "")[:_READ_CHARS].split()), secret)
     if re.match(r"<|.{0,80}<(?:html|body|style|!doctype)", text, re.IGNORECASE):
         text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _UNSEEN.sub(" ", text))).split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
+
+
+def _located(one: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return one of several errors, as FastAPI tells them: the place in the request, and the message."""
+    if isinstance(one, dict) and isinstance(one.get("loc"), list):
+        return f"{'.'.join(map(str, one['loc']))}: {one.get('msg')}"
+    return str(one)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -35,14 +35,14 @@ class Usage:
 
     @classmethod
     def of(cls, reported: object) -> Usage | None:
-        """Return what a server reports under `usage`; None unless both counts are whole numbers.
+        """Return what a server reports under `usage`; None unless both counts are whole numbers of 0 or more.
 
         >>> Usage.of({"prompt_tokens": 31, "completion_tokens": None})
         """
         told = reported if isinstance(reported, dict) else {}
         details = told.get("prompt_tokens_details")
         prompt, written = told.get("prompt_tokens"), told.get("completion_tokens")
-        if not (type(prompt) is int and type(written) is int):
+        if not (type(prompt) is int and type(written) is int) or min(prompt, written) < 0:
             return None
         counts = [details.get(name) for name in ("image_tokens", "video_tokens")] if isinstance(details, dict) else []
         shown = [count for count in counts if type(count) is int]

@@ -321,7 +321,7 @@ def bad_sources(tmp_path):
         ("http://", "cannot be (fetched|reached)"),
         ("http://[::1", "cannot be fetched"),
         ("http://127.0.0.1:1/a.png", "cannot be reached"),
-        ("", "is a folder"),
+        ("", "is empty"),
         (None, "NoneType is not a picture"),
         (42, "int is not a picture"),
         ([], "nothing is uploaded"),
@@ -353,6 +353,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     [
         (b"<!DOCTYPE html><p>Log in", "a web page", "(right click, copy image address)."),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing", "Export it as PNG and load that."),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "Fetch it with `git lfs pull`."),
         (b"PK\3\4", "a ZIP or office file", "as PDF or PNG and load those."),
         (b"\0\0\0\x18ftypmp42", "a video", "Pass a video as vlnb.video.frames(…), and save a photo as JPEG or PNG."),
     ],
@@ -485,12 +486,19 @@ CARELESS = {
     "spaces": " data:image/png; base64 , " + TEXT + " \n",
     "a parameter": "data:image/png;charset=utf-8;base64," + TEXT,
     "quotes": f'"data:image/png;base64,{TEXT}"',
+    "the base64 alone": TEXT,
 }
 
 
 @pytest.mark.parametrize("kind", CARELESS)
 def test_data_uris_are_read_as_browsers_read_them(kind):
     assert is_halves(images.load(CARELESS[kind]))
+
+
+@pytest.mark.parametrize("name", ["", "  ", '""'])
+def test_no_name_at_all(name):
+    with pytest.raises(BadInput, match="name of the picture is empty"):
+        images.load(name)
 
 
 def test_half_a_data_uri_is_still_refused():

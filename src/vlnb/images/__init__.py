@@ -116,6 +116,6 @@ def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes
         name = str(getattr(source, "name", "the open file"))
         return sources.from_stream(source, name, max_bytes=max_bytes), name
     raise BadInput(
-        f"A {type(source).__name__} is not a picture: pass a path, an address, bytes, a Pillow image,"
+        f"{type(source).__name__} is not a picture: pass a path, an address, bytes, a Pillow image,"
         " a numpy array or an upload."
     )

@@ -324,6 +324,8 @@ def _what_else(data: bytes, name: str) -> str:
         return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."
     if b"<svg" in start:
         return f"{name} is an SVG drawing, which has no pixels yet. Export it as PNG and load that."
+    if start.startswith(b"version https://git-lfs"):
+        return f"{name} is a pointer of Git LFS, not the file itself. Fetch it with `git lfs pull`."
     if data[:2] == b"PK":
         return f"{name} is a ZIP or office file, not a picture. Save its pages as PDF or PNG and load those."
     from PIL import Image

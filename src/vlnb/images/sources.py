@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _REDIRECTS = 10
 _AROUND_PATHS = " \t\r\n\"'`“”‘’«»<>\ufeff\u200b\u200e\u202a"  # what comes along when a path is copied
+_BASE64 = re.compile(
+    r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi)[A-Za-z0-9+/=\s]{100}"
+)  # the file itself, without "data:"
 
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
@@ -32,11 +35,20 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
     if os.path.exists(text):  # noqa: PTH110 - False also for a text that cannot be a path
         return from_path(Path(text), max_bytes=max_bytes)
     text = text.strip(_AROUND_PATHS)
+    if not text:
+        raise BadInput("The name of the picture is empty: pass a path or an address.")
+    if _BASE64.match(text):
+        text = f"data:;base64,{text}"
     scheme = text.partition(":")[0].lower()
     if scheme in {"http", "https"}:
         return _from_url(text, max_bytes=max_bytes, timeout_s=timeout_s)
     if scheme == "data":
         return from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
+    return from_path(_named(text, scheme), max_bytes=max_bytes)
+
+
+def _named(text: str, scheme: str) -> Path:
+    """Return the path that a text or a `file://` address names. Raises `BadInput`."""
     if scheme == "file":
         try:
             parts = urllib.parse.urlsplit(text)
@@ -51,7 +63,7 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
         raise BadInput(f"{fetch.shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
     elif os.name == "posix" and "\\" in text:  # as a shell and the terminal of macOS write spaces
         text = re.sub(r"\\(.)", r"\1", text)
-    return from_path(Path(text), max_bytes=max_bytes)
+    return Path(text)
 
 
 def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:

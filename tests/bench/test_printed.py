@@ -43,15 +43,20 @@ def before(prefix, lines=LINES):
         before("[rank0]: "),
         before("\x1b[36mbench |\x1b[0m "),
         "\n".join(f"2031-05-01T10:00:{second}Z {line}" for second, line in enumerate(LINES, 10)),
+        before("2031-05-01 10:00:00,123 INFO "),
         before("").upper(),
         before("").replace("Total token", "Total Token"),
         "\r\n".join(LINES),
         "Warming up …\n" + before("") + "\ndone.",
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_block_however_it_was_copied(text):
     assert printed.parse(text) == printed.Printed((ROW,), ())
+
+
+def test_half_of_a_number_with_a_decimal_comma_is_not_taken():
+    assert "mean_ttft_ms" not in printed.parse(before("").replace("81.75", "81,75")).rows[0]
 
 
 @pytest.mark.parametrize(

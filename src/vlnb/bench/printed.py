@@ -18,7 +18,7 @@ _END = re.compile(r"={30,}[ \t]*$|\}", re.MULTILINE)
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{0,30})?(?:e[-+]?\d{1,2})?"
 # A label or a key in quotes, its number and unit, and what may follow; a log may put its own prefix before a label.
 _PAIR = re.compile(
-    rf"""([^:",{{}}\[\]\n]{{1,120}})"?\s{{0,99}}:\s{{0,99}}({_NUMBER})\s{{0,9}}[a-z%/]{{0,9}}\s*?(?=[,}}\]\n]|\Z)""",
+    rf"""([^:",{{}}\[\]\n]{{1,120}})"?\s{{0,99}}:\s{{0,99}}({_NUMBER})\s{{0,9}}[a-z%/]{{0,9}}\s*?(?=,(?!\d)|[}}\]\n]|\Z)""",
     re.IGNORECASE,
 )
 _KEYS = tables.read("bench/printed.toml")
@@ -56,7 +56,8 @@ def parse(text: str) -> Printed:
     for pair in _PAIR.finditer(text):
         key, value = _key(pair[1]), float(pair[2].replace(",", ""))
         if not key:
-            unknown["_".join(re.findall(r"[^\W_]+", pair[1].lower()))] = value
+            if re.search(r"[^\W\d_]", pair[1]):  # else it is the time of a log
+                unknown["_".join(re.findall(r"[^\W_]+", pair[1].lower()))] = value
             continue
         if not rows or key in rows[-1] or _END.search(text, end, pair.start()):
             rows.append({})

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.bench import answering
 from vlnb import batch, cli
 from vlnb.errors import BadInput
+from vlnb.local import listen
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}, "text": {"type": "string"}, "items": {"type": "array", "items": {"type": "string"}}}}  # fmt: skip  # noqa: E501
@@ -173,12 +174,35 @@ def test_with_all_servers_gone_it_ends_with_error_rows(pictures, tmp_path):
     assert table["error"].notna().all()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("ray"), reason="ray is installed")
+@pytest.mark.parametrize("options", [{"runner": "ray"}, {"address": "127.0.0.1:6379"}], ids=str)
+def test_a_job_on_ray_without_ray_is_a_sentence(pictures, tmp_path, options):
+    with pytest.raises(BadInput, match=r"needs the package ray.*pip install ray"):
+        batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", **options)
+
+
+@pytest.fixture
+def cluster():
+    """Start a cluster of one node with one CPU, as `ray start` does; gives its address."""
+    ray = Path(sys.executable).with_name("ray")
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    words = ["start", "--head", "--num-cpus=1", f"--port={port}", "--include-dashboard=false"]
+    subprocess.run([ray, *words], env=environment, check=True, capture_output=True)
+    yield f"127.0.0.1:{port}"
+    subprocess.run([ray, "stop", "--force"], check=False, capture_output=True)
+
+
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
-def test_the_same_on_a_cluster_of_ray(pictures, tmp_path, server):
-    """In a process of its own, because Daft takes one runner for each; it starts a cluster of one node."""
-    call = "import sys; from vlnb import batch; batch.process(*sys.argv[1:4], endpoints=sys.argv[4], runner='ray')"
+@pytest.mark.parametrize("there", [False, True], ids=["started here", "started before"])
+def test_the_same_on_a_cluster_of_ray(pictures, tmp_path, server, there, request):
+    """In a process of its own, because Daft takes one runner for each."""
+    how = {"address": request.getfixturevalue("cluster")} if there else {"runner": "ray"}
+    call = f"import sys; from vlnb import batch; batch.process(*sys.argv[1:4], endpoints=sys.argv[4], **{how})"
     words = [pictures, "?", tmp_path / "out", server()[0]]
-    subprocess.run([sys.executable, "-c", call, *map(str, words)], check=True, capture_output=True)
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
+    subprocess.run([sys.executable, "-c", call, *map(str, words)], env=environment, check=True, capture_output=True)
     table = batch.read(tmp_path / "out").frame()
     assert len(table) == table["path"].nunique() == 24
     assert table["error"].isna().all()

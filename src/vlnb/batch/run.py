@@ -54,10 +54,13 @@ def process(
     and the pictures under the same paths.
 
     Raises:
-        BadInput: The source, the prompt, the schema or the folder cannot be used, or another process writes there.
+        BadInput: The source, the prompt, the schema, the folder or the Ray cluster cannot be used, or another process
+            writes there.
         NoServer, ServerRefused, BadAnswer: A server does not answer well at the start.
     """
     extras.require("batch", "vlnb.batch")
+    if (runner == "ray" or address) and extras.version("ray") is None:
+        raise BadInput("A job on Ray needs the package ray, which is not installed here: pip install ray")
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency}: a batch asks at least one question at a time.")
     named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
@@ -91,7 +94,13 @@ def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: st
     import pyarrow as pa
 
     if runner == "ray" or address:
-        daft.set_runner_ray(address, noop_if_initialized=True)
+        try:
+            daft.set_runner_ray(address, noop_if_initialized=True)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise BadInput(
+                f"No Ray cluster can be used at {address or 'this machine'}: {error!s:.300}. Check the address; a"
+                " cluster that asks for a token needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
+            ) from error
     elif daft.runners.get_or_infer_runner_type() != "native":
         daft.set_runner_native()
 

@@ -110,6 +110,13 @@ def test_a_missing_argument_is_named_with_its_command(capsys):
     assert "bench resume needs FOLDER. For an example: vlnb bench resume --help" in capsys.readouterr().err
 
 
+def test_a_value_that_is_missing_and_words_that_are_too_many(capsys):
+    assert cli.main(["ask", "a.png", "What is it?", "--url"]) == 2
+    assert "vlnb: --url needs a value." in capsys.readouterr().err
+    assert cli.main(["check", "a.png"]) == 2
+    assert "vlnb: The command takes nothing like 'a.png'." in capsys.readouterr().err
+
+
 def test_the_arguments_of_the_agent_in_the_wrong_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("page.html").write_text("<h1>Tea</h1>")

@@ -58,13 +58,22 @@ for other in (agent.agent, ask.doctor, batch.batch, router.router, check.check, 
     app.command(other)
 
 
+def _wrong_use(error: CycloptsError, words: Sequence[str]) -> str:
+    """Return what is wrong with the words of a command."""
+    if unused := re.fullmatch(r"Unused Tokens: \[(.+)\]\.", str(error)):
+        return f"The command takes nothing like {unused[1]}."
+    if (missing := _MISSING.fullmatch(str(error))) and missing[2] in words:
+        return f"{missing[2]} needs a value."
+    return _MISSING.sub(r"\1 needs \2. For an example: vlnb \1 --help", str(error))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
+    words = [STDIN if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
     try:
-        words = [STDIN if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
         return app(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
-        said = _MISSING.sub(r"\1 needs \2. For an example: vlnb \1 --help", str(error))
+        said = _wrong_use(error, words)
         say(f"vlnb: {said}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:

@@ -96,8 +96,8 @@ def test_a_timeline_shows_the_exact_frames_and_no_tag_of_the_model():
     shown = video.timeline(found, sample.data)
     assert "<script>" not in shown
     assert shown.count("<details") == 1
-    assert "The frame at 1.00 seconds" in shown
-    assert "The frame at 2.00 seconds" in shown
+    assert "<small>1.00 s</small>" in shown
+    assert "<small>2.00 s</small>" in shown
 
 
 def test_a_timeline_without_events_says_so():

@@ -14,16 +14,16 @@ import mimetypes
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlnb import extras, images
 from vlnb.errors import BadInput
-from vlnb.images.picture import to_uri
+from vlnb.images.picture import Picture, to_html, to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
-from vlnb.markup import Html, element, row
+from vlnb.markup import element, row
 from vlnb.samples import SampleClip
 from vlnb.terminal import printable
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-    from vlnb.images import Picture
 
 FPS, MAX_FRAMES, BUDGET_TOKENS = 2.0, 64, 16_384
 FRAME_TOKENS = (128, 768)  # least and most that servers spend on a frame
@@ -84,23 +82,12 @@ class Header:
         after = bisect_left(self.times, wanted)
         return min(self.times[max(0, after - 1) : after + 1], key=lambda time: abs(time - wanted))
 
-    def seconds(self, time: int) -> float:
-        """Return a time of the file in seconds from the first frame."""
-        return (time - self.times[0]) * self.unit_s
-
 
 @dataclass(frozen=True)
-class Clip:
-    """Frames of a video, ready to be asked about. `tokens` is their cost as pictures."""
+class Clip(Header):
+    """A video with `frames` of it, ready to be asked about. `tokens` is their cost as pictures."""
 
-    header: Header
-    frames: tuple[Frame, ...] = field(repr=False)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the whole video in seconds."""
-        return self.header.duration_s
+    frames: tuple[Frame, ...] = field(default=(), repr=False)
 
     @property
     def tokens(self) -> int:
@@ -119,39 +106,27 @@ class Clip:
     def __str__(self) -> str:
         """Return one line: the file, what is taken from it, and what is unusual about it."""
         seen = "{} x {}".format(*self.frames[0].picture.size)
-        head = (
-            f"{self.header.name}: {self.duration_s:.2f} s, {len(self.header.times):,} frames at {self.header.fps:.3g}/s"
-        )
+        head = f"{self.name}: {self.duration_s:.2f} s, {len(self.times):,} frames at {self.fps:.3g}/s"
         taken = f"{len(self.frames)} taken, {seen} px, {self.tokens:,} tokens"
         return printable("; ".join([head, taken, *self.notes]))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": str(self), "text/html": self.as_html()}
-
-    def as_html(self) -> Html:
-        """Return some of the frames with their times, and one line about the clip."""
         chosen = self.frames[:: math.ceil(len(self.frames) / _SHOWN)]
-        strip = (shown(frame, f"{frame.time_s:.2f} s", _SHOWN_PX) for frame in chosen)
-        return element("div", row(*strip), element("small", str(self)))
+        strip = row(*(to_html(frame.picture, shown_px=_SHOWN_PX) for frame in chosen))
+        return {"text/plain": str(self), "text/html": element("div", strip, element("small", str(self)))}
 
 
 def is_video(source: object) -> bool:
     """Return whether a path or an address names a video, by its ending, or `source` is a `Clip` or `Header` already."""
     if isinstance(source, str | Path):
         return Path(re.sub(r"^(https?://[^?#]{1,2000}).*", r"\1", str(source))).suffix.lower() in _ENDINGS
-    return isinstance(source, Clip | Header | SampleClip)
+    return isinstance(source, Header | SampleClip)
 
 
 def data_uri(found: Header) -> str:
     """Return the file as a `data:` URI, its form inside a request. Raises `BadInput` if it has more than 64 MB."""
     data, _ = images.as_bytes(found.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
     return to_uri(mimetypes.guess_type(found.name)[0] or "video/mp4", data)
-
-
-def shown(frame: Frame, caption: str, width_px: int) -> Html:
-    """Return a frame as a figure with a caption."""
-    picture = replace(frame.picture, notes=(caption,), alt=f"The frame at {frame.time_s:.2f} seconds")
-    return images.picture.to_html(picture, shown_px=width_px)
 
 
 def header(source: images.Source) -> Header:
@@ -162,39 +137,39 @@ def header(source: images.Source) -> Header:
     Raises:
         BadInput: There is no such file, it is not a video, or holds no frame.
     """
-    if isinstance(source, Header | Clip):
-        return source if isinstance(source, Header) else source.header
+    if isinstance(source, Header):
+        return source
     source = source.data if isinstance(source, SampleClip) else source
     media, name = _media(source)
     times: list[int] = []
     keys: list[int] = []
     notes: list[str] = []
-    with _opened(media, name) as (container, stream):
+    with _opened(media, name, notes) as (container, stream):
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), 0
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
-        with _ends_early(notes):
-            for packet in container.demux(stream):
-                if packet.is_discard or not packet.size:
-                    continue
-                times.append(_time(packet))
-                last = max(last, times[-1] + (packet.duration or 0))
-                if packet.is_keyframe:
-                    keys.append(times[-1])
-                if len(times) > _MOST_FRAMES:
-                    raise BadInput(f"{name} has more than {_MOST_FRAMES:,} frames. Cut it into pieces.")
-        if not times:
-            raise BadInput(f"{name} holds no frame of video.")
-        times.sort()
-        turned = _rotation(container, stream) % 180 != 0
         declared_s = (container.duration or 0) / 1e6
         timed = container.format.name != "avi"  # FFmpeg makes its times up, in the order of decoding
+        for packet in container.demux(stream):
+            if packet.is_discard or not packet.size:
+                continue
+            times.append(_time(packet))
+            last = max(last, times[-1] + (packet.duration or 0))
+            if packet.is_keyframe:
+                keys.append(times[-1])
+            if len(times) > _MOST_FRAMES:
+                raise BadInput(f"{name} has more than {_MOST_FRAMES:,} frames. Cut it into pieces.")
+    if not times:
+        raise BadInput(f"{name} holds no frame of video.")
+    times.sort()
     ends = last if last > times[-1] else times[-1] + max(1, (times[-1] - times[0]) // max(1, len(times) - 1))
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0
         notes.append(f"the file declares {declared_s:.2f} s, but its pictures end at {duration_s:.2f} s")
-    return Header(
-        name, media, size[::-1] if turned else size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed
-    )
+    rotation = 0
+    with _opened(media, name, []) as (container, stream):
+        rotation = next((frame.rotation for frame in _frames(container, stream, None, [])), 0)
+    size = size[::-1] if rotation % 180 else size
+    return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed)
 
 
 def plan(
@@ -252,7 +227,7 @@ def frames(
         raise BadInput(f"No frame of {found.name} can be decoded: {'; '.join(notes) or 'the file is broken'}.")
     if not scenes and (lost := len(set(wanted).difference(found.at(one.time_s) for one in chosen))):
         notes.append(f"{lost} of {len(wanted)} frames cannot be decoded: the next ones stand in for them")
-    return Clip(found, tuple(chosen), tuple(dict.fromkeys(notes)))
+    return Clip(**vars(found) | {"frames": tuple(chosen), "notes": tuple(dict.fromkeys(notes))})
 
 
 def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[VideoFrame]:
@@ -262,7 +237,7 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
     """
     through = len(wanted) > 2 * len(found.keys) or not found.timed
     chosen, here = frozenset(wanted), -math.inf
-    with _opened(found.media, found.name) as (container, stream), _ends_early(notes):
+    with _opened(found.media, found.name, notes) as (container, stream):
         stream.thread_type = "AUTO"
         source = _frames(container, stream, chosen if found.timed else None, notes)
         if not found.timed:  # frames come out in the order in which they are shown
@@ -316,8 +291,8 @@ def _frame(decoded: VideoFrame, size: tuple[int, int], found: Header) -> Frame:
     image = decoded.to_image(width=width, height=height, interpolation="BICUBIC")
     if decoded.rotation:
         image = image.rotate(decoded.rotation, expand=True)
-    time_s = found.seconds(_time(decoded))
-    return Frame(time_s, images.Picture.stored(image, f"{found.name} at {time_s:.2f} s", found.size))
+    time_s = (_time(decoded) - found.times[0]) * found.unit_s
+    return Frame(time_s, Picture.stored(image, f"{found.name} at {time_s:.2f} s", found.size, f"{time_s:.2f} s"))
 
 
 def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], found: Header) -> list[Frame]:
@@ -348,7 +323,8 @@ def _media(source: images.Source) -> tuple[Media, str]:
 
 
 @contextlib.contextmanager
-def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(media: Media, name: str, notes: list[str]) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video; a file that breaks off is one that ends there."""
     extras.require("video", "Reading video")
     import av
 
@@ -366,22 +342,7 @@ def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStre
         if getattr(streams[0], "codec_context", None) is None:
             raise BadInput(f"{name} is in a format that cannot be decoded here. Convert it: ffmpeg -i FILE new.mp4")
         streams[0].codec_context.options = {"max_pixels": str(images.MAX_FILE_PIXELS)}  # it may change on the way
-        yield container, streams[0]
-
-
-@contextlib.contextmanager
-def _ends_early(notes: list[str]) -> Iterator[None]:
-    """Take a file that breaks off as one that ends there."""
-    import av
-
-    try:
-        yield
-    except (av.error.FFmpegError, EOFError):
-        notes.append("the file is damaged from some point on, or cut off")
-
-
-def _rotation(container: InputContainer, stream: VideoStream) -> int:
-    """Return the rotation of the first frame that decodes, in degrees counterclockwise; 0 if none does."""
-    with contextlib.suppress(OSError, ValueError):
-        container.seek(0)
-    return next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
+        try:
+            yield container, streams[0]
+        except (av.error.FFmpegError, EOFError):
+            notes.append("the file is damaged from some point on, or cut off")

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlnb.images.picture import shown_uri
+from vlnb.images.picture import shown_uri, to_html
 from vlnb.markup import FAINT, GOOD, Html, element, listed
 from vlnb.regions import lenient
 from vlnb.terminal import printable
-from vlnb.video.clip import frames, shown
+from vlnb.video.clip import frames
 
 if TYPE_CHECKING:
     from vlnb.images import Source
@@ -119,10 +119,10 @@ def timeline(found: Events, source: Source) -> Html:
         left, wide = (100 * share / length_s for share in (one.start_s, one.end_s - one.start_s))
         bar = element("div", style=f"margin-left:{left:.2f}%;width:max({wide:.2f}%,3px);height:10px;background:{GOOD}")
         thumb = element(
-            "img", src=shown_uri(first.picture, _THUMB_PX), alt="", style=f"width:{_THUMB_PX}px;vertical-align:middle"
+            "img", src=shown_uri(first.picture, _THUMB_PX), alt="", width=_THUMB_PX, style="vertical-align:middle"
         )
         summary = element("summary", thumb, " ", str(one), element("div", bar, style=f"background:{FAINT}"))
-        pictures = [shown(frame, f"{frame.time_s:.2f} s", _SHOWN_PX) for frame in dict.fromkeys((first, last))]
+        pictures = [to_html(frame.picture, shown_px=_SHOWN_PX) for frame in dict.fromkeys((first, last))]
         rows.append(element("details", summary, *pictures, style="margin:6px 0;cursor:pointer"))
     axis = element(
         "small", f"Each bar runs from 0 to {length_s:.2f} seconds. Click one to see its first and last frame."

@@ -7,7 +7,6 @@ Then only what leads to the chosen frames is decoded.
 from __future__ import annotations
 
 import contextlib
-import heapq
 import io
 import math
 import mimetypes
@@ -16,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,7 +167,7 @@ def header(source: images.Source) -> Header:
         notes.append(f"the file declares {declared_s:.2f} s, but its pictures end at {duration_s:.2f} s")
     rotation = 0
     with _opened(media, name, []) as (container, stream):
-        rotation = next((frame.rotation for frame in _frames(container, stream, None, [])), 0)
+        rotation = next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
     size = size[::-1] if rotation % 180 else size
     return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed)
 
@@ -236,10 +236,10 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
     It seeks when a key frame lies between here and the next wanted frame, unless decoding everything is quicker.
     """
     through = len(wanted) > 2 * len(found.keys) or not found.timed
-    chosen, here = frozenset(wanted), -math.inf
+    chosen, here = frozenset(wanted if found.timed else found.times), -math.inf
     with _opened(found.media, found.name, notes) as (container, stream):
         stream.thread_type = "AUTO"
-        source = _frames(container, stream, chosen if found.timed else None, notes)
+        source = _frames(container, stream, chosen, notes)
         if not found.timed:  # frames come out in the order in which they are shown
             source = (_dated(frame, time) for frame, time in zip(source, found.times, strict=False))
         for target in wanted:
@@ -253,7 +253,6 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
                     if first and _time(first) <= target:
                         break  # else the seek landed too late, as in MPEG-TS: try from further back
                 source = chain([first] if first else [], source)
-                here = -math.inf
             while here < target and (frame := next(source, None)):
                 if (here := _time(frame)) >= target:
                     yield frame
@@ -265,15 +264,14 @@ def _dated(frame: VideoFrame, time: int) -> VideoFrame:
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, chosen: frozenset[int] | None, notes: list[str]
+    container: InputContainer, stream: VideoStream, chosen: frozenset[int], notes: list[str]
 ) -> Iterator[VideoFrame]:
-    """Yield the frames from here on; with `chosen`, those on which no other depends only if they are among them."""
+    """Yield the frames from here on; those on which no other depends only where their times are `chosen`."""
     import av
 
-    skips = chosen is not None and stream.codec_context.name in _SKIPS
     for packet in container.demux(stream):
-        if skips:
-            needed = not packet.size or _time(packet) in (chosen or ())
+        if stream.codec_context.name in _SKIPS:
+            needed = not packet.size or _time(packet) in chosen
             stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
         try:
             yield from packet.decode()
@@ -299,17 +297,17 @@ def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], foun
     """Return the first frame and the `most` - 1 others that differ most from the one kept before them."""
     import numpy as np
 
-    kept: list[tuple[float, float, Frame]] = []
+    kept: list[tuple[float, Frame]] = []
     before = None
     for one in taken:
         small = one.reformat(32, 18, "gray8", interpolation="AREA").to_ndarray().astype(np.int16)
         change = math.inf if before is None else float(np.abs(small - before).mean())
         if change > _CHANGE:
             before = small
-            if len(kept) < most or change > kept[0][0]:
-                frame = _frame(one, size, found)
-                (heapq.heappush if len(kept) < most else heapq.heapreplace)(kept, (change, frame.time_s, frame))
-    return sorted((frame for *_, frame in kept), key=lambda frame: frame.time_s)
+            kept.append((change, _frame(one, size, found)))
+        if len(kept) > most:
+            kept.remove(min(kept, key=itemgetter(0)))
+    return [frame for _, frame in kept]
 
 
 def _media(source: images.Source) -> tuple[Media, str]:

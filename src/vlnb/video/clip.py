@@ -24,7 +24,6 @@ from vlnb.errors import BadInput
 from vlnb.images.picture import Picture, to_html, to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
 from vlnb.markup import element, row
-from vlnb.samples import SampleClip
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -117,10 +116,10 @@ class Clip(Header):
 
 
 def is_video(source: object) -> bool:
-    """Return whether a path or an address names a video, by its ending, or `source` is a `Clip` or `Header` already."""
+    """Return whether a path or an address names a video, by its ending, or `source` is a `Header` already."""
     if isinstance(source, str | Path):
         return Path(re.sub(r"^(https?://[^?#]{1,2000}).*", r"\1", str(source))).suffix.lower() in _ENDINGS
-    return isinstance(source, Header | SampleClip)
+    return isinstance(source, Header)
 
 
 def data_uri(found: Header) -> str:
@@ -139,7 +138,6 @@ def header(source: images.Source) -> Header:
     """
     if isinstance(source, Header):
         return source
-    source = source.data if isinstance(source, SampleClip) else source
     media, name = _media(source)
     times: list[int] = []
     keys: list[int] = []

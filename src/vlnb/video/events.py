@@ -42,7 +42,7 @@ _KINDS = {  # what a key in JSON stands for; the first that fits counts
     "length": re.compile("duration"),
     "at": re.compile("(t|at|when|moments?|interval|seconds?|times?|time_?(s|secs?|seconds|stamps?|range|span))$"),
 }
-_MARK = re.compile(r"\s{0,20}(?:[-*•]|\d{1,3}[.)](?=\s))\s{0,9}")
+_NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
 _AROUND = " \t-–—•*:;,.()[]|`\"'"
 _FILLERS = re.compile(
     r"(?:\b(?:from|von|between|at|about|around|approximately)|^and|从|\bt\s?=)\W{0,9}$", re.IGNORECASE
@@ -143,9 +143,9 @@ def seconds(value: object) -> float | None:
 
 def first_seconds(value: object) -> float | None:
     """Return the first time in a value, as `seconds` does."""
-    found = seconds(value)
-    hit = _MOMENT.search(value) or re.search(_NUMBER, value) if found is None and isinstance(value, str) else None
-    return _seconds(hit[0]) if hit else found
+    if isinstance(value, str) and (hit := _MOMENT.search(value) or re.search(_NUMBER, value)):
+        return _seconds(hit[0])
+    return seconds(value)
 
 
 def _seconds(text: str) -> float:
@@ -241,7 +241,7 @@ def _pair(values: list[Any]) -> list[Span]:
 
 
 def _in_prose(text: str) -> Iterator[Found]:
-    for line in (_MARK.sub("", line, count=1) if _MARK.match(line) else line for line in text.splitlines()):
+    for line in _NUMBERED.sub("", text).splitlines():
         ranges = [
             hit
             for hit in _RANGE.finditer(line)

@@ -122,7 +122,7 @@ def timeline(found: Events, source: Source) -> Html:
         left, wide = (100 * share / length_s for share in (one.start_s, one.end_s - one.start_s))
         bar = element("div", style=f"margin-left:{left:.2f}%;width:max({wide:.2f}%,3px);height:10px;background:{GOOD}")
         thumb = element(
-            "img", src=shown_uri(first.picture, _THUMB_PX), alt="", width=_THUMB_PX, style="vertical-align:middle"
+            "img", src=shown_uri(first.picture, _THUMB_PX), alt="", style=f"width:{_THUMB_PX}px;vertical-align:middle"
         )
         summary = element("summary", thumb, " ", str(one), element("div", bar, style=f"background:{FAINT}"))
         pictures = [to_html(frame.picture, shown_px=_SHOWN_PX) for frame in dict.fromkeys((first, last))]

@@ -302,7 +302,8 @@ def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], foun
         change = math.inf if before is None else float(np.abs(small - before).mean())
         if change > _CHANGE:
             before = small
-            kept.append((change, _frame(one, size, found)))
+            if len(kept) < most or change > min(kept, key=itemgetter(0))[0]:  # to encode every change would take long
+                kept.append((change, _frame(one, size, found)))
         if len(kept) > most:
             kept.remove(min(kept, key=itemgetter(0)))
     return [frame for _, frame in kept]

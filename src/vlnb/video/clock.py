@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vlnb import tables
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.markup import Html, element, joined, table
 from vlnb.regions import lenient
@@ -24,27 +25,12 @@ from vlnb.video.events import first_seconds
 if TYPE_CHECKING:
     from vlnb.video.cost import Way
 
-_QUESTION = (
-    'When does the word "{word}" appear first, and what does the clock in the picture show at that moment?'
-    ' Answer with this JSON filled in, and nothing else: {{"time": "", "clock": ""}}.'
-    " The time is in seconds from the start."
-)
+_WORDS = tables.read("video/clock.toml")
 _MAX_TOKENS = 60
 _STEP_S = 1.0  # the frames that servers take are half a second apart, and models round
 _DRIFT, _SCALE = 0.03, 0.25  # share by which times are too long or too short
 _NO_VIDEO = (400, 415, 422)  # what a server answers to a part of a request that it does not know
 _LEAST = 3  # different readings of the clock that a line needs
-
-# What each verdict means; the numbers follow it.
-_MEANS = {
-    "sound": "times are right.",
-    "wrong scale": "The model believes in another rate of frames than the real one. Send frames with their times.",
-    "drift": "Times run apart by and by: the server dates frames by their number, not by their time in the file.",
-    "offset": "All times are off by the same amount.",
-    "wrong frames": "The server shows other frames than it dates: its decoder seeks badly. Send frames as pictures.",
-    "blind": "The clock that the model reads is not the one in the video: it sees no frames, or cannot read them.",
-    "no video": "This server takes no video. Send frames as pictures.",
-}
 
 
 class Asks(Protocol):
@@ -90,8 +76,9 @@ class Clock:
     def __str__(self) -> str:
         fit = f" time = {self.scale:.3f} x clock {self.offset_s:+.2f} s, scatter {self.scatter_s:.2f} s."
         fitted = self.verdict not in {"blind", "no video"}
+        means = _WORDS["means"][self.verdict]
         named = "" if self.verdict == "sound" else f"{self.verdict}. "
-        return printable(f"Video by {self.way}: {named}{_MEANS[self.verdict]}{fit if fitted else ''}")
+        return printable(f"Video by {self.way}: {named}{means}{fit if fitted else ''}")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         rows = (
@@ -120,7 +107,7 @@ def check(endpoint: Asks, *, way: Way | None = None, seconds: float = 30.0, seed
     answered: list[Answered] = []
     for start, end, word in sample.events:
         try:
-            text = endpoint.ask(_QUESTION.format(word=word), source, way=way, max_tokens=_MAX_TOKENS).text
+            text = endpoint.ask(_WORDS["question"].format(word=word), source, way=way, max_tokens=_MAX_TOKENS).text
         except ServerRefused as error:
             if answered or way == "frames" or error.status not in _NO_VIDEO:
                 raise

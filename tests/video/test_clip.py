@@ -41,7 +41,7 @@ def test_each_frame_is_the_nearest_and_has_its_own_time(kind, fps):
     ]
     clip = video.frames(made(**options), fps=fps, max_frames=1000, budget_tokens=10**6)
     assert clip.notes == ()
-    assert clip.header.size == ((360, 640) if kind == "turned" else (640, 360))
+    assert clip.size == ((360, 640) if kind == "turned" else (640, 360))
     shown = [number_on(frame.picture, turned=options.get("turned", 0)) for frame in clip.frames]
     assert [truth[number] for number in shown] == pytest.approx([frame.time_s for frame in clip.frames], abs=0.002)
     for number in range(int(clip.duration_s * fps)):

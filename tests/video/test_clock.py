@@ -85,7 +85,6 @@ def faulty():
 def test_a_server_is_named_by_its_fault(faulty, dating):
     found = video.check(faulty(dating), seed=SEED, seconds=SECONDS)
     assert found.verdict == dating.partition(":")[0], str(found)
-    assert found.sound == (dating == "sound")
 
 
 def test_the_scale_is_measured(faulty):
@@ -101,7 +100,7 @@ def test_a_server_that_takes_no_video_is_said_so(endpoint):
 
 def test_the_embedded_engine_reads_the_clock_on_frames(endpoint):
     found = video.check(endpoint, seed=SEED, seconds=12)
-    assert found.sound, str(found)
+    assert found.verdict == "sound", str(found)
     assert [one.word for one in found.answered] == [
         event[2] for event in samples.clip(12, fps=8, words=6, seed=SEED).events
     ]

@@ -37,6 +37,10 @@ READ = {
     '{"label": "walk", "timestamp": [[3, 5], [7, 9]]}': [(3, 5, "walk"), (7, 9, "walk")],
     '{"time": {"start": 3, "end": 4}, "event": "x"}': [(3, 4, "x")],
     '[{"start": 3, "duration": 5, "event": "x"}]': [(3, 8, "x")],
+    '{"event": "x", "intervals": [{"start": 1, "end": 2}]}': [(1, 2, "x")],
+    '{"timestamps": [{"time": 3, "event": "x"}, {"time": 5, "event": "y"}]}': [(3, 3, "x"), (5, 5, "y")],
+    '{"events": [], "length": "20 s"}': [],
+    "3 - 5": [(3, 5, "")],
     '[{"start_frame": 45, "end_frame": 90, "event": "x"}]': [],
     '{"sentiment": 5, "label": "x"}': [],
     '{"0-5s": "intro", "5-9s": "walk"}': [(0, 5, "intro"), (5, 9, "walk")],
@@ -96,8 +100,8 @@ def test_a_timeline_shows_the_exact_frames_and_no_tag_of_the_model():
     shown = video.timeline(found, sample.data)
     assert "<script>" not in shown
     assert shown.count("<details") == 1
-    assert "The frame at 1.00 seconds" in shown
-    assert "The frame at 2.00 seconds" in shown
+    assert "<small>1.00 s</small>" in shown
+    assert "<small>2.00 s</small>" in shown
 
 
 def test_a_timeline_without_events_says_so():

@@ -31,7 +31,6 @@ STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an op
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 Seconds = Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1e9))]
-Rate = Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1e9))]
 Share = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1))]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vlnb.embedded import locate
 from vlnb.embedded.locate import WHO
+from vlnb.embedded.lookup import WORDS
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Page
@@ -20,12 +21,7 @@ _AT = re.compile(
     r"(\d{1,6}(?:\.\d{1,6})?)(?=[ ?.,s]|$)",
     re.IGNORECASE,
 )
-_WHEN = re.compile(r"\b(when|what time|how long|which (second|moment|frame)s?|moment)\b", re.IGNORECASE)
-_ABOUT = re.compile(  # words about time and showing, which say nothing about the text to find
-    r"\b(when|what|which|how long|does|do|is|are|the|time|moment|first|last|second|appears?|show[ns]?"
-    r"|visible|disappears?|on screen|seen?|comes?|goes|go|begins?|starts?|ends?|video|clip|frame)\b",
-    re.IGNORECASE,
-)
+_WHEN, _ABOUT = (re.compile(WORDS["clip"][name], re.IGNORECASE) for name in ("when", "about"))
 
 
 def answer(

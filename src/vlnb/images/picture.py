@@ -45,14 +45,14 @@ class Picture:
     alt: str = ""
 
     @classmethod
-    def stored(cls, image: Image.Image, source: str, original_size: tuple[int, int]) -> Picture:
+    def stored(cls, image: Image.Image, source: str, original_size: tuple[int, int], *notes: str) -> Picture:
         """Return a picture that keeps `image` as JPEG, which takes a tenth of the memory, until its pixels are used."""
         from PIL import Image
 
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=_STORED_QUALITY)  # colours at half resolution, which video has anyway
         data = buffer.getvalue()
-        picture = cls(Image.open(io.BytesIO(data)), source, original_size)
+        picture = cls(Image.open(io.BytesIO(data)), source, original_size, notes)
         vars(picture)["encoded"] = "image/jpeg", data
         return picture
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vlnb import extras
@@ -21,7 +20,6 @@ _SIZE = (640, 360)
 _COLOURS = ("#f4efe2", "#d3e6f5")
 _LONGEST_S = 3600
 _BLANK = 0.4  # share of the time between two words without a word
-_UNIT = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,9 @@ def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0)
     scene_s, buffer = round(seconds * chance.uniform(0.4, 0.6) * fps) / fps, io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "g": "250"})
-        stream.width, stream.height = _SIZE
-        stream.pix_fmt, stream.time_base = "yuv420p", _UNIT
+        stream.width, stream.height, stream.pix_fmt = *_SIZE, "yuv420p"
         for number in range(count):
-            frame = av.VideoFrame.from_image(_drawn(number / fps, shown, scene_s))
-            frame.pts, frame.time_base = round(number / fps / _UNIT), _UNIT
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(av.VideoFrame.from_image(_drawn(number / fps, shown, scene_s))))
         container.mux(stream.encode())
     return SampleClip(buffer.getvalue(), count / fps, tuple(shown), scene_s)
 

@@ -7,32 +7,29 @@ Then only what leads to the chosen frames is decoded.
 from __future__ import annotations
 
 import contextlib
-import heapq
 import io
 import math
 import mimetypes
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlnb import extras, images
 from vlnb.errors import BadInput
-from vlnb.images.picture import to_uri
+from vlnb.images.picture import Picture, to_html, to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
-from vlnb.markup import Html, element, row
-from vlnb.samples import SampleClip
+from vlnb.markup import element, row
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-    from vlnb.images import Picture
 
 FPS, MAX_FRAMES, BUDGET_TOKENS = 2.0, 64, 16_384
 FRAME_TOKENS = (128, 768)  # least and most that servers spend on a frame
@@ -84,23 +81,12 @@ class Header:
         after = bisect_left(self.times, wanted)
         return min(self.times[max(0, after - 1) : after + 1], key=lambda time: abs(time - wanted))
 
-    def seconds(self, time: int) -> float:
-        """Return a time of the file in seconds from the first frame."""
-        return (time - self.times[0]) * self.unit_s
-
 
 @dataclass(frozen=True)
-class Clip:
-    """Frames of a video, ready to be asked about. `tokens` is their cost as pictures."""
+class Clip(Header):
+    """A video with `frames` of it, ready to be asked about. `tokens` is their cost as pictures."""
 
-    header: Header
-    frames: tuple[Frame, ...] = field(repr=False)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the whole video in seconds."""
-        return self.header.duration_s
+    frames: tuple[Frame, ...] = field(default=(), repr=False)
 
     @property
     def tokens(self) -> int:
@@ -119,39 +105,27 @@ class Clip:
     def __str__(self) -> str:
         """Return one line: the file, what is taken from it, and what is unusual about it."""
         seen = "{} x {}".format(*self.frames[0].picture.size)
-        head = (
-            f"{self.header.name}: {self.duration_s:.2f} s, {len(self.header.times):,} frames at {self.header.fps:.3g}/s"
-        )
+        head = f"{self.name}: {self.duration_s:.2f} s, {len(self.times):,} frames at {self.fps:.3g}/s"
         taken = f"{len(self.frames)} taken, {seen} px, {self.tokens:,} tokens"
         return printable("; ".join([head, taken, *self.notes]))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": str(self), "text/html": self.as_html()}
-
-    def as_html(self) -> Html:
-        """Return some of the frames with their times, and one line about the clip."""
         chosen = self.frames[:: math.ceil(len(self.frames) / _SHOWN)]
-        strip = (shown(frame, f"{frame.time_s:.2f} s", _SHOWN_PX) for frame in chosen)
-        return element("div", row(*strip), element("small", str(self)))
+        strip = row(*(to_html(frame.picture, shown_px=_SHOWN_PX) for frame in chosen))
+        return {"text/plain": str(self), "text/html": element("div", strip, element("small", str(self)))}
 
 
 def is_video(source: object) -> bool:
-    """Return whether a path or an address names a video, by its ending, or `source` is a `Clip` or `Header` already."""
+    """Return whether a path or an address names a video, by its ending, or `source` is a `Header` already."""
     if isinstance(source, str | Path):
         return Path(re.sub(r"^(https?://[^?#]{1,2000}).*", r"\1", str(source))).suffix.lower() in _ENDINGS
-    return isinstance(source, Clip | Header | SampleClip)
+    return isinstance(source, Header)
 
 
 def data_uri(found: Header) -> str:
     """Return the file as a `data:` URI, its form inside a request. Raises `BadInput` if it has more than 64 MB."""
     data, _ = images.as_bytes(found.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
     return to_uri(mimetypes.guess_type(found.name)[0] or "video/mp4", data)
-
-
-def shown(frame: Frame, caption: str, width_px: int) -> Html:
-    """Return a frame as a figure with a caption."""
-    picture = replace(frame.picture, notes=(caption,), alt=f"The frame at {frame.time_s:.2f} seconds")
-    return images.picture.to_html(picture, shown_px=width_px)
 
 
 def header(source: images.Source) -> Header:
@@ -162,39 +136,38 @@ def header(source: images.Source) -> Header:
     Raises:
         BadInput: There is no such file, it is not a video, or holds no frame.
     """
-    if isinstance(source, Header | Clip):
-        return source if isinstance(source, Header) else source.header
-    source = source.data if isinstance(source, SampleClip) else source
+    if isinstance(source, Header):
+        return source
     media, name = _media(source)
     times: list[int] = []
     keys: list[int] = []
     notes: list[str] = []
-    with _opened(media, name) as (container, stream):
+    with _opened(media, name, notes) as (container, stream):
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), 0
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
-        with _ends_early(notes):
-            for packet in container.demux(stream):
-                if packet.is_discard or not packet.size:
-                    continue
-                times.append(_time(packet))
-                last = max(last, times[-1] + (packet.duration or 0))
-                if packet.is_keyframe:
-                    keys.append(times[-1])
-                if len(times) > _MOST_FRAMES:
-                    raise BadInput(f"{name} has more than {_MOST_FRAMES:,} frames. Cut it into pieces.")
-        if not times:
-            raise BadInput(f"{name} holds no frame of video.")
-        times.sort()
-        turned = _rotation(container, stream) % 180 != 0
         declared_s = (container.duration or 0) / 1e6
         timed = container.format.name != "avi"  # FFmpeg makes its times up, in the order of decoding
+        for packet in container.demux(stream):
+            if packet.is_discard or not packet.size:
+                continue
+            times.append(_time(packet))
+            last = max(last, times[-1] + (packet.duration or 0))
+            if packet.is_keyframe:
+                keys.append(times[-1])
+            if len(times) > _MOST_FRAMES:
+                raise BadInput(f"{name} has more than {_MOST_FRAMES:,} frames. Cut it into pieces.")
+    if not times:
+        raise BadInput(f"{name} holds no frame of video.")
+    times.sort()
     ends = last if last > times[-1] else times[-1] + max(1, (times[-1] - times[0]) // max(1, len(times) - 1))
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0
         notes.append(f"the file declares {declared_s:.2f} s, but its pictures end at {duration_s:.2f} s")
-    return Header(
-        name, media, size[::-1] if turned else size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed
-    )
+    rotation = 0
+    with _opened(media, name, []) as (container, stream):
+        rotation = next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
+    size = size[::-1] if rotation % 180 else size
+    return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed)
 
 
 def plan(
@@ -252,7 +225,7 @@ def frames(
         raise BadInput(f"No frame of {found.name} can be decoded: {'; '.join(notes) or 'the file is broken'}.")
     if not scenes and (lost := len(set(wanted).difference(found.at(one.time_s) for one in chosen))):
         notes.append(f"{lost} of {len(wanted)} frames cannot be decoded: the next ones stand in for them")
-    return Clip(found, tuple(chosen), tuple(dict.fromkeys(notes)))
+    return Clip(**vars(found) | {"frames": tuple(chosen), "notes": tuple(dict.fromkeys(notes))})
 
 
 def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[VideoFrame]:
@@ -261,10 +234,10 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
     It seeks when a key frame lies between here and the next wanted frame, unless decoding everything is quicker.
     """
     through = len(wanted) > 2 * len(found.keys) or not found.timed
-    chosen, here = frozenset(wanted), -math.inf
-    with _opened(found.media, found.name) as (container, stream), _ends_early(notes):
+    chosen, here = frozenset(wanted if found.timed else found.times), -math.inf
+    with _opened(found.media, found.name, notes) as (container, stream):
         stream.thread_type = "AUTO"
-        source = _frames(container, stream, chosen if found.timed else None, notes)
+        source = _frames(container, stream, chosen, notes)
         if not found.timed:  # frames come out in the order in which they are shown
             source = (_dated(frame, time) for frame, time in zip(source, found.times, strict=False))
         for target in wanted:
@@ -278,7 +251,6 @@ def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[
                     if first and _time(first) <= target:
                         break  # else the seek landed too late, as in MPEG-TS: try from further back
                 source = chain([first] if first else [], source)
-                here = -math.inf
             while here < target and (frame := next(source, None)):
                 if (here := _time(frame)) >= target:
                     yield frame
@@ -290,15 +262,14 @@ def _dated(frame: VideoFrame, time: int) -> VideoFrame:
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, chosen: frozenset[int] | None, notes: list[str]
+    container: InputContainer, stream: VideoStream, chosen: frozenset[int], notes: list[str]
 ) -> Iterator[VideoFrame]:
-    """Yield the frames from here on; with `chosen`, those on which no other depends only if they are among them."""
+    """Yield the frames from here on; those on which no other depends only where their times are `chosen`."""
     import av
 
-    skips = chosen is not None and stream.codec_context.name in _SKIPS
     for packet in container.demux(stream):
-        if skips:
-            needed = not packet.size or _time(packet) in (chosen or ())
+        if stream.codec_context.name in _SKIPS:
+            needed = not packet.size or _time(packet) in chosen
             stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
         try:
             yield from packet.decode()
@@ -316,25 +287,26 @@ def _frame(decoded: VideoFrame, size: tuple[int, int], found: Header) -> Frame:
     image = decoded.to_image(width=width, height=height, interpolation="BICUBIC")
     if decoded.rotation:
         image = image.rotate(decoded.rotation, expand=True)
-    time_s = found.seconds(_time(decoded))
-    return Frame(time_s, images.Picture.stored(image, f"{found.name} at {time_s:.2f} s", found.size))
+    time_s = (_time(decoded) - found.times[0]) * found.unit_s
+    return Frame(time_s, Picture.stored(image, f"{found.name} at {time_s:.2f} s", found.size, f"{time_s:.2f} s"))
 
 
 def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], found: Header) -> list[Frame]:
     """Return the first frame and the `most` - 1 others that differ most from the one kept before them."""
     import numpy as np
 
-    kept: list[tuple[float, float, Frame]] = []
+    kept: list[tuple[float, Frame]] = []
     before = None
     for one in taken:
         small = one.reformat(32, 18, "gray8", interpolation="AREA").to_ndarray().astype(np.int16)
         change = math.inf if before is None else float(np.abs(small - before).mean())
         if change > _CHANGE:
             before = small
-            if len(kept) < most or change > kept[0][0]:
-                frame = _frame(one, size, found)
-                (heapq.heappush if len(kept) < most else heapq.heapreplace)(kept, (change, frame.time_s, frame))
-    return sorted((frame for *_, frame in kept), key=lambda frame: frame.time_s)
+            if len(kept) < most or change > min(kept, key=itemgetter(0))[0]:  # to encode every change would take long
+                kept.append((change, _frame(one, size, found)))
+        if len(kept) > most:
+            kept.remove(min(kept, key=itemgetter(0)))
+    return [frame for _, frame in kept]
 
 
 def _media(source: images.Source) -> tuple[Media, str]:
@@ -348,7 +320,8 @@ def _media(source: images.Source) -> tuple[Media, str]:
 
 
 @contextlib.contextmanager
-def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(media: Media, name: str, notes: list[str]) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video; a file that breaks off is one that ends there."""
     extras.require("video", "Reading video")
     import av
 
@@ -366,22 +339,7 @@ def _opened(media: Media, name: str) -> Iterator[tuple[InputContainer, VideoStre
         if getattr(streams[0], "codec_context", None) is None:
             raise BadInput(f"{name} is in a format that cannot be decoded here. Convert it: ffmpeg -i FILE new.mp4")
         streams[0].codec_context.options = {"max_pixels": str(images.MAX_FILE_PIXELS)}  # it may change on the way
-        yield container, streams[0]
-
-
-@contextlib.contextmanager
-def _ends_early(notes: list[str]) -> Iterator[None]:
-    """Take a file that breaks off as one that ends there."""
-    import av
-
-    try:
-        yield
-    except (av.error.FFmpegError, EOFError):
-        notes.append("the file is damaged from some point on, or cut off")
-
-
-def _rotation(container: InputContainer, stream: VideoStream) -> int:
-    """Return the rotation of the first frame that decodes, in degrees counterclockwise; 0 if none does."""
-    with contextlib.suppress(OSError, ValueError):
-        container.seek(0)
-    return next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
+        try:
+            yield container, streams[0]
+        except (av.error.FFmpegError, EOFError):
+            notes.append("the file is damaged from some point on, or cut off")

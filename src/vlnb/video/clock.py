@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vlnb import tables
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.markup import Html, element, joined, table
 from vlnb.regions import lenient
@@ -24,27 +25,12 @@ from vlnb.video.events import first_seconds
 if TYPE_CHECKING:
     from vlnb.video.cost import Way
 
-_QUESTION = (
-    'When does the word "{word}" appear first, and what does the clock in the picture show at that moment?'
-    ' Answer with this JSON filled in, and nothing else: {{"time": "", "clock": ""}}.'
-    " The time is in seconds from the start."
-)
+_WORDS = tables.read("video/clock.toml")
 _MAX_TOKENS = 60
 _STEP_S = 1.0  # the frames that servers take are half a second apart, and models round
 _DRIFT, _SCALE = 0.03, 0.25  # share by which times are too long or too short
 _NO_VIDEO = (400, 415, 422)  # what a server answers to a part of a request that it does not know
-_LEAST = 3  # answers that a line needs
-
-# What each verdict means; the numbers follow it.
-_MEANS = {
-    "sound": "times are right.",
-    "wrong scale": "The model believes in another rate of frames than the real one. Send frames with their times.",
-    "drift": "Times run apart by and by: the server dates frames by their number, not by their time in the file.",
-    "offset": "All times are off by the same amount.",
-    "wrong frames": "The server shows other frames than it dates: its decoder seeks badly. Send frames as pictures.",
-    "blind": "The clock that the model reads is not the one in the video: it sees no frames, or cannot read them.",
-    "no video": "This server takes no video. Send frames as pictures.",
-}
+_LEAST = 3  # different readings of the clock that a line needs
 
 
 class Asks(Protocol):
@@ -87,16 +73,12 @@ class Clock:
     offset_s: float = 0.0
     scatter_s: float = 0.0
 
-    @property
-    def sound(self) -> bool:
-        """Whether the times of this server can be used."""
-        return self.verdict == "sound"
-
     def __str__(self) -> str:
         fit = f" time = {self.scale:.3f} x clock {self.offset_s:+.2f} s, scatter {self.scatter_s:.2f} s."
         fitted = self.verdict not in {"blind", "no video"}
-        named = "" if self.sound else f"{self.verdict}. "
-        return printable(f"Video by {self.way}: {named}{_MEANS[self.verdict]}{fit if fitted else ''}")
+        means = _WORDS["means"][self.verdict]
+        named = "" if self.verdict == "sound" else f"{self.verdict}. "
+        return printable(f"Video by {self.way}: {named}{means}{fit if fitted else ''}")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         rows = (
@@ -108,18 +90,10 @@ class Clock:
         return {"text/plain": str(self), "text/html": shown}
 
 
-def check(
-    endpoint: Asks,
-    *,
-    way: Way | None = None,
-    seconds: float = 30.0,
-    seed: int | None = None,
-    watch: Callable[[Answered], object] = lambda _: None,
-) -> Clock:
+def check(endpoint: Asks, *, way: Way | None = None, seconds: float = 30.0, seed: int | None = None) -> Clock:
     """Ask when six words appear in a clip of `seconds` seconds, and return what that says about the server's times.
 
     By `video_url` unless the embedded engine is asked, which takes frames. `seed` chooses the words and their times.
-    `watch` is called with each answer.
 
     Raises:
         NoServer, ServerRefused, BadAnswer: As `Endpoint.ask` does; a server that refuses video as such is no error.
@@ -133,13 +107,12 @@ def check(
     answered: list[Answered] = []
     for start, end, word in sample.events:
         try:
-            text = endpoint.ask(_QUESTION.format(word=word), source, way=way, max_tokens=_MAX_TOKENS).text
+            text = endpoint.ask(_WORDS["question"].format(word=word), source, way=way, max_tokens=_MAX_TOKENS).text
         except ServerRefused as error:
             if answered or way == "frames" or error.status not in _NO_VIDEO:
                 raise
             return Clock("no video", way, ())
         answered.append(Answered(word, (start, end), *_read(text), text))
-        watch(answered[-1])
     return judge(answered, way, sample)
 
 
@@ -147,11 +120,9 @@ def judge(answered: Sequence[Answered], way: Way, sample: SampleClip) -> Clock:
     """Return the verdict on the answers about a clip."""
     pairs = [(one.clock_s, one.time_s) for one in answered if one.clock_s is not None and one.time_s is not None]
     seen = [one for one in answered if one.clock_s is not None and _near(one.clock_s, one.shown)]
-    if len(pairs) < _LEAST or 2 * len(seen) < len(answered):
+    if len({clock for clock, _ in pairs}) < _LEAST or 2 * len(seen) < len(answered):
         return Clock("blind", way, tuple(answered))
     clocks, times = zip(*pairs, strict=True)
-    if len(set(clocks)) == 1:
-        return Clock("blind", way, tuple(answered))
     scale, offset = statistics.linear_regression(clocks, times)
     scatter = max(abs(time - scale * clock - offset) for clock, time in pairs)
     if scatter > _STEP_S * max(scale, 0.5):

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlnb.images.picture import shown_uri
+from vlnb.images.picture import shown_uri, to_html
 from vlnb.markup import FAINT, GOOD, Html, element, listed
 from vlnb.regions import lenient
 from vlnb.terminal import printable
-from vlnb.video.clip import frames, shown
+from vlnb.video.clip import frames
 
 if TYPE_CHECKING:
     from vlnb.images import Source
@@ -35,11 +35,14 @@ _WHOLE = re.compile(rf"\s{{0,9}}({_TIME})[\s.]{{0,9}}", _HOW)
 _PART = re.compile(rf"({_NUMBER})\s?(h|m|分)?", _HOW)
 _SPANS = {"h": 3600, "m": 60, "分": 60}
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
-_START, _END = re.compile(r"(start|begin|from)"), re.compile(r"(end|finish|until|to$|stop)")
-_AT = re.compile(
-    r"(t|at|when|times?|timestamps?|moments?|interval|seconds?|time_?(s|secs?|seconds|stamps?|range|span))$"
-)
-_MARK = re.compile(r"\s{0,20}(?:[-*•]|\d{1,3}[.)](?=\s))\s{0,9}")
+_KINDS = {  # what a key in JSON stands for; the first that fits counts
+    "frame": re.compile(".*frame"),  # whose number is no time
+    "start": re.compile("start|begin|from"),
+    "end": re.compile("end|finish|until|to$|stop"),
+    "length": re.compile("duration"),
+    "at": re.compile("(t|at|when|moments?|interval|seconds?|times?|time_?(s|secs?|seconds|stamps?|range|span))$"),
+}
+_NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
 _AROUND = " \t-–—•*:;,.()[]|`\"'"
 _FILLERS = re.compile(
     r"(?:\b(?:from|von|between|at|about|around|approximately)|^and|从|\bt\s?=)\W{0,9}$", re.IGNORECASE
@@ -92,8 +95,8 @@ def events(text: str, duration_s: float) -> Events:
     repairs: list[str] = []
     text = text[:_MOST_CHARS]
     found = _in_json(text, repairs)
-    if found is None:
-        found = list(_in_prose(text))
+    if not found and "{" not in text:  # an object that names no event has none in its texts either
+        found = [(*span, "") for span in _times(text)] or list(_in_prose(text))
     items = tuple(one for start, end, label in found for one in _placed(start, end, label, duration_s, repairs))
     told = [f"{repair} ({times} times)" if times > 1 else repair for repair, times in Counter(repairs).items()]
     more = [f"and {len(told) - _MOST_REPAIRS} more repairs"] * (len(told) > _MOST_REPAIRS)
@@ -122,7 +125,7 @@ def timeline(found: Events, source: Source) -> Html:
             "img", src=shown_uri(first.picture, _THUMB_PX), alt="", style=f"width:{_THUMB_PX}px;vertical-align:middle"
         )
         summary = element("summary", thumb, " ", str(one), element("div", bar, style=f"background:{FAINT}"))
-        pictures = [shown(frame, f"{frame.time_s:.2f} s", _SHOWN_PX) for frame in dict.fromkeys((first, last))]
+        pictures = [to_html(frame.picture, shown_px=_SHOWN_PX) for frame in dict.fromkeys((first, last))]
         rows.append(element("details", summary, *pictures, style="margin:6px 0;cursor:pointer"))
     axis = element(
         "small", f"Each bar runs from 0 to {length_s:.2f} seconds. Click one to see its first and last frame."
@@ -140,9 +143,9 @@ def seconds(value: object) -> float | None:
 
 def first_seconds(value: object) -> float | None:
     """Return the first time in a value, as `seconds` does."""
-    found = seconds(value)
-    hit = _MOMENT.search(value) or re.search(_NUMBER, value) if found is None and isinstance(value, str) else None
-    return _seconds(hit[0]) if hit else found
+    if isinstance(value, str) and (hit := _MOMENT.search(value) or re.search(_NUMBER, value)):
+        return _seconds(hit[0])
+    return seconds(value)
 
 
 def _seconds(text: str) -> float:
@@ -159,13 +162,13 @@ def _number(text: str) -> float:
     return float(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
 
 
+Span = tuple[float, float]
 Found = tuple[float, float, str]
 
 
-def _in_json(text: str, repairs: list[str]) -> list[Found] | None:
-    """Return the events in the JSON of an answer; None if it has no object, and no event in a list."""
-    reader, at = lenient.Reader(text + "\n"), 0
-    found, objects = list[Found](), False
+def _in_json(text: str, repairs: list[str]) -> list[Found]:
+    """Return the events in the JSON of an answer."""
+    reader, at, found = lenient.Reader(text + "\n"), 0, list[Found]()
     while hit := _OPENS.search(text, at):
         try:
             node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was mended: {name}"))
@@ -175,9 +178,8 @@ def _in_json(text: str, repairs: list[str]) -> list[Found] | None:
         at = max(node.end, hit.end())
         if not node.whole:
             repairs.append("the answer was cut: its whole events are kept")
-        objects = objects or node.kind == "object" or any(one.kind == "object" for one in node.value)
         found += _of(_plain(node))
-    return found if found or objects else None
+    return found
 
 
 def _plain(node: lenient.Node) -> Any:  # noqa: ANN401 - any JSON value
@@ -191,63 +193,55 @@ def _plain(node: lenient.Node) -> Any:  # noqa: ANN401 - any JSON value
 
 def _of(value: Any, *, pairs: bool = True) -> Iterator[Found]:  # noqa: ANN401 - any JSON value
     """Yield the events in a JSON value, however deep. Pairs of numbers count where `pairs` says that they are times."""
-    if isinstance(value, list):
-        two = [seconds(one) for one in value[:2]]
-        if pairs and len(two) == 2 and None not in two and all(isinstance(one, str) for one in value[2:3]):
-            yield two[0] or 0.0, two[1] or 0.0, next(iter(value[2:]), "")
+    if isinstance(value, dict):
+        yield from _of_object(value)
+    elif isinstance(value, list):
+        if pairs and (two := _pair(value[:2])) and all(isinstance(one, str) for one in value[2:3]):
+            yield *two[0], next(iter(value[2:]), "")
         else:
             for one in value:
                 yield from _of(one, pairs=pairs)
-    elif isinstance(value, dict):
-        yield from _of_object(value)
 
 
 def _of_object(value: dict[str, Any]) -> Iterator[Found]:
-    times: dict[str, float] = {}
-    spans: list[tuple[float, float]] = []
+    """Yield the events in the values of an object, and then its own; its label is theirs where they have none."""
     label = next((one for one in value.values() if isinstance(one, str) and not _times(one)), "")
+    said = {kind: list[Span]() for kind in _KINDS}
     for key, one in value.items():
-        name = key.lower()
-        if "frame" in name:  # a number of a frame is no time
-            continue
-        scale = 0.001 if name.endswith("ms") else 1.0
-        kind = "start" if _START.match(name) else "end" if _END.match(name) else "at" if _AT.match(name) else ""
-        if kind and (time := seconds(one)) is not None:
-            times[kind] = time * scale
-        elif name.startswith("duration") and (time := seconds(one)) is not None:
-            times["duration"] = time * scale
-        elif kind and isinstance(one, dict):
-            spans += ((start, end) for start, end, _ in _of_object(one))
-        elif kind:
-            spans += _times(one)
-        elif (told := _times(key)) and isinstance(one, str):
-            yield from ((start, end, one) for start, end in told)
+        kind = next((kind for kind, names in _KINDS.items() if names.match(key.lower())), "")
+        if kind and (spans := _times(one)):
+            scale = 0.001 if key.lower().endswith("ms") else 1.0
+            said[kind] += [(start * scale, end * scale) for start, end in spans]
+        elif isinstance(one, str):
+            yield from ((*span, one) for span in _times(key))
         else:
-            yield from _of(one, pairs=False)
-    start = times.get("start", times.get("at", times.get("end")))
-    if start is not None:
-        spans.append((start, times.get("end", start + times.get("duration", 0.0))))
-    yield from ((start, end, label) for start, end in spans)
+            yield from ((start, end, name or label) for start, end, name in _of(one, pairs=False))
+    own = said["start"] or said["at"] or said["end"]
+    if own and said["end"]:
+        own = [(own[0][0], said["end"][0][1])]
+    elif own and said["length"]:
+        own = [(own[0][0], own[0][0] + said["length"][0][1])]
+    yield from ((*span, label) for span in own)
 
 
-def _times(value: object) -> list[tuple[float, float]]:
+def _times(value: object) -> list[Span]:
     """Return the intervals of a value that is nothing but times: "3 - 5 s", [3, 5], [1, 2, 3], [[3, 5], [7, 9]]."""
     if isinstance(value, list):
-        each = [seconds(one) for one in value]
-        if len(each) == 2 and None not in each:
-            return [(each[0] or 0.0, each[1] or 0.0)]
-        return [span for one in value for span in _times(one)]
+        return _pair(value) or [span for one in value for span in _times(one)]
     if isinstance(value, str) and (hit := _RANGE.fullmatch(value.strip())):
         return [(_seconds(hit[2]), _seconds(hit[4]))]
     time = seconds(value)
     return [] if time is None else [(time, time)]
 
 
+def _pair(values: list[Any]) -> list[Span]:
+    """Return the interval between two moments, if the values are nothing else."""
+    times = [time for one in values if (time := seconds(one)) is not None]
+    return [(times[0], times[1])] if len(times) == len(values) == 2 else []
+
+
 def _in_prose(text: str) -> Iterator[Found]:
-    if bare := _WHOLE.fullmatch(text):
-        yield _seconds(bare[1]), _seconds(bare[1]), ""
-        return
-    for line in (_MARK.sub("", line, count=1) if _MARK.match(line) else line for line in text.splitlines()):
+    for line in _NUMBERED.sub("", text).splitlines():
         ranges = [
             hit
             for hit in _RANGE.finditer(line)

@@ -398,8 +398,8 @@ def test_no_cell_of_a_table_is_a_formula(said, cell):
         (["--out", "x.xlsx"], "must end in .csv, .jsonl or .html"),
         (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
         (["--schema", "none.json"], "--schema none.json cannot be read"),
-        (["--schema", "README.md"], "--schema README.md is not JSON"),
-        (["--schema", "src/vlnb/samples/files/till.jpg"], "is no text. Is it the picture?"),
+        (["--schema", "README.md"], "README.md holds no schema, which begins like"),
+        (["--schema", "src/vlnb/samples/files/till.jpg"], "till.jpg holds no schema, which begins like"),
     ],
 )
 def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, more, words, monkeypatch, capsys):

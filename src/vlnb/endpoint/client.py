@@ -111,12 +111,18 @@ class Endpoint:
 
         With `schema` (a JSON schema as a dictionary, a Pydantic model, or a type such as `list[Model]`), the reply is a
         `TypedReply`: its `data` follows the schema, and its `issues` say what does not.
+
+        Raises:
+            BadInput: The schema cannot be used.
         """
         if schema is None:
             return self.stream(prompt, *pictures, **options).reply
-        from vlnb.endpoint.typed import ask
+        from vlnb.endpoint.typed import answered, told
+        from vlnb.typed import Form
 
-        return ask(self, schema, prompt, pictures, options)
+        form = Form.of(schema)
+        said, options = told(form, prompt, options)
+        return answered(form, self.stream(said, *pictures, **options).reply)
 
     def stream(
         self,

@@ -17,6 +17,16 @@ _DATE = re.compile(
 )
 
 
+def read(text: str) -> Decimal | date | None:
+    """Return the amount or the date that a text prints, or None.
+
+    >>> read("17,000 EUR"), read("31/01/2026"), read("Kestrel")
+    (Decimal('17000'), datetime.date(2026, 1, 31), None)
+    """
+    amount = number(text)
+    return day(text) if amount is None else amount
+
+
 def number(text: str) -> Decimal | None:
     """Return the amount that a text prints, with its currency or unit around it, or None.
 

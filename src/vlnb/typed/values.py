@@ -65,10 +65,9 @@ def day(text: str, *, month_first: bool = False) -> date | None:
     if not _DATE.fullmatch(text):
         return None
     text = re.sub(r"[年月]", "-", text).removesuffix("日")
+    day_first = not month_first and not re.match(r"\d{4}", text)
     try:
-        if re.match(r"\d{4}\D", text):
-            return date(*map(int, re.findall(r"\d+", text)[:3]))
-        return parser.parse(text, dayfirst=not month_first).date()
+        return parser.parse(text, dayfirst=day_first).date()
     except (ValueError, OverflowError, TypeError):
         return None
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vlnb import extras
 from vlnb.regions.compare import iou
-from vlnb.regions.shapes import Box, Size, scaled, to_original
+from vlnb.regions.shapes import Box, Size, to_original
 from vlnb.typed import values
 from vlnb.typed.answer import leaves
 from vlnb.typed.form import UNREADABLE
@@ -60,13 +60,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Span:
-    """A stretch of text, its box, and the words before and above it; lines count through all pictures."""
+    """A stretch of text and its box, in pixels of the picture as read; lines count through all pictures."""
 
     text: str
     box: Box
     line: int
     picture: int
-    labels: tuple[str, ...]
     how: How = "exact"
 
 
@@ -89,43 +88,41 @@ def find(printed: Any, pictures: Sequence[Picture], seen: Sequence[Size] = ()) -
     every = {path: value for path, value in leaves(printed) if not isinstance(value, bool) and value != UNREADABLE}
     sides = {path: value for path, value in every.items() if _SIDE.search(path)}
     asked = {path: str(value) for path, value in every.items() if path not in sides}
-    text = _Text([_reader().read(picture.image) for picture in pictures], pictures)
+    pages = [_reader().read(picture.image) for picture in pictures]
+    text = _Text(pages)
     found = {path: text.spans(value) for path, value in asked.items()}
     chosen = _by_row(asked, found, text)
     used = {(span.picture, span.box.corners) for span in chosen.values() if span}
     for path in asked.keys() - chosen.keys():
         free = [span for span in found[path] if (span.picture, span.box.corners) not in used]
-        chosen[path] = _by_label(path, free or found[path], _hint(path, sides, pictures, seen))
-    numbers = [int(hit[1]) if (hit := re.search(r"page (\d+)", " ".join(one.notes))) else 1 for one in pictures]
-    return {
-        path: Evidence(path, every[path], one.how, one.text, one.box, one.picture, numbers[one.picture])
-        if (one := chosen[path]) else Evidence(path, every[path], "nowhere")
-        for path in asked
-    }  # fmt: skip
+        chosen[path] = _by_label(path, free or found[path], pages, _hint(path, sides, pictures, seen))
+    return {path: _evidence(path, every[path], chosen[path], pictures) for path in asked}
+
+
+def _evidence(path: str, value: Any, span: _Span | None, pictures: Sequence[Picture]) -> Evidence:  # noqa: ANN401
+    if not span:
+        return Evidence(path, value, "nowhere")
+    picture = pictures[span.picture]
+    page = re.search(r"page (\d+)", " ".join(picture.notes))
+    box = to_original(span.box, seen=picture.size, original=picture.original_size)
+    return Evidence(path, value, span.how, span.text, box, span.picture, int(page[1]) if page else 1)
 
 
 class _Text:
     """The words of all pages, in reading order and down each column, to look values up in."""
 
-    def __init__(self, pages: Sequence[Page], pictures: Sequence[Picture]) -> None:
-        from vlnb.embedded.page import shared_width
-
+    def __init__(self, pages: Sequence[Page]) -> None:
         self._pages: list[list[_Span]] = []
         self._columns: list[list[_Span]] = []  # texts of several lines, such as addresses
         self._values = defaultdict[Decimal | date, list[_Span]](list)
         line = 0
-        for number, (page, picture) in enumerate(zip(pages, pictures, strict=True)):
-            x, y = (original / now for original, now in zip(picture.original_size, picture.size, strict=True))
+        for number, page in enumerate(pages):
             placed: list[tuple[Segment, list[_Span]]] = []
             for one in page.lines:
                 line += 1
-                for left, segment in zip((None, *one.segments), one.segments, strict=False):
-                    over = [other.text for other, _ in placed if shared_width(other.box, segment.box) > 0]
-                    labels = (left.text if left else "", *over[-1:], *over[:1])
-                    spans: list[_Span] = []
-                    for text, box in (part for word in segment.words for part in _parts(word)):
-                        before = " ".join(span.text for span in spans)
-                        spans.append(_Span(text, scaled(Box(*box), x, y), line, number, (before, *labels)))
+                for segment in one.segments:
+                    parts = (part for word in segment.words for part in _parts(word))
+                    spans = [_Span(text, Box(*box), line, number) for text, box in parts]
                     placed.append((segment, spans))
                     for value, span in _printed(spans):
                         self._values[value].append(span)
@@ -259,22 +256,27 @@ def _lines(rows: Sequence[Sequence[set[int]]]) -> tuple[int | None, ...]:
     return best[-1][1]
 
 
-def _by_label(path: str, spans: Sequence[_Span], hint: Box | None) -> _Span | None:
+def _by_label(path: str, spans: Sequence[_Span], pages: Sequence[Page], hint: Box | None) -> _Span | None:
     """Return the place whose label says what the field says; with several such places, the one nearest to `hint`."""
-    from vlnb.embedded.lookup import match, words
+    from vlnb.embedded.lookup import by_label, words
 
-    wanted = dict.fromkeys(words(re.sub(r"\[\d+\]|[_.]|(?<=[a-z])(?=[A-Z])", " ", path)), 1.0)
-    scores = [max((sum(match(wanted, label)) for label in span.labels), default=0.0) for span in spans]
-    best = [span for span, score in zip(spans, scores, strict=True) if score == max(scores)]
+    name = words(re.sub(r"\[\d+\]|[_.]|(?<=[a-z])(?=[A-Z])", " ", path))
+    labelled = [[*by_label(page, dict.fromkeys(name, 1.0), None, " ".join(name), every=True)] for page in pages]
+
+    def likeness(span: _Span) -> float:
+        return max((one.score for one in labelled[span.picture] if iou(span.box, Box(*one.box))), default=0.0)
+
+    likest = max(map(likeness, spans), default=0.0)
+    best = [span for span in spans if likeness(span) == likest]
     if hint and len(best) > 1:
         best = [max(best, key=lambda span: iou(span.box, hint))]
     return replace(best[0], how=best[0].how if len(best) == 1 else "ambiguous") if best else None
 
 
 def _hint(path: str, sides: Mapping[str, Any], pictures: Sequence[Picture], seen: Sequence[Size]) -> Box | None:
-    """Return the model's own box for a value, in original pixels, if `sides` (of all its boxes) has one beside it."""
+    """Return the model's own box for a value, in pixels of the picture, if `sides` (of all boxes) has one beside it."""
     beside = [values.number(str(side)) for at, side in sides.items() if _SIDE.sub("", at) == path.rpartition(".")[0]]
     if len(beside) != 4 or None in beside or not len(pictures) == len(seen) == 1:
         return None
     x1, y1, x2, y2 = (float(side or 0) for side in beside)
-    return to_original(Box(x1, y1, x2, y2), seen=seen[0], original=pictures[0].original_size)
+    return to_original(Box(x1, y1, x2, y2), seen=seen[0], original=pictures[0].size)

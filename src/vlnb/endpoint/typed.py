@@ -1,11 +1,11 @@
-"""Asking for typed data: `ask` with a schema, and the reply that holds it."""
+"""Typed data: the reply to a question with a schema, and whether a server enforces one."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,12 +13,11 @@ from vlnb import typed
 from vlnb.endpoint.reply import Reply
 from vlnb.errors import BadInput
 from vlnb.markup import Html, element, joined, listed
-from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vlnb.endpoint.client import Endpoint, Said
+    from vlnb.endpoint.client import Endpoint
     from vlnb.typed.evidence import Evidence
 
 _PROBE_TOKENS = 100
@@ -97,14 +96,6 @@ def enforces(endpoint: Endpoint) -> bool:
     ).reply
     said = re.sub(r"\s", "", reply.text)
     return said != "" and f'{{"word":"{word}"}}'.startswith(said)  # white space may have used up the tokens
-
-
-def told(form: typed.Form, prompt: Said, options: Mapping[str, Any]) -> tuple[Said, dict[str, Any]]:
-    """Return the prompt, ending with the form to fill in, and the options with the form's schema."""
-    options = {"response_format": form.response_format, **options}
-    if isinstance(prompt, Prompt):
-        return replace(prompt, text=f"{prompt.text}\n{form.prompt}"), options
-    return [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt], options
 
 
 def answered(form: typed.Form, reply: Reply) -> TypedReply:

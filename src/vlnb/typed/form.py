@@ -50,6 +50,8 @@ class Form:
     def of(cls, schema: Any) -> Form:  # noqa: ANN401 - a JSON schema, or a type that pydantic knows
         """Return the form of a JSON schema (a dictionary), a Pydantic model, or another type such as `list[Model]`.
 
+        A form is its own.
+
         >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
         >>> form.wire["properties"]["total"]["type"], form.loosened
         (['string', 'null'], ('total: multipleOf is checked here, not by the server',))
@@ -57,6 +59,8 @@ class Form:
         Raises:
             BadInput: It is neither, or not a valid schema.
         """
+        if isinstance(schema, Form):
+            return schema
         plain = isinstance(schema, Mapping)
         full, check = _json_schema(schema) if plain else _pydantic(schema)
         lowering = _Lowering(full)

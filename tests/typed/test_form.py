@@ -163,6 +163,11 @@ def test_dates_are_read_as_printed(day, form):
     assert read(schema, json.dumps({"d": day.strftime(form)}))[0] == {"d": day.isoformat()}
 
 
+def test_a_form_is_its_own():
+    form = Form.of(Invoice)
+    assert Form.of(form) is form
+
+
 def test_full_schemas_are_checked_here():
     data = {"field": ["a", "a"]}
     _, _, issues = read(Form.of(CONSTRUCTS["uniqueItems"]), json.dumps(data))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1_000_000
 _CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
+_IN_LIST = re.compile(r"\[\d+\]")
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
 
 
@@ -60,15 +61,15 @@ def extract(
         raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
     if out and not out.parent.is_dir():
         raise BadInput(f"--out {out}: there is no folder {out.parent}.")
-    wanted = read_schema(schema)
-    for note in typed.Form.of(wanted).loosened:
+    form = typed.Form.of(read_schema(schema))
+    for note in form.loosened:
         say(note)
     endpoint = server(url, model)
     found: dict[str, TypedReply | VlnbError] = {}
     try:
         for name in picture:
             try:
-                found[name] = endpoint.ask(question, *images.pages(name), schema=wanted, max_tokens=max_tokens)
+                found[name] = endpoint.ask(question, *images.pages(name), schema=form, max_tokens=max_tokens)
             except VlnbError as error:
                 found[name] = error
             for issue in _issues(found[name]):
@@ -123,7 +124,7 @@ def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
     for name, one in found.items():
         data = {} if isinstance(one, VlnbError) else one.data or {}
         records: list[Any] = max((rows for _, rows in typed.records(data)), key=len, default=[{}])
-        single = {path: value for path, value in leaves(data, nulls=True) if "[" not in path}
+        single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
         table += ({"source": name, **single, **dict(leaves(record, nulls=True))} for record in records)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for one in table for key in one)))

@@ -231,11 +231,11 @@ def _by_row(asked: Mapping[str, str], found: Mapping[str, Sequence[_Span]], text
 def _in_column(places: Mapping[str, Sequence[_Span]]) -> dict[str, _Span | None]:
     """Return one place for each value of a column: of several in one row, the one under those that stand alone."""
     alone = [spans[0].box.x1 + spans[0].box.x2 for spans in places.values() if len(spans) == 1]
-    sure = {path: spans for path, spans in places.items() if len(spans) < 2 or alone}
     middle = median(alone or [0])
     return {
         path: min(spans, key=lambda span: abs(span.box.x1 + span.box.x2 - middle), default=None)
-        for path, spans in sure.items()
+        for path, spans in places.items()
+        if len(spans) < 2 or alone
     }
 
 

@@ -122,7 +122,7 @@ class _Filling:
                 if len(cells) > len(head) / 2:
                     fitting = {key: text for key, text in cells.items() if _fits(node["properties"][key], text)}
                     rows.append(dict.fromkeys(columns) | fitting)
-                elif rows and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):
+                elif rows and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):  # a second line
                     rows[-1] |= {key: f"{rows[-1][key] or ''} {text}".strip() for key, text in cells.items()}
                 elif rows:
                     break

@@ -64,14 +64,12 @@ class Form:
         plain = isinstance(schema, Mapping)
         full, check = _json_schema(schema) if plain else _pydantic(schema)
         lowering = _Lowering(full)
-        wire = lowering.lower(full, "")
+        wire = dict(lowering.lower(full, ""))
         if not any(full.get(name) for name in _KEYWORDS["asking"]):
             odd = "".join(f" ({one})" for one in lowering.loosened if _UNKNOWN in one)
             raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{odd}")
-        if "title" in full:
-            wire = {"title": str(full["title"]), **wire}
-        if lowering.definitions:
-            wire = {**wire, "$defs": lowering.definitions}
+        around = {"title": full.get("title"), "$defs": lowering.definitions}
+        wire |= {name: part for name, part in around.items() if part}
         return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check, exact=not plain)
 
     @property

@@ -129,6 +129,10 @@ def test_outcomes_are_told_apart(text, finish, kind, path, words):
     assert words in str(found)
 
 
+def test_half_of_a_letter_is_a_text_as_well():
+    assert read(Form.of(CONSTRUCTS["string"]), '{"field": "\ud83d"}')[0] == {"field": "\ud83d"}
+
+
 @pytest.mark.parametrize("depth", [100, 400, 700, 5000])
 def test_values_that_nest_without_end_raise_nothing(depth):
     for text in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from pydantic_core import from_json
 
 from vlnb.regions import lenient
 from vlnb.typed import values
@@ -138,8 +137,8 @@ def _asked(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: A
 
 def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401
     """Return the value that an answer holds, and note how it differs from plain JSON."""
-    with contextlib.suppress(ValueError):
-        value = from_json(text)
+    with contextlib.suppress(ValueError, RecursionError):
+        value = json.loads(text)
         if _levels(value) <= _MOST_LEVELS:
             return value
     start = re.search(r"[\[{]", text)
@@ -163,7 +162,7 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
 
 
 def _levels(value: Any) -> int:  # noqa: ANN401
-    """Return how deep values nest: whatever walks through a deep one would run out of stack."""
+    """Return how deep values nest: whatever walks through a deep one would run out of stack, as this may."""
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + max(map(_levels, inside), default=0)
 

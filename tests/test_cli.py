@@ -18,6 +18,9 @@ from PIL import Image
 import vlnb
 from vlnb import cli, extras, samples
 from vlnb.commands import extract
+from vlnb.endpoint.reply import Reply
+from vlnb.endpoint.typed import answered
+from vlnb.typed import Form
 
 ROOT = Path(__file__).parent.parent
 VLNB = [sys.executable, "-m", "vlnb"]
@@ -392,6 +395,15 @@ def test_extract_writes_a_line_for_each_document_the_broken_ones_too(
         assert "broken" in out.read_text("utf-8-sig")
 
 
+def test_a_table_has_a_row_for_each_record_beside_what_its_document_says_once():
+    rows = {"type": "array", "items": {"type": "object", "properties": {"code": {"type": "string"}}}}
+    form = Form.of({"type": "object", "properties": {"total [EUR]": {"type": "number"}, "items": rows}})
+    said = json.dumps({"total [EUR]": "9,50", "items": [{"code": "A"}, {"code": None}]})
+    found = {"a.png": answered(form, Reply(said, "m", "s", "stop", 0.0, 0.0)), "b.png": vlnb.BadInput("broken")}
+    text = extract._csv(found).removeprefix("\ufeff").replace("\r", "")
+    assert text == "source,total [EUR],code\na.png,9.5,A\na.png,9.5,\nb.png,,\n"
+
+
 @pytest.mark.parametrize(
     ("said", "cell"), [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3)]
 )
@@ -405,8 +417,8 @@ def test_no_cell_of_a_table_is_a_formula(said, cell):
         (["--out", "x.xlsx"], "must end in .csv, .jsonl or .html"),
         (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
         (["--schema", "none.json"], "--schema none.json cannot be read"),
-        (["--schema", "README.md"], "--schema README.md is not JSON"),
-        (["--schema", "src/vlnb/samples/files/till.jpg"], "is no text. Is it the picture?"),
+        (["--schema", "README.md"], "README.md holds no schema, which begins like"),
+        (["--schema", "src/vlnb/samples/files/till.jpg"], "till.jpg holds no schema, which begins like"),
     ],
 )
 def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, more, words, monkeypatch, capsys):

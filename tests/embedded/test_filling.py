@@ -75,6 +75,14 @@ def test_two_labels_alike_with_different_values_are_not_sure():
 def test_a_label_is_no_value_and_an_empty_box_is_null():
     form = page([(40, "City"), (400, "Phone")], [(400, "0113 496")])
     assert fill(wire(city=TEXT, phone=TEXT), [form]) == {"city": None, "phone": "0113 496"}
+    below = page([(40, "City")], [(40, "Phone")], [(40, "0113 496")])
+    assert fill(wire(city=TEXT, phone=TEXT), [below]) == {"city": None, "phone": "0113 496"}
+
+
+def test_of_two_numbers_the_one_of_the_document_itself():
+    both = page([(40, "Order No: 5")], [(40, "Invoice No: 7")])
+    assert fill({"title": "Invoice", **wire(number=TEXT)}, [both]) == {"number": "7"}
+    assert fill(wire(number=TEXT), [both]) == {"number": None}
 
 
 @pytest.mark.parametrize(

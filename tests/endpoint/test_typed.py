@@ -32,6 +32,12 @@ def test_a_receipt_as_an_instance_each_value_tied_to_its_place(endpoint, receipt
     assert reply.as_dict()["data"]["grand_total"] == "17000"
 
 
+def test_a_stream_with_a_schema_ends_in_a_typed_reply(endpoint, receipt):
+    stream = endpoint.stream("Extract the data.", receipt.picture, schema=Receipt)
+    assert json.loads("".join(stream))["grand_total"] == "17,000"
+    assert stream.reply.data.grand_total == 17000
+
+
 def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, receipt):
     reply = endpoint.ask("Extract the data.", receipt.picture, schema=Receipt)
     html = reply.as_html()

@@ -52,7 +52,7 @@ def test_a_conversation_sends_its_earlier_turns_with_their_pictures(asker, endpo
     first = asker.ask(endpoint, asked)
     turn = Turn(asked.text(asker.history.load), asked.pictures, first.answer)
     second = Question("And the change?", before=(turn,))
-    said, options = second.told(asker.history.load)
+    said, options = second.said(asker.history.load)
     messages = endpoint.request(said, **options).body["messages"]
     assert [one["role"] for one in messages] == ["user", "assistant", "user"]
     assert [part["type"] for part in messages[0]["content"]] == ["image_url", "text"]

@@ -79,7 +79,7 @@ def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
     whole = Question("Read", (replace(crop, crop=False),))
     assert whole.text(history.load).startswith("Read\nAnswer about one region alone")
     assert (
-        vlnb.Endpoint("http://a", "m").request(*whole.told(history.load)[:1]).parts[0][0].size == receipt.picture.size
+        vlnb.Endpoint("http://a", "m").request(*whole.said(history.load)[:1]).parts[0][0].size == receipt.picture.size
     )
 
 

@@ -120,6 +120,17 @@ def test_chinese_is_matched_by_letter_and_its_dates_by_value(monkeypatch):
     assert found["seller"].box.x1 > 210, "without the first two letters of the company"
 
 
+def test_an_address_of_several_lines_is_found_beside_other_text():
+    canvas = Canvas(700, 200)
+    boxes = [canvas.text(40, 80, "12 Quay Street", 28), canvas.text(40, 116, "Leeds", 28)]
+    for y, text in ((80, "Invoice No"), (116, "K7-120")):
+        canvas.text(450, y, text, 28)
+    answer = {"address": "12 Quay Street, Leeds"}
+    (found,) = evidence.find(answer, [canvas.finish("drawn", "An address").picture]).values()
+    assert (found.how, found.text) == ("exact", "12 Quay Street Leeds")
+    assert all(iou(found.box, box) > 0.1 for box in boxes)
+
+
 def test_what_is_unreadable_or_no_text_has_no_place():
     answer = {"a": UNREADABLE, "b": True, "c": None}
     assert evidence.find(answer, [images.load(Image.new("RGB", (90, 60), "white"))]) == {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from vlnb import images, typed
 from vlnb.batch.asked import Job, Row, body
 from vlnb.batch.shards import COLUMNS
-from vlnb.endpoint.typed import answered, told
+from vlnb.endpoint.typed import TypedReply
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
 from vlnb.prompts import Prompt
 
@@ -77,11 +77,10 @@ class Asker:
             columns |= {name: getattr(reply, name) for name in ("text", "finish_reason", "model", "server", "note")}
             columns |= {name: getattr(reply.usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
             columns["seconds"] = round(reply.latency_s, 4)
-            if self._form:
-                answer = answered(self._form, reply)
-                told = "; ".join(filter(None, [reply.note, *map(str, answer.issues)]))
-                columns |= {"data": json.dumps(answer.plain("json"), ensure_ascii=False), "note": told}
-                columns["error"] = None if answer.valid else told
+            if isinstance(reply, TypedReply):
+                told = "; ".join(filter(None, [reply.note, *map(str, reply.issues)]))
+                columns |= {"data": json.dumps(reply.plain("json"), ensure_ascii=False), "note": told}
+                columns["error"] = None if reply.valid else told
         except Exception as error:  # noqa: BLE001 - one bad row is one row, whatever is wrong with it
             columns["error"] = str(error) if isinstance(error, VlnbError) else f"{type(error).__name__}: {error}"
         return columns
@@ -131,6 +130,4 @@ class Asker:
                 raise ValueError(f"{', '.join(lost)}: a batch here returns one answer of text, so this cannot be asked")
             return endpoint.send(asked | {"stream": True})
         pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
-        prompt, options = Prompt(job.prompt, job.system), job.options
-        said, options = told(self._form, prompt, options) if self._form else (prompt, options)
-        return endpoint.stream(said, *pictures, **options)
+        return endpoint.stream(Prompt(job.prompt, job.system), *pictures, schema=self._form, **job.options)

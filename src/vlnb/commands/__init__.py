@@ -61,10 +61,10 @@ def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, 
     return connect(url, model=model, announce=say, first_token_s=first_token_s, total_s=total_s)
 
 
-def write(path: Path, text: str, *, encoding: str = "utf-8") -> None:
+def write(path: Path, text: str) -> None:
     """Write a file. Raises `BadInput` if that cannot be done."""
     try:
-        path.write_text(text, encoding)
+        path.write_text(text, "utf-8")
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 

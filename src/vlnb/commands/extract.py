@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1_000_000
 _CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
+_IN_LIST = re.compile(r"\[\d+\]")
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
 
 
@@ -60,59 +61,58 @@ def extract(
         raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
     if out and not out.parent.is_dir():
         raise BadInput(f"--out {out}: there is no folder {out.parent}.")
-    wanted = read_schema(schema)
-    for note in typed.Form.of(wanted).loosened:
+    form = typed.Form.of(read_schema(schema))
+    for note in form.loosened:
         say(note)
     endpoint = server(url, model)
     found: dict[str, TypedReply | VlnbError] = {}
     try:
         for name in picture:
             try:
-                reply = found[name] = endpoint.ask(question, *images.pages(name), schema=wanted, max_tokens=max_tokens)
-                issues = [f"{name}: {issue}".replace("max_tokens", "--max-tokens") for issue in reply.issues]
+                found[name] = endpoint.ask(question, *images.pages(name), schema=form, max_tokens=max_tokens)
             except VlnbError as error:
                 found[name] = error
-                issues = [str(error) if name in str(error) else f"{name}: {error}"]
-            for issue in issues:
-                say(issue)
+            for issue in _issues(found[name]):
+                told = issue.replace("max_tokens", "--max-tokens")
+                say(told if name in told else f"{name}: {told}")
             if not out:
                 show(_line(name, found[name]))
     finally:  # Ctrl-C too keeps what has been answered
         if out and found:
-            encoding = "utf-8-sig" if kind == ".csv" else "utf-8"  # as Excel expects
-            write(out, _WRITERS[kind](found), encoding=encoding)
+            write(out, _WRITERS[kind](found))
             say(f"stored in {out}")
     return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
 
 
-def read_schema(path: Path) -> Any:  # noqa: ANN401
+def read_schema(path: Path) -> dict[str, Any]:
     """Return the JSON schema in a file. Raises `BadInput`."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         with path.open("rb") as file:
-            schema = json.loads(file.read(_MOST_BYTES).decode())
+            return TypeAdapter(dict[str, Any]).validate_json(file.read(_MOST_BYTES))
     except OSError as error:
         raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        raise BadInput(f"--schema {path} is no text. Is it the picture? The schema is a file with JSON.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"--schema {path} is not JSON: {error}.") from error
-    if not isinstance(schema, dict):
-        raise BadInput(f'--schema {path} holds no schema, which begins like {{"type": "object", "properties": {{')
-    return schema
+    except ValidationError as error:
+        begins, why = '{"type": "object", "properties": {', error.errors()[0]["msg"]
+        raise BadInput(f"--schema {path} holds no schema, which begins like {begins} ({why}).") from error
+
+
+def _issues(one: TypedReply | VlnbError) -> list[str]:
+    return [str(one)] if isinstance(one, VlnbError) else [str(issue) for issue in one.issues]
 
 
 def _line(name: str, one: TypedReply | VlnbError) -> str:
-    if isinstance(one, VlnbError):
-        return json.dumps({"source": name, "data": None, "issues": [str(one)], "evidence": {}}, ensure_ascii=False)
-    issues, places = [str(issue) for issue in one.issues], {}
-    try:
-        for path, found in one.evidence.items():
-            box = found.box and found.box.corners
-            places[path] = {"text": found.text, "how": found.how, "page": found.page, "box": box}
-    except BadInput as error:  # no text recognition is installed here: the answer itself is good
-        issues.append(str(error))
-    data = {"source": name, "data": one.data, "issues": issues, "evidence": places}
-    return json.dumps(data, ensure_ascii=False)
+    line: dict[str, Any] = {"source": name, "data": None, "issues": _issues(one), "evidence": {}}
+    if not isinstance(one, VlnbError):
+        line["data"] = one.data
+        try:
+            for path, found in one.evidence.items():
+                box = found.box and found.box.corners
+                line["evidence"][path] = {"text": found.text, "how": found.how, "page": found.page, "box": box}
+        except BadInput as error:  # no text recognition is installed here: the answer itself is good
+            line["issues"].append(str(error))
+    return json.dumps(line, ensure_ascii=False)
 
 
 def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
@@ -122,17 +122,15 @@ def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
 
     table: list[dict[str, Any]] = []
     for name, one in found.items():
-        data = {} if isinstance(one, VlnbError) else one.data
+        data = {} if isinstance(one, VlnbError) else one.data or {}
         records: list[Any] = max((rows for _, rows in typed.records(data)), key=len, default=[{}])
-        single = (
-            {key: value for key, value in data.items() if not isinstance(value, list)} if isinstance(data, dict) else {}
-        )
-        table += ({"source": name} | dict(leaves({**single, **record}, nulls=True)) for record in records)
+        single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
+        table += ({"source": name, **single, **dict(leaves(record, nulls=True))} for record in records)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for one in table for key in one)))
     writer.writeheader()
     writer.writerows({key: _inert(value) for key, value in one.items()} for one in table)
-    return text.getvalue()
+    return f"\ufeff{text.getvalue()}"  # as Excel expects
 
 
 def _inert(value: object) -> object:

@@ -7,9 +7,10 @@ nothing is invented. A label serves one field only, the one that it names best.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
@@ -19,6 +20,10 @@ from vlnb.typed.form import DAY, NUMBER
 Node = Mapping[str, Any]
 Names = tuple[tuple[str, ...], ...]
 """The wordings of a field: its key, with those of the objects around it, and its description."""
+Place = tuple[int, Rect, str]
+"""The page, the box and the text of a value."""
+Field = TypeVar("Field", bound=Hashable)
+Where = TypeVar("Where", bound=Hashable)
 
 _NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
 _NAMED, _ALONE = 0.85, 0.75  # share of a field's words that its label must have, and of the label's words that are its
@@ -39,18 +44,11 @@ class _Filling:
         self._title = tuple(words(str(schema.get("title", ""))))  # an invoice's number is the invoice number
         fields = list(self._fields(schema, ()))
         self._labels = [name for names, _ in fields for name in names]
-        found = [
-            (likeness, names, page, box, text)
-            for names, node in fields
-            for page, (likeness, box, text) in self._labelled(names, node)
-        ]
+        found = [one for names, node in fields for one in self._labelled(names, node)]
         self._values: dict[Names, str | None] = {}
-        taken: set[tuple[int, Rect]] = set()
-        for likeness, names, page, box, text in sorted(found, key=lambda one: -one[0]):
-            if names not in self._values and (page, box) not in taken:
-                rivals = {one[4] for one in found if one[1] == names and one[0] == likeness}
-                self._values[names] = text if len(rivals) == 1 else None  # two labels alike: neither is sure
-                taken.add((page, box))
+        for names, (likeness, place) in _assigned(found).items():
+            rivals = {one[2] for alike, other, one in found if (alike, other) == (likeness, names)}
+            self._values[names] = place[2] if len(rivals) == 1 else None  # two labels alike: neither is sure
 
     def value(self, node: Node, names: Names) -> Any:  # noqa: ANN401
         """Return the value of a part of the schema."""
@@ -88,24 +86,22 @@ class _Filling:
         alone = not around or not set(own) <= VAGUE | _NEUTRAL  # a name alone may be the buyer's or the seller's
         return (*inside, *([own] if alone else []), *_wording(node))
 
-    def _labelled(self, names: Names, node: Node) -> Iterator[tuple[int, tuple[float, Rect, str]]]:
-        """Yield (page, (likeness, box, text)) for every value whose label says what the field says."""
+    def _labelled(self, names: Names, node: Node) -> Iterator[tuple[float, Names, Place]]:
+        """Yield (likeness, names, place) for every value whose label says what the field says."""
         looks = re.compile(r"\d") if _told(node) else None
         for number, page in enumerate(self._pages):
             usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
             for name in names:
                 wanted = dict.fromkeys(name, 1.0)
-                places = by_label(page, wanted, looks, " ".join(name), every=True)
-                for found in places:
+                for found in by_label(page, wanted, looks, " ".join(name), every=True):
                     likeness = score(name, found.label)
                     less = 0.1 * found.rank + 0.05 * (found.where == "below")  # which may be the cell of a table
                     less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
                     if likeness and _fits(node, found.value) and not self._is_label(found.value):
-                        yield number, (likeness - less, found.box, found.value)
-                top = heading(page, wanted)
-                high = top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]
-                if top and high and not looks:
-                    yield number, (0.5, top.box, top.value)
+                        yield likeness - less, names, (number, found.box, found.value)
+                top = None if looks else heading(page, wanted)
+                if top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]:
+                    yield 0.5, names, (number, top.box, top.value)
 
     def _is_label(self, text: str) -> bool:
         return not re.search(r"\d", text) and any(score(name, text) for name in self._labels)
@@ -118,23 +114,19 @@ class _Filling:
             head, start = max(heads, key=lambda one: len(one[0]), default=({}, 0))
             if len(head) < min(2, len(columns)) or not head:
                 continue
-            row: dict[str, Any] = {}
+            rows: list[dict[str, Any]] = []
             for line in page.lines[start + 1 :]:
                 if _SUMS & set(words(line.segments[0].text)[:1]):
                     break
                 cells = _cells(line, head)
                 if len(cells) > len(head) / 2:
-                    if row:
-                        yield row
-                    row = dict.fromkeys(columns) | {
-                        key: text for key, text in cells.items() if _fits(node["properties"][key], text)
-                    }
-                elif row and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):
-                    row |= {key: f"{row[key] or ''} {text}".strip() for key, text in cells.items()}  # a second line
-                elif row:
+                    fitting = {key: text for key, text in cells.items() if _fits(node["properties"][key], text)}
+                    rows.append(dict.fromkeys(columns) | fitting)
+                elif rows and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):  # a second line
+                    rows[-1] |= {key: f"{rows[-1][key] or ''} {text}".strip() for key, text in cells.items()}
+                elif rows:
                     break
-            if row:
-                yield row
+            yield from rows
 
 
 def _wording(node: Node) -> Names:
@@ -168,17 +160,22 @@ def _fits(node: Node, text: str) -> bool:
     return (kind != NUMBER or values.number(text) is not None) and (kind != DAY or values.day(text) is not None)
 
 
+def _assigned(found: Iterable[tuple[float, Field, Where]]) -> dict[Field, tuple[float, Where]]:
+    """Return for each field its likeliest place, with the likeness; a place serves one field only."""
+    chosen: dict[Field, tuple[float, Where]] = {}
+    taken: set[Where] = set()
+    for likeness, field, place in sorted(found, key=lambda one: -one[0]):
+        if field not in chosen and place not in taken:
+            chosen[field] = likeness, place
+            taken.add(place)
+    return chosen
+
+
 def _headings(line: Line, columns: Mapping[str, Names]) -> dict[str, Segment]:
     """Return the segments of a line that name a column."""
-    pairs = sorted(
-        ((max(score(name, segment.text) for name in names), key, place)
-         for key, names in columns.items() for place, segment in enumerate(line.segments)), reverse=True,
-    )  # fmt: skip
-    found: dict[str, int] = {}
-    for likeness, key, place in pairs:
-        if likeness and key not in found and place not in found.values():
-            found[key] = place
-    return {key: line.segments[place] for key, place in found.items()}
+    pairs = product(columns.items(), line.segments)
+    scored = [(max(score(name, one.text) for name in names), key, one) for (key, names), one in pairs]
+    return {key: one for key, (_, one) in _assigned(pair for pair in scored if pair[0]).items()}
 
 
 def _cells(line: Line, head: Mapping[str, Segment]) -> dict[str, str]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from vlnb import images, video
+from vlnb import images, typed, video
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import failures
 from vlnb.endpoint.answer import WHITE_SPACE, Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.stream import Stream
+from vlnb.endpoint.typed import TypedReply, answered, enforces
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.prompts import Prompt
@@ -26,8 +27,6 @@ from vlnb.terminal import printable
 
 if TYPE_CHECKING:
     import httpx2
-
-    from vlnb.endpoint.typed import TypedReply
 
 MAX_TOKENS = 2048
 
@@ -43,10 +42,14 @@ Part = str | Shown | video.Header
 
 @dataclass(frozen=True)
 class Request:
-    """One question on its way out: the `body` that is sent, and the `parts` that were shown or said in it."""
+    """One question on its way out: the `body` that is sent, the `parts` that were shown or said in it.
+
+    `form` is what the answer fills in, if a schema was given.
+    """
 
     body: dict[str, Any]
     parts: tuple[Part, ...]
+    form: typed.Form | None = None
 
 
 _QWEN25VL = re.compile(r"qwen-?2[._]?5-?_?vl", re.IGNORECASE)  # Qwen2.5-VL-7B-Instruct, qwen2.5vl:3b, qwen2_5_vl
@@ -98,8 +101,6 @@ class Endpoint:
 
         Raises what `ask` raises.
         """
-        from vlnb.endpoint.typed import enforces
-
         return enforces(self)
 
     @overload
@@ -107,16 +108,8 @@ class Endpoint:
     @overload
     def ask(self, prompt: Said, *pictures: images.Source, schema: object, **options: Any) -> TypedReply: ...  # noqa: ANN401
     def ask(self, prompt: Said, *pictures: images.Source, schema: object = None, **options: Any) -> Reply:
-        """Ask about pictures and return the whole answer. Takes and raises what `stream` does.
-
-        With `schema` (a JSON schema as a dictionary, a Pydantic model, or a type such as `list[Model]`), the reply is a
-        `TypedReply`: its `data` follows the schema, and its `issues` say what does not.
-        """
-        if schema is None:
-            return self.stream(prompt, *pictures, **options).reply
-        from vlnb.endpoint.typed import ask
-
-        return ask(self, schema, prompt, pictures, options)
+        """Ask about pictures and return the whole answer. Takes and raises what `stream` does."""
+        return self.stream(prompt, *pictures, schema=schema, **options).reply
 
     def stream(
         self,
@@ -135,7 +128,7 @@ class Endpoint:
             NoServer, ServerRefused, BadAnswer: When the answer is read.
         """
         request = self.request(prompt, *pictures, **options)
-        return self.send(request.body, request.parts, first_token_s=first_token_s, total_s=total_s)
+        return self.send(request.body, request.parts, request.form, first_token_s=first_token_s, total_s=total_s)
 
     def request(
         self,
@@ -148,6 +141,7 @@ class Endpoint:
         max_pixels: int = images.MAX_PIXELS,
         extra_body: Mapping[str, Any] | None = None,
         way: video.Way = "frames",
+        schema: object = None,
         **options: Any,  # noqa: ANN401 - whatever the server's API takes
     ) -> Request:
         """Return the request that `stream` sends.
@@ -161,13 +155,19 @@ class Endpoint:
         reply's note warns of wrong times. `options` and `extra_body` are added to the request (`seed`,
         `response_format`, …).
 
+        With `schema` (a JSON schema as a dictionary, a Pydantic model, or a type such as `list[Model]`), the reply is a
+        `TypedReply`: its `data` follows the schema, and its `issues` say what does not. The schema ends the prompt.
+
         Raises:
-            BadInput: A picture or the prompt cannot be used.
+            BadInput: A picture, the prompt or the schema cannot be used.
         """
         if way not in {"frames", "video_url"}:
             raise BadInput(f"Unknown way {way!r}. Choose frames or video_url.")
         if isinstance(prompt, Prompt):
             system = system or prompt.system
+        form = None if schema is None else typed.Form.of(schema)
+        if form:
+            prompt, options = [*_said(prompt), form.prompt], {"response_format": form.response_format, **options}
 
         def parts_of(source: images.Source) -> list[Part]:
             if not video.is_video(source):
@@ -186,30 +186,32 @@ class Endpoint:
 
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         shown: list[Part] = []
-        for said, answered in before:
+        for said, told in before:
             message, parts = user(said)
-            messages += message, {"role": "assistant", "content": answered}
+            messages += message, {"role": "assistant", "content": told}
             shown += parts
         message, parts = user(prompt, pictures)
         body = {"messages": [*messages, message], "max_tokens": max_tokens, "temperature": temperature, **options}
-        return Request(self._whole(body | dict(extra_body or {})), (*shown, *parts))
+        return Request(self._whole(body | dict(extra_body or {})), (*shown, *parts), form)
 
     def send(
         self,
         body: Mapping[str, Any],
         parts: Sequence[Part] = (),
+        form: typed.Form | None = None,
         *,
         first_token_s: float | None = None,
         total_s: float | None = None,
     ) -> Stream:
         """Send the body of a chat request and return the answer as it arrives. What the body leaves out is added.
 
-        `parts` are the texts and pictures that it was made of. Raises what `stream` does, when the answer is read.
+        `parts` are the texts and pictures that it was made of, `form` is what the answer fills in. Raises what `stream`
+        does, when the answer is read.
         """
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first_s = self.first_token_s if first_token_s is None else first_token_s
         most_s = self.total_s if total_s is None else total_s
-        return Stream(self._talk(self._whole(body), parts, pieces, first_s, most_s), pieces)
+        return Stream(self._talk(self._whole(body), parts, form, pieces, first_s, most_s), pieces)
 
     def _whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **body}
@@ -226,6 +228,7 @@ class Endpoint:
         self,
         request: dict[str, Any],
         parts: Sequence[Part],
+        form: typed.Form | None,
         pieces: queue.SimpleQueue[str | None],
         first_token_s: float,
         total_s: float,
@@ -248,7 +251,7 @@ class Endpoint:
             # Not `from error`: a traceback would show what the server said of the key.
             raise failures.explain(error, self, answer, first_token_s=first_token_s, total_s=total_s) from None
         ended = time.perf_counter()
-        return Reply(
+        reply = Reply(
             text=answer.text,
             model=redacted(answer.model, self.api_key) or self.model,
             server=self.base_url,
@@ -260,6 +263,7 @@ class Endpoint:
             seen_sizes=tuple(seen.size for _, seen in shown),
             note="; ".join(filter(None, [*notes, answer.remark])),
         )
+        return await asyncio.to_thread(answered, form, reply) if form else reply
 
     async def _receive(self, request: dict[str, Any], answer: Answer, begun: Callable[[], None]) -> None:
         from vlnb.endpoint import transport

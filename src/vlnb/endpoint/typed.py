@@ -1,11 +1,11 @@
-"""Asking for typed data: `ask` with a schema, and the reply that holds it."""
+"""Typed data: the reply to a question with a schema, and whether a server enforces one."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +13,11 @@ from vlnb import typed
 from vlnb.endpoint.reply import Reply
 from vlnb.errors import BadInput
 from vlnb.markup import Html, element, joined, listed
-from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vlnb.endpoint.client import Endpoint, Said
-    from vlnb.images import Source
+    from vlnb.endpoint.client import Endpoint
     from vlnb.typed.evidence import Evidence
 
 _PROBE_TOKENS = 100
@@ -34,7 +32,6 @@ class TypedReply(Reply):
     with each value as the picture prints it.
     """
 
-    form: typed.Form = field(kw_only=True, repr=False)
     data: Any = field(kw_only=True)
     printed: Any = field(kw_only=True, repr=False)
     issues: tuple[typed.Issue, ...] = field(kw_only=True)
@@ -101,29 +98,8 @@ def enforces(endpoint: Endpoint) -> bool:
     return said != "" and f'{{"word":"{word}"}}'.startswith(said)  # white space may have used up the tokens
 
 
-def ask(
-    endpoint: Endpoint, schema: object, prompt: Said, pictures: Sequence[Source], options: Mapping[str, Any]
-) -> TypedReply:
-    """Ask for an answer by `schema`. Takes and raises what `Endpoint.stream` does.
-
-    Raises:
-        BadInput: The schema cannot be used.
-    """
-    form = typed.Form.of(schema)
-    said, options = told(form, prompt, options)
-    return answered(form, endpoint.stream(said, *pictures, **options).reply)
-
-
-def told(form: typed.Form, prompt: Said, options: Mapping[str, Any]) -> tuple[Said, dict[str, Any]]:
-    """Return the prompt, ending with the form to fill in, and the options with the form's schema."""
-    options = {"response_format": form.response_format, **options}
-    if isinstance(prompt, Prompt):
-        return replace(prompt, text=f"{prompt.text}\n{form.prompt}"), options
-    return [*(prompt if isinstance(prompt, list | tuple) else [prompt]), form.prompt], options
-
-
 def answered(form: typed.Form, reply: Reply) -> TypedReply:
     """Return a reply with its text read by the form."""
     data, printed, issues = typed.read(form, reply.text, reply.finish_reason)
     known = {one.name: getattr(reply, one.name) for one in fields(Reply)}
-    return TypedReply(**known, form=form, data=data, printed=printed, issues=issues)
+    return TypedReply(**known, data=data, printed=printed, issues=issues)

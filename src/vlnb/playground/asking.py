@@ -11,7 +11,6 @@ from itertools import product
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from vlnb.endpoint.typed import answered
 from vlnb.errors import VlnbError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Asker:
         the history cannot be used.
         """
         stops = self._stops
-        said, options = question.told(self.history.load)
+        said, options = question.said(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
             with contextlib.closing(endpoint.stream(said, **options)) as stream:
@@ -62,8 +61,6 @@ class Asker:
                         self.history.save(run, endpoint)
                         saved = time.monotonic()
                 reply = None if stream.closed else stream.reply
-            if reply and (form := question.form):
-                reply = answered(form, reply)
             facts = reply.as_dict() if reply else {}
             run = replace(run, state="done" if reply else "stopped", facts=facts, reply=reply)
         except VlnbError as error:
@@ -83,7 +80,7 @@ class Asker:
         `told` gets each run as it ends. After `stop`, no more are asked. Raises what `ask` raises.
         """
         for _, question in cells:
-            question.told(self.history.load)  # nothing is asked if one of them cannot be
+            question.said(self.history.load)  # nothing is asked if one of them cannot be
         stops = self._stops
         found: dict[int, Run] = {}
 

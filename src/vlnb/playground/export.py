@@ -52,7 +52,7 @@ def export(run: Run, history: History, form: str) -> str:
 
 def body(run: Run, history: History) -> dict[str, Any]:
     """Return the body of the request that a run sent. Raises `BadInput` if a picture is no longer kept."""
-    said, options = run.question.told(history.load)
+    said, options = run.question.said(history.load)
     return Endpoint(run.server, run.model).request(said, **options).body
 
 

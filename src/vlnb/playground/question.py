@@ -12,7 +12,6 @@ from pydantic import Field
 
 from vlnb import images, prompts, typed, video
 from vlnb.endpoint.client import MAX_TOKENS
-from vlnb.endpoint.typed import told
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class Question:
         return str(prompts.region(f"{place} of picture {number + 1}, {unit}"))
 
     def said(self, load: Load) -> tuple[list[Any], dict[str, Any]]:
-        """Return the prompt and the options for `Endpoint.ask` (without the schema), with the pictures loaded.
+        """Return the prompt and the options for `Endpoint.stream`, with the pictures loaded.
 
         Raises:
             BadInput: A picture is no longer there, or something that was typed cannot be used.
@@ -126,13 +125,8 @@ class Question:
         options = {name: getattr(self, name) for name in ("temperature", "max_tokens", "max_pixels", "way")}
         options["system"] = self.system.strip() or None
         options["before"] = [([*sent(one.pictures, load), one.text], one.answer) for one in self.before]
+        options |= {"schema": form} if (form := self.form) else {}
         return [*sent(self.pictures, load), self.text(load)], options
-
-    def told(self, load: Load) -> tuple[Any, dict[str, Any]]:
-        """Return what `said` does, for `Endpoint.stream`: the prompt ends with the form to fill in, if there is one."""
-        said, options = self.said(load)
-        form = self.form
-        return told(form, said, options) if form else (said, options)
 
     def on_original(self, boxes: Sequence[Box]) -> list[Box]:
         """Return the boxes of an answer on the picture as it was before it was cropped."""

@@ -90,24 +90,22 @@ class _Typing:
 
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         """Return a part of an answer with its amounts and dates as values."""
-        kind = "object" if isinstance(value, dict) else "array"
-        if isinstance(value, dict | list):
-            node = next((one for one in self._branches(node) if one.get("type") == kind), {})
         if isinstance(value, list):
-            return [self.typed(node.get("items", {}), one, f"{path}[{i}]") for i, one in enumerate(value)]
+            inner = self._branch(node, "array").get("items", {})
+            return [self.typed(inner, one, f"{path}[{i}]") for i, one in enumerate(value)]
         if not isinstance(value, dict):
             return self._leaf(node, value, path)
-        inner = node.get("properties", {})
-        more = node.get("additionalProperties") or {}
+        node = self._branch(node, "object")
+        known, other = node.get("properties", {}), node.get("additionalProperties") or {}
         paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
-        return {key: self.typed(inner.get(key) or more, one, paths[key]) for key, one in value.items()}
+        return {key: self.typed(known.get(key, other), one, paths[key]) for key, one in value.items()}
 
-    def _branches(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    def _branch(self, node: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+        """Return the first alternative of a node that is of a kind, or nothing."""
         if "$ref" in node:
             node = self._form.wire["$defs"][node["$ref"].rpartition("/")[2]]
-        yield node
-        for one in node.get("anyOf", ()):
-            yield from self._branches(one)
+        fitting = (one for part in node.get("anyOf", ()) if (one := self._branch(part, kind)))
+        return node if node.get("type") == kind else next(fitting, {})
 
     def _leaf(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         if value == UNREADABLE:
@@ -141,7 +139,7 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
     """Return the value that an answer holds, and note how it differs from plain JSON."""
     with contextlib.suppress(ValueError, RecursionError):
         value = json.loads(text)
-        if not _is_deep(value):
+        if _levels(value) <= _MOST_LEVELS:
             return value
     start = re.search(r"[\[{]", text)
     try:
@@ -163,13 +161,10 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
     return value
 
 
-def _is_deep(value: Any) -> bool:  # noqa: ANN401
-    """Whether values nest deeper than any document: whatever walks through them would run out of stack."""
-    level = [value]
-    for _ in range(_MOST_LEVELS):
-        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
-        level = [one for several in inside for one in several]
-    return bool(level)
+def _levels(value: Any) -> int:  # noqa: ANN401
+    """Return how deep values nest: whatever walks through a deep one would run out of stack, as this may."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_levels, inside), default=0)
 
 
 def _whole(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401

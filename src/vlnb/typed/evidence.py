@@ -11,14 +11,17 @@ import functools
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from vlnb import extras
 from vlnb.regions.compare import iou
-from vlnb.regions.shapes import Box, Size, scaled, to_original
+from vlnb.regions.shapes import Box, Size, to_original
 from vlnb.typed import values
 from vlnb.typed.answer import leaves
 from vlnb.typed.form import UNREADABLE
@@ -31,11 +34,10 @@ if TYPE_CHECKING:
 How = Literal["exact", "typed", "fuzzy", "ambiguous", "nowhere"]
 
 _ROW = re.compile(r"(.*)\[(\d+)\](.*)")
-_BOXES = re.compile(r"(?:^|\.)(bbox_2d|bbox|box)\[\d+\]$")
+_SIDE = re.compile(r"(?:^|\.)(bbox_2d|bbox|box)\[\d+\]$")
 _CHINESE = "\u2e80-\u9fff"  # and Japanese: letters without spaces between words
 _ALIKE, _LONG = 85, 6  # of 100, and letters: shorter texts are alike by chance
 _WORDS = 6  # of one amount or date: 31 January 2026, 2026年1月31日
-_LAST = 10**9  # beyond the last line of any document
 _REACH = 3  # lines below its row's first one on which a value may stand
 
 
@@ -58,15 +60,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Span:
-    """A stretch of text, its box, and the words before and above it; lines and segments count through all pictures."""
+    """A stretch of text and its box, in pixels of the picture as read; lines count through all pictures."""
 
     text: str
     box: Box
     line: int
-    segment: int
     picture: int
-    how: How
-    labels: tuple[str, ...] = ()
+    how: How = "exact"
 
 
 @functools.cache
@@ -85,72 +85,60 @@ def find(printed: Any, pictures: Sequence[Picture], seen: Sequence[Size] = ()) -
     Raises:
         BadInput: No text recognition is installed here.
     """
-    pages = [_reader().read(picture.image) for picture in pictures]
     every = {path: value for path, value in leaves(printed) if not isinstance(value, bool) and value != UNREADABLE}
-    asked = {path: value for path, value in every.items() if not _BOXES.search(path)}
-    text = _Text(pages, pictures)
-    found = {path: text.spans(str(value)) for path, value in asked.items()}
-    chosen = _by_row(found, lambda path, lines: list(text.fuzzy(str(asked[path]), lines)))
+    sides = {path: value for path, value in every.items() if _SIDE.search(path)}
+    asked = {path: str(value) for path, value in every.items() if path not in sides}
+    pages = [_reader().read(picture.image) for picture in pictures]
+    text = _Text(pages)
+    found = {path: text.spans(value) for path, value in asked.items()}
+    chosen = _by_row(asked, found, text)
     used = {(span.picture, span.box.corners) for span in chosen.values() if span}
     for path in asked.keys() - chosen.keys():
         free = [span for span in found[path] if (span.picture, span.box.corners) not in used]
-        if span := _by_label(path, free or found[path], _hint(path, every, pictures, seen)):
-            chosen[path] = span
-    numbers = [int(hit[1]) if (hit := re.search(r"page (\d+)", " ".join(one.notes))) else 1 for one in pictures]
-    return {
-        path: Evidence(path, value, one.how, one.text, one.box, one.picture, numbers[one.picture])
-        if (one := chosen.get(path)) else Evidence(path, value, "nowhere")
-        for path, value in asked.items()
-    }  # fmt: skip
+        chosen[path] = _by_label(path, free or found[path], pages, _hint(path, sides, pictures, seen))
+    return {path: _evidence(path, every[path], chosen[path], pictures) for path in asked}
+
+
+def _evidence(path: str, value: Any, span: _Span | None, pictures: Sequence[Picture]) -> Evidence:  # noqa: ANN401
+    if not span:
+        return Evidence(path, value, "nowhere")
+    picture = pictures[span.picture]
+    page = re.search(r"page (\d+)", " ".join(picture.notes))
+    box = to_original(span.box, seen=picture.size, original=picture.original_size)
+    return Evidence(path, value, span.how, span.text, box, span.picture, int(page[1]) if page else 1)
 
 
 class _Text:
     """The words of all pages, in reading order and down each column, to look values up in."""
 
-    def __init__(self, pages: Sequence[Page], pictures: Sequence[Picture]) -> None:
-        from vlnb.embedded.page import shared_width
-
-        self._pages = [list[_Span]() for _ in pages]
+    def __init__(self, pages: Sequence[Page]) -> None:
+        self._pages: list[list[_Span]] = []
         self._columns: list[list[_Span]] = []  # texts of several lines, such as addresses
-        line = count = 0
-        for number, (page, picture) in enumerate(zip(pages, pictures, strict=True)):
-            x, y = (original / now for original, now in zip(picture.original_size, picture.size, strict=True))
+        self._values = defaultdict[Decimal | date, list[_Span]](list)
+        line = 0
+        for number, page in enumerate(pages):
             placed: list[tuple[Segment, list[_Span]]] = []
             for one in page.lines:
                 line += 1
-                for i, segment in enumerate(one.segments):
-                    count += 1
-                    over = [other.text for other, _ in placed if shared_width(other.box, segment.box) > 0]
-                    labels = (*(other.text for other in one.segments[max(0, i - 1) : i]), *over[-1:], *over[:1])
-                    spans = [
-                        _Span(text, scaled(Box(*box), x, y), line, count, number, "exact", labels)
-                        for word in segment.words for text, box in _parts(word)
-                    ]  # fmt: skip
-                    before = [" ".join(span.text for span in spans[:place]) for place in range(len(spans))]
-                    spans = [replace(s, labels=(b, *labels)) for s, b in zip(spans, before, strict=True)]
+                for segment in one.segments:
+                    parts = (part for word in segment.words for part in _parts(word))
+                    spans = [_Span(text, Box(*box), line, number) for text, box in parts]
                     placed.append((segment, spans))
-            self._pages[number] = [span for _, spans in placed for span in spans]
+                    for value, span in _printed(spans):
+                        self._values[value].append(span)
+            self._pages.append([span for _, spans in placed for span in spans])
             self._columns += (_column(placed[start:]) for start in range(len(placed)))
-        self._printed = [
-            [(words, span, values.number(span.text), values.day(span.text)) for words, span in _stretches(run)]
-            for run in self._pages
-        ]
 
     def spans(self, value: str) -> list[_Span]:
         """Return the places at which a value stands, in reading order."""
-        key, amount, day = _plain(value), values.number(value), values.day(value)
-        if amount is None and day is None:
+        said, key = values.read(value), _plain(value)
+        if said is None:
             found = {span.box.corners: span for run in (*self._pages, *self._columns) for span in _exact(run, key)}
             return list(found.values()) or list(self.fuzzy(value))
-        places: list[_Span] = []
-        for stretches in self._printed:
-            taken: set[int] = set()
-            for words, span, printed, when in stretches:
-                if not words & taken and ((day and when == day) or (amount is not None and printed == amount)):
-                    taken |= words
-                    same = span.text.casefold() == value.strip().casefold()
-                    places.append(replace(span, how="exact" if same else "typed"))
-        return sorted(places, key=lambda span: (span.segment, span.box.x1))
+        return [
+            span if span.text.casefold() == value.strip().casefold() else replace(span, how="typed")
+            for span in self._values[said]
+        ]
 
     def fuzzy(self, value: str, lines: range | None = None) -> Iterator[_Span]:
         """Yield the places, on some lines only, whose text is `value` but for a misread letter."""
@@ -188,26 +176,19 @@ def _column(placed: Sequence[tuple[Segment, list[_Span]]]) -> list[_Span]:
 
 def _exact(run: Sequence[_Span], key: str) -> Iterator[_Span]:
     """Yield the stretches of words that make up `key`, whatever their case and marks."""
-    plain = [_plain(span.text) for span in run]
-    for start in range(len(run)):
-        end, said = start, ""
-        while plain[start] and end < len(run) and len(said) < len(key) and key.startswith(said + plain[end]):
-            said += plain[end]
-            end += 1
-        if key and said == key:
-            yield _around(run[start:end])
+    text = " ".join(_plain(span.text) for span in run)
+    for hit in re.finditer(rf"(?<!\S){' *'.join(key)}(?!\S)", text) if key else ():
+        start, end = (text.count(" ", 0, at) for at in hit.span())
+        yield _around(run[start : end + 1])
 
 
-def _stretches(run: Sequence[_Span]) -> Iterator[tuple[set[int], _Span]]:
-    """Yield the stretches of a few words within a segment that may print an amount or a date, the shortest first.
-
-    The numbers are those of the words in the run.
-    """
-    for length in range(1, _WORDS + 1):
-        for start in range(len(run) - length + 1):
-            stretch = run[start : start + length]
-            if stretch[0].segment == stretch[-1].segment and re.search(r"\d", stretch[0].text + stretch[-1].text):
-                yield set(range(start, start + length)), _around(stretch)
+def _printed(words: Sequence[_Span]) -> Iterator[tuple[Decimal | date, _Span]]:
+    """Yield the amounts and dates that the words of a segment print, each in as few words as possible."""
+    ends = [pair for pair in combinations(range(len(words) + 1), 2) if pair[1] - pair[0] <= _WORDS]
+    read = {(start, end): values.read(_around(words[start:end]).text) for start, end in ends}
+    for (start, end), value in read.items():
+        if value is not None and value not in (read.get((start + 1, end)), read.get((start, end - 1))):
+            yield value, _around(words[start:end])
 
 
 def _around(spans: Sequence[_Span]) -> _Span:
@@ -221,30 +202,28 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _by_row(
-    found: Mapping[str, Sequence[_Span]], fuzzy: Callable[[str, range], list[_Span]]
-) -> dict[str, _Span | None]:
+def _by_row(asked: Mapping[str, str], found: Mapping[str, Sequence[_Span]], text: _Text) -> dict[str, _Span | None]:
     """Return the places of the values of lists: each row on its own line, in the order of the rows.
 
     What is not on its row's lines is nowhere (None), wherever else it may stand.
     """
-    lists: dict[str, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    for path in found:
+    lists: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for path in asked:
         if hit := _ROW.fullmatch(path):
-            lists[hit[1]][int(hit[2])][hit[3]] = path
+            lists[hit[1]][hit[2]][hit[3]] = path
     chosen: dict[str, _Span | None] = {}
     for rows in lists.values():
-        ordered = [rows[i] for i in sorted(rows)]
-        lines = _lines([[{span.line for span in found[path]} for path in row.values()] for row in ordered])
-        ends = [next((line for line in lines[i + 1 :] if line is not None), _LAST) for i in range(len(lines))]
-        for field in {field for row in ordered for field in row}:
-            places = {}
-            for row, line, end in zip(ordered, lines, ends, strict=True):
-                if line is not None and field in row:
-                    reach, path = range(line + 1, min(end, line + _REACH)), row[field]
-                    on = [span for span in found[path] if span.line == line]
-                    below = [span for span in found[path] if span.line in reach]
-                    places[path] = on or below or fuzzy(path, range(line, max(reach.stop, line + 1)))
+        lines = _lines([[{span.line for span in found[path]} for path in row.values()] for row in rows.values()])
+        columns: dict[str, dict[str, Sequence[_Span]]] = defaultdict(dict)
+        for i, (row, line) in enumerate(zip(rows.values(), lines, strict=True)):
+            if line is None:
+                continue
+            end = min([line + _REACH, *(one for one in lines[i + 1 :] if one is not None)])
+            for field, path in row.items():
+                on = [span for span in found[path] if span.line == line]
+                below = [span for span in found[path] if line < span.line < end]
+                columns[field][path] = on or below or list(text.fuzzy(asked[path], range(line, end)))
+        for places in columns.values():
             chosen |= _in_column(places)
     return chosen
 
@@ -252,11 +231,11 @@ def _by_row(
 def _in_column(places: Mapping[str, Sequence[_Span]]) -> dict[str, _Span | None]:
     """Return one place for each value of a column: of several in one row, the one under those that stand alone."""
     alone = [spans[0].box.x1 + spans[0].box.x2 for spans in places.values() if len(spans) == 1]
-    sure = {path: spans for path, spans in places.items() if len(spans) < 2 or alone}
     middle = median(alone or [0])
     return {
         path: min(spans, key=lambda span: abs(span.box.x1 + span.box.x2 - middle), default=None)
-        for path, spans in sure.items()
+        for path, spans in places.items()
+        if len(spans) < 2 or alone
     }
 
 
@@ -277,25 +256,27 @@ def _lines(rows: Sequence[Sequence[set[int]]]) -> tuple[int | None, ...]:
     return best[-1][1]
 
 
-def _by_label(path: str, spans: Sequence[_Span], hint: Box | None) -> _Span | None:
+def _by_label(path: str, spans: Sequence[_Span], pages: Sequence[Page], hint: Box | None) -> _Span | None:
     """Return the place whose label says what the field says; with several such places, the one nearest to `hint`."""
-    from vlnb.embedded.lookup import match, words
+    from vlnb.embedded.lookup import by_label, words
 
-    wanted = dict.fromkeys(words(re.sub(r"\[\d+\]|[_.]|(?<=[a-z])(?=[A-Z])", " ", path)), 1.0)
-    scores = [max((sum(match(wanted, label)) for label in span.labels), default=0.0) for span in spans]
-    best = [span for span, score in zip(spans, scores, strict=True) if score == max(scores)]
+    name = words(re.sub(r"\[\d+\]|[_.]|(?<=[a-z])(?=[A-Z])", " ", path))
+    labelled = [[*by_label(page, dict.fromkeys(name, 1.0), None, " ".join(name), every=True)] for page in pages]
+
+    def likeness(span: _Span) -> float:
+        return max((one.score for one in labelled[span.picture] if iou(span.box, Box(*one.box))), default=0.0)
+
+    likest = max(map(likeness, spans), default=0.0)
+    best = [span for span in spans if likeness(span) == likest]
     if hint and len(best) > 1:
         best = [max(best, key=lambda span: iou(span.box, hint))]
     return replace(best[0], how=best[0].how if len(best) == 1 else "ambiguous") if best else None
 
 
-def _hint(path: str, every: Mapping[str, Any], pictures: Sequence[Picture], seen: Sequence[Size]) -> Box | None:
-    """Return the model's own box for a value, in original pixels, if the answer has one beside it."""
-    around = path.rpartition(".")[0]
-    for key in ("bbox_2d", "bbox", "box"):
-        corners = [every.get(f"{around}.{key}[{i}]".removeprefix(".")) for i in range(4)]
-        numbers = [values.number(str(corner)) for corner in corners]
-        if None not in numbers and len(pictures) == len(seen) == 1:
-            x1, y1, x2, y2 = (float(number or 0) for number in numbers)
-            return to_original(Box(x1, y1, x2, y2), seen=seen[0], original=pictures[0].original_size)
-    return None
+def _hint(path: str, sides: Mapping[str, Any], pictures: Sequence[Picture], seen: Sequence[Size]) -> Box | None:
+    """Return the model's own box for a value, in pixels of the picture, if `sides` (of all boxes) has one beside it."""
+    beside = [values.number(str(side)) for at, side in sides.items() if _SIDE.sub("", at) == path.rpartition(".")[0]]
+    if len(beside) != 4 or None in beside or not len(pictures) == len(seen) == 1:
+        return None
+    x1, y1, x2, y2 = (float(side or 0) for side in beside)
+    return to_original(Box(x1, y1, x2, y2), seen=seen[0], original=pictures[0].size)

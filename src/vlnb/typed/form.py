@@ -8,11 +8,13 @@ it forgets it.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from vlnb import tables
 from vlnb.errors import BadInput
@@ -24,8 +26,10 @@ UNREADABLE: str = _WORDS["unreadable"]
 NUMBER: str = _WORDS["number"]
 DAY: str = _WORDS["day"]
 _KEYWORDS = {name: frozenset(words.split()) for name, words in _WORDS["keywords"].items()}
-_UNKNOWN = "is no keyword of JSON Schema"
-_ALTERNATIVES = "which of its alternatives applies is checked here, not by the server"
+_UNKNOWN = "is no keyword of JSON Schema, so nothing checks it"
+_HERE = "is checked here, not by the server"
+_ALTERNATIVES = f"which of its alternatives applies {_HERE}"
+_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Form:
     def of(cls, schema: Any) -> Form:  # noqa: ANN401 - a JSON schema, or a type that pydantic knows
         """Return the form of a JSON schema (a dictionary), a Pydantic model, or another type such as `list[Model]`.
 
+        A form is its own.
+
         >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
         >>> form.wire["properties"]["total"]["type"], form.loosened
         (['string', 'null'], ('total: multipleOf is checked here, not by the server',))
@@ -53,17 +59,17 @@ class Form:
         Raises:
             BadInput: It is neither, or not a valid schema.
         """
+        if isinstance(schema, Form):
+            return schema
         plain = isinstance(schema, Mapping)
         full, check = _json_schema(schema) if plain else _pydantic(schema)
         lowering = _Lowering(full)
-        wire = lowering.lower(full, "")
+        wire = dict(lowering.lower(full, ""))
         if not any(full.get(name) for name in _KEYWORDS["asking"]):
             odd = "".join(f" ({one})" for one in lowering.loosened if _UNKNOWN in one)
             raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{odd}")
-        if "title" in full:
-            wire = {"title": str(full["title"]), **wire}
-        if lowering.definitions:
-            wire = {**wire, "$defs": lowering.definitions}
+        around = {"title": full.get("title"), "$defs": lowering.definitions}
+        wire |= {name: part for name, part in around.items() if part}
         return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check, exact=not plain)
 
     @property
@@ -88,9 +94,6 @@ def joined(parts: Any) -> str:  # noqa: ANN401 - keys and indices
 
 
 def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
-    from pydantic import PydanticUserError, TypeAdapter, ValidationError
-    from pydantic.errors import PydanticInvalidForJsonSchema
-
     try:
         adapter = TypeAdapter(schema)
         full = adapter.json_schema()
@@ -109,7 +112,7 @@ def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
 
 
 def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
-    from jsonschema import Draft202012Validator as Validator
+    from jsonschema import Draft202012Validator as Validator  # a second to import
     from jsonschema import SchemaError
 
     try:
@@ -121,17 +124,6 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     return schema, lambda data: (
         data, [(joined(wrong.absolute_path), f"{wrong.message:.200}") for wrong in validator.iter_errors(data)]
     )  # fmt: skip
-
-
-def _checked(name: str) -> str:
-    """Return whether a keyword that is not sent is checked on this side, and what a misspelt one should be."""
-    from jsonschema import Draft202012Validator
-
-    known = Draft202012Validator.VALIDATORS
-    if name in known:
-        return "is checked here, not by the server"
-    meant = difflib.get_close_matches(name, [*known, *_KEYWORDS["silent"]], 1)
-    return f"{_UNKNOWN}, so nothing checks it" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 class _Lowering:
@@ -154,7 +146,7 @@ class _Lowering:
             node |= {**more, "properties": node.get("properties", {}) | more.get("properties", {})}
             node["required"] = [*node.get("required", ()), *more.get("required", ())]
         for name in sorted(node.keys() - _KEYWORDS["lowered"] - _KEYWORDS["silent"]):
-            self._loosen(path, f"{name} {_checked(name)}")
+            self._loosen(path, f"{name} {_HERE if name in _KEYWORDS['checked'] else _UNKNOWN}")
         wire = self._bare(node, path)
         told = (str(node.get("description", "")), wire.get("description", ""))
         return {**wire, "description": "; ".join(filter(None, told))} if any(told) else wire
@@ -186,40 +178,35 @@ class _Lowering:
         return wire
 
     def _bare(self, node: dict[str, Any], path: str) -> dict[str, Any]:
-        types = node.get("type")
-        kinds = {kind for kind in ([types] if isinstance(types, str) else types or []) if kind != "null"}
-        branches = [
-            one for one in node.get("anyOf") or node.get("oneOf") or () if self._target(one).get("type") != "null"
-        ]
-        container = None
-        if node.get("properties") or kinds == {"object"} or isinstance(node.get("additionalProperties"), Mapping):
+        kind, branches = node.get("type"), node.get("anyOf") or node.get("oneOf") or ()
+        if isinstance(kind, list):
+            return self._alternatives([self._bare({**node, "type": one}, path) for one in kind if one != "null"], path)
+        if node.get("properties") or kind == "object" or isinstance(node.get("additionalProperties"), Mapping):
             container = self._object(node, path)
-        elif {"items", "prefixItems"} & node.keys() or kinds == {"array"}:
+        elif kind == "array" or {"items", "prefixItems"} & node.keys():
             container = self._array(node, path)
-        if branches and (container or len(branches) > 1):
+        elif branches:
+            lowered = [self.lower(one, path) for one in branches if self._target(one).get("type") != "null"]
+            return self._alternatives(lowered, path)
+        else:
+            return self._leaf(node, path)
+        if branches:
             self._loosen(path, _ALTERNATIVES)
-        if container:
-            return (
-                {"anyOf": [container, {"type": "null"}]} if isinstance(types, list) and "null" in types else container
-            )
-        return self._alternatives(branches, path) if branches else self._leaf(node, kinds, path)
+        return container
 
-    def _leaf(self, node: dict[str, Any], kinds: set[str], path: str) -> dict[str, Any]:
-        text: dict[str, Any] = {"type": ["string", "null"]}
-        options = [node["const"]] if "const" in node else [one for one in node.get("enum", ()) if one is not None]
+    def _leaf(self, node: dict[str, Any], path: str) -> dict[str, Any]:
+        kind, options = node.get("type"), [one for one in node.get("enum", [node.get("const")]) if one is not None]
         if options and all(isinstance(one, str) for one in options):
             return {"enum": [*options, UNREADABLE, None]}
-        if kinds == {"boolean"}:
+        if kind == "boolean":
             return {"type": ["boolean", "null"]}
-        if (kinds and kinds <= {"number", "integer"}) or (
-            options and all(isinstance(one, int | float) for one in options)
-        ):
-            return {**text, "description": NUMBER}
+        if kind in {"number", "integer"} or (options and all(isinstance(one, int | float) for one in options)):
+            return {**_TEXT, "description": NUMBER}
         if node.get("format") == "date":
-            return {**text, "description": DAY}
-        if options or kinds != {"string"} or "format" in node:
+            return {**_TEXT, "description": DAY}
+        if options or kind != "string" or "format" in node:
             self._loosen(path, "asked for as text, and checked here")
-        return text
+        return _TEXT
 
     def _object(self, node: dict[str, Any], path: str) -> dict[str, Any]:
         paths = {key: f"{path}.{key}".removeprefix(".") for key in node.get("properties", {})}
@@ -229,21 +216,17 @@ class _Lowering:
         return {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": more}
 
     def _array(self, node: dict[str, Any], path: str) -> dict[str, Any]:
+        if fixed := node.get("prefixItems"):
+            self._loosen(path, f"the order of its items {_HERE}")
+            node = {"items": fixed[0], "minItems": len(fixed), "maxItems": len(fixed)}
         limits: dict[str, Any] = {name: node[name] for name in ("minItems", "maxItems") if name in node}
-        fixed = node.get("prefixItems")
-        if fixed:
-            self._loosen(path, "the order of its items is checked here, not by the server")
-            limits = {"minItems": len(fixed), "maxItems": len(fixed)}
-        return {
-            "type": "array",
-            "items": self.lower(fixed[0] if fixed else node.get("items", {}), f"{path}[]"),
-            **limits,
-        }
+        return {"type": "array", "items": self.lower(node.get("items", {}), f"{path}[]"), **limits}
 
-    def _alternatives(self, branches: list[Any], path: str) -> dict[str, Any]:
+    def _alternatives(self, lowered: list[dict[str, Any]], path: str) -> dict[str, Any]:
         """Return several leaves as printed text, which serves all of them, and other alternatives as they are."""
-        lowered = [self.lower(one, path) for one in branches]
-        if all("enum" in wire or isinstance(wire.get("type"), list) for wire in lowered):
-            numbers = (wire for wire in lowered if NUMBER in wire.get("description", ""))
-            return lowered[0] if len(lowered) == 1 else next(numbers, {"type": ["string", "null"]})
-        return {"anyOf": [*lowered, {"type": "null"}]}
+        if len(lowered) > 1:
+            self._loosen(path, _ALTERNATIVES)
+        if not all("enum" in wire or isinstance(wire.get("type"), list) for wire in lowered):
+            return {"anyOf": [*lowered, {"type": "null"}]}
+        numbers = (wire for wire in lowered if NUMBER in wire.get("description", ""))
+        return lowered[0] if len(lowered) == 1 else next(numbers, _TEXT)

@@ -17,6 +17,16 @@ _DATE = re.compile(
 )
 
 
+def read(text: str) -> Decimal | date | None:
+    """Return the amount or the date that a text prints, or None.
+
+    >>> read("17,000 EUR"), read("31/01/2026"), read("Kestrel")
+    (Decimal('17000'), datetime.date(2026, 1, 31), None)
+    """
+    amount = number(text)
+    return day(text) if amount is None else amount
+
+
 def number(text: str) -> Decimal | None:
     """Return the amount that a text prints, with its currency or unit around it, or None.
 
@@ -55,10 +65,9 @@ def day(text: str, *, month_first: bool = False) -> date | None:
     if not _DATE.fullmatch(text):
         return None
     text = re.sub(r"[年月]", "-", text).removesuffix("日")
+    day_first = not month_first and not re.match(r"\d{4}", text)
     try:
-        if re.match(r"\d{4}\D", text):
-            return date(*map(int, re.findall(r"\d+", text)[:3]))
-        return parser.parse(text, dayfirst=not month_first).date()
+        return parser.parse(text, dayfirst=day_first).date()
     except (ValueError, OverflowError, TypeError):
         return None
 

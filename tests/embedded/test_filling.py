@@ -95,6 +95,8 @@ def test_of_two_numbers_the_one_of_the_document_itself():
         ({"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": ITEM}, "maxItems": 1},
          [{"description": "Copper pipe 15 mm, hard", "quantity": "2", "price": "12.50"}]),
         ({"anyOf": [{"type": "object", "properties": {"total": AMOUNT}}, {"type": "null"}]}, {"total": "39.60"}),
+        ({"type": "object", "properties": {"total": AMOUNT, "next": {"$ref": "#"}}},
+         {"total": "39.60", "next": {"total": None, "next": None}}),
     ],
 )  # fmt: skip
 def test_schemas_that_people_write_by_hand(schema, value):

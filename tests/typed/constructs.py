@@ -41,6 +41,7 @@ CONSTRUCTS = {
                   "parts": {"type": "array", "items": {"$ref": "#/$defs/Part"}}}}},
         **of(**{"$ref": "#/$defs/Part"}),
     },
+    "a chain": {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}},
     "any keys": of(type="object", additionalProperties={"type": "number"}),
     "no type": of(description="whatever it says"),
     "if and then": {**of(type="string"), "if": {"required": ["field"]}, "then": {"minProperties": 1}},

@@ -191,6 +191,18 @@ def test_a_keyword_with_a_typo_is_not_said_to_be_checked():
     assert said == "a: minimun is no keyword of JSON Schema, so nothing checks it"
 
 
+def deep(levels):
+    schema = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+def test_a_record_within_itself_may_end():
+    wire = Form.of({"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}).wire
+    assert wire["$defs"]["root"]["properties"]["next"]["anyOf"][1] == {"type": "null"}
+
+
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
@@ -200,6 +212,16 @@ def test_a_keyword_with_a_typo_is_not_said_to_be_checked():
         (int, "asks for nothing"),
         ({"type": "objekt"}, "not a valid JSON schema, at type: 'objekt' is not one of .*'object'"),
         ({"type": "object", "properties": {"a": {"$ref": "#/$defs/Nothing"}}}, "does not define"),
+        ({"$ref": "#"}, "leads back to itself"),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"$ref": "#/$defs/A"}},
+                "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}},
+            },
+            "leads back to itself",
+        ),
+        (deep(400), "nests deeper than any document"),
         (3, "has no JSON schema"),
         ("Invoice", "has no JSON schema"),
     ],

@@ -35,12 +35,26 @@ _LONGEST = 6  # words of a description that may be a label
 
 def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON value
     """Return a value that follows `schema`, with null for what the pages do not say."""
+    schema = _expanded(schema, schema)
     return _Filling(schema, pages).value(schema, ())
+
+
+def _expanded(node: Any, root: Node, inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a part of a schema
+    """Return a schema with its references in place; within itself, one is null."""
+    if isinstance(node, list):
+        return [_expanded(one, root, inside) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    name = node.get("$ref")
+    if not isinstance(name, str):
+        return {key: _expanded(one, root, inside) for key, one in node.items() if key != "$defs"}
+    found = root if name == "#" else root.get("$defs", {}).get(name.rpartition("/")[2], {})
+    return {"enum": [None]} if name in inside else _expanded(found, root, (*inside, name))
 
 
 class _Filling:
     def __init__(self, schema: Node, pages: Sequence[Page]) -> None:
-        self._root, self._pages = schema, pages
+        self._pages = pages
         self._title = tuple(words(str(schema.get("title", ""))))  # an invoice's number is the invoice number
         fields = list(self._fields(schema, ()))
         self._labels = [name for names, _ in fields for name in names]
@@ -65,9 +79,7 @@ class _Filling:
         return {} if node.get("type") == "object" else text
 
     def _plain(self, node: Node) -> Node:
-        """Return the schema behind a reference, or the first alternative that is not null."""
-        if "$ref" in node:
-            return self._plain(self._root.get("$defs", {}).get(str(node["$ref"]).rpartition("/")[2], {}))
+        """Return the first alternative that is not null."""
         other = [one for one in node.get("anyOf", ()) if one.get("type") != "null"]
         return self._plain(other[0]) if other and "properties" not in node else node
 

@@ -62,9 +62,12 @@ class Form:
         if isinstance(schema, Form):
             return schema
         plain = isinstance(schema, Mapping)
-        full, check = _json_schema(schema) if plain else _pydantic(schema)
-        lowering = _Lowering(full)
-        wire = dict(lowering.lower(full, ""))
+        try:
+            full, check = _json_schema(schema) if plain else _pydantic(schema)
+            lowering = _Lowering(full)
+            wire = dict(lowering.lower(full, ""))
+        except RecursionError as error:
+            raise BadInput("The schema nests deeper than any document. Make it flatter.") from error
         if not any(full.get(name) for name in _KEYWORDS["asking"]):
             odd = "".join(f" ({one})" for one in lowering.loosened if _UNKNOWN in one)
             raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{odd}")
@@ -170,9 +173,12 @@ class _Lowering:
         short = name.rpartition("/")[2].removeprefix("#") or "root"
         if name in self._open:
             self._open[name] = short
-            return {"$ref": f"#/$defs/{short}"}
+            within = {"$ref": f"#/$defs/{short}"}
+            return within if path.endswith("[]") else {"anyOf": [within, {"type": "null"}]}  # a list may end empty
         self._open[name] = ""
         wire = self.lower(self._target(node), path)
+        if {"$ref": f"#/$defs/{short}"} in wire.get("anyOf", ()):
+            raise BadInput(f"The schema's reference {name!r} leads back to itself, and describes nothing.")
         if self._open.pop(name):
             self.definitions[short] = wire
         return wire

@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from vlnb import tables
+
+if TYPE_CHECKING:
+    from dateutil.parser import parserinfo
 
 _AMOUNT = re.compile(
-    r"(?:[A-Z]{2,3}|Rp|kr|Fr)?\.?[^\w(+.,-]{0,3}(?P<sign>[-–\u2212(+]?)[^\w\d.,]{0,3}"
-    r"(?P<digits>\d{1,20}(?:[.,'’  ]\d{1,20}){0,8}|[.,]\d{1,20})\s?-?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
+    r"(?:(?:[A-Z]{2,3}|R\$|R[ps]|kr|Fr)\.?)?[^\w(+.,\-–\u2212]{0,3}(?P<sign>[-–\u2212(+]?)[^\w\d.,]{0,3}"
+    r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
+    r"(?:[.,/][-–—]{1,2}|(?P<minus>\s?-))?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
 )
+_GROUPED = re.compile(r"\d*|\d{1,3}(?:'\d{3})+|\d{1,2}(?:'\d\d)+'\d{3}")  # in threes; or 12,34,567, as in India
 _MONTH = r"[^\W\d]{3,10}\.?"
 _DATE = re.compile(
-    rf"(?:[^\W\d]{{2,10}},? )?(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{4}}年\d{{1,2}}月\d{{1,2}}日"
-    rf"|\d{{1,2}}(?:\.|st|nd|rd|th)?[ -]?{_MONTH},?[ -]?\d{{2,4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}})"
+    rf"(?P<weekday>[^\W\d]{{2,10}}[.,]{{0,2}} )?"
+    rf"(?:\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d\d)"
+    rf"|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}(?:\.|st|nd|rd|th|er|º)?(?: de)?[ -]?{_MONTH},?(?: de)?[ -]?\d{{2,4}}"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}})"
 )
+_TIME = re.compile(r"(?:T|,? )\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?[ap]m|Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
 
 def read(text: str) -> Decimal | date | None:
@@ -41,14 +53,15 @@ def number(text: str) -> Decimal | None:
     hit = _AMOUNT.fullmatch(text.strip())
     if not hit:
         return None
-    digits = re.sub(r"['’\u00a0 ]", "", hit["digits"])
-    marks, parts = re.findall(r"[.,]", digits), re.split(r"[.,]", digits)
-    decimal = len(set(marks)) == 2 or (len(marks) == 1 and (len(parts[1]) != 3 or not parts[0].lstrip("0")))
+    digits = re.sub(r"[’ \u00a0\u202f]", "'", hit["digits"])
+    marks, parts = re.findall(r"\D", digits), re.split(r"\D", digits)
+    single = len(parts[-1]) != 3 or not parts[0].lstrip("0") or len(parts[0]) > 3
+    decimal = marks[-1:] not in ([], ["'"]) and (len(set(marks)) == 2 or (len(marks) == 1 and single))
     whole = parts[:-1] if decimal else parts
-    if any(len(group) != 3 for group in whole[1:]) or (decimal and marks[-1] in marks[:-1]):
+    if not _GROUPED.fullmatch("'".join(whole)) or (decimal and marks[-1] in marks[:-1]):
         return None
     value = Decimal(f"{''.join(whole) or 0}{f'.{parts[-1]}' if decimal else ''}")
-    return -value if hit["sign"] in {"-", "–", "\u2212", "("} or text.rstrip().endswith("-") else value
+    return -value if hit["minus"] or hit["sign"] in {"-", "–", "\u2212", "("} else value
 
 
 def day(text: str, *, month_first: bool = False) -> date | None:
@@ -61,15 +74,27 @@ def day(text: str, *, month_first: bool = False) -> date | None:
     """
     from dateutil import parser
 
-    text = text.strip()
-    if not _DATE.fullmatch(text):
+    text = _TIME.sub("", text.strip())
+    if not (hit := _DATE.fullmatch(text)):
         return None
-    text = re.sub(r"[年月]", "-", text).removesuffix("日")
+    text = re.sub(r"[年月]", "-", text.removeprefix(hit["weekday"] or "")).removesuffix("日")
     day_first = not month_first and not re.match(r"\d{4}", text)
     try:
-        return parser.parse(text, dayfirst=day_first).date()
+        return parser.parse(text, _words(), dayfirst=day_first).date()
     except (ValueError, OverflowError, TypeError):
         return None
+
+
+@cache
+def _words() -> parserinfo:
+    """Return the words of dates in several languages, for the parser."""
+    from dateutil.parser import parserinfo
+
+    known = tables.read("typed/months.toml")
+
+    months = [tuple(line.split()) for line in known["months"]]
+    between = [*parserinfo.JUMP, *known["between"].split()]
+    return cast("parserinfo", type("Words", (parserinfo,), {"MONTHS": months, "JUMP": between})())
 
 
 def is_ambiguous(text: str) -> bool:

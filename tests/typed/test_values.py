@@ -1,0 +1,63 @@
+"""Amounts and dates as documents of several countries print them."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from vlnb.typed import values
+
+AMOUNTS = {
+    # thousands and decimals
+    "1.234,50": "1234.50", "1,234.50": "1234.50", "1 234,50": "1234.50", "1'234.50": "1234.50",
+    "1.234.567,89": "1234567.89",
+    "12,34,567.89": "1234567.89", "1,20,000": "120000", "17.000": "17000", "17,000": "17000", "0,125": "0.125",
+    "1234.567": "1234.567", ".5": "0.5", "0012": "12",
+    # signs
+    "(1,234.50)": "-1234.50", "-5.00": "-5.00", "5.00-": "-5.00", "-€5.00": "-5.00", "€-5.00": "-5.00",
+    "\u22125.00": "-5.00", "\u20135.00": "-5.00", "+5.00": "5.00",
+    # no cents
+    "5,-": "5", "5,\u2013 €": "5", "CHF 12.-": "12", "Rs 1,500/-": "1500", "1.000,-": "1000",
+    # currencies and units
+    "US$ 12.50": "12.50", "R$ 1.234,50": "1234.50", "Rs. 500": "500", "Fr. 12.50": "12.50", "kr 12,50": "12.50",
+    "12,50 zł": "12.50", "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", AMOUNTS)
+def test_an_amount(text):
+    assert values.number(text) == Decimal(AMOUNTS[text])
+
+
+@pytest.mark.parametrize(
+    "text", ["12.03.2026", "12:50", "1/2", "R-118/4", "12 345 67", "12,345.678,90", "No. 5", "", "N/A"]
+)
+def test_no_amount(text):
+    assert values.number(text) is None
+
+
+DATES = [
+    "31/01/2026", "01/31/2026", "2026-01-31", "2026.01.31", "31.1.26", "31-Jan-2026", "Jan 31, 2026",
+    "31st January 2026", "Saturday, January 31, 2026", "31 JAN 2026", "31. Januar 2026", "31. Jan. 2026", "Samstag, 31. Januar 2026",
+    "31 janvier 2026", "31 de enero de 2026", "31 gennaio 2026", "31 de janeiro de 2026", "31 januari 2026",
+    "2026年1月31日", "2026-01-31T10:00:00", "31/01/2026 10:15", "31.01.2026, 10:15",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date(text):
+    assert values.day(text) == date(2026, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("text", "month"), [("5. März 26", 3), ("5 août 2026", 8), ("5 mai 2026", 5), ("5. Dez. 2026", 12)]
+)
+def test_months_of_other_languages(text, month):
+    assert values.day(text) == date(2026, month, 5)
+
+
+@pytest.mark.parametrize(
+    "text", ["12.50", "31/02/2026", "32/01/2026", "1/2/3", "January 2026", "12 net 50", "20260131"]
+)
+def test_no_date(text):
+    assert values.day(text) is None

@@ -151,10 +151,10 @@ class Browser:
                 answer = await route.fetch(max_redirects=0)
                 if "location" not in answer.headers or not 300 <= answer.status < 400:
                     return await route.fulfill(response=answer)
-                there = urljoin(there, answer.headers["location"])
+                # Quoted first, so that nobody reads another host in it than `_origin` does: evil\@host is evil/@host.
+                there = quote(urljoin(there, answer.headers["location"]), safe=WORDS["chromium"]["marks"])
                 if moves and self._reaches(there):  # it comes back here as a request of its own
-                    headers = {"refresh": f"0; url={quote(there, safe=WORDS['chromium']['marks'])}"}
-                    return await route.fulfill(content_type="text/html", headers=headers)
+                    return await route.fulfill(content_type="text/html", headers={"refresh": f"0; url={there}"})
                 if not moves and _origin(there) == _origin(request.url):
                     return await route.fulfill(response=await route.fetch(url=there, method="GET", max_redirects=0))
             if moves:

@@ -18,6 +18,7 @@ import queue
 import re
 import shutil
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -37,6 +38,7 @@ Rect = tuple[float, float, float, float]
 
 Confirm = Callable[[str], bool]
 Kind = TypeVar("Kind")
+_Questions = queue.SimpleQueue[tuple[str, Future[bool]] | None]
 _PORTS = {"http": 80, "https": 443}
 _FLAGS = WORDS["chromium"]["flags"]
 _NO_WEBRTC = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
@@ -71,10 +73,9 @@ class Browser:
         self.confirm: Confirm | None = None
         self.asked: list[str] = []  # during the last action, with the answers
         self.notes: list[str] = []  # what happened on the page, in words
-        self._questions: queue.SimpleQueue[tuple[str, asyncio.Future[bool]] | None] = queue.SimpleQueue()
+        self._questions: _Questions | None = None  # of the action that somebody waits for
         self._may_send: bool | None = True  # whether requests may send data; None: a person is asked
         self._busy, self._pointer = 0, (0.0, 0.0)
-        self._limit: asyncio.Timeout | None = None  # of the action that somebody waits for
         self._end = contextlib.AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -95,25 +96,26 @@ class Browser:
             self.call(self._end.aclose())
 
     def call(self, work: Coroutine[Any, Any, Kind], *, limit_s: float = _LIMIT_S) -> Kind:
-        """Do `work` on the browser's loop within `limit_s` seconds; ask the person what is to be asked meanwhile."""
+        """Do `work` on the browser's loop, and ask the person what is to be asked meanwhile.
 
-        async def limited() -> Kind:
-            async with asyncio.timeout(limit_s) as limit:
-                self._limit = limit
-                try:
-                    return await work
-                finally:
-                    self._limit = None
+        Raises `TimeoutError` if it takes longer than `limit_s` seconds, those of the person not counted.
+        """
+        questions = self._questions = _Questions()
 
-        task = asyncio.run_coroutine_threadsafe(limited(), background())
-        task.add_done_callback(lambda _: self._questions.put(None))
+        def end(_: object) -> None:
+            self._questions = None  # from here on nobody waits
+            questions.put(None)
+
+        task = asyncio.run_coroutine_threadsafe(work, background())
+        task.add_done_callback(end)
         try:
-            while asked := self._questions.get():
-                agreed = self.confirm is not None and bool(self.confirm(asked[0]))
-                background().call_soon_threadsafe(asked[1].set_result, agreed)
-        except BaseException:
-            task.cancel()
-            raise
+            while asked := questions.get(timeout=limit_s):
+                question, answer = asked
+                answer.set_result(self.confirm is not None and bool(self.confirm(question)))
+        except queue.Empty:
+            raise TimeoutError from None
+        finally:
+            task.cancel()  # unless it is done
         return task.result()
 
     async def _start(self) -> None:
@@ -186,15 +188,12 @@ class Browser:
     # What happens on the page
 
     async def _ask(self, question: str) -> bool:
-        """Ask the person, in the thread that waits for the action; the action's time does not run meanwhile."""
-        agreed, loop = False, asyncio.get_running_loop()
-        if limit := self._limit:  # else nobody waits
-            limit.reschedule(None)
-            answer = loop.create_future()
+        """Ask the person, in the thread that waits for the action."""
+        agreed = False
+        if self._questions:  # else nobody waits
+            answer = Future[bool]()
             self._questions.put((question, answer))
-            agreed = await answer
-            if limit is self._limit:
-                limit.reschedule(loop.time() + _LIMIT_S)
+            agreed = await asyncio.wrap_future(answer)
         self.asked.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody was there to agree)'}")
         return agreed
 

@@ -43,7 +43,8 @@ _PORTS = {"http": 80, "https": 443}
 _FLAGS = WORDS["chromium"]["flags"]
 _NO_WEBRTC = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
 _LOOK = resources.files("vlnb.agent").joinpath("look.js").read_text("utf-8")
-_LIMIT_S, _SETTLE_S, _PAUSE_S = 30.0, 5.0, 0.15  # of an action and a request; after an action, at most and at least
+_LIMIT_S = 30.0  # of an action
+_PAUSE_S, _LOOKS = 0.15, 33  # after an action: how long, and how often at most, while requests are on their way
 _RISKY = re.compile(rf"\b({'|'.join(WORDS['confirm']['risky'].split())})\b", re.IGNORECASE)
 _BREAK = re.compile(r"[\r\n\t]")  # a tab goes to a button, and a blank then presses it
 
@@ -85,7 +86,7 @@ class Browser:
             self.__exit__()
             if isinstance(error, Error | TimeoutError):
                 why = [*self.notes, _first_line(error) or "it takes too long."][0]
-                hint = "" if hasattr(self, "page") else WORDS["chromium"]["install"]
+                hint = "" if hasattr(self, "_context") else WORDS["chromium"]["install"]
                 raise BadInput(f"{self.address:.200} does not open in Chromium: {why:.300} {hint}") from None
             raise
         return self
@@ -118,6 +119,11 @@ class Browser:
             task.cancel()  # unless it is done
         return task.result()
 
+    @property
+    def page(self) -> Page:
+        """The tab that opened last, and is open."""
+        return self._context.pages[-1]
+
     async def _start(self) -> None:
         playwright = await self._end.enter_async_context(async_playwright())
         root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox does not work for root
@@ -136,8 +142,8 @@ class Browser:
         if self._trace:
             await self._context.tracing.start(screenshots=True, snapshots=True)
             self._end.push_async_callback(self._context.tracing.stop, path=self._trace)
-        self.page = await self._context.new_page()
-        self._context.on("page", self._show)
+        await self._context.new_page()
+        self._context.on("page", lambda _: self.notes.append("A new tab opened, and the picture shows it."))
         await self.page.goto(self.address)
         await self._settle()
 
@@ -204,19 +210,12 @@ class Browser:
         with contextlib.suppress(Error):
             await (dialog.accept() if agreed else dialog.dismiss())
 
-    async def _show(self, page: Page) -> None:
-        self.page = page
-        self.notes.append("A new tab opened, and the picture shows it.")
-
     async def _settle(self) -> None:
         """Wait until what the page asked for has arrived, at most some seconds."""
-        await asyncio.sleep(_PAUSE_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_S):
-                while self._busy:  # noqa: ASYNC110 - it changes too often for an event
-                    await asyncio.sleep(_PAUSE_S)
-        if self.page.is_closed():
-            self.page = self._context.pages[-1]
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_PAUSE_S)
+            if not self._busy:
+                break
 
     def picture(self, view: Rect) -> images.Picture:
         """Return a screenshot; of the part `view` alone, it is drawn anew at the size of the whole."""

@@ -37,10 +37,6 @@ class Unusable(Exception):  # noqa: N818 - a sentence on its way to the model
     """An action cannot be used; the message tells the model why."""
 
 
-class Refused(Exception):  # noqa: N818 - an outcome
-    """A person did not agree to an action, or nobody was there to be asked."""
-
-
 def _point(value: object) -> object:
     """Take UI-TARS's text for a point: "(10, 20)", or the middle of a box of four numbers."""
     if not isinstance(value, str):

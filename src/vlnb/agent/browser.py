@@ -28,13 +28,16 @@ from urllib.request import url2pathname
 from playwright.async_api import Dialog, Error, Page, Route, async_playwright
 
 from vlnb import images
-from vlnb.agent.actions import WORDS, Action, Point, Refused, Unusable
+from vlnb.agent.actions import WORDS, Action, Point
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.images.sources import missing
 
 Rect = tuple[float, float, float, float]
 """(left, top, width, height) in pixels of the page (CSS pixels)."""
+
+Outcome = tuple[str, str]
+"""(status, words): whether an action is "done", "failed", or "refused" by a person, and what came of it."""
 
 Confirm = Callable[[str], bool]
 Kind = TypeVar("Kind")
@@ -232,70 +235,63 @@ class Browser:
 
     # What the model does
 
-    def act(self, action: Action, points: Sequence[Point]) -> str:
-        """Do one action at `points` of the page (CSS pixels), and return what came of it, in words.
-
-        Raises:
-            Unusable: It cannot be done; the message says why.
-            Refused: A person did not agree.
-        """
+    def act(self, action: Action, points: Sequence[Point]) -> Outcome:
+        """Do one action at `points` of the page (CSS pixels), and return what came of it."""
         try:
             return self.call(self._act(action, points))
         except (Error, TimeoutError) as error:
-            raise Unusable(f"It failed: {_first_line(error) or 'it took too long':.200}") from None
+            return "failed", f"It failed: {_first_line(error) or 'it took too long':.200}"
 
-    async def _act(self, action: Action, points: Sequence[Point]) -> str:
+    async def _act(self, action: Action, points: Sequence[Point]) -> Outcome:
         self._may_send = None
         # A page can lie about itself here; what it sends is held back by `_sends` all the same.
         there: dict[str, Any] = await self.page.evaluate(_LOOK, points[-1] if points else None)
         if question := _risk(action, there):
             if not await self._ask(question):
-                raise Refused(question)
+                return "refused", question
             self._may_send = True
         start, end = [self._pointer, *points][-2:] if action.kind == "drag" else [*points, self._pointer][:1] * 2
-        told = await self._do(action, start, end, there)
+        outcome = await self._do(action, start, end, there)
         self._pointer = end
         await self._settle()
-        return told
+        return outcome
 
-    async def _do(self, action: Action, at: Point, to: Point, there: dict[str, Any]) -> str:  # noqa: C901, PLR0912
+    async def _do(self, action: Action, at: Point, to: Point, there: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
         page, mouse, options = self.page, self.page.mouse, there["options"]
+        if action.points:
+            await mouse.move(*at)
         match action.kind:
             case "click" if options:  # the open list would not be in the picture
                 await page.evaluate("at => document.elementFromPoint(...at).focus()", at)
-                return f"This is a list. To choose, type one of: {'; '.join(options):.200}"
+                return "done", f"This is a list. To choose, type one of: {'; '.join(options):.200}"
             case "click" if self.touch:
                 await page.touchscreen.tap(*at)
             case "click" | "press":
                 how = {"delay": 1000 * action.time} if action.kind == "press" else WORDS["clicks"].get(action.name, {})
                 await mouse.click(*at, **how)
-            case "move":
-                await mouse.move(*at)
             case "drag" if self.touch:
                 await mouse.wheel(at[0] - to[0], at[1] - to[1])
             case "drag":
-                await mouse.move(*at)
                 await mouse.down()
                 await mouse.move(*to, steps=10)
                 await mouse.up()
             case "scroll":
-                await mouse.move(*at)
                 await mouse.wheel(*action.scrolled)
             case "type" if options:
                 if action.text not in options:
-                    raise Unusable(f"The list has no such entry. It has: {'; '.join(options):.200}")
+                    return "failed", f"The list has no such entry. It has: {'; '.join(options):.200}"
                 await page.locator("*:focus").select_option(label=action.text)
             case "type" if there["edits"]:
                 await page.keyboard.type(action.text)
             case "type":
-                raise Unusable("No field has the focus. Click one first, or go to it with the Tab key.")
+                return "failed", "No field has the focus. Click one first, or go to it with the Tab key."
             case "key" if "Back" in action.keys:
                 await page.go_back()
             case "key":
                 await page.keyboard.press("+".join(action.keys))
             case "wait":
                 await asyncio.sleep(action.time)
-        return "done"
+        return "done", "done"
 
 
 def _risk(action: Action, there: dict[str, Any]) -> str:

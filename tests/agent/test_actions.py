@@ -67,6 +67,8 @@ GOOD = [
     ("Action: hotkey(key='ctrl c')", ["hotkey Control + c"]),
     ("Action: type(content='it\\'s \"here\"\\n')", ["type “it's \"here\"\n”"]),
     ("Action: scroll(start_box='(10,20)', direction='down')", ["scroll (10, 20)"]),
+    ("Action: type(content='She's here')", ["type “She's here”"]),
+    ("Action: click(start_box=[10, 20])", ["click (10, 20)"]),
     ("Action: wait()", ["wait"]),
     ("Action: finished(content='42')", ["finished “42”"]),
     ("Action: call_user()", ["call_user"]),
@@ -103,6 +105,7 @@ BAD = [
     (call('{"action": "terminate", "status": "perhaps"}'), "status"),
     ("Action: click(start_box='(10)')", "start_box"),
     ("Action: click(10, 20)", "needs a point"),
+    ("Action: click(start_box='(10,20)'", "cut off"),
     ("Action: press the button", "is no action"),
     ("Action: scroll(start_box='(10,20)', direction='sideways')", "direction"),
 ]  # fmt: skip

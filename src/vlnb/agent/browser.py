@@ -68,9 +68,9 @@ class Browser:
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
         allowed = [self.address, *allow]
-        self._origins = [_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed]
-        if None in self._origins:
-            wrong = allowed[self._origins.index(None)]
+        self._origins = tuple(_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed)
+        if "" in self._origins:
+            wrong = allowed[self._origins.index("")]
             raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
@@ -181,10 +181,7 @@ class Browser:
 
     def _reaches(self, url: str) -> bool:
         """Whether the page may ask for an address: by scheme, host and port, or for a file by its folder."""
-        scheme, place, port = _origin(url) or ("", "", 0)
-        if scheme == "file":
-            return any(one[0] == scheme and Path(place).is_relative_to(one[1]) for one in self._origins if one)
-        return (scheme, place, port) in self._origins
+        return _origin(url).startswith(self._origins)
 
     async def _sends(self, method: str, kind: str) -> bool:
         """Whether a request may go out: one that sends data needs a person who agreed to the action behind it."""
@@ -311,15 +308,12 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")
 
 
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Return (scheme, host, port) of an http(s) address, ("file", path, 0) of a file, else None."""
-    try:
+def _origin(url: str) -> str:
+    """Return scheme://host:port/ of an http(s) address, the path of a file as file:///folder/name/, else ""."""
+    with contextlib.suppress(ValueError):  # of a port that is none
         parts = urlsplit(url)
-        if parts.scheme == "file":
-            if parts.netloc or not parts.path:  # a host alone would open the current folder
-                return None
-            return "file", str(Path(url2pathname(parts.path)).resolve()), 0
-        host = (parts.hostname or "").rstrip(".")
-        return (parts.scheme, host, parts.port or _PORTS[parts.scheme]) if host else None
-    except (ValueError, KeyError):
-        return None
+        if parts.scheme == "file" and parts.path and not parts.netloc:  # a host alone would open the current folder
+            return f"{Path(url2pathname(parts.path)).resolve().as_uri()}/"
+        if parts.scheme in _PORTS and parts.hostname:
+            return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}/"
+    return ""

@@ -87,8 +87,8 @@ class Browser:
             self.call(self._start(), limit_s=2 * _LIMIT_S)
         except BaseException as error:
             self.__exit__()
-            if isinstance(error, Error | TimeoutError):
-                why = [*self.notes, _first_line(error) or "it takes too long."][0]
+            if isinstance(error, Error):
+                why = [*self.notes, _first_line(error)][0]
                 hint = "" if hasattr(self, "_context") else WORDS["chromium"]["install"]
                 raise BadInput(f"{self.address:.200} does not open in Chromium: {why:.300} {hint}") from None
             raise
@@ -96,13 +96,13 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         """End the browser and everything that it started."""
-        with contextlib.suppress(Error, TimeoutError):
+        with contextlib.suppress(Error):
             self.call(self._end.aclose())
 
     def call(self, work: Coroutine[Any, Any, Kind], *, limit_s: float = _LIMIT_S) -> Kind:
         """Do `work` on the browser's loop, and ask the person what is to be asked meanwhile.
 
-        Raises `TimeoutError` if it takes longer than `limit_s` seconds, those of the person not counted.
+        Raises Playwright's `Error`, also if it takes longer than `limit_s` seconds, those of the person not counted.
         """
         questions = self._questions = _Questions()
 
@@ -117,7 +117,7 @@ class Browser:
                 question, answer = asked
                 answer.set_result(self.confirm is not None and bool(self.confirm(question)))
         except queue.Empty:
-            raise TimeoutError from None
+            raise Error("it took too long") from None
         finally:
             task.cancel()  # unless it is done
         return task.result()
@@ -236,8 +236,8 @@ class Browser:
         """Do one action at `points` of the page (CSS pixels), and return what came of it."""
         try:
             return self.call(self._act(action, points))
-        except (Error, TimeoutError) as error:
-            return "failed", f"It failed: {_first_line(error) or 'it took too long':.200}"
+        except Error as error:
+            return "failed", f"It failed: {_first_line(error):.200}"
 
     async def _act(self, action: Action, points: Sequence[Point]) -> Outcome:
         self._may_send = None

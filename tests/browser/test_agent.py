@@ -288,6 +288,21 @@ def test_coordinates_are_mapped_to_the_page(model, tmp_path, name, screen):
     assert run.steps[0].deeds[0].page == ((512.0, 192.0),)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        call("mouse_move", coordinate=[518, 378]) + call("left_click_drag", coordinate=[777, 189]),
+        "Action: drag(start_box='(518,378)', end_box='(777,189)')",
+    ],
+)
+def test_what_is_dragged(model, tmp_path, answer):
+    """Qwen's drag has only an end, and begins where the pointer is; UI-TARS's has both."""
+    body = """<script>onmousedown = onmouseup = (e) => document.title += `;${e.clientX} ${e.clientY}`</script>"""
+    with Browser(page(tmp_path, body)) as browser:
+        agent.run(model(answer, END), browser, "go")
+        assert browser.call(browser.page.title()) == ";512 384;768 192"
+
+
 def test_zoom_reads_small_print_and_maps_clicks_back(model, engine, tmp_path):
     """Print that is too small at first sight is read in the enlarged part, and a click there lands on the page."""
     body = (

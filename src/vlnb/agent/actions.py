@@ -21,7 +21,6 @@ _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.
 _ANSWER_CHARS, _MOST = 100_000, 20  # of an answer; actions in one
 _NO_CALL = "The answer calls no function. Call it in the form that the instructions show."
 _WAYS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
-_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 _KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
 _LINE = re.compile(r"(\w{1,40})\s?(?=\()")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
@@ -40,7 +39,7 @@ def _point(value: object) -> object:
     """Take UI-TARS's text for a point: "(10, 20)", or the middle of a box of four numbers."""
     if not isinstance(value, str):
         return value
-    numbers = [float(number) for number in _NUMBER.findall(value)]
+    numbers = [float(number) for number in lenient.NUMBER.findall(value)]
     return [(numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2] if len(numbers) == 4 else numbers
 
 

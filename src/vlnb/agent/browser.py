@@ -39,11 +39,9 @@ Rect = tuple[float, float, float, float]
 Outcome = tuple[str, str]
 """(status, words): whether an action is "done", "failed", or "refused" by a person, and what came of it."""
 
-Confirm = Callable[[str], bool]
 Kind = TypeVar("Kind")
 _Questions = queue.SimpleQueue[tuple[str, Future[bool]] | None]
 _PORTS = {"http": 80, "https": 443}
-_FLAGS = WORDS["chromium"]["flags"]
 _NO_WEBRTC = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
 _LOOK = resources.files("vlnb.agent").joinpath("look.js").read_text("utf-8")
 _LIMIT_S = 30.0  # of an action
@@ -74,12 +72,12 @@ class Browser:
             raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
-        self.confirm: Confirm | None = None
+        self.confirm: Callable[[str], bool] | None = None
         self.asked: list[str] = []  # during the last action, with the answers
         self.notes: list[str] = []  # what happened on the page, in words
         self._questions: _Questions | None = None  # of the action that somebody waits for
         self._may_send: bool | None = True  # whether requests may send data; None: a person is asked
-        self._busy, self._pointer = 0, (0.0, 0.0)
+        self._busy = 0  # requests on their way
         self._end = contextlib.AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -132,7 +130,7 @@ class Browser:
         root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox does not work for root
         path = next(filter(None, map(shutil.which, WORDS["chromium"]["names"])), None)  # else Playwright's own
         browser = await playwright.chromium.launch(
-            executable_path=path, args=_FLAGS, chromium_sandbox=not root, handle_sigint=False
+            executable_path=path, args=WORDS["chromium"]["flags"], chromium_sandbox=not root, handle_sigint=False
         )
         self._context = await browser.new_context(
             viewport={"width": self.size[0], "height": self.size[1]}, device_scale_factor=self.scale,
@@ -247,30 +245,28 @@ class Browser:
             if not await self._ask(question):
                 return "refused", question
             self._may_send = True
-        start, end = [self._pointer, *points][-2:] if action.kind == "drag" else [*points, self._pointer][:1] * 2
-        outcome = await self._do(action, start, end, there)
-        self._pointer = end
+        outcome = await self._do(action, points, there)
         await self._settle()
         return outcome
 
-    async def _do(self, action: Action, at: Point, to: Point, there: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
+    async def _do(self, action: Action, points: Sequence[Point], there: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
         page, mouse, options = self.page, self.page.mouse, there["options"]
-        if action.points:
-            await mouse.move(*at)
+        for point in points[:-1] if action.kind == "drag" else points:  # Qwen's drag begins where the pointer is
+            await mouse.move(*point)
         match action.kind:
             case "click" if options:  # the open list would not be in the picture
-                await page.evaluate("at => document.elementFromPoint(...at).focus()", at)
+                await page.evaluate("at => document.elementFromPoint(...at).focus()", points[0])
                 return "done", f"This is a list. To choose, type one of: {'; '.join(options):.200}"
             case "click" if self.touch:
-                await page.touchscreen.tap(*at)
+                await page.touchscreen.tap(*points[0])
             case "click" | "press":
                 how = {"delay": 1000 * action.time} if action.kind == "press" else WORDS["clicks"].get(action.name, {})
-                await mouse.click(*at, **how)
+                await mouse.click(*points[0], **how)
             case "drag" if self.touch:
-                await mouse.wheel(at[0] - to[0], at[1] - to[1])
+                await mouse.wheel(points[0][0] - points[-1][0], points[0][1] - points[-1][1])
             case "drag":
                 await mouse.down()
-                await mouse.move(*to, steps=10)
+                await mouse.move(*points[-1], steps=10)
                 await mouse.up()
             case "scroll":
                 await mouse.wheel(*action.scrolled)

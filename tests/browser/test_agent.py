@@ -1,5 +1,6 @@
 """The agent at work in Chromium: with the embedded engine, and with scripted models that obey whatever a page says."""
 
+import asyncio
 import http.server
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.async_api import Error
 
 import vlnb
 from vlnb import agent
@@ -259,6 +261,15 @@ def test_a_dialog_that_nobody_waits_for_is_dismissed(tmp_path):
         browser.picture(browser.whole)
         assert browser.call(browser.page.title()) == "false"
         assert browser.notes == ["The page showed a dialog (confirm) “Sure?”. It was dismissed."]
+
+
+def test_what_takes_too_long_fails_but_a_person_may_take_long(tmp_path):
+    with Browser(page(tmp_path, "x")) as browser:
+        with pytest.raises(Error, match="took too long"):
+            browser.call(asyncio.sleep(60), limit_s=0.2)
+        browser.confirm = lambda _: time.sleep(1) or True
+        assert browser.call(browser._ask("Well?"), limit_s=0.5)
+        assert browser.asked == ["Well? yes"]
 
 
 def test_the_rest_of_a_turn_is_left_out_after_a_failure(model, tmp_path):

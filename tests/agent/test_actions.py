@@ -185,6 +185,28 @@ def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
     assert Browser(SHOP, allow=["https://example.com", SHOP.parent.as_uri()])
 
 
+@pytest.mark.parametrize(
+    ("allowed", "address", "reached"),
+    [
+        ("https://Example.com", "https://example.com/a?b#c", True),
+        ("https://example.com", "https://example.com:443/", True),
+        ("https://example.com", "http://example.com/", False),
+        ("https://example.com", "https://example.com:8443/", False),
+        ("https://example.com", "https://example.com.evil.org/", False),
+        ("https://example.com", "https://example.com@evil.org/", False),
+        ("http://[::1]:80", "http://[::1]/", True),
+        ("file:///tmp/a b", "file:///tmp/a%20b/c.html?d", True),
+        ("file:///tmp/a", "file:///tmp/a.html", False),
+        ("file:///tmp/a", "file:///tmp/a/../b", False),
+        ("file:///", "file:///tmp/a", True),
+        ("file:///tmp", "file://host/tmp/a", False),
+        ("file:///tmp", "ftp://host/tmp/a", False),
+    ],
+)
+def test_what_an_allowed_origin_reaches(allowed, address, reached):
+    assert Browser(SHOP, allow=[allowed])._reaches(address) == reached
+
+
 def test_a_run_that_cannot_be_kept_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be written"):

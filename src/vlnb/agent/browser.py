@@ -194,9 +194,9 @@ class Browser:
     async def _ask(self, question: str) -> bool:
         """Ask the person, in the thread that waits for the action."""
         agreed = False
-        if self._questions:  # else nobody waits
+        if questions := self._questions:  # else nobody waits
             answer = Future[bool]()
-            self._questions.put((question, answer))
+            questions.put((question, answer))
             agreed = await asyncio.wrap_future(answer)
         self.asked.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody was there to agree)'}")
         return agreed
@@ -309,7 +309,7 @@ def _origin(url: str) -> str:
     with contextlib.suppress(ValueError):  # of a port that is none
         parts = urlsplit(url)
         if parts.scheme == "file" and parts.path and not parts.netloc:  # a host alone would open the current folder
-            return f"{Path(url2pathname(parts.path)).resolve().as_uri()}/"
+            return f"{Path(url2pathname(parts.path)).resolve().as_uri().rstrip('/')}/"
         if parts.scheme in _PORTS and parts.hostname:
             return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}/"
     return ""

@@ -67,6 +67,8 @@ GOOD = [
     ("Action: hotkey(key='ctrl c')", ["hotkey Control + c"]),
     ("Action: type(content='it\\'s \"here\"\\n')", ["type “it's \"here\"\n”"]),
     ("Action: scroll(start_box='(10,20)', direction='down')", ["scroll (10, 20)"]),
+    ("Action: type(content='She's here')", ["type “She's here”"]),
+    ("Action: click(start_box=[10, 20])", ["click (10, 20)"]),
     ("Action: wait()", ["wait"]),
     ("Action: finished(content='42')", ["finished “42”"]),
     ("Action: call_user()", ["call_user"]),
@@ -103,6 +105,7 @@ BAD = [
     (call('{"action": "terminate", "status": "perhaps"}'), "status"),
     ("Action: click(start_box='(10)')", "start_box"),
     ("Action: click(10, 20)", "needs a point"),
+    ("Action: click(start_box='(10,20)'", "cut off"),
     ("Action: press the button", "is no action"),
     ("Action: scroll(start_box='(10,20)', direction='sideways')", "direction"),
 ]  # fmt: skip
@@ -180,6 +183,28 @@ def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
     with pytest.raises(BadInput, match="a host needs its scheme"):
         Browser(SHOP, allow=[allowed])
     assert Browser(SHOP, allow=["https://example.com", SHOP.parent.as_uri()])
+
+
+@pytest.mark.parametrize(
+    ("allowed", "address", "reached"),
+    [
+        ("https://Example.com", "https://example.com/a?b#c", True),
+        ("https://example.com", "https://example.com:443/", True),
+        ("https://example.com", "http://example.com/", False),
+        ("https://example.com", "https://example.com:8443/", False),
+        ("https://example.com", "https://example.com.evil.org/", False),
+        ("https://example.com", "https://example.com@evil.org/", False),
+        ("http://[::1]:80", "http://[::1]/", True),
+        ("file:///tmp/a b", "file:///tmp/a%20b/c.html?d", True),
+        ("file:///tmp/a", "file:///tmp/a.html", False),
+        ("file:///tmp/a", "file:///tmp/a/../b", False),
+        ("file:///", "file:///tmp/a", True),
+        ("file:///tmp", "file://host/tmp/a", False),
+        ("file:///tmp", "ftp://host/tmp/a", False),
+    ],
+)
+def test_what_an_allowed_origin_reaches(allowed, address, reached):
+    assert Browser(SHOP, allow=[allowed])._reaches(address) == reached
 
 
 def test_a_run_that_cannot_be_kept_is_a_sentence(tmp_path):

@@ -1,5 +1,6 @@
 """The agent at work in Chromium: with the embedded engine, and with scripted models that obey whatever a page says."""
 
+import asyncio
 import http.server
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.async_api import Error
 
 import vlnb
 from vlnb import agent
@@ -261,6 +263,15 @@ def test_a_dialog_that_nobody_waits_for_is_dismissed(tmp_path):
         assert browser.notes == ["The page showed a dialog (confirm) “Sure?”. It was dismissed."]
 
 
+def test_what_takes_too_long_fails_but_a_person_may_take_long(tmp_path):
+    with Browser(page(tmp_path, "x")) as browser:
+        with pytest.raises(Error, match="took too long"):
+            browser.call(asyncio.sleep(60), limit_s=0.2)
+        browser.confirm = lambda _: time.sleep(1) or True
+        assert browser.call(browser._ask("Well?"), limit_s=0.5)
+        assert browser.asked == ["Well? yes"]
+
+
 def test_the_rest_of_a_turn_is_left_out_after_a_failure(model, tmp_path):
     path = page(tmp_path, "<input style='position:absolute;left:300px'>")
     answers = [call("type", text="lost") + call("key", keys=["tab"]), "I wonder.", END]
@@ -286,6 +297,21 @@ def test_coordinates_are_mapped_to_the_page(model, tmp_path, name, screen):
         assert browser.call(browser.page.title()) == "512 192"
     assert f"{screen[0]} x {screen[1]} pixels" in model.asked[0]["messages"][0]["content"]
     assert run.steps[0].deeds[0].page == ((512.0, 192.0),)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        call("mouse_move", coordinate=[518, 378]) + call("left_click_drag", coordinate=[777, 189]),
+        "Action: drag(start_box='(518,378)', end_box='(777,189)')",
+    ],
+)
+def test_what_is_dragged(model, tmp_path, answer):
+    """Qwen's drag has only an end, and begins where the pointer is; UI-TARS's has both."""
+    body = """<script>onmousedown = onmouseup = (e) => document.title += `;${e.clientX} ${e.clientY}`</script>"""
+    with Browser(page(tmp_path, body)) as browser:
+        agent.run(model(answer, END), browser, "go")
+        assert browser.call(browser.page.title()) == ";512 384;768 192"
 
 
 def test_zoom_reads_small_print_and_maps_clicks_back(model, engine, tmp_path):

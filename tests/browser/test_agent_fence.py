@@ -97,11 +97,16 @@ CHAIN = {
     "/one": {"status": 302, "headers": {"Location": "/two"}},
     "/two": {"status": 307, "headers": {"Location": "OUT"}},
 }
+TWICE = "http://127.0.0.1:PORT\\@HERE/"  # Python reads the host behind the @, a browser the one before it
 WAYS = {
     "redirect to another host": ("location = '/away'", {"/away": {"status": 302, "headers": {"Location": "HOST"}}}),
     "redirect to another port": ("location = '/away'", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
     "redirect of a redirect": ("location = '/one'", CHAIN),
     "redirect of a request": ("fetch('/away')", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
+    "redirect that reads in two ways": (
+        "new Image().src = '/away'",
+        {"/away": {"status": 302, "headers": {"Location": TWICE}}},
+    ),
     "WebSocket": ("new WebSocket('WS')", {}),
     "popup": ("window.open('OUT')", {}),
     "popup through itself": ("window.open('/hop')", {"/hop": {"body": "<script>location = 'OUT'</script>"}}),
@@ -125,19 +130,19 @@ LEAKS = ("redirect to another port", "popup", "form", "iframe", "worker", "pictu
 CLICK = parse('{"action": "left_click", "coordinate": [20, 20]}', (1024, 768)).actions[0]
 
 
-def written(text, outside):
+def written(text, site, outside):
     named = {"OUT": "http://127.0.0.1:PORT/", "HOST": "http://localhost:PORT/", "WS": "ws://127.0.0.1:PORT/"}
     for name, address in named.items():
         text = text.replace(name, address)
-    return text.replace("PORT", str(outside.port))
+    return text.replace("PORT", str(outside.port)).replace("HERE", site.address.removeprefix("http://"))
 
 
 def tried(site, outside, way, **options):
     script, pages = WAYS[way]
-    site.pages["/"] = written(f"<body>{BUTTON}<script>function go() {{ {script} }}</script>", outside)
+    site.pages["/"] = written(f"<body>{BUTTON}<script>function go() {{ {script} }}</script>", site, outside)
     for path, page in pages.items():
-        headers = {name: written(value, outside) for name, value in page.get("headers", {}).items()}
-        site.pages[path] = {**page, "headers": headers, "body": written(page.get("body", ""), outside)}
+        headers = {name: written(value, site, outside) for name, value in page.get("headers", {}).items()}
+        site.pages[path] = {**page, "headers": headers, "body": written(page.get("body", ""), site, outside)}
     with Browser(f"{site.address}/", **options) as browser:
         browser.confirm = lambda _: True  # a person who agrees to everything lets nothing out either
         browser.act(CLICK, [(20, 20)])

@@ -21,10 +21,8 @@ _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.
 _ANSWER_CHARS, _MOST = 100_000, 20  # of an answer; actions in one
 _NO_CALL = "The answer calls no function. Call it in the form that the instructions show."
 _WAYS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
-_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 _KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
-_LINE = re.compile(r"(\w{1,40})\s?\((.*)\)[\s.;]{0,9}")
-_ARGUMENT = re.compile(r"(\w{1,40})\s?=\s?(?:'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\")")
+_LINE = re.compile(r"(\w{1,40})\s?(?=\()")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _ACTION = re.compile(r"^\s{0,9}Action\s?:", re.MULTILINE)
 _CALL = re.compile(rf"<tool_call>|```|[{{\[]|{_ACTION.pattern}", re.MULTILINE)
@@ -37,15 +35,11 @@ class Unusable(Exception):  # noqa: N818 - a sentence on its way to the model
     """An action cannot be used; the message tells the model why."""
 
 
-class Refused(Exception):  # noqa: N818 - an outcome
-    """A person did not agree to an action, or nobody was there to be asked."""
-
-
 def _point(value: object) -> object:
     """Take UI-TARS's text for a point: "(10, 20)", or the middle of a box of four numbers."""
     if not isinstance(value, str):
         return value
-    numbers = [float(number) for number in _NUMBER.findall(value)]
+    numbers = [float(number) for number in lenient.NUMBER.findall(value)]
     return [(numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2] if len(numbers) == 4 else numbers
 
 
@@ -124,16 +118,20 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and arguments of every call: those in tags, else UI-TARS's lines, else the first JSON value."""
     if "<tool_call>" in text:
         for body in text.split("<tool_call>")[1:]:
-            yield from _within(_json(body.partition("</tool_call>")[0]))
+            yield from _within(_value(body.partition("</tool_call>")[0]))
     elif hit := _ACTION.search(text):
-        yield from (_line(line.strip()) for line in text[hit.end() :].splitlines() if line.strip())
+        for line in filter(None, map(str.strip, text[hit.end() :].splitlines())):
+            name = _LINE.match(line)
+            if not name:
+                raise Unusable(f"The line “{line[:80]}” is no action: write it as click(start_box='(x, y)').")
+            yield name[1], _value(line[name.end() :], r"\(")
     else:
-        yield from _within(_json(text))
+        yield from _within(_value(text))
 
 
-def _json(text: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the first value in a text, read leniently but whole."""
-    begin = re.search(r"[{\[]", text)
+def _value(text: str, opening: str = r"[{\[]") -> Any:  # noqa: ANN401 - any JSON
+    """Return the first value in a text, read leniently but whole: JSON, or the arguments of a function."""
+    begin = re.search(opening, text)
     if not begin:
         raise Unusable(_NO_CALL)
     try:
@@ -155,20 +153,10 @@ def _within(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
             yield from _within(one)
         return
     given = value.get("arguments", value) if isinstance(value, dict) else None
-    given = _json(given) if isinstance(given, str) else given
+    given = _value(given) if isinstance(given, str) else given
     if not isinstance(given, dict):
         raise Unusable("What was called is no function: it needs a name, and arguments with an action.")
     yield str(given.get("action") or given.get("type") or value.get("name")), given
-
-
-def _line(line: str) -> tuple[str, dict[str, Any]]:
-    """Return name and arguments of one line: click(start_box='(10, 20)')."""
-    hit = _LINE.fullmatch(line)
-    if not hit:
-        raise Unusable(f"The line “{line[:80]}” is no action: write it as click(start_box='(x, y)').")
-    escapes = {"\\n": "\n", "\\t": "\t"}
-    values = {name: one or other for name, one, other in _ARGUMENT.findall(hit[2])}
-    return hit[1], {k: re.sub(r"\\.", lambda e: escapes.get(e[0], e[0][1:]), v) for k, v in values.items()}
 
 
 def _action(name: str, given: dict[str, Any], screen: Size, *, full: bool) -> Action:

@@ -18,6 +18,7 @@ import queue
 import re
 import shutil
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -27,7 +28,7 @@ from urllib.request import url2pathname
 from playwright.async_api import Dialog, Error, Page, Route, async_playwright
 
 from vlnb import images
-from vlnb.agent.actions import WORDS, Action, Point, Refused, Unusable
+from vlnb.agent.actions import WORDS, Action, Point
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.images.sources import missing
@@ -35,13 +36,16 @@ from vlnb.images.sources import missing
 Rect = tuple[float, float, float, float]
 """(left, top, width, height) in pixels of the page (CSS pixels)."""
 
-Confirm = Callable[[str], bool]
+Outcome = tuple[str, str]
+"""(status, words): whether an action is "done", "failed", or "refused" by a person, and what came of it."""
+
 Kind = TypeVar("Kind")
+_Questions = queue.SimpleQueue[tuple[str, Future[bool]] | None]
 _PORTS = {"http": 80, "https": 443}
-_FLAGS = WORDS["chromium"]["flags"]
 _NO_WEBRTC = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
 _LOOK = resources.files("vlnb.agent").joinpath("look.js").read_text("utf-8")
-_LIMIT_S, _SETTLE_S, _PAUSE_S = 30.0, 5.0, 0.15  # of an action and a request; after an action, at most and at least
+_LIMIT_S = 30.0  # of an action
+_PAUSE_S, _LOOKS = 0.15, 33  # after an action: how long, and how often at most, while requests are on their way
 _RISKY = re.compile(rf"\b({'|'.join(WORDS['confirm']['risky'].split())})\b", re.IGNORECASE)
 _BREAK = re.compile(r"[\r\n\t]")  # a tab goes to a button, and a blank then presses it
 
@@ -62,19 +66,18 @@ class Browser:
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
         allowed = [self.address, *allow]
-        self._origins = [_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed]
-        if None in self._origins:
-            wrong = allowed[self._origins.index(None)]
+        self._origins = tuple(_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed)
+        if "" in self._origins:
+            wrong = allowed[self._origins.index("")]
             raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
         self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
-        self.confirm: Confirm | None = None
+        self.confirm: Callable[[str], bool] | None = None
         self.asked: list[str] = []  # during the last action, with the answers
         self.notes: list[str] = []  # what happened on the page, in words
-        self._questions: queue.SimpleQueue[tuple[str, asyncio.Future[bool]] | None] = queue.SimpleQueue()
+        self._questions: _Questions | None = None  # of the action that somebody waits for
         self._may_send: bool | None = True  # whether requests may send data; None: a person is asked
-        self._busy, self._pointer = 0, (0.0, 0.0)
-        self._limit: asyncio.Timeout | None = None  # of the action that somebody waits for
+        self._busy = 0  # requests on their way
         self._end = contextlib.AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -82,46 +85,52 @@ class Browser:
             self.call(self._start(), limit_s=2 * _LIMIT_S)
         except BaseException as error:
             self.__exit__()
-            if isinstance(error, Error | TimeoutError):
-                why = [*self.notes, _first_line(error) or "it takes too long."][0]
-                hint = "" if hasattr(self, "page") else WORDS["chromium"]["install"]
+            if isinstance(error, Error):
+                why = [*self.notes, _first_line(error)][0]
+                hint = "" if hasattr(self, "_context") else WORDS["chromium"]["install"]
                 raise BadInput(f"{self.address:.200} does not open in Chromium: {why:.300} {hint}") from None
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the browser and everything that it started."""
-        with contextlib.suppress(Error, TimeoutError):
+        with contextlib.suppress(Error):
             self.call(self._end.aclose())
 
     def call(self, work: Coroutine[Any, Any, Kind], *, limit_s: float = _LIMIT_S) -> Kind:
-        """Do `work` on the browser's loop within `limit_s` seconds; ask the person what is to be asked meanwhile."""
+        """Do `work` on the browser's loop, and ask the person what is to be asked meanwhile.
 
-        async def limited() -> Kind:
-            async with asyncio.timeout(limit_s) as limit:
-                self._limit = limit
-                try:
-                    return await work
-                finally:
-                    self._limit = None
+        Raises Playwright's `Error`, also if it takes longer than `limit_s` seconds, those of the person not counted.
+        """
+        questions = self._questions = _Questions()
 
-        task = asyncio.run_coroutine_threadsafe(limited(), background())
-        task.add_done_callback(lambda _: self._questions.put(None))
+        def end(_: object) -> None:
+            self._questions = None  # from here on nobody waits
+            questions.put(None)
+
+        task = asyncio.run_coroutine_threadsafe(work, background())
+        task.add_done_callback(end)
         try:
-            while asked := self._questions.get():
-                agreed = self.confirm is not None and bool(self.confirm(asked[0]))
-                background().call_soon_threadsafe(asked[1].set_result, agreed)
-        except BaseException:
-            task.cancel()
-            raise
+            while asked := questions.get(timeout=limit_s):
+                question, answer = asked
+                answer.set_result(self.confirm is not None and bool(self.confirm(question)))
+        except queue.Empty:
+            raise Error("it took too long") from None
+        finally:
+            task.cancel()  # unless it is done
         return task.result()
+
+    @property
+    def page(self) -> Page:
+        """The tab that opened last, and is open."""
+        return self._context.pages[-1]
 
     async def _start(self) -> None:
         playwright = await self._end.enter_async_context(async_playwright())
         root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox does not work for root
         path = next(filter(None, map(shutil.which, WORDS["chromium"]["names"])), None)  # else Playwright's own
         browser = await playwright.chromium.launch(
-            executable_path=path, args=_FLAGS, chromium_sandbox=not root, handle_sigint=False
+            executable_path=path, args=WORDS["chromium"]["flags"], chromium_sandbox=not root, handle_sigint=False
         )
         self._context = await browser.new_context(
             viewport={"width": self.size[0], "height": self.size[1]}, device_scale_factor=self.scale,
@@ -134,8 +143,8 @@ class Browser:
         if self._trace:
             await self._context.tracing.start(screenshots=True, snapshots=True)
             self._end.push_async_callback(self._context.tracing.stop, path=self._trace)
-        self.page = await self._context.new_page()
-        self._context.on("page", self._show)
+        await self._context.new_page()
+        self._context.on("page", lambda _: self.notes.append("A new tab opened, and the picture shows it."))
         await self.page.goto(self.address)
         await self._settle()
 
@@ -151,10 +160,10 @@ class Browser:
                 answer = await route.fetch(max_redirects=0)
                 if "location" not in answer.headers or not 300 <= answer.status < 400:
                     return await route.fulfill(response=answer)
-                there = urljoin(there, answer.headers["location"])
+                # Quoted first, so that nobody reads another host in it than `_origin` does: evil\@host is evil/@host.
+                there = quote(urljoin(there, answer.headers["location"]), safe=WORDS["chromium"]["marks"])
                 if moves and self._reaches(there):  # it comes back here as a request of its own
-                    headers = {"refresh": f"0; url={quote(there, safe=WORDS['chromium']['marks'])}"}
-                    return await route.fulfill(content_type="text/html", headers=headers)
+                    return await route.fulfill(content_type="text/html", headers={"refresh": f"0; url={there}"})
                 if not moves and _origin(there) == _origin(request.url):
                     return await route.fulfill(response=await route.fetch(url=there, method="GET", max_redirects=0))
             if moves:
@@ -170,10 +179,7 @@ class Browser:
 
     def _reaches(self, url: str) -> bool:
         """Whether the page may ask for an address: by scheme, host and port, or for a file by its folder."""
-        scheme, place, port = _origin(url) or ("", "", 0)
-        if scheme == "file":
-            return any(one[0] == scheme and Path(place).is_relative_to(one[1]) for one in self._origins if one)
-        return (scheme, place, port) in self._origins
+        return _origin(url).startswith(self._origins)
 
     async def _sends(self, method: str, kind: str) -> bool:
         """Whether a request may go out: one that sends data needs a person who agreed to the action behind it."""
@@ -186,15 +192,12 @@ class Browser:
     # What happens on the page
 
     async def _ask(self, question: str) -> bool:
-        """Ask the person, in the thread that waits for the action; the action's time does not run meanwhile."""
-        agreed, loop = False, asyncio.get_running_loop()
-        if limit := self._limit:  # else nobody waits
-            limit.reschedule(None)
-            answer = loop.create_future()
-            self._questions.put((question, answer))
-            agreed = await answer
-            if limit is self._limit:
-                limit.reschedule(loop.time() + _LIMIT_S)
+        """Ask the person, in the thread that waits for the action."""
+        agreed = False
+        if questions := self._questions:  # else nobody waits
+            answer = Future[bool]()
+            questions.put((question, answer))
+            agreed = await asyncio.wrap_future(answer)
         self.asked.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody was there to agree)'}")
         return agreed
 
@@ -205,19 +208,12 @@ class Browser:
         with contextlib.suppress(Error):
             await (dialog.accept() if agreed else dialog.dismiss())
 
-    async def _show(self, page: Page) -> None:
-        self.page = page
-        self.notes.append("A new tab opened, and the picture shows it.")
-
     async def _settle(self) -> None:
         """Wait until what the page asked for has arrived, at most some seconds."""
-        await asyncio.sleep(_PAUSE_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_S):
-                while self._busy:  # noqa: ASYNC110 - it changes too often for an event
-                    await asyncio.sleep(_PAUSE_S)
-        if self.page.is_closed():
-            self.page = self._context.pages[-1]
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_PAUSE_S)
+            if not self._busy:
+                break
 
     def picture(self, view: Rect) -> images.Picture:
         """Return a screenshot; of the part `view` alone, it is drawn anew at the size of the whole."""
@@ -234,70 +230,61 @@ class Browser:
 
     # What the model does
 
-    def act(self, action: Action, points: Sequence[Point]) -> str:
-        """Do one action at `points` of the page (CSS pixels), and return what came of it, in words.
-
-        Raises:
-            Unusable: It cannot be done; the message says why.
-            Refused: A person did not agree.
-        """
+    def act(self, action: Action, points: Sequence[Point]) -> Outcome:
+        """Do one action at `points` of the page (CSS pixels), and return what came of it."""
         try:
             return self.call(self._act(action, points))
-        except (Error, TimeoutError) as error:
-            raise Unusable(f"It failed: {_first_line(error) or 'it took too long':.200}") from None
+        except Error as error:
+            return "failed", f"It failed: {_first_line(error):.200}"
 
-    async def _act(self, action: Action, points: Sequence[Point]) -> str:
+    async def _act(self, action: Action, points: Sequence[Point]) -> Outcome:
         self._may_send = None
         # A page can lie about itself here; what it sends is held back by `_sends` all the same.
         there: dict[str, Any] = await self.page.evaluate(_LOOK, points[-1] if points else None)
         if question := _risk(action, there):
             if not await self._ask(question):
-                raise Refused(question)
+                return "refused", question
             self._may_send = True
-        start, end = [self._pointer, *points][-2:] if action.kind == "drag" else [*points, self._pointer][:1] * 2
-        told = await self._do(action, start, end, there)
-        self._pointer = end
+        outcome = await self._do(action, points, there)
         await self._settle()
-        return told
+        return outcome
 
-    async def _do(self, action: Action, at: Point, to: Point, there: dict[str, Any]) -> str:  # noqa: C901, PLR0912
+    async def _do(self, action: Action, points: Sequence[Point], there: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
         page, mouse, options = self.page, self.page.mouse, there["options"]
+        for point in points[:-1] if action.kind == "drag" else points:  # Qwen's drag begins where the pointer is
+            await mouse.move(*point)
         match action.kind:
             case "click" if options:  # the open list would not be in the picture
-                await page.evaluate("at => document.elementFromPoint(...at).focus()", at)
-                return f"This is a list. To choose, type one of: {'; '.join(options):.200}"
+                await page.evaluate("at => document.elementFromPoint(...at).focus()", points[0])
+                return "done", f"This is a list. To choose, type one of: {'; '.join(options):.200}"
             case "click" if self.touch:
-                await page.touchscreen.tap(*at)
+                await page.touchscreen.tap(*points[0])
             case "click" | "press":
                 how = {"delay": 1000 * action.time} if action.kind == "press" else WORDS["clicks"].get(action.name, {})
-                await mouse.click(*at, **how)
-            case "move":
-                await mouse.move(*at)
+                await mouse.click(*points[0], **how)
             case "drag" if self.touch:
-                await mouse.wheel(at[0] - to[0], at[1] - to[1])
+                await mouse.wheel(points[0][0] - points[-1][0], points[0][1] - points[-1][1])
             case "drag":
-                await mouse.move(*at)
                 await mouse.down()
-                await mouse.move(*to, steps=10)
+                await mouse.move(*points[-1], steps=10)
                 await mouse.up()
             case "scroll":
-                await mouse.move(*at)
                 await mouse.wheel(*action.scrolled)
             case "type" if options:
                 if action.text not in options:
-                    raise Unusable(f"The list has no such entry. It has: {'; '.join(options):.200}")
+                    return "failed", f"The list has no such entry. It has: {'; '.join(options):.200}"
                 await page.locator("*:focus").select_option(label=action.text)
             case "type" if there["edits"]:
                 await page.keyboard.type(action.text)
             case "type":
-                raise Unusable("No field has the focus. Click one first, or go to it with the Tab key.")
+                return "failed", "No field has the focus. Click one first, or go to it with the Tab key."
             case "key" if "Back" in action.keys:
                 await page.go_back()
             case "key":
                 await page.keyboard.press("+".join(action.keys))
             case "wait":
                 await asyncio.sleep(action.time)
-        return "done"
+        return "done", "done"
 
 
 def _risk(action: Action, there: dict[str, Any]) -> str:
@@ -317,15 +304,12 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")
 
 
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Return (scheme, host, port) of an http(s) address, ("file", path, 0) of a file, else None."""
-    try:
+def _origin(url: str) -> str:
+    """Return scheme://host:port/ of an http(s) address, the path of a file as file:///folder/name/, else ""."""
+    with contextlib.suppress(ValueError):  # of a port that is none
         parts = urlsplit(url)
-        if parts.scheme == "file":
-            if parts.netloc or not parts.path:  # a host alone would open the current folder
-                return None
-            return "file", str(Path(url2pathname(parts.path)).resolve()), 0
-        host = (parts.hostname or "").rstrip(".")
-        return (parts.scheme, host, parts.port or _PORTS[parts.scheme]) if host else None
-    except (ValueError, KeyError):
-        return None
+        if parts.scheme == "file" and parts.path and not parts.netloc:  # a host alone would open the current folder
+            return f"{Path(url2pathname(parts.path)).resolve().as_uri().rstrip('/')}/"
+        if parts.scheme in _PORTS and parts.hostname:
+            return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}/"
+    return ""

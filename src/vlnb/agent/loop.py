@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from vlnb import extras
-from vlnb.agent.actions import WORDS, Action, Point, Refused, Size, Unusable, parse
+from vlnb.agent.actions import WORDS, Action, Point, Size, parse
 from vlnb.agent.film import Deed, Run, Step
 from vlnb.endpoint.reply import THOUSAND
 from vlnb.prompts import Prompt
@@ -100,10 +100,7 @@ def _done(page: Browser, action: Action, points: list[Point]) -> Deed:
     page.asked.clear()
     status, came = WORDS["ends"].get(f"{action.kind} {action.status}", "done"), action.text
     if status == "done" and action.kind not in ("zoom", "look"):
-        try:
-            came = page.act(action, points)
-        except (Unusable, Refused) as error:
-            status, came = "failed" if isinstance(error, Unusable) else "refused", str(error)
+        status, came = page.act(action, points)
     return Deed(str(action), came or status, status, action.points, tuple(points), tuple(page.asked))
 
 

@@ -272,6 +272,14 @@ def test_what_takes_too_long_fails_but_a_person_may_take_long(tmp_path):
         assert browser.asked == ["Well? yes"]
 
 
+def test_a_page_that_is_gone_is_a_sentence(tmp_path):
+    with Browser(page(tmp_path, "<h1>Tea</h1>")) as browser:
+        browser.call(browser.page.close())
+        assert browser.act(agent.actions.Action(kind="wait", name="wait"), [])[0] == "failed"
+        with pytest.raises(vlnb.BadInput, match="cannot be shown any more .no tab is open any more"):
+            browser.picture(browser.whole)
+
+
 def test_the_rest_of_a_turn_is_left_out_after_a_failure(model, tmp_path):
     path = page(tmp_path, "<input style='position:absolute;left:300px'>")
     answers = [call("type", text="lost") + call("key", keys=["tab"]), "I wonder.", END]

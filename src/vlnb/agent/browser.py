@@ -122,7 +122,9 @@ class Browser:
 
     @property
     def page(self) -> Page:
-        """The tab that opened last, and is open."""
+        """The tab that opened last, and is open. Raises Playwright's `Error` if every tab was closed."""
+        if not self._context.pages:
+            raise Error("no tab is open any more")
         return self._context.pages[-1]
 
     async def _start(self) -> None:
@@ -216,8 +218,15 @@ class Browser:
                 break
 
     def picture(self, view: Rect) -> images.Picture:
-        """Return a screenshot; of the part `view` alone, it is drawn anew at the size of the whole."""
-        return images.load(self.call(self._shot(view)))
+        """Return a screenshot; of the part `view` alone, it is drawn anew at the size of the whole.
+
+        Raises:
+            BadInput: The page shows nothing any more: it crashed, hangs, or was closed.
+        """
+        try:
+            return images.load(self.call(self._shot(view)))
+        except Error as error:
+            raise BadInput(f"The page cannot be shown any more ({_first_line(error):.200}). Open it again.") from None
 
     async def _shot(self, view: Rect) -> bytes:
         if view == self.whole:

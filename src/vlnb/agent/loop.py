@@ -41,7 +41,7 @@ def run(
     gets the run after every step. `steps` is the most answers of the model. Ctrl-C ends the browser too.
 
     Raises:
-        BadInput: A package or Chromium is missing, or the page does not open.
+        BadInput: A package or Chromium is missing, or the page does not open, or cannot be shown any more.
         NoServer, ServerRefused, BadAnswer: The model does not answer.
     """
     extras.require("agent", "The agent")

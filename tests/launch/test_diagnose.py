@@ -267,19 +267,39 @@ def test_a_hint_is_no_fact():
     )
 
 
-REMARKS = [
-    "INFO triton: only gfx942 and gfx950 are supported for fp8, a slower kernel is used",
-    "libibverbs: Warning: couldn't load driver: /usr/lib/x.so: cannot open shared object file: No such file",
-    "WARNING: bench.json has an incompatible version of the cache, it is made anew",
-    "Retrying in 1 s: huggingface.co read timed out.",
-]
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RuntimeError: HIP error: invalid argument",
+        "libibverbs: Warning: couldn't load driver: librxe.so: cannot open shared object file: No such file",
+        "INFO [utils.py:1] Port 8000 is already in use, trying port 8001",
+        '127.0.0.1 - "GET /metrics HTTP/2" 403 Forbidden',
+        "ValueError: image height 10 is less than the minimum 28",
+        "https://huggingface.co/x: downloaded 504 of 729 files",
+        "failed to open /etc/nccl.conf: No such file or directory",
+        "RuntimeError: placeholder token not in video inputs",
+        "apex: CUDA is not available. Skipping.",
+        "[aiter] fmha asm: only gfx942 is supported, falling back to ck",
+        "No model weights found in the local cache, downloading from the hub",
+    ],
+)
+def test_what_only_looks_like_a_cause(line):
+    (found,) = diagnose(f"{line}\nFrobnicationError: the frob failed")
+    assert found.cause == "unknown"
 
 
-@pytest.mark.parametrize("remark", REMARKS)
-def test_a_remark_is_a_cause_only_where_nothing_unknown_was_raised(remark):
-    assert diagnose(remark)[0].cause != "unknown"
-    (found,) = diagnose(f"{remark}\nFrobnicationError: the frob failed")
-    assert (found.cause, found.line) == ("unknown", "FrobnicationError: the frob failed")
+def test_a_second_model_finds_less_memory_and_that_is_no_other_program():
+    log = (
+        "Load weight begin. avail mem=190.00 GB\nLoad weight end. mem usage=140 GB.\n"
+        "Load weight begin. avail mem=50.00 GB\nLoad weight end. mem usage=2 GB.\nCapture cuda graph begin.\n"
+        "torch.OutOfMemoryError: HIP out of memory. GPU 0 has a total capacity of 191.98 GiB"
+    )
+    assert diagnose(log)[0].cause == "graph_capture_failed"
+
+
+def test_a_wrapper_after_a_symptom_is_not_the_first_cause():
+    log = "RuntimeError: NCCL error: unhandled system error\nException: WorkerProc initialization failed. See stack trace."
+    assert [one.cause for one in diagnose(log)] == ["collective_failed"]
 
 
 def test_an_unknown_error_stands_before_the_symptoms_that_follow():

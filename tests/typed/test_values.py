@@ -21,6 +21,8 @@ AMOUNTS = {
     # currencies and units
     "US$ 12.50": "12.50", "R$ 1.234,50": "1234.50", "Rs. 500": "500", "Fr. 12.50": "12.50", "kr 12,50": "12.50",
     "12,50 zł": "12.50", "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
+    # a hyphen is no sign
+    "12-pack": "12", "24-Port": "24", "100-%": "100", "12-A": "12",
 }  # fmt: skip
 
 
@@ -30,7 +32,20 @@ def test_an_amount(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["12.03.2026", "12:50", "1/2", "R-118/4", "12 345 67", "12,345.678,90", "No. 5", "", "N/A"]
+    "text",
+    [
+        "12.03.2026",
+        "12:50",
+        "1/2",
+        "R-118/4",
+        "12 345 67",
+        "10.20.30.100",
+        "12.34.567",
+        "12,345.678,90",
+        "No. 5",
+        "",
+        "N/A",
+    ],
 )
 def test_no_amount(text):
     assert values.number(text) is None
@@ -58,7 +73,22 @@ def test_months_of_other_languages(text, month):
 
 
 @pytest.mark.parametrize(
-    "text", ["12.50", "31/02/2026", "32/01/2026", "1/2/3", "January 2026", "12 net 50", "20260131"]
+    "text",
+    [
+        "3 del 2020",
+        "1 der 20",
+        "den 12 2020",
+        "Order 10-11-12",
+        "Version 10.15.12",
+        "IBAN 12-10-20",
+        "12.50",
+        "31/02/2026",
+        "32/01/2026",
+        "1/2/3",
+        "January 2026",
+        "12 net 50",
+        "20260131",
+    ],
 )
 def test_no_date(text):
     assert values.day(text) is None

@@ -47,6 +47,7 @@ class Answer:
     ended: bool = False
     thought: bool = False
     refusal: str = ""
+    event: bytes = b""
     calls: dict[Any, dict[str, str]] = field(default_factory=dict)
     other: list[bytes] = field(default_factory=list)
 
@@ -58,6 +59,8 @@ class Answer:
             ValueError: The line's data is not JSON.
         """
         name, _, data = line.strip().removeprefix(_BOM).partition(b":")
+        if name == b"event":
+            self.event = data.strip()
         if name != b"data":
             if self.first is None:
                 self.other.append(line)
@@ -95,12 +98,12 @@ class Answer:
     @property
     def remark(self) -> str:
         """Why the answer has no text, or less than the model wrote; "" if it is as usual."""
-        if self.refusal:
-            return f"the model refused: {self.refusal[:_REFUSAL_CHARS]}"
         if self.finish_reason == "content_filter":
             return "a content filter of the server ended the answer"
         if self.text.strip():
             return ""
+        if self.refusal:
+            return f"the model refused: {self.refusal[:_REFUSAL_CHARS]}"
         if self.thought and self.finish_reason == "length":
             return "thinking used up max_tokens before the answer began: raise it, or switch thinking off"
         return "the model only thought and gave no answer" if self.thought else "the answer is empty"
@@ -108,7 +111,8 @@ class Answer:
     def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
         if not isinstance(chunk, dict):
             return False
-        bare = "choices" not in chunk and (chunk.get("detail") or chunk.get("message"))
+        told = chunk.get("detail") or (chunk.get("message") if needed or self.event == b"error" else None)
+        bare = "choices" not in chunk and told
         error = chunk.get("error") or chunk.get("object") == "error" or bare
         if error or (needed and needed not in chunk):
             code = error.get("code") if isinstance(error, dict) else chunk.get("code")
@@ -117,7 +121,7 @@ class Answer:
         self.usage = Usage.of(chunk.get("usage")) or self.usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and choice.get("index") in (None, 0, "0"):  # the others are further answers
+            if isinstance(choice, dict) and choice.get("index") in (None, 0, "0", ""):  # the others are further answers
                 return self._add(choice)
         return False
 
@@ -126,18 +130,21 @@ class Answer:
         self.finish_reason = (
             finish if isinstance(finish, str) and finish.lower() not in ("", "null", "none") else self.finish_reason
         )
-        whole = choice.get("message") if not self.text else None  # some repeat the whole answer at its end
+        whole = choice.get("message") or {}
+        if self.text and whole.get("content") == self.text:  # some repeat it at the end
+            whole = {}
         delta = choice.get("delta") or whole or {"content": choice.get("text")}
         content = delta.get("content") or ""
         parts: list[Any] = content if isinstance(content, list) else [content]
-        parts = [part if isinstance(part, dict) else {"text": str(part)} for part in parts]
+        parts = [{"text": part} if isinstance(part, str) else part for part in parts]
         text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
         begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
-        self.refusal += str(delta.get("refusal") or "")
-        called = delta.get("function_call")  # the older form of tool_calls
-        for number, call in enumerate(delta.get("tool_calls") or ([{"function": called}] if called else [])):
+        refusal, called = delta.get("refusal"), delta.get("function_call")  # the older form of tool_calls
+        self.refusal += refusal if isinstance(refusal, str) else ""
+        older = [{"function": called}] if isinstance(called, dict) else []
+        for number, call in enumerate(delta.get("tool_calls") or older):
             made = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
             for name, said in (call.get("function") or {}).items():
                 made[name] = made.get(name, "") + (said if isinstance(said, str) else json.dumps(said or {}))

@@ -126,8 +126,9 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
         why = answer.finish_reason or "the stream ended without a finish_reason"
         why = f'it is a web page: "{_said(answer.page, secret)}"' if answer.page.startswith(b"<") else why
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        piece = " ".join(error.doc.split())[:_PIECE_CHARS] if isinstance(error, json.JSONDecodeError) else ""
-        why = f"a piece of it is not valid JSON{piece and f': {redacted(piece, secret)!r}'}"
+        doc = error.doc if isinstance(error, json.JSONDecodeError) else ""
+        piece = " ".join(redacted(doc, secret).split())[:_PIECE_CHARS]  # a key that is cut in two is not found
+        why = f"a piece of it is not valid JSON{piece and f': {piece!r}'}"
     else:
         why = _why(error, secret)
     return cut(server, partial, why)

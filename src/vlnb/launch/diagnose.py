@@ -52,17 +52,17 @@ def diagnose(log: str) -> list[Diagnosis]:
     >>> diagnose("The server is fired up and ready to roll!")
     []
     """
-    raw = [line[:_READ_CHARS] for line in log.splitlines()]
-    lines = [clean(line) for line in raw]
+    lines = [clean(line[:_READ_CHARS]) for line in log.splitlines()]
     ready = stages()[-1].ends if pattern("sglang").search(log) else pattern("ready_elsewhere")
     last_ready = max((number for number, line in enumerate(lines) if ready.search(line)), default=-1)
-    found: dict[str, dict[str, Diagnosis]] = {"cause": {}, "weak": {}, "strange": {}, "remark": {}, "symptom": {}}
-    for kind, one in _found([*zip(lines, raw, strict=True)][last_ready + 1 :], "ready" if last_ready >= 0 else ""):
-        found[kind].setdefault(one.cause, one)
+    found: dict[str, dict[str, Diagnosis]] = {"cause": {}, "weak": {}, "strange": {}, "symptom": {}}
+    for kind, one in _found(lines[last_ready + 1 :], "ready" if last_ready >= 0 else ""):
+        if kind != "strange" or not found["symptom"]:
+            found[kind].setdefault(one.cause, one)
     causes = [*(found["cause"] or found["weak"]).values()]
     if not causes and found["strange"] and last_ready < 0:
         causes = [_unknown(lines)]
-    known = [*(causes or found["remark"].values()), *found["symptom"].values()]
+    known = [*causes, *found["symptom"].values()]
     return known if known or last_ready >= 0 else [_unknown(lines)]
 
 
@@ -74,15 +74,15 @@ def clean(line: str) -> str:
     return line.strip()
 
 
-def _found(log: list[tuple[str, str]], stage: str) -> Iterator[tuple[str, Diagnosis]]:
-    """Yield (kind, diagnosis) for the lines of a log, each cleaned and as it was written.
+def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
+    """Yield (kind, diagnosis) in the order of the log.
 
-    The kind is "cause" or "symptom"; "weak", which counts if nothing else does; "strange", an exception that no sign
-    knows; or "remark", a cause in a line that is only a warning or a note.
+    The kind is "cause" or "symptom"; "weak", which counts if nothing else does; or "strange", an exception that no sign
+    knows.
     """
-    weights_gb, free_gb, frames, no_device = 0.0, 0.0, list[str](), False
-    ended = {match[1] for line, _ in log for match in _ENDED_WAIT.finditer(line)}
-    for line, written in log:
+    weights_gb, free_gb, first_gb, frames, no_device = 0.0, 0.0, 0.0, list[str](), False
+    ended = {match[1] for line in lines for match in _ENDED_WAIT.finditer(line)}
+    for line in lines:
         said = pattern("rank").sub("", line)
         if _FRAME.match(said):
             frames.append(said)
@@ -92,19 +92,18 @@ def _found(log: list[tuple[str, str]], stage: str) -> Iterator[tuple[str, Diagno
         stage = next((one.name for one in stages() if one.begins.search(line)), stage)
         weights_gb = _gb(line, "mem usage") or weights_gb
         free_gb = (_gb(line, "avail mem") if stage == "weights" else None) or free_gb
+        first_gb = first_gb or free_gb  # before the first weights: a second model finds less
         now = _stage_of(frames) or stage
         fact = pattern("hint").sub("", said)
         found = (sign for sign in signs() if sign.lines.search(fact) and not (sign.kind == "memory" and no_device))
         sign = next(found, None)
-        sure = "remark" if pattern("remark").search(written[:_LINE_CHARS]) else "cause"
         if sign and sign.kind == "memory":
             heavy = weights_gb >= 0.5 * free_gb if weights_gb else now != "KV cache"
-            cause = _of_memory(sign.name, fact, now, free_gb, heavy=heavy)
-            yield sure, Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, "memory"))
+            cause = _of_memory(sign.name, fact, now, first_gb, heavy=heavy)
+            yield "cause", Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, "memory"))
         elif sign and not (sign.kind == "weak" and any(module in fact for module in ended)):
             no_device |= sign.name in _NO_DEVICE
-            kind = sure if sign.kind == "cause" else sign.kind
-            yield kind, Diagnosis(sign.name, line[:_LINE_CHARS], sign.advice)
+            yield sign.kind, Diagnosis(sign.name, line[:_LINE_CHARS], sign.advice)
         elif pattern("error").match(fact) and not pattern("generic").search(fact):
             cause, kind = ("graph_capture_failed", "weak") if now == "graphs" else ("unknown", "strange")
             yield kind, Diagnosis(cause, line[:_LINE_CHARS], _advice(cause, kind))

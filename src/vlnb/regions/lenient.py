@@ -26,7 +26,10 @@ _KEY = re.compile(
 )
 _VALUE_END = re.compile(r"[,}\]\n]|$")
 _NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
-_NEXT_LIST = re.compile(r"\s{0,24},\s{0,24}(?=[\[(])")
+_NEXT_LIST = re.compile(r"\s{0,24},\s{0,24}(?=[\[(]\s{0,9}[-+.\d])")
+_NUMBERED = re.compile(r"^(object|item|element) \d{1,3}$", re.IGNORECASE)
+_SIDE = re.compile(r"\s{0,24}(?:x_?(?:1|min)|left)\s{0,9}[:=]", re.IGNORECASE)
+_COMMENT = re.compile(r"(?://|#)[^\n]{0,200}\n\s{0,200}(?:[,}\]\"'“]|$)")
 _OPENERS, _COMMAS = "[(［（{", ",;，、"
 _CLOSERS = {"list": "])］）", "object": "}"}
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "”": '”"', "‘": "’'", "’": "’'"}  # each opening mark and its closing ones
@@ -96,6 +99,7 @@ class Reader:
         self._call = self._text[start] not in "[{"
         self._lines = self._text[start] not in "[{("  # members on lines of their own, without a bracket around them
         self._objects = self._depth = 0
+        self._names = set[str]()
         try:
             return self._container("object") if self._call else self._value()
         finally:
@@ -170,9 +174,11 @@ class Reader:
         """Read one item into `pairs`; return False if what comes does not belong to this container."""
         key, at = self._match(_KEY), self._at
         if kind == "object" and key:
-            known = {_unnumbered(name) for name, _ in pairs}
-            if self._lines and self._depth == 1 and (_unnumbered(key[2]) in known or self._match(_KEY, key.end())):
-                return False  # name: cup, box: […], and on the next lines the same for another one, or mug: x1=…
+            if self._lines and self._depth == 1:
+                name = _NUMBERED.sub(r"\1", key[2])
+                if name in self._names or self._match(_SIDE, key.end()):
+                    return False  # name: cup, box: […], and on the next lines the same for another one, or mug: x1=…
+                self._names.add(name)
             if (key[1] != '"' or key[3] != '"') and not key[2].isdigit() and not self._call:
                 self._repair("other quotes than JSON's" if key[1] else "key without quotes", at)
             self._at = key.end()
@@ -285,13 +291,10 @@ class Reader:
         # After a quote, the same quote follows only if it begins the next key and the comma is missing.
         return (
             after[0] in "]}:，：；;)"
-            or after.startswith(("/>", ">", "//", "/*", "#"))
+            or after.startswith(("/>", ">"))
+            or _COMMENT.match(after) is not None
             or (after[0] == quote and _KEY.match(after) is not None)
         )
-
-
-def _unnumbered(key: str) -> str:
-    return re.sub(r"\s\d{1,3}$", "", key)
 
 
 def _unescaped(text: str) -> str:

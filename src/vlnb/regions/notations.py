@@ -43,7 +43,6 @@ _ATTRIBUTE = re.compile(
 )
 _DIGIT, _NUMBER_NEXT = re.compile(r"\d"), re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key is read with its object
-_TEXT_VALUE = re.compile(r"[\"']\s{0,24}:\s{0,24}(?:\"[^\"]{1,200}|'[^']{1,200})$")
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
@@ -56,22 +55,28 @@ _LINE = re.compile(
     r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
-_HEADED_ROW = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
-_NO_ROW = re.compile(r"\s{0,24}(?:```[a-z]{0,24})?\s{0,24}", re.IGNORECASE)
-_HEADING = re.compile(r"\s{0,24}(?:#{1,6}|\d{1,3}[.)]|(?:[-*]\s{1,3})?\*\*(?=.{1,80}\*\*\W{0,3}$))(.{1,120})")
-_DETAIL = re.compile(r"\s{0,24}[-*•]|\s{0,24}[^\W\d][\w ]{0,40}[:：]|\s{0,24}$")  # a line between a heading and a place
-_ANSWER = r"\b(?:answer|coordinates?|position|point|location|cent(?:er|re))(?:[:：*]{1,5}| is| are)\s{0,24}"
-_LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
-_ONLY_PAIR = re.compile(  # not 10,500, which is one number
-    rf"[\s`*\"']{{0,24}}(?=[\[(]|{_N}[,，]\s)[\[(]{{0,2}}{_S}({_N}){_C}({_N}){_S}[\])]{{0,2}}[\s`*\"'.]{{0,24}}"
+_WORDS = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
+_NO_ROW = re.compile(r"[\s`]{0,24}|```[ct]sv\s{0,24}")
+_HEADING = re.compile(
+    r"\s{0,24}(?:#{2,6}\s|\d{1,3}[.)]\s(?!.*[,;:]\s{0,9}\S)|(?=.{0,24}\*\*.{1,80}\*\*\W{0,3}$))[\s*#-]{0,9}([^\W\d][^,;:.!?\[\](){}=]{0,60})[:*\s]{0,9}$"
 )
+_NO_NAME = re.compile(
+    r"\b(introduction|reasoning|analysis|explanation|summary|answer|results?|output|overview|description|details?|notes?|steps?|coordinates?|box(es)?|objects?|detect\w{1,5}|findings?)\b",
+    re.IGNORECASE,
+)
+_DETAIL = re.compile(
+    r"\s{0,24}[-*•]|\s{0,24}[^\W\d][\w ]{0,40}[:：]\s{0,24}\S|\s{0,24}$"
+)  # a line between a heading and a place
+_ANSWER = r"\b(?:answer|coordinates?|position|point|location|cent(?:er|re))[:：*]{1,5}\s{0,24}"
+_LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
+_ONLY_PAIR = re.compile(rf"[\s`*\"']{{0,24}}[\[(]{{1,2}}{_S}({_N}){_C}({_N}){_S}[\])]{{1,2}}[\s`*\"'.]{{0,24}}")
+_PLAIN_TAG = re.compile(r"</?[a-z]\w{0,30}>", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
-_PLACE_END = re.compile(r"(?:\d[,，\s]{1,24}[-\d.]{1,14}|[\"'])\s{0,24}[\])]")
+_PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
 _FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|on|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
-    r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from"
-    r"|answer|final|or|and)$",
+    r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
     re.IGNORECASE,
 )
 _FILLER_CHARS = 16
@@ -92,6 +97,7 @@ _REF_BEFORE = re.compile(
 )
 _LABEL_CHARS = 80
 _HEADING_CHARS = 400
+_NAME_BLANKS = 4
 NEAR_CHARS = 200  # around a place in which its name is looked for
 _HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
 _INSIDE = 40  # tags inside an element, at most
@@ -147,7 +153,10 @@ def _points(hit: re.Match[str], named: Mapping[str, re.Match[str]], words: str, 
 def _element(
     hit: re.Match[str], kind: str, data: re.Match[str], named: re.Match[str] | None, words: str, log: Log
 ) -> Iterator[Found]:
-    label = named["value"].split()[0] if named and named["value"] else hit["name"].lower()
+    label = (named["value"] or "").strip() if named else ""
+    label = (label.split()[0] if label and named and named["name"].lower().endswith("class") else label) or hit[
+        "name"
+    ].lower()
     numbers = tuple(map(float, NUMBER.findall(data["value"] or "")))
     fits = len(numbers) == 4 if kind == "bbox" else len(numbers) > 4 and len(numbers) % 2 == 0
     if data["end"] and fits:
@@ -215,7 +224,9 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
 
 def plain(text: str) -> Iterator[Found]:
     """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
-    count = sum(not _NO_ROW.fullmatch(line) and not _HEADED_ROW.fullmatch(line) for _, line in _lines(text))
+    count = sum(
+        not (_NO_ROW.fullmatch(one) or (_HEADED.search(one) and _WORDS.fullmatch(one))) for _, one in _lines(text)
+    )
     blank = text
     for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         found = list(form(blank, text))
@@ -225,13 +236,11 @@ def plain(text: str) -> Iterator[Found]:
 
 def lone_points(text: str) -> Iterator[Found]:
     """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers that hold nothing surer."""
-    blank = _TAGS.sub(lambda tag: " " * len(tag[0]), text)
+    blank = _PLAIN_TAG.sub(lambda tag: " " * len(tag[0]), text)
     if only := _ONLY_PAIR.fullmatch(blank):
         yield Found("point", (float(only[1]), float(only[2])), *only.span(1), "")
         return
-    for found in _matches(_LONE_PAIR, "point", blank, text):
-        if not _TEXT_VALUE.search(line_before(text, found.start)):
-            yield found
+    yield from _matches(_LONE_PAIR, "point", blank, text)
 
 
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
@@ -285,6 +294,8 @@ def name_around(text: str, start: int, end: int) -> str:
         return html.unescape(named[1]).strip()
     line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
     line = _JSON.split(line)[-1]
+    if line.lstrip().startswith("|"):  # a cell of a table
+        line = line.rstrip(" |").rpartition("|")[2]
     return before(line) or _after(line_after(text, end)) or _heading(text, start, end)
 
 
@@ -294,7 +305,7 @@ def _heading(text: str, start: int, end: int) -> str:
     if re.search(r"[^\W\d_]", line):
         for one in reversed(above):
             if heading := _HEADING.match(one):
-                return before(heading[1])
+                return "" if _NO_NAME.search(heading[1]) or heading[1].count(" ") > _NAME_BLANKS else before(heading[1])
             if not _DETAIL.match(one):
                 break
     return ""
@@ -302,7 +313,7 @@ def _heading(text: str, start: int, end: int) -> str:
 
 def before(text: str) -> str:
     """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
-    text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS)).rpartition(" | ")[2]
+    text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS))
     while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
         text = text[: hit.start()].rstrip(_MARKS)
     return _bare(text)[-_LABEL_CHARS:]

@@ -112,8 +112,8 @@ class _Reading:
         """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
         thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
         answer = notations.without(self.text, thoughts)
-        for _, end in thoughts:
-            answer = f"{answer[: end - 1]}\n{answer[end:]}"  # what follows begins a line
+        if thoughts and not self.text[: thoughts[0][0]].strip():  # what follows begins a line
+            answer = "\n".rjust(thoughts[0][1]) + answer[thoughts[0][1] :]
         found = self.read(answer)
         return self.read(self.text) if thoughts and not found and not self.log.drops else found
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _AMOUNT = re.compile(
     r"(?:(?:[A-Z]{2,3}|R\$|R[ps]|kr|Fr)\.?)?[^\w(+.,\-–\u2212]{0,3}(?P<sign>[-–\u2212(+]?)[^\w\d.,]{0,3}"
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
-    r"(?:[.,/][-–—]{1,2}|(?P<minus>\s?-))?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
+    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
 )
-_GROUPED = re.compile(r"\d*|\d{1,3}(?:'\d{3})+|\d{1,2}(?:'\d\d)+'\d{3}")  # in threes; or 12,34,567, as in India
+_GROUPED = re.compile(r"\d*|\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}")  # in threes; or 12,34,567, as in India
 _MONTH = r"[^\W\d]{3,10}\.?"
 _DATE = re.compile(
-    rf"(?P<weekday>[^\W\d]{{2,10}}[.,]{{0,2}} )?"
+    rf"(?:[^\W\d]{{2,10}}[.,]{{0,2}} )?"
     rf"(?:\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d\d)"
     rf"|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}(?:\.|st|nd|rd|th|er|º)?(?: de)?[ -]?{_MONTH},?(?: de)?[ -]?\d{{2,4}}"
     rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}})"
@@ -57,11 +57,13 @@ def number(text: str) -> Decimal | None:
     marks, parts = re.findall(r"\D", digits), re.split(r"\D", digits)
     single = len(parts[-1]) != 3 or not parts[0].lstrip("0") or len(parts[0]) > 3
     decimal = marks[-1:] not in ([], ["'"]) and (len(set(marks)) == 2 or (len(marks) == 1 and single))
-    whole = parts[:-1] if decimal else parts
-    if not _GROUPED.fullmatch("'".join(whole)) or (decimal and marks[-1] in marks[:-1]):
+    whole = digits[: -1 - len(parts[-1])] if decimal else digits
+    if not _GROUPED.fullmatch(whole) or (decimal and marks[-1] in marks[:-1]):
         return None
-    value = Decimal(f"{''.join(whole) or 0}{f'.{parts[-1]}' if decimal else ''}")
-    return -value if hit["minus"] or hit["sign"] in {"-", "–", "\u2212", "("} else value
+    units = re.sub(r"\D", "", whole) or "0"
+    value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
+    behind = re.search(r"[^.,/\s]\s?-[^\w%]?$", text.strip())  # 5.00-, but 5,- has no cents, and a 12-pack is positive
+    return -value if behind or hit["sign"] in {"-", "–", "\u2212", "("} else value
 
 
 def day(text: str, *, month_first: bool = False) -> date | None:
@@ -75,9 +77,11 @@ def day(text: str, *, month_first: bool = False) -> date | None:
     from dateutil import parser
 
     text = _TIME.sub("", text.strip())
-    if not (hit := _DATE.fullmatch(text)):
+    words = re.findall(r"[^\W\d]{3,}", text)
+    known = all(_words().month(word) is not None or _words().weekday(word) is not None for word in words)
+    if not _DATE.fullmatch(text) or not known:  # the parser would take today's month for any other word
         return None
-    text = re.sub(r"[年月]", "-", text.removeprefix(hit["weekday"] or "")).removesuffix("日")
+    text = re.sub(r"[年月]", "-", text).removesuffix("日")
     day_first = not month_first and not re.match(r"\d{4}", text)
     try:
         return parser.parse(text, _words(), dayfirst=day_first).date()
@@ -93,8 +97,10 @@ def _words() -> parserinfo:
     known = tables.read("typed/months.toml")
 
     months = [tuple(line.split()) for line in known["months"]]
+    days = [tuple(line.split()) for line in known["weekdays"]]
     between = [*parserinfo.JUMP, *known["between"].split()]
-    return cast("parserinfo", type("Words", (parserinfo,), {"MONTHS": months, "JUMP": between})())
+    words = {"MONTHS": months, "WEEKDAYS": days, "JUMP": between}
+    return cast("parserinfo", type("Words", (parserinfo,), words)())
 
 
 def is_ambiguous(text: str) -> bool:

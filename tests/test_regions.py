@@ -111,7 +111,6 @@ def test_a_cut_by_max_tokens_is_told_as_such():
         "see [3] and [1, 2]",
         "{note}",
         "10,500",
-        '{"action": "type", "text": "see (310, 77)"}',
     ],
 )
 def test_an_answer_without_a_place_is_told_with_its_text(text):
@@ -161,8 +160,11 @@ def test_further_forms(text, boxes):
         ('{"center": {"x": 1, "y": 2}, "label": "a"}', [(1, 2, "a")]),
         ("<answer>[310, 77]</answer>", [(310, 77, "")]),
         ("<think>Maybe the menu at (5, 5)?</think>[310, 77]", [(310, 77, "")]),
-        ("Final answer: [310, 77]", [(310, 77, "")]),
-        ("310, 77", [(310, 77, "")]),
+        ("final answer: [310, 77]", [(310, 77, "")]),
+        (
+            "cup, less than 5 m away (<5 m): (100, 200)\nmug (300, 400)",
+            [(100, 200, "cup, less than 5 m away"), (300, 400, "mug")],
+        ),
         ("`[[310, 77]]`", [(310, 77, "")]),
         ("(310, 77) → cup", [(310, 77, "cup")]),
     ],
@@ -289,6 +291,35 @@ TWO = [
 @pytest.mark.parametrize("text", TWO)
 def test_each_of_several_places_has_its_own_name(text):
     assert [(*box.corners, box.label) for box in read(text).boxes] == [(1, 2, 30, 40, "Cup"), (5, 6, 70, 80, "Mug")]
+
+
+OTHERS = {  # texts that stand near a place and are no name of it, or part of one
+    "1. Box: [10, 20, 30, 40]\n2. Box: [50, 60, 70, 80]": ["", ""],
+    "label: Total: 5.00\nbbox: [10, 20, 30, 40]": ["Total: 5.00"],
+    "label: cup\nsource: http://x.y/z\nbbox: [10, 20, 30, 40]": ["cup"],
+    "label: street\naddress 1: Foo\naddress 2: Bar\nbbox: [10, 20, 30, 40]": ["street"],
+    "[1] cup: [10, 20, 30, 40]\n[2] mug: [50, 60, 70, 80]": ["cup", "mug"],
+    "```python\n# (x1, y1, x2, y2)\nbbox = [10, 20, 30, 40]\n```": [""],
+    "1. I looked at the picture.\n2. I found it.\n\nBox: [10, 20, 30, 40]": [""],
+    "**Reasoning**\n- It is red.\n- Box: [10, 20, 30, 40]": [""],
+    "## Cup\nBox: [10, 20, 30, 40]\n\nOther things:\nBox: [50, 60, 70, 80]": ["Cup", ""],
+    "The red cup<think>x</think> is at [10, 20, 30, 40]": ["The red cup"],
+    "AND [10, 20, 30, 40]\nSemi-final: [50, 60, 70, 80]": ["AND", "Semi-final"],
+    "bbox: [10, 20, 30, 40], (cup)": ["cup"],
+    '[{"bbox_2d": [10, 20, 30, 40], "label": "Track "Intro" #1"}, {"bbox_2d": [50, 60, 70, 80], "label": "End"}]': [
+        'Track "Intro" #1', "End",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_stands_near_a_place_is_not_always_its_name(text):
+    assert [box.label for box in read(text).boxes] == OTHERS[text]
+
+
+def test_a_table_of_other_things_has_no_boxes():
+    with pytest.raises(BadAnswer):
+        read("Name,Points,Wins,Draws,Losses\nAjax,65,20,5,3\nPSV,60,18,6,4")
 
 
 def test_a_heading_over_lone_numbers_is_no_name_of_theirs():

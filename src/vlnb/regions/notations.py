@@ -57,17 +57,19 @@ _LINE = re.compile(
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _WORDS = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
 _NO_ROW = re.compile(r"[\s`]{0,24}|```[ct]sv\s{0,24}")
-_HEADING = re.compile(
-    r"\s{0,24}(?:#{2,6}\s|\d{1,3}[.)]\s(?!.*[,;:]\s{0,9}\S)|(?=.{0,24}\*\*.{1,80}\*\*\W{0,3}$))[\s*#-]{0,9}([^\W\d][^,;:.!?\[\](){}=]{0,60})[:*\s]{0,9}$"
+_HEADING = re.compile(  # ## Cup, 1. Cup, or **Cup**, alone on its line
+    r"\s{0,24}(?:#{2,6}\s|\d{1,3}[.)]\s|(?=.{0,24}\*\*.{1,80}\*\*\W{0,3}$))[\s*#-]{0,9}"
+    r"([^\W\d][^,;:.!?\[\](){}=]{0,60})[:*\s]{0,9}$"
 )
 _NO_NAME = re.compile(
-    r"\b(introduction|reasoning|analysis|explanation|summary|answer|results?|output|overview|description|details?|notes?|steps?|coordinates?|box(es)?|objects?|detect\w{1,5}|findings?)\b",
+    r"\b(introduction|reasoning|analysis|explanation|summary|answer|results?|output|overview|description|details?|notes?"
+    r"|steps?|coordinates?|box(es)?|objects?|detect\w{1,5}|findings?)\b",
     re.IGNORECASE,
 )
 _DETAIL = re.compile(
     r"\s{0,24}[-*•]|\s{0,24}[^\W\d][\w ]{0,40}[:：]\s{0,24}\S|\s{0,24}$"
 )  # a line between a heading and a place
-_ANSWER = r"\b(?:answer|coordinates?|position|point|location|cent(?:er|re))[:：*]{1,5}\s{0,24}"
+_ANSWER = r"\b(?:(?:final )?answer|coordinates?|position|point|location|cent(?:er|re))[:：*]{1,5}\s{0,24}"
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _ONLY_PAIR = re.compile(rf"[\s`*\"']{{0,24}}[\[(]{{1,2}}{_S}({_N}){_C}({_N}){_S}[\])]{{1,2}}[\s`*\"'.]{{0,24}}")
 _PLAIN_TAG = re.compile(r"</?[a-z]\w{0,30}>", re.IGNORECASE)

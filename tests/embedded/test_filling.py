@@ -6,6 +6,7 @@ from tests.embedded.pages import page
 from vlnb import samples
 from vlnb.embedded.fill import fill, score
 from vlnb.embedded.reader import Reader
+from vlnb.embedded.request import Refused
 from vlnb.typed import Form
 
 TEXT, AMOUNT, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
@@ -101,6 +102,25 @@ def test_of_two_numbers_the_one_of_the_document_itself():
 )  # fmt: skip
 def test_schemas_that_people_write_by_hand(schema, value):
     assert fill(schema, [INVOICE]) == value
+
+
+def twice(number):
+    """A record that holds the next one twice: forty of them are a trillion."""
+    return {"type": "object", "properties": {name: {"$ref": f"#/$defs/d{number + 1}"} for name in "ab"}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/d0", "$defs": {f"d{i}": twice(i) for i in range(40)}},
+        {"type": "object", "properties": [1]},
+        {"type": "object", "properties": {"a": True}},
+        {"enum": 3},
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused(schema):
+    with pytest.raises(Refused, match=r"^The schema "):
+        fill(schema, [INVOICE])
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,15 @@ def deep(levels):
     return schema
 
 
+@pytest.mark.parametrize(
+    "node", [{"not": {"$ref": "http://127.0.0.1:9/x"}}, {"$dynamicRef": "#nope"}, {"if": {"$ref": "#/$defs/None"}}]
+)
+def test_the_check_of_an_answer_fetches_nothing_and_ends(node):
+    form = Form.of({"type": "object", "properties": {"a": {"type": "string", **node}}})
+    _, _, issues = read(form, '{"a": "x"}')
+    assert "the schema cannot be checked" in str(issues[0])
+
+
 def test_a_record_within_itself_may_end():
     wire = Form.of({"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}).wire
     assert wire["$defs"]["root"]["properties"]["next"]["anyOf"][1] == {"type": "null"}
@@ -222,6 +231,19 @@ def test_a_record_within_itself_may_end():
             "leads back to itself",
         ),
         (deep(400), "nests deeper than any document"),
+        ({"type": "object", "properties": {"a": {"$ref": "other.json"}}}, "only references within it"),
+        ({"type": "object", "properties": {"a": {"$ref": "#anchor"}}}, "only references within it"),
+        (
+            {
+                "$ref": "#/$defs/d0",
+                "$defs": {
+                    f"d{i}": {"type": "object", "properties": {name: {"$ref": f"#/$defs/d{i + 1}"} for name in "ab"}}
+                    for i in range(30)
+                }
+                | {"d30": {"type": "string"}},
+            },
+            "more than 5,000 parts",
+        ),
         (3, "has no JSON schema"),
         ("Invoice", "has no JSON schema"),
     ],

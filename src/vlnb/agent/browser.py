@@ -17,6 +17,7 @@ import os
 import queue
 import re
 import shutil
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from importlib import resources
@@ -110,15 +111,28 @@ class Browser:
 
         task = asyncio.run_coroutine_threadsafe(work, background())
         task.add_done_callback(end)
+        ends = time.monotonic() + limit_s
         try:
-            while asked := questions.get(timeout=limit_s):
-                question, answer = asked
-                answer.set_result(self.confirm is not None and bool(self.confirm(question)))
+            while asked := questions.get(timeout=max(0.0, ends - time.monotonic())):
+                ends += self._put(*asked)
         except queue.Empty:
             raise Error("it took too long") from None
         finally:
+            self._questions = None
             task.cancel()  # unless it is done
+            with contextlib.suppress(queue.Empty):  # whoever still asks gets an answer
+                while asked := questions.get_nowait():
+                    asked[1].set_result(False)
         return task.result()
+
+    def _put(self, question: str, answer: Future[bool]) -> float:
+        """Put a question to the person; return the seconds that it took. Ctrl-C is a no."""
+        agreed, begun = False, time.monotonic()
+        try:
+            agreed = self.confirm is not None and bool(self.confirm(question))
+        finally:
+            answer.set_result(agreed)
+        return time.monotonic() - begun
 
     @property
     def page(self) -> Page:
@@ -171,7 +185,7 @@ class Browser:
             if moves:
                 self.notes.append(f"The page wanted to go to {there:.200}, which is not allowed.")
             await route.abort("blockedbyclient")
-        except Error as error:  # the server is gone, or the page is
+        except (Error, ValueError, RuntimeError) as error:  # the server or the page is gone, or an address is none
             if moves:
                 self.notes.append(f"{there:.200} does not answer: {_first_line(error).removeprefix('Route.fetch: ')}")
             with contextlib.suppress(Error):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
+from vlnb.embedded.request import Refused
 from vlnb.typed import values
 from vlnb.typed.form import DAY, NUMBER
 
@@ -25,6 +26,7 @@ Place = tuple[int, Rect, str]
 Field = TypeVar("Field", bound=Hashable)
 Where = TypeVar("Where", bound=Hashable)
 
+_MOST_PARTS = 20_000  # of a schema with its references in place
 _NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
 _NAMED, _ALONE = 0.85, 0.75  # share of a field's words that its label must have, and of the label's words that are its
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
@@ -35,21 +37,26 @@ _LONGEST = 6  # words of a description that may be a label
 
 def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON value
     """Return a value that follows `schema`, with null for what the pages do not say."""
-    schema = _expanded(schema, schema)
-    return _Filling(schema, pages).value(schema, ())
+    try:
+        schema = _expanded(schema, schema, iter(range(_MOST_PARTS)))
+        return _Filling(schema, pages).value(schema, ())
+    except (AttributeError, TypeError, RecursionError) as error:
+        raise Refused(f"The schema cannot be used: {error}.", param="response_format") from error
 
 
-def _expanded(node: Any, root: Node, inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a part of a schema
-    """Return a schema with its references in place; within itself, one is null."""
+def _expanded(node: Any, root: Node, left: Iterator[int], inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    """Return a schema with its references in place; within itself, one is null. `left` counts its parts."""
+    if next(left, None) is None:
+        raise Refused(f"The schema has more than {_MOST_PARTS:,} parts: too many.", param="response_format")
     if isinstance(node, list):
-        return [_expanded(one, root, inside) for one in node]
+        return [_expanded(one, root, left, inside) for one in node]
     if not isinstance(node, Mapping):
         return node
     name = node.get("$ref")
     if not isinstance(name, str):
-        return {key: _expanded(one, root, inside) for key, one in node.items() if key != "$defs"}
+        return {key: _expanded(one, root, left, inside) for key, one in node.items() if key != "$defs"}
     found = root if name == "#" else root.get("$defs", {}).get(name.rpartition("/")[2], {})
-    return {"enum": [None]} if name in inside else _expanded(found, root, (*inside, name))
+    return {"enum": [None]} if name in inside else _expanded(found, root, left, (*inside, name))
 
 
 class _Filling:

@@ -9,6 +9,7 @@ it forgets it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ UNREADABLE: str = _WORDS["unreadable"]
 NUMBER: str = _WORDS["number"]
 DAY: str = _WORDS["day"]
 _KEYWORDS = {name: frozenset(words.split()) for name, words in _WORDS["keywords"].items()}
+_MOST_PARTS = 5_000
 _UNKNOWN = "is no keyword of JSON Schema, so nothing checks it"
 _HERE = "is checked here, not by the server"
 _ALTERNATIVES = f"which of its alternatives applies {_HERE}"
@@ -117,30 +119,41 @@ def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
 def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     from jsonschema import Draft202012Validator as Validator  # a second to import
     from jsonschema import SchemaError
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    from referencing.exceptions import Unresolvable
 
     try:
         Validator.check_schema(schema)
     except SchemaError as error:
         why = next(iter(error.context), error).message  # of several alternatives, the first is the usual one
         raise BadInput(f"This is not a valid JSON schema, at {joined(error.path) or 'its root'}: {why:.200}") from error
-    validator = Validator(schema, format_checker=Validator.FORMAT_CHECKER)
-    return schema, lambda data: (
-        data, [(joined(wrong.absolute_path), f"{wrong.message:.200}") for wrong in validator.iter_errors(data)]
-    )  # fmt: skip
+    # With a registry of its own it fetches nothing: a schema may name any address.
+    validator = Validator(schema, registry=REGISTRY, format_checker=Validator.FORMAT_CHECKER)
+
+    def check(data: Any) -> tuple[Any, list[tuple[str, str]]]:  # noqa: ANN401
+        try:
+            return data, [(joined(one.absolute_path), f"{one.message:.200}") for one in validator.iter_errors(data)]
+        except (RecursionError, Unresolvable) as error:
+            return data, [("", f"the schema cannot be checked: {type(error).__name__} {error!s:.100}")]
+
+    return schema, check
 
 
 class _Lowering:
     """Rewrites one schema in the keywords that every server enforces."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
+        self._root, self._parts = root, 0
         self._open: dict[str, str] = {}  # references being lowered, and their names on the wire once they recur
         self.loosened: list[str] = []
         self.needed: set[str] = set()
         self.definitions: dict[str, Any] = {}
 
     def lower(self, node: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - a schema: an object, true or false
-        """Return a part of the schema for the wire. Raises `BadInput` for a reference to nothing."""
+        """Return a part of the schema for the wire. Raises `BadInput` for a reference to nothing, or endless parts."""
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise BadInput(f"The schema has more than {_MOST_PARTS:,} parts with its references in place: too many.")
         node = dict(node) if isinstance(node, Mapping) else {}
         if "$ref" in node:
             return self._reference(node, path)
@@ -161,6 +174,10 @@ class _Lowering:
         found: Any = self._root
         if not isinstance(node, Mapping) or "$ref" not in node:
             return node if isinstance(node, Mapping) else {}
+        if not re.match(r"#(/|$)", str(node["$ref"])):
+            raise BadInput(
+                f"The schema refers to {node['$ref']!r}: only references within it can be used, by their path."
+            )
         for step in str(node["$ref"]).removeprefix("#").split("/")[1:]:
             found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
         if not isinstance(found, Mapping):

@@ -24,6 +24,7 @@ from vlnb.errors import BadInput
 from vlnb.images.picture import Picture, to_html, to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
 from vlnb.markup import element, row
+from vlnb.samples import SampleClip
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Clip(Header):
     """A video with `frames` of it, ready to be asked about. `tokens` is their cost as pictures."""
 
     frames: tuple[Frame, ...] = field(default=(), repr=False)
+    of_file: tuple[str, ...] = field(default=(), repr=False)  # those of the notes that are not about the frames
 
     @property
     def tokens(self) -> int:
@@ -119,7 +121,7 @@ def is_video(source: object) -> bool:
     """Return whether a path or an address names a video, by its ending, or `source` is a `Header` already."""
     if isinstance(source, str | Path):
         return Path(re.sub(r"^(https?://[^?#]{1,2000}).*", r"\1", str(source))).suffix.lower() in _ENDINGS
-    return isinstance(source, Header)
+    return isinstance(source, Header | SampleClip)
 
 
 def data_uri(found: Header) -> str:
@@ -138,6 +140,7 @@ def header(source: images.Source) -> Header:
     """
     if isinstance(source, Header):
         return source
+    source = source.data if isinstance(source, SampleClip) else source
     media, name = _media(source)
     times: list[int] = []
     keys: list[int] = []
@@ -218,14 +221,15 @@ def frames(
     most = len(wanted)
     if scenes or at:
         wanted = list(dict.fromkeys(found.times if scenes else map(found.at, sorted(at))))
-    notes = list(found.notes)
+    of_file = found.of_file if isinstance(found, Clip) else found.notes
+    notes = list(of_file)
     taken = tqdm(decoded(found, wanted, notes), "frames", len(wanted), delay=2, leave=False, disable=None)
     chosen = _changed(taken, most, size, found) if scenes else [_frame(one, size, found) for one in taken]
     if not chosen:
         raise BadInput(f"No frame of {found.name} can be decoded: {'; '.join(notes) or 'the file is broken'}.")
     if not scenes and (lost := len(set(wanted).difference(found.at(one.time_s) for one in chosen))):
         notes.append(f"{lost} of {len(wanted)} frames cannot be decoded: the next ones stand in for them")
-    return Clip(**vars(found) | {"frames": tuple(chosen), "notes": tuple(dict.fromkeys(notes))})
+    return Clip(**vars(found) | {"frames": tuple(chosen), "notes": tuple(dict.fromkeys(notes)), "of_file": of_file})
 
 
 def decoded(found: Header, wanted: Sequence[int], notes: list[str]) -> Iterator[VideoFrame]:

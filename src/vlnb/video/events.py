@@ -94,8 +94,8 @@ def events(text: str, duration_s: float) -> Events:
     """
     repairs: list[str] = []
     text = text[:_MOST_CHARS]
-    found = _in_json(text, repairs)
-    if not found and "{" not in text:  # an object that names no event has none in its texts either
+    found, is_object = _in_json(text, repairs)
+    if not found and not is_object:  # an object that names no event has none in its texts either
         found = [(*span, "") for span in _times(text)] or list(_in_prose(text))
     items = tuple(one for start, end, label in found for one in _placed(start, end, label, duration_s, repairs))
     told = [f"{repair} ({times} times)" if times > 1 else repair for repair, times in Counter(repairs).items()]
@@ -166,9 +166,9 @@ Span = tuple[float, float]
 Found = tuple[float, float, str]
 
 
-def _in_json(text: str, repairs: list[str]) -> list[Found]:
-    """Return the events in the JSON of an answer."""
-    reader, at, found = lenient.Reader(text + "\n"), 0, list[Found]()
+def _in_json(text: str, repairs: list[str]) -> tuple[list[Found], bool]:
+    """Return the events in the JSON of an answer, and whether it has an object with keys."""
+    reader, at, found, is_object = lenient.Reader(text + "\n"), 0, list[Found](), False
     while hit := _OPENS.search(text, at):
         try:
             node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was mended: {name}"))
@@ -179,7 +179,8 @@ def _in_json(text: str, repairs: list[str]) -> list[Found]:
         if not node.whole:
             repairs.append("the answer was cut: its whole events are kept")
         found += _of(_plain(node))
-    return found
+        is_object = is_object or (node.kind == "object" and any(key for key, _ in node.value))
+    return found, is_object
 
 
 def _plain(node: lenient.Node) -> Any:  # noqa: ANN401 - any JSON value

@@ -280,6 +280,25 @@ def test_a_page_that_is_gone_is_a_sentence(tmp_path):
             browser.picture(browser.whole)
 
 
+def test_a_page_of_endless_dialogs_takes_too_long(tmp_path):
+    dialogs = page(tmp_path, "<button onclick=\"while (1) confirm('x')\">Go</button>")
+    with Browser(dialogs) as browser, pytest.raises(Error, match="took too long"):
+        browser.call(browser.page.click("button"), limit_s=2)
+
+
+def test_a_person_who_breaks_off_leaves_no_question_open(tmp_path):
+    def broken(_):
+        raise KeyboardInterrupt
+
+    with Browser(page(tmp_path, "<button onclick=\"document.title = confirm('x')\">Go</button>")) as browser:
+        browser.confirm = broken
+        with pytest.raises(KeyboardInterrupt):
+            browser.call(browser.page.click("button"))
+        browser.confirm = yes
+        browser.picture(browser.whole)
+        assert browser.call(browser.page.title()) == "false"
+
+
 def test_the_rest_of_a_turn_is_left_out_after_a_failure(model, tmp_path):
     path = page(tmp_path, "<input style='position:absolute;left:300px'>")
     answers = [call("type", text="lost") + call("key", keys=["tab"]), "I wonder.", END]

@@ -173,6 +173,14 @@ def test_a_video_that_was_cut_ends_where_its_pictures_end(tmp_path):
     assert [number_on(one.picture) for one in clip.frames] == [round(one.time_s * 25) for one in clip.frames]
 
 
+def test_a_sample_clip_is_a_source_as_it_is():
+    from vlnb import samples
+
+    sample = samples.clip(2, words=1)
+    assert video.header(sample).times == video.header(sample.data).times
+    assert video.is_video(sample)
+
+
 def test_a_video_damaged_in_the_middle_gives_what_is_left(tmp_path):
     indexed_first(tmp_path / "whole.mp4")
     data = bytearray((tmp_path / "whole.mp4").read_bytes())
@@ -181,6 +189,7 @@ def test_a_video_damaged_in_the_middle_gives_what_is_left(tmp_path):
     clip = video.frames(bytes(data))
     assert len(clip.frames) > 8
     assert any("damaged" in note for note in clip.notes)
+    assert video.frames(clip, at=[0.0]).notes == video.frames(bytes(data), at=[0.0]).notes
 
 
 @pytest.mark.parametrize("option", ["fps", "max_frames", "budget_tokens"])

@@ -41,6 +41,8 @@ READ = {
     '{"timestamps": [{"time": 3, "event": "x"}, {"time": 5, "event": "y"}]}': [(3, 3, "x"), (5, 5, "y")],
     '{"events": [], "length": "20 s"}': [],
     "3 - 5": [(3, 5, "")],
+    "The sign {EXIT} is visible from 3 s to 5 s.": [(3, 5, "The sign {EXIT} is visible")],
+    "The word appears at 5 s. \\boxed{5}": [(5, 5, "The word appears")],
     '[{"start_frame": 45, "end_frame": 90, "event": "x"}]': [],
     '{"sentiment": 5, "label": "x"}': [],
     '{"0-5s": "intro", "5-9s": "walk"}': [(0, 5, "intro"), (5, 9, "walk")],

@@ -155,10 +155,9 @@ def _points(hit: re.Match[str], named: Mapping[str, re.Match[str]], words: str, 
 def _element(
     hit: re.Match[str], kind: str, data: re.Match[str], named: re.Match[str] | None, words: str, log: Log
 ) -> Iterator[Found]:
-    label = (named["value"] or "").strip() if named else ""
-    label = (label.split()[0] if label and named and named["name"].lower().endswith("class") else label) or hit[
-        "name"
-    ].lower()
+    label = hit["name"].lower()
+    if named and (said := (named["value"] or "").split()):  # one class of several, but a name as a whole
+        label = said[0] if named["name"].lower().endswith("class") else " ".join(said)
     numbers = tuple(map(float, NUMBER.findall(data["value"] or "")))
     fits = len(numbers) == 4 if kind == "bbox" else len(numbers) > 4 and len(numbers) % 2 == 0
     if data["end"] and fits:
@@ -307,7 +306,8 @@ def _heading(text: str, start: int, end: int) -> str:
     if re.search(r"[^\W\d_]", line):
         for one in reversed(above):
             if heading := _HEADING.match(one):
-                return "" if _NO_NAME.search(heading[1]) or heading[1].count(" ") > _NAME_BLANKS else before(heading[1])
+                is_name = heading[1].count(" ") <= _NAME_BLANKS and not _NO_NAME.search(heading[1])
+                return before(heading[1]) if is_name else ""
             if not _DETAIL.match(one):
                 break
     return ""

@@ -195,6 +195,13 @@ def cluster():
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:99999"])
+def test_a_cluster_that_does_not_answer_is_a_sentence(pictures, tmp_path, address):
+    with pytest.raises(BadInput, match="No Ray cluster answers at"):
+        batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", address=address)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
 @pytest.mark.parametrize("there", [False, True], ids=["started here", "started before"])
 def test_the_same_on_a_cluster_of_ray(pictures, tmp_path, server, there, request):
     """In a process of its own, because Daft takes one runner for each."""

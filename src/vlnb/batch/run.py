@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _TOGETHER = 16  # rows that Daft hands on at once: more cost more work at a kill, fewer cost rate
 # A shard is written after a second; later, when this share of the time so far is not on disk, or after half a minute.
 _FIRST_SHARD_S, _SHARD_SHARE, _LONGEST_SHARD_S = 1.0, 0.02, 30.0
+_CONNECT_S = 5.0
+_PLACE = re.compile(r"(?:ray://)?([\w.-]{1,250}):(\d{1,9})")  # of a cluster; "auto" has none
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
 
 
@@ -61,6 +65,11 @@ def process(
     extras.require("batch", "vlnb.batch")
     if (runner == "ray" or address) and extras.version("ray") is None:
         raise BadInput("A job on Ray needs the package ray, which is not installed here: pip install ray")
+    if place := _PLACE.fullmatch(address or ""):
+        try:  # Ray itself would try for many minutes
+            socket.create_connection((place[1], int(place[2])), _CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise BadInput(f"No Ray cluster answers at {address}: {error}. Check the address.") from error
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency}: a batch asks at least one question at a time.")
     named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints

@@ -1,6 +1,8 @@
 """Schemas on their way to a server, and answers on their way back."""
 
+import http.server
 import json
+import threading
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -205,6 +207,25 @@ def test_the_check_of_an_answer_fetches_nothing_and_ends(node):
     form = Form.of({"type": "object", "properties": {"a": {"type": "string", **node}}})
     _, _, issues = read(form, '{"a": "x"}')
     assert "the schema cannot be checked" in str(issues[0])
+
+
+def test_the_check_of_an_answer_asks_no_address():
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        node = {"type": "string", "not": {"$ref": f"http://127.0.0.1:{server.server_port}/x"}}
+        read(Form.of({"type": "object", "properties": {"a": node}}), '{"a": "x"}')
+        server.shutdown()
+    assert asked == []
 
 
 def test_a_record_within_itself_may_end():

@@ -122,7 +122,8 @@ class Browser:
             task.cancel()  # unless it is done
             with contextlib.suppress(queue.Empty):  # whoever still asks gets an answer
                 while asked := questions.get_nowait():
-                    asked[1].set_result(False)
+                    if asked[1].set_running_or_notify_cancel():  # else the action that asked was cancelled first
+                        asked[1].set_result(False)
         return task.result()
 
     def _put(self, question: str, answer: Future[bool]) -> float:

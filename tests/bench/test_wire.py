@@ -6,20 +6,16 @@ import hashlib
 import socket
 import threading
 import time
-import timeit
 import zlib
 
-import aiohttp
 import numpy as np
 import pytest
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http_writer import StreamWriter
-from multidict import CIMultiDict
 
-from vlnb.bench import wire
+from vlnb.bench import stream, wire
 from vlnb.bench.workload import Limits
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 BODY = np.random.default_rng(1).bytes(6_000_000)
 
 
@@ -38,8 +34,8 @@ def listening(serve, connections=1):
 def sent(url, bodies, silent_s=5, **limits):
     async def send():
         turns = wire.Turns()
-        async with wire.session(len(bodies)) as http:
-            one = [wire.send(http, url, memoryview(body), {}, turns, Limits(silent_s, **limits)) for body in bodies]
+        with contextlib.closing(wire.Server(url, {})) as server:
+            one = [wire.send(server, memoryview(body), turns, Limits(silent_s, **limits)) for body in bodies]
             return await asyncio.gather(*one)
 
     return asyncio.run(send())
@@ -51,6 +47,13 @@ def head_and_rest(connection):
         data += connection.recv(4096)
     head, rest = data.split(b"\r\n\r\n", 1)
     return int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]), rest
+
+
+def whole(connection):
+    """Read a whole request: a socket that is closed before it has read all resets the connection."""
+    length, data = head_and_rest(connection)
+    while len(data) < length and (piece := connection.recv(1 << 16)):
+        data += piece
 
 
 @pytest.mark.parametrize("pause_s", [0, 0.002])
@@ -186,26 +189,27 @@ def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next():
 
 def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_number_now():
     async def send(url):
-        loop, turns, trace = asyncio.get_running_loop(), wire.Turns(), wire.Trace()
-        host, port = url.split("/")[2].split(":")
-        transport, protocol = await loop.create_connection(lambda: BaseProtocol(loop), host, int(port))
-        number = transport.get_extra_info("socket").fileno()
-        writer = StreamWriter(protocol, loop)
-        await writer.write_headers("POST / HTTP/1.1", CIMultiDict({"Content-Length": "2"}))
+        turns, trace, server = wire.Turns(), wire.Trace(), wire.Server(url, {})
+        connection = await server.connect()
+        number = connection.transport.get_extra_info("socket").fileno()
+        connection.begin(trace, Limits())
         await turns.take(0)
-        sending = asyncio.create_task(wire._Stamped(memoryview(b"{"), b"}", trace, turns).write(writer))
+        parts = (server.head(300_000), memoryview(BODY[:299_999]), b"}")
+        sending = asyncio.create_task(wire._upload(connection, parts, trace, turns))
         await asyncio.sleep(0)
-        transport.abort()
+        connection.transport.abort()
         await asyncio.sleep(0.01)
         ours, theirs = socket.socketpair()
         with ours, theirs:
             assert number in (ours.fileno(), theirs.fileno()), "the number was not given again: nothing is tested"
             turns.give()
-            with pytest.raises(aiohttp.ClientConnectionResetError):
-                await sending
+            await sending
             for end in (ours, theirs):
                 with pytest.raises(BlockingIOError):
                     end.recv(1, socket.MSG_DONTWAIT)
+        assert trace.sent is None
+        with pytest.raises(ConnectionError):
+            await connection.answer()
 
     def serve(connection):
         with connection:
@@ -214,6 +218,94 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
 
     with listening(serve) as url:
         asyncio.run(send(url))
+
+
+def one_after_another(url, bodies):
+    async def send():
+        turns = wire.Turns()
+        with contextlib.closing(wire.Server(url, {})) as server:
+            return [await wire.send(server, memoryview(body), turns, Limits(5)) for body in bodies]
+
+    return asyncio.run(send())
+
+
+def test_a_connection_serves_one_request_after_another():
+    def serve(connection):
+        with connection:
+            for _ in range(3):
+                whole(connection)
+                connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)
+
+    with listening(serve) as url:
+        traces = one_after_another(url, [b"{}", BODY, b"{}"])
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False), (None, True), (None, True)]
+    assert [b"".join(piece for _, piece in trace.pieces) for trace in traces] == [OK[-14:]] * 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
+        OK.replace(b"1.1", b"1.0"),
+        b"HTTP/1.1 200 OK\r\n\r\n" + OK[-14:],
+        OK + b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nbogus",
+    ],
+    ids=["close", "HTTP/1.0", "until the connection ends", "an answer nobody asked for"],
+)
+def test_a_connection_that_cannot_serve_another_request_is_not_kept(answer):
+    def serve(connection):
+        with connection:
+            whole(connection)
+            connection.sendall(answer)
+
+    with listening(serve, connections=2) as url:
+        traces = one_after_another(url, [b"{}", b"{}"])
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
+    assert [b"".join(piece for _, piece in trace.pieces) for trace in traces] == [OK[-14:]] * 2
+
+
+def test_who_answers_before_it_has_read_all_gets_no_other_request_on_that_connection():
+    def serve(connection):
+        with connection, contextlib.suppress(ConnectionError):
+            head_and_rest(connection)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+            while connection.recv(1 << 20):
+                pass
+
+    with listening(serve, connections=2) as url:
+        traces = one_after_another(url, [BODY, BODY])
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [("HTTP 413: Too Large", False)] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (OK[:-1], "the connection broke: the server closed it before the answer was complete"),
+        (CHUNKED + b"5\r\ndata:\r\n", "the connection broke: the server"),
+        (b"", "the connection broke: the server"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "the connection broke: the answer is not HTTP: "),
+        (CHUNKED + b"many\r\n", "the connection broke: the answer is not HTTP: "),
+        (b"HTTP/1.1 101 Switching\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n", "HTTP 101: Switching"),
+        (b"HTTP/1.1 307 Elsewhere\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", "HTTP 307: Elsewhere"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "HTTP 204: No Content"),
+        (OK.replace(b"\r\n", b"\n"), None),
+        (CHUNKED + b"5 \r\ndata:\r\n9;a=b\r\n [DONE]\n\n\r\n0\r\n\r\n", None),
+    ],
+)  # fmt: skip
+def test_what_an_answer_may_look_like(answer, error):
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):  # whoever has seen enough leaves
+            whole(connection)
+            for at in range(0, len(answer), 7):
+                connection.sendall(answer[at : at + 7])
+                time.sleep(0.001)
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [b"{}"])
+    if error:
+        assert trace.error.startswith(error)
+    else:
+        assert (trace.error, b"".join(piece for _, piece in trace.pieces)) == (None, OK[-14:])
 
 
 def test_what_does_not_encrypt_or_has_no_address_is_told_as_what_it_is():
@@ -256,7 +348,7 @@ def test_an_answer_without_end_is_cut_off(piece):
         (trace,) = sent(url, [b"{}"], answer_bytes=3_000_000)
     assert trace.error == "the answer exceeded 3 MB and was cut off"
     assert sum(len(data) for _, data in trace.pieces) < 5_000_000
-    assert wire.parse(trace).error == trace.error
+    assert stream.parse(trace).error == trace.error
 
 
 def test_what_unpacks_to_much_is_not_unpacked():
@@ -278,74 +370,3 @@ def test_an_answer_that_never_pauses_and_never_ends_is_given_up():
         (trace,) = sent(url, [b"{}"], total_s=0.5)
     assert trace.error == "the answer was not complete after 0.5 s"
     assert trace.ended - trace.started < 3
-
-
-def test_one_long_line_is_understood_in_a_time_that_grows_as_its_length():
-    def took(pieces):
-        trace = wire.Trace(pieces=[(0.0, b"x" * 1000)] * pieces)
-        return min(timeit.repeat(lambda: wire.parse(trace), number=1, repeat=3))
-
-    assert took(4_000) < 30 * took(500)  # 8 times the length; 64 times the time, if it grew as its square
-
-
-GOOD = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        b"null",
-        b"[1]",
-        b'"text"',
-        b'{"choices": [null], "finish_reason": "stop"}',
-        b'{"choices": {"a": 1}, "finish_reason": "stop"}',
-        b'{"choices": 5, "usage": {}}',
-        b'{"error": ' + b"[" * 100_000 + b"}",
-        b"\xff",
-    ],
-    ids=lambda event: event[:40].decode("ascii", "replace"),
-)
-@pytest.mark.parametrize("before", [b"", GOOD], ids=["alone", "after text"])
-def test_an_odd_event_is_an_error_of_its_answer_and_of_nothing_else(event, before):
-    answer = wire.parse(wire.Trace(pieces=[(1.0, before + b"data: " + event + b"\n\ndata: [DONE]\n\n")]))
-    assert "chunk" in answer.error
-
-
-@pytest.mark.parametrize(
-    "usage",
-    [b"{}", b"null", b"[]", b'"none"', b"7"]
-    + [b'{"completion_tokens": %s, "prompt_tokens": %s}' % (n, n) for n in (b'"many"', b"-1", b"1.5", b"true")],
-)
-def test_counts_that_are_no_numbers_are_unknown_and_the_answer_counts(usage):
-    last = b'data: {"choices": [], "usage": %s}\n\ndata: [DONE]\n\n' % usage
-    answer = wire.parse(wire.Trace(pieces=[(1.0, GOOD + last)]))
-    assert (answer.error, answer.output_tokens, answer.input_tokens) == (None, None, None)
-    assert answer.text_at == (1.0,)
-    known = b'data: {"choices": [], "usage": {"completion_tokens": 1, "prompt_tokens": 2}}\n\n'
-    answer = wire.parse(wire.Trace(pieces=[(1.0, GOOD + known + last)]))
-    assert (answer.output_tokens, answer.input_tokens) == (1, 2), "what was counted before stays known"
-
-
-@pytest.mark.parametrize(
-    ("stream", "error"),
-    [
-        (b'{"error": {"message": "no such route"}}', 'no stream of events but \'{"error": {"message": "no such route'),
-        (b"<html><h1>Sign in</h1>", "no stream of events but '<html>"),
-        (b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "null"}]}\n\n', "closed before its end"),
-        (b"\xef\xbb\xbf" + GOOD, None),
-        (b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": "a"}]}}]}\n\ndata: [DONE]\n\n', None),
-        (b'data: {"choices": [{"delta": {"reasoning": "a"}}]}\n\ndata: [DONE]\n\n', None),
-    ],
-)
-def test_other_forms_of_answers(stream, error):
-    answer = wire.parse(wire.Trace(pieces=[(1.0, stream)]))
-    assert error in answer.error if error else (answer.error, answer.text_at) == (None, (1.0,))
-
-
-def test_events_are_the_same_however_the_stream_was_cut():
-    stream = GOOD * 3 + b"data: [DONE]\n\n"
-    for size in range(1, 50):
-        cut = [(float(at), stream[at : at + size]) for at in range(0, len(stream), size)]
-        answer = wire.parse(wire.Trace(pieces=cut))
-        assert (len(answer.text_at), answer.finish_reason, answer.error) == (3, "stop", None)
-        assert answer.text_at[0] == (GOOD.index(b"\n") // size) * size, "the stamp of the piece that ended the line"

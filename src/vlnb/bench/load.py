@@ -22,16 +22,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlnb import records
-from vlnb.bench import bodies, store, wire
+from vlnb.bench import bodies, store, stream, wire
 from vlnb.bench.workload import arrivals
 from vlnb.endpoint.keys import redacted
 from vlnb.errors import VlnbError
-
-if TYPE_CHECKING:
-    import aiohttp
 
 _REPORT_S = 0.25  # between two progress reports
 _LAG_S = 0.1  # between two measurements of the event loop's lateness
@@ -66,6 +63,7 @@ class Run:
         self.reported = 0.0
         self.zero = 0.0
         self.journal: records.Journal
+        self.server: wire.Server
         self.tasks: asyncio.TaskGroup
 
     async def go(self) -> None:
@@ -77,9 +75,10 @@ class Run:
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         made = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began
-        with records.Journal(self.folder / store.RECORDS) as self.journal:
-            async with wire.session(self.workload.concurrency) as http, asyncio.TaskGroup() as self.tasks:
-                self._end_with_others(self.tasks.create_task(self._load(http, made, warm_up, prepared_s)))
+        self.server = wire.Server(self.url, self.headers)
+        with records.Journal(self.folder / store.RECORDS) as self.journal, contextlib.closing(self.server):
+            async with asyncio.TaskGroup() as self.tasks:
+                self._end_with_others(self.tasks.create_task(self._load(made, warm_up, prepared_s)))
         if self.figures:
             with records.Journal(self.folder / store.SEGMENTS) as journal:
                 journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
@@ -98,25 +97,22 @@ class Run:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop, f"the load generator received {number.name}")
 
-    async def _send(self, http: aiohttp.ClientSession, body: memoryview) -> wire.Trace:
+    async def _send(self, body: memoryview) -> wire.Trace:
         """Send a request; again without a field that the server refuses, or if a kept connection was closed."""
         without = frozenset(self.dropped)
-        send = partial(wire.send, headers=self.headers, turns=self.turns, limits=self.limits)
-        trace = await send(http, self.url, body, ending=bodies.ending(without))
+        send = partial(wire.send, self.server, body, self.turns, self.limits, ending=bodies.ending(without))
+        trace = await send()
         if trace.refused and trace.refused not in without:
             self.dropped.add(trace.refused)
-            return await self._send(http, body)
+            return await self._send(body)
         if trace.stale:
             self.resent += 1
-            async with wire.session(self.workload.concurrency) as fresh:
-                return await send(fresh, self.url, body, ending=bodies.ending(without))
+            return await send(fresh=True)
         return trace
 
-    async def _load(
-        self, http: aiohttp.ClientSession, made: dict[int, memoryview], warm_up: int, prepared_s: float
-    ) -> None:
+    async def _load(self, made: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:
         _say({"preparing": len(made), "of": len(made)})
-        await self._send(http, made[warm_up])
+        await self._send(made[warm_up])
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
@@ -124,7 +120,7 @@ class Run:
 
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await self._send(http, made[request])
+            trace = await self._send(made[request])
             self.sent_bytes += len(made[request])
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith(store.NO_CONNECTION) else 0
@@ -197,7 +193,7 @@ class Run:
                 tasks.create_task(one(request, at))
 
     def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
-        answer = wire.parse(trace)
+        answer = stream.parse(trace)
         first = answer.text_at[0] if answer.text_at else None
         begun = trace.started - self.zero
         record = store.Record(

@@ -185,7 +185,7 @@ def run(
 
 def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
     """Return what describes a run, apart from its records. It holds no key."""
-    import aiohttp
+    import httptools
 
     here = is_loopback(urlsplit(endpoint.base_url).hostname or "") and gpus()
     server = records.Server(
@@ -201,7 +201,7 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
         "client": {
             "vlnb": __version__,
             "python": platform.python_version(),
-            "aiohttp": aiohttp.__version__,
+            "httptools": httptools.__version__,
             "machine": platform.machine(),
             "cores": os.cpu_count(),
         },

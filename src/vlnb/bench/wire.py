@@ -1,4 +1,4 @@
-"""One request on the wire, with a timestamp at each step. The answer is parsed only after its end.
+"""One request on the wire, with a timestamp at each step. The answer is parsed only after its end (`stream`).
 
 What makes the times accurate: the body is ready as bytes; the system takes only as much of it as has left, and little
 more (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; and between two slices, of whichever requests, the event loop
@@ -8,37 +8,29 @@ reads what has arrived, stamps it, and puts it aside.
 from __future__ import annotations
 
 import asyncio
-import bisect
 import contextlib
 import heapq
-import itertools
-import json
 import os
 import re
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-from aiohttp.payload import Payload
+import httptools
+import httpx2
 
 from vlnb.bench.store import NO_CONNECTION
 from vlnb.endpoint.failures import refused_field
 
 if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-
     from vlnb.bench.workload import Limits
 
 _WAIT_BYTES = 64 * 1024  # of a body: what the transport waits with when the system takes no more
 _NOT_SENT_BYTES = 64 * 1024
-_TEXT = re.compile(rb'"(?:reasoning|reasoning_content|content|text)":\s*"(?!")')
-_MORE = re.compile(rb'"(?:usage":\s*\{|finish_reason":\s*"|error")')  # what a chunk may hold besides text
-_NO_REASON = (None, "", "null")
 _MESSAGE_CHARS = 200
-_MOST_TOKENS = 10**9
 _CONNECT_S = 30.0
 _PIECE_BYTES = 128  # of memory that a piece takes besides its data
 
@@ -60,48 +52,153 @@ class Trace:
     stale: bool = False  # a kept connection turned out to be closed before any answer
 
 
-@dataclass(frozen=True)
-class Parsed:
-    """A parsed stream of server-sent events: when each text arrived, and how the stream ended."""
+class Server:
+    """The server that receives the load, and the connections that it keeps open for the next request.
 
-    text_at: tuple[float, ...]
-    output_tokens: int | None
-    input_tokens: int | None
-    finish_reason: str | None
-    error: str | None
+    It connects directly, through no proxy, and follows no redirect: no other server gets the key or the pictures.
+    """
 
-
-def session(concurrency: int) -> aiohttp.ClientSession:
-    """Return a session that keeps connections alive, times how they are made, and has no connection limit."""
-    stamps = aiohttp.TraceConfig()
-
-    async def begun(_: Any, context: Any, __: Any) -> None:  # noqa: ANN401 - aiohttp's signal
-        context.trace_request_ctx.connecting = time.perf_counter()
-
-    async def made(_: Any, context: Any, __: Any) -> None:  # noqa: ANN401
-        context.trace_request_ctx.connected = time.perf_counter()
-
-    stamps.on_connection_create_start.append(begun)
-    stamps.on_connection_create_end.append(made)
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=60, socket_factory=_socket)
-    return aiohttp.ClientSession(
-        connector=connector,
-        trace_configs=[stamps],
-        read_bufsize=2**20 // max(1, concurrency),
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self._url = httpx2.URL(url)
         # A kilobyte that unpacks to a gigabyte would evade every limit.
-        headers={"Accept-Encoding": "identity"},
-        auto_decompress=False,
-    )
+        lines = {"Host": self._url.netloc.decode(), "Accept": "*/*", "Accept-Encoding": "identity", **headers}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        self._head = b"POST %s HTTP/1.1\r\n%sContent-Length: " % (self._url.raw_path, head.encode())
+        self._tls = ssl.create_default_context() if self._url.scheme == "https" else None
+        self._kept: list[_Connection] = []
+
+    def head(self, size: int) -> bytes:
+        """Return the head of a request with a body of `size` bytes."""
+        return b"%s%d\r\n\r\n" % (self._head, size)
+
+    def kept(self) -> _Connection | None:
+        """Return a connection that is still open, if there is one."""
+        while self._kept:
+            if (kept := self._kept.pop()).usable:
+                return kept
+        return None
+
+    async def connect(self) -> _Connection:
+        """Return a new connection. Raises `OSError`."""
+        host, port = self._url.raw_host.decode(), self._url.port or (443 if self._tls else 80)
+        wanted = asyncio.get_running_loop().create_connection(
+            _Connection, host, port, ssl=self._tls, happy_eyeballs_delay=0.25
+        )
+        async with asyncio.timeout(_CONNECT_S):
+            return (await wanted)[1]
+
+    def keep(self, connection: _Connection) -> None:
+        """Keep a connection for the next request, or close it if it cannot serve one."""
+        if connection.usable:
+            self._kept.append(connection)
+        else:
+            connection.transport.abort()  # closing would wait for a server that does not read
+
+    def close(self) -> None:
+        """Close the connections that were kept."""
+        for connection in self._kept:
+            connection.transport.abort()
 
 
-def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - a row of getaddrinfo
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    low_water = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if hasattr(socket, "SO_PEERCRED") else None)
-    if low_water is not None:
-        made.setsockopt(socket.IPPROTO_TCP, low_water, _NOT_SENT_BYTES)
-    return made
+class _Connection(asyncio.Protocol):
+    """One connection. It stamps what arrives, puts it aside, and finds where the answer ends."""
+
+    transport: Any  # asyncio's: plain or TLS
+
+    def __init__(self) -> None:
+        self.usable = True  # for a further request
+        self.status = 0
+        self.reason = b""
+        self._sized = False  # the head tells where the body ends
+        self.over = True  # no answer is awaited, or no more of it will come
+        self._error: Exception | None = None
+        self._awake = asyncio.Event()  # there is room for more of the body, or the answer is over
+
+    def begin(self, trace: Trace, limits: Limits) -> None:
+        """Expect the answer to the request of `trace`."""
+        self._trace, self._limits, self._left = trace, limits, limits.answer_bytes
+        self._parser = httptools.HttpResponseParser(self)
+        # As aiohttp and browsers do: some servers end a line without CR, or leave spaces after a size.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self.status, self.over, self.usable = 0, False, False
+        self._awake.set()
+
+    async def room(self) -> None:
+        """Wait until the system takes more of the body, or the answer is over."""
+        await self._awake.wait()
+
+    async def answer(self) -> None:
+        """Wait for the end of the answer. Raises what broke it."""
+        while not self.over:
+            self._awake.clear()
+            await self._awake.wait()
+        if self._error:
+            raise self._error
+
+    def _end(self, error: Exception | None = None, *, usable: bool = False) -> None:
+        if not self.over:
+            self._error = error
+        self.over, self.usable = True, usable
+        self._awake.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.transport.set_write_buffer_limits(high=1)  # with 0, a TLS transport would wait forever
+        end = transport.get_extra_info("socket")
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        low_water = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if hasattr(socket, "SO_PEERCRED") else None)
+        if low_water is not None:
+            end.setsockopt(socket.IPPROTO_TCP, low_water, _NOT_SENT_BYTES)
+
+    def pause_writing(self) -> None:
+        self._awake.clear()
+
+    def resume_writing(self) -> None:
+        self._awake.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._now = time.perf_counter()
+        if self.over:  # nobody asked for it
+            self.transport.abort()
+            return
+        self._left -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # its status says so
+            self._end()
+        except httptools.HttpParserError as error:
+            self._end(ConnectionError(f"the answer is not HTTP: {error}"))
+        if self._left < 0 and not self.over:
+            self._trace.error = f"the answer exceeded {self._limits.answer_bytes / 1e6:g} MB and was cut off"
+            self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        whole = self.status and not self._sized  # such an answer ends with its connection
+        self._end(None if whole else exc or ConnectionError("the server closed it before the answer was complete"))
+
+    def on_message_begin(self) -> None:
+        if self.over:
+            raise ConnectionError("the server sent an answer that nobody asked for")
+        self.reason, self._sized = b"", False
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: ARG002 - the parser's
+        self._sized |= name.lower() in {b"content-length", b"transfer-encoding"}
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._trace.pieces.append((self._now, body))
+        self._left -= _PIECE_BYTES
+
+    def on_message_complete(self) -> None:
+        if self.status >= 200:  # before it there may be others, such as 103
+            self._end(usable=self._parser.should_keep_alive())
 
 
 class Turns:
@@ -144,50 +241,36 @@ class Turns:
                 return
 
 
-class _Stamped(Payload):
-    """A body that is sent in slices and records when the first one started and the last one had left."""
+async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes], trace: Trace, turns: Turns) -> None:
+    """Send head, body and ending in slices; record when the first one started and the last one had left.
 
-    def __init__(self, body: memoryview, ending: bytes, trace: Trace, turns: Turns) -> None:
-        super().__init__(body, content_type="application/json")
-        self._size = len(body) + len(ending)
-        self._body, self._ending, self._trace, self._turns = body, ending, trace, turns
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return b"".join((self._body, self._ending)).decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        await self.write_with_length(writer, None)
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
-        self._trace.first_byte_sent = time.perf_counter()
-        writer.send_headers()  # raises if the connection has gone
-        transport: Any = writer.transport
-        transport.set_write_buffer_limits(high=1)  # with 0, a TLS transport would wait forever
-        await writer.drain()
-        rest = self._body
+    A server that has answered before it read everything, or has gone, gets no more.
+    """
+    head, rest, ending = parts
+    transport = connection.transport
+    trace.first_byte_sent = time.perf_counter()
+    transport.write(head)
+    await connection.room()
+    while rest and not connection.over:
+        await turns.take(trace.started)
         try:
-            while rest:
-                await self._turns.take(self._trace.started)
-                try:
-                    rest = rest[_hand_over(transport, rest[:-_WAIT_BYTES]) :]
-                    piece: bytes | memoryview = rest[:_WAIT_BYTES]
-                    rest = rest[_WAIT_BYTES:]
-                    if not rest:
-                        piece = b"".join((piece, self._ending))
-                    await writer.write(piece, drain=False)  # type: ignore[call-arg] # aiohttp's own has it
-                finally:
-                    self._turns.give()
-                await writer.drain()
-                self._trace.moved = time.perf_counter()
-        except asyncio.CancelledError:
-            transport.abort()  # closing would wait for a server that does not read
-            raise
-        self._trace.sent = self._trace.moved
+            if not connection.over:  # while it waited; its number may belong to another file by now
+                rest = rest[_hand_over(transport, rest[:-_WAIT_BYTES]) :]
+                piece, rest = rest[:_WAIT_BYTES], rest[_WAIT_BYTES:]
+                transport.write(piece if rest else b"".join((piece, ending)))
+        finally:
+            turns.give()
+        await connection.room()
+        trace.moved = time.perf_counter()
+    if rest or transport.get_write_buffer_size():
+        connection.usable = False
+    else:
+        trace.sent = trace.moved
 
 
 def _hand_over(transport: Any, rest: memoryview) -> int:  # noqa: ANN401 - asyncio's
     """Write to the socket itself; return how many bytes the system took. The transport would copy all the others."""
-    if transport.get_extra_info("sslcontext"):
+    if transport.get_extra_info("sslcontext") or transport.get_write_buffer_size():
         return 0
     try:
         return os.write(transport.get_extra_info("socket").fileno(), rest)  # -1 once it is closed
@@ -223,39 +306,30 @@ async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
 
 
 async def send(
-    http: aiohttp.ClientSession,
-    url: str,
-    body: memoryview,
-    headers: dict[str, str],
-    turns: Turns,
-    limits: Limits,
-    *,
-    ending: bytes = b"",
+    server: Server, body: memoryview, turns: Turns, limits: Limits, *, ending: bytes = b"", fresh: bool = False
 ) -> Trace:
-    """Send one request and collect the answer, within `limits`. A failure becomes the error of the trace."""
+    """Send one request and collect the answer, within `limits`. A failure becomes the error of the trace.
+
+    `fresh` asks for a connection of its own: the server had closed one that it promised to keep.
+    """
     now = time.perf_counter()
     trace = Trace(started=now, moved=now)
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
-    request = http.post(
-        url, data=_Stamped(body, ending, trace, turns), headers=headers, timeout=timeout, trace_request_ctx=trace,
-        allow_redirects=False,  # no other server gets the key or the pictures
-    )  # fmt: skip
-    answered = False
+    connection = None if fresh else server.kept()
     try:
-        async with _patience(trace, limits), request as response:
-            answered = True
-            left = limits.answer_bytes
-            async for piece in response.content.iter_any():
-                trace.pieces.append((time.perf_counter(), piece))
-                left -= len(piece) + _PIECE_BYTES
-                if left < 0:
-                    trace.error = f"the answer exceeded {limits.answer_bytes / 1e6:g} MB and was cut off"
-                    response.close()
-                    break
-            if trace.error is None and response.status != 200:
-                said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
-                trace.error = f"HTTP {response.status}: {said[:_MESSAGE_CHARS] or response.reason}"
-                trace.refused = refused_field(said) if 400 <= response.status < 500 else None
+        async with _patience(trace, limits):
+            if not connection:
+                trace.connecting = time.perf_counter()
+                connection = await server.connect()
+                trace.connected = time.perf_counter()
+            connection.begin(trace, limits)
+            parts = (server.head(len(body) + len(ending)), body, ending)
+            await _upload(connection, parts, trace, turns)
+            await connection.answer()
+        if trace.error is None and connection.status != 200:
+            said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
+            reason = connection.reason.decode(errors="replace")
+            trace.error = f"HTTP {connection.status}: {said[:_MESSAGE_CHARS] or reason}"
+            trace.refused = refused_field(said) if 400 <= connection.status < 500 else None
     except TimeoutError:
         if trace.connecting and not trace.connected:
             trace.error = f"{NO_CONNECTION} within {min(_CONNECT_S, limits.silent_s):g} s"
@@ -263,78 +337,23 @@ async def send(
             trace.error = f"the answer was not complete after {limits.total_s:g} s"
         else:
             trace.error = f"the server stalled: no data for {limits.silent_s:g} s"
-    except aiohttp.ClientConnectorCertificateError as error:
-        why = getattr(error.certificate_error, "verify_message", "") or error
-        trace.error = f"{NO_CONNECTION}: the certificate is not trusted ({why}); SSL_CERT_FILE can name the CA"
-    except aiohttp.ClientConnectorError as error:
-        trace.error = f"{NO_CONNECTION}: {_why(error.os_error) or error}"
     except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
-        trace.error = f"the connection broke: {error or type(error).__name__}"
-        trace.stale = trace.connecting is None and not answered
+        if trace.connecting and not trace.connected:
+            trace.error = f"{NO_CONNECTION}: {_why(error)}"
+        else:
+            trace.error = f"the connection broke: {_why(error)}"
+            trace.stale = trace.connecting is None and not (connection and connection.status)
+    finally:
+        if connection:
+            server.keep(connection)
     trace.ended = time.perf_counter()
     return trace
 
 
-def _why(failed: OSError) -> str | None:
-    """Return the system's message for its own errors: asyncio's names the address but not the reason."""
-    if isinstance(failed, ConnectionError) and failed.errno:
-        return os.strerror(failed.errno)
-    return failed.strerror
-
-
-def parse(trace: Trace) -> Parsed:
-    """Parse the pieces of a trace. Never raises: whatever is wrong with them becomes the `error` of the result."""
-    try:
-        return _parsed(trace)
-    except Exception as error:  # noqa: BLE001 - JSON of any shape and depth
-        why = f"an event is not a chat chunk ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS]})"
-        return Parsed((), None, None, None, trace.error or why)
-
-
-def _parsed(trace: Trace) -> Parsed:
-    text_at: list[float] = []
-    output = inputs = None
-    reason = error = None
-    done = False
-    events = list(_events(trace.pieces))
-    for at, line in events:
-        if line == b"[DONE]":
-            done = True
-            continue
-        if _TEXT.search(line):
-            text_at.append(at)
-        if _MORE.search(line) or not line.endswith(b"}"):
-            try:
-                said = json.loads(line)
-            except ValueError:
-                error = error or f"an incomplete chunk: {line[:60].decode(errors='replace')!r}"
-                continue
-            usage = said.get("usage") or {}
-            output, inputs = _tokens(usage, "completion_tokens", output), _tokens(usage, "prompt_tokens", inputs)
-            ends = (c["finish_reason"] for c in said.get("choices") or [] if c.get("finish_reason") not in _NO_REASON)
-            reason = next(map(str, ends), reason)
-            if said.get("error"):
-                error = f"the server reported: {str(said['error'])[:_MESSAGE_CHARS]}"
-    if trace.error is None and error is None and not done and reason is None:
-        error = "the stream closed before its end" if trace.pieces else "an empty answer"
-        if trace.pieces and not events:
-            begin = b"".join(piece for _, piece in trace.pieces)[: 10 * _MESSAGE_CHARS].decode(errors="replace")
-            error = f"no stream of events but {' '.join(begin.split())[:_MESSAGE_CHARS]!r}"
-    return Parsed(tuple(text_at), output, inputs, reason, trace.error or error)
-
-
-def _tokens(usage: Any, name: str, before: int | None) -> int | None:  # noqa: ANN401 - whatever the server sent
-    """Return a count of a server's usage, or the one before it: some send {}, null or words in their last chunks."""
-    found = usage.get(name) if isinstance(usage, dict) else None
-    return found if type(found) is int and 0 <= found <= _MOST_TOKENS else before
-
-
-def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Yield the data of each event with the time of the piece that completed it; at the end, whatever is left."""
-    ends = list(itertools.accumulate(len(piece) for _, piece in pieces))
-    position = 0
-    for line in b"".join(piece for _, piece in pieces).split(b"\n"):
-        position += len(line) + 1
-        line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - some servers begin with a byte order mark
-        if line.startswith(b"data:"):
-            yield pieces[min(bisect.bisect_left(ends, position), len(pieces) - 1)][0], line[5:].strip()
+def _why(failed: Exception) -> str:
+    """Return the reason in the system's words: asyncio's own name each address, and not the reason."""
+    if isinstance(failed, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted ({failed.verify_message}); SSL_CERT_FILE can name the CA"
+    if number := re.search(r"\[Errno (\d+)\]", str(failed)):
+        return os.strerror(int(number[1]))
+    return getattr(failed, "strerror", None) or str(failed) or type(failed).__name__

@@ -19,6 +19,7 @@ from vlnb.batch.asked import Job, Row, body
 from vlnb.batch.shards import COLUMNS
 from vlnb.endpoint.typed import TypedReply
 from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
+from vlnb.fetch import background
 from vlnb.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ class Asker:
     async def rows(self, keys: daft.Series, paths: daft.Series, contents: daft.Series) -> list[dict[str, object]]:
         """Return the columns of the answers about some rows."""
         told = zip(keys.to_pylist(), paths.to_pylist(), contents.to_pylist(), strict=True)
-        return await asyncio.gather(*(self.row(key, Row(*row)) for key, *row in told))
+        asked = [self.row(key, Row(*row)) for key, *row in told]
+
+        async def every() -> list[dict[str, object]]:
+            return await asyncio.gather(*asked)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(every(), background()))
 
     async def row(self, key: str, row: Row) -> dict[str, object]:
         """Return the columns of the answer about a row; whatever goes wrong is its `error`. Never raises."""

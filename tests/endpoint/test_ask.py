@@ -141,6 +141,13 @@ def test_failures_are_sentences_and_keep_what_came(served, sent, kind, words, pa
     assert getattr(caught.value, "partial", None) == partial
 
 
+def test_a_body_that_names_another_model_is_told_of_that_one(served):
+    endpoint = served(lambda connection: connection.sendall(b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}"))
+    body = {"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}]}
+    with pytest.raises(vlnb.ServerRefused, match="does not know the model 'gpt-9'"):
+        _ = endpoint.send(body).reply
+
+
 def test_a_stream_gives_what_came_before_it_fails(served):
     stream = served(lambda connection: connection.sendall(HEAD + event("Hello "))).stream("hi")
     assert next(stream) == "Hello "

@@ -8,7 +8,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -248,8 +248,9 @@ class Endpoint:
                             raise
                         notes.append(f"this server refuses {refused}, so it counts no tokens")
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
+            asked = replace(self, model=str(request["model"]))  # a body can name another model
             # Not `from error`: a traceback would show what the server said of the key.
-            raise failures.explain(error, self, answer, first_token_s=first_token_s, total_s=total_s) from None
+            raise failures.explain(error, asked, answer, first_token_s=first_token_s, total_s=total_s) from None
         ended = time.perf_counter()
         reply = Reply(
             text=answer.text,

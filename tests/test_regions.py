@@ -34,6 +34,60 @@ def test_an_answer_as_models_give_it(answer):
     assert found.raw == answer["text"]
 
 
+RULE = "|---|---|---|---|---|"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "found"),
+    [
+        ("| label | x1 | y1 | x2 | y2 |", "| cup, red | 10 | 20 | 110 | 220 |", (10, 20, 110, 220, "cup, red")),
+        ("| # | Object | Left (px) | Top (px) | Right (px) | Bottom (px) |", "| 1 | **cup** | 10 | 20 | 110 | 220 |",
+         (10, 20, 110, 220, "cup")),
+        ("| label | x | y | width | height |", "| cup | 10 | 20 | 100 | 200 |", (10, 20, 110, 220, "cup")),
+        ("x,y,w,h", "10,20,100,200", (10, 20, 110, 220, "")),
+        ("label;x1;y1;x2;y2", "cup;10;20;110;220", (10, 20, 110, 220, "cup")),
+        ("label\tx1\ty1\tx2\ty2", "cup\t10\t20\t110\t220", (10, 20, 110, 220, "cup")),
+        ("y1,x1,y2,x2,label", '20,10,220,110,"cup"', (10, 20, 110, 220, "cup")),
+        ("| object | x | y |", "| ear | 10 | 20 |", (10, 20, "ear")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rule", [f"{RULE}\n", ""])
+def test_a_table_is_read_by_its_header(header, row, found, rule):
+    read_as = read(f"Here you are:\n{header}\n{rule if '|' in header else ''}{row}\n")
+    assert [(*box.corners, box.label) for box in read_as.boxes] == [found] * (len(found) == 5)
+    assert [(point.x, point.y, point.label) for point in read_as.points] == [found] * (len(found) == 3)
+
+
+@pytest.mark.parametrize("table", ["| x | y |\n|---|---|\n| 1 | 2 |", "| year | x |\n|---|---|\n| 1990 | 2 |"])
+def test_a_table_of_other_numbers_holds_no_place(table):
+    with pytest.raises(BadAnswer):
+        read(table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Click at 310, 77",
+        "tap 310 77",
+        "Action: left_click 310, 77",
+        "The coordinates are 310, 77.",
+        "position: 310,77",
+    ],
+)
+def test_a_pair_without_brackets_is_a_point_after_a_verb_or_a_word_for_one(text):
+    assert [(point.x, point.y, point.label) for point in read(text).points] == [(310, 77, "")]
+
+
+@pytest.mark.parametrize("text", ["Tap 3 times", "press 1 2 3", "You should press 12 34 keys.", "Add 310, 77"])
+def test_other_pairs_are_none(text):
+    with pytest.raises(BadAnswer):
+        read(text)
+
+
+def test_whoever_would_click_is_no_name():
+    assert [point.label for point in read("I would click (310, 77).").points] == [""]
+
+
 @pytest.mark.parametrize("answer", [a for a in ANSWERS if a["boxes"]], ids=lambda a: a["form"])
 def test_wherever_an_answer_is_cut_no_whole_box_is_lost(answer):
     """A box read from the beginning of an answer is one of the whole answer, or differs in its name alone."""

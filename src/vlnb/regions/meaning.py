@@ -21,7 +21,7 @@ def _words(table: str, name: str) -> tuple[str, ...]:
 
 
 KIND_OF = {key: kind for kind in _KEYS["kinds"] for key in _words("kinds", kind)}
-_SIDES = {name: side for side, names in enumerate(_KEYS["sides"].values()) for name in names.split()}  # x1 is 0
+SIDES = {name: side for side, names in enumerate(_KEYS["sides"].values()) for name in names.split()}  # x1 is 0
 STROKES = frozenset(_words("actions", "strokes"))
 _POINTING = STROKES | frozenset(_words("actions", "pointing"))
 _VERBS = STROKES | _POINTING | frozenset(_words("actions", "others"))
@@ -87,7 +87,7 @@ def corners(named: Mapping[str, Sequence[float]]) -> tuple[float, ...] | None:
     """Return (x1, y1, x2, y2) of numbers named after sides or corners, (x, y) of numbers named so, or None."""
     if {"x0", "y0"} <= named.keys():  # then x1 is on the right
         named = {name.replace("1", "2"): numbers for name, numbers in named.items()}
-    sides = {_SIDES[name] + i: number for name, numbers in named.items() for i, number in enumerate(numbers)}
+    sides = {SIDES[name] + i: number for name, numbers in named.items() for i, number in enumerate(numbers)}
     if {0, 1, 4, 5} <= sides.keys():
         sides |= {2: sides[0] + sides[4], 3: sides[1] + sides[5]}
     count = 4 if {0, 1, 2, 3} <= sides.keys() else 2 if {"x", "y"} <= named.keys() else 0
@@ -228,7 +228,7 @@ class _Object:
 
     def sides(self) -> Iterator[Found]:
         """Yield the region that named sides make."""
-        known = {name: node for name, node in self.by_name.items() if name in _SIDES.keys() - self.used and node.whole}
+        known = {name: node for name, node in self.by_name.items() if name in SIDES.keys() - self.used and node.whole}
         named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):
             self.used |= named.keys()

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vlnb.regions.lenient import NUMBER
-from vlnb.regions.meaning import STROKES, Found, verb_of
+from vlnb.regions.meaning import SIDES, STROKES, Found, corners, short, verb_of
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
@@ -19,7 +19,7 @@ _N = r"[-+]?\d{1,12}(?:\.\d{1,17})?"
 _S = r"\s{0,24}"
 _C = rf"{_S}[,，]{_S}"
 _N4 = _C.join([f"({_N})"] * 4)
-_N4S = r"[\s,，_]{1,24}".join([f"({_N})"] * 4)
+_N4S = r"[\s,，;_]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
 # A mark of a place, or of the name before it: the text between two marks belongs to the first.
 _MARK = re.compile(
@@ -41,7 +41,8 @@ _ATTRIBUTE = re.compile(
     r"(?P<end>(?P=quote)|$)|(?P<bare>[^\s<>]{1,300})(?=[\s/]|$))",
     re.IGNORECASE | re.DOTALL,
 )
-_DIGIT, _NUMBER_NEXT = re.compile(r"\d"), re.compile(r"[\s(\[]{0,24}[-+.]?\d")
+_DIGIT, _NUMBER = re.compile(r"\d"), re.compile(_N)
+_NUMBER_NEXT = re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key is read with its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
@@ -72,6 +73,16 @@ _DETAIL = re.compile(
 _ANSWER = r"\b(?:(?:final )?answer|coordinates?|position|point|location|cent(?:er|re))[:：*]{1,5}\s{0,24}"
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
 _ONLY_PAIR = re.compile(rf"[\s`*\"']{{0,24}}[\[(]{{1,2}}{_S}({_N}){_C}({_N}){_S}[\])]{{1,2}}[\s`*\"'.]{{0,24}}")
+_VERB = r"(?:(?:left|right|double|long|single)[ _-]?)?(?:click|tap|press|touch|hover)"
+_SPOKEN = re.compile(  # Click at 310, 77
+    rf"^[ \t>*•-]{{0,24}}(?:[\w ]{{1,20}}[:：] {{1,4}})?(?:{_VERB}|(?:(?:its|the) )?(?:coordinates?|position|point))"
+    r"(?: (?:is|are|at|on|to|the|point|position|coordinates?)){0,4}[:：*]{0,3}[ \t]{1,24}"
+    rf"({_N})(?:{_C}| {{1,4}})({_N})[\s.`*]{{0,24}}$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_NO_LABEL = re.compile(
+    rf"(?:i|you|we)(?:['’](?:d|ll))? (?:(?:would|should|could|can|will|must|need to) )?{_VERB}", re.IGNORECASE
+)
 _PLAIN_TAG = re.compile(r"</?[a-z]\w{0,30}>", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
@@ -242,6 +253,8 @@ def lone_points(text: str) -> Iterator[Found]:
         yield Found("point", (float(only[1]), float(only[2])), *only.span(1), "")
         return
     yield from _matches(_LONE_PAIR, "point", blank, text)
+    for hit in _SPOKEN.finditer(blank):
+        yield Found("point", (float(hit[1]), float(hit[2])), *hit.span(), "")
 
 
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
@@ -267,17 +280,21 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
 
 
 def _table_rows(_blank: str, text: str) -> Iterator[Found]:
-    """Yield the boxes of a table whose header names their sides."""
-    lines = list(_lines(text))
-    if not any("|" in line and _HEADED.search(line) for _, line in lines):
-        return
-    for at, line in lines:
-        cells = [cell.strip().strip("`*") for cell in line.strip().strip("|").split("|")]
-        numbers = [cell for cell in cells if re.fullmatch(_N, cell)]
-        if len(numbers) >= 4:
-            counts = len(numbers) > 4 and re.fullmatch(r"\d{1,6}", cells[0]) is not None
-            name = next((cell for cell in cells if cell and not re.fullmatch(_N, cell)), "")
-            yield Found("box", tuple(map(float, numbers[counts : counts + 4])), at, at + len(line), name)
+    """Yield the regions of a table, in Markdown or CSV, whose header names their sides."""
+    header: list[str] = []
+    for at, line in _lines(text):
+        mark = next((mark for mark in "|;\t," if mark in line), "")
+        row = line.strip().strip("|").split(mark) if mark and len(line) <= _LINE_CHARS else []
+        cells = [cell.strip(" `*\"'") for cell in row]
+        names = [short(cell.partition("(")[0]) for cell in cells]
+        if corners({name: (0.0,) for name in names if name in SIDES}):
+            header = names
+        elif len(cells) == len(header):
+            pairs = list(zip(header, cells, strict=True))
+            sides = corners({name: (float(cell),) for name, cell in pairs if name in SIDES and _NUMBER.fullmatch(cell)})
+            name = next((cell for name, cell in pairs if name not in SIDES and re.search(r"[^\W\d]", cell)), "")
+            if sides and (len(sides) == 4 or name):  # columns x and y alone may be those of a chart
+                yield Found("box" if len(sides) == 4 else "point", sides, at, at + len(line), name)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -318,7 +335,7 @@ def before(text: str) -> str:
     text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS))
     while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
         text = text[: hit.start()].rstrip(_MARKS)
-    return _bare(text)[-_LABEL_CHARS:]
+    return "" if _NO_LABEL.fullmatch(text) else _bare(text)[-_LABEL_CHARS:]
 
 
 def _after(text: str) -> str:

@@ -7,14 +7,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from re import _parser as parser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.test_regions_growth import unbounded
 from vlnb import samples
 from vlnb.launch import diagnose, logs
 from vlnb.launch.progress import Follower
+from vlnb.launch.signs import signs
 
 SOUND = (Path(__file__).parent.parent / "data" / "logs" / "sound.log").read_bytes()
 BEGIN = b"Load weight begin. avail mem=191.05 GB\n"
@@ -132,6 +135,12 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(logs, "STREAM_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
     assert logs.read(tmp_path / "pipe")[0] == ""
+
+
+@pytest.mark.parametrize("sign", signs(), ids=lambda sign: f"{sign.name}, {sign.kind}")
+def test_every_repetition_in_a_sign_has_a_bound(sign):
+    """Else a line of 8,000 characters can take seconds: each place in it begins a try that goes on to its end."""
+    assert not list(unbounded(parser.parse(sign.lines.pattern)))
 
 
 @pytest.mark.parametrize("path", ["/no/such.log", "/", "a\0b"])

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from vlnb.launch.signs import pattern, signs, stages
 
 _LINE_CHARS = 300
+_LEAST_CHARS = 6  # no sign is shorter
 _READ_CHARS = 8_192  # of each line: a binary file may have no lines at all
 
 
@@ -83,6 +84,8 @@ def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
     weights_gb, free_gb, first_gb, frames, no_device = 0.0, 0.0, 0.0, list[str](), False
     ended = {match[1] for line in lines for match in _ENDED_WAIT.finditer(line)}
     for line in lines:
+        if len(line) < _LEAST_CHARS:
+            continue
         said = pattern("rank").sub("", line)
         if _FRAME.match(said):
             frames.append(said)
@@ -95,7 +98,8 @@ def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
         first_gb = first_gb or free_gb  # before the first weights: a second model finds less
         now = _stage_of(frames) or stage
         fact = pattern("hint").sub("", said)
-        found = (sign for sign in signs() if sign.lines.search(fact) and not (sign.kind == "memory" and no_device))
+        low = fact.lower()
+        found = (sign for sign in signs() if sign.lines.search(low) and not (sign.kind == "memory" and no_device))
         sign = next(found, None)
         if sign and sign.kind == "memory":
             heavy = weights_gb >= 0.5 * free_gb if weights_gb else now != "KV cache"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-PART_BYTES = 2 * 2**20  # `diagnose` takes a second of CPU for each MiB
+PART_BYTES = 2 * 2**20  # `diagnose` takes two seconds of CPU for each MiB
 STREAM_BYTES = 64 * 2**20  # read of a pipe at most
 STREAM_S = 60.0  # total wait for a pipe
 _CHUNK_BYTES = 65_536

@@ -23,6 +23,7 @@ BODY = np.random.default_rng(1).bytes(6_000_000)
 def listening(serve, connections=1):
     """Have `serve(connection)` in a thread for each connection; gives the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)  # a test fails then, and does not hang
         accepted = [threading.Thread(target=lambda: serve(listener.accept()[0])) for _ in range(connections)]
         for thread in accepted:
             thread.start()
@@ -220,11 +221,29 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
         asyncio.run(send(url))
 
 
-def one_after_another(url, bodies):
+def test_what_a_reset_threw_away_is_not_called_sent():
+    def serve(connection):
+        with connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            head_and_rest(connection)
+            time.sleep(0.3)
+
+    bodies = [BODY[:size] for size in range(100_000, 400_000, 10_000)]  # of some, the last slice waits at the reset
+    with listening(serve, connections=len(bodies)) as url:
+        traces = sent(url, bodies)
+    assert {trace.error for trace in traces} == {"the connection broke: Connection reset by peer"}
+    assert all(trace.sent is None or trace.sent - trace.started < 0.2 for trace in traces)  # the system took the others
+
+
+def one_after_another(url, bodies, pause_s=0.0, **options):
     async def send():
-        turns = wire.Turns()
+        turns, traces = wire.Turns(), []
         with contextlib.closing(wire.Server(url, {})) as server:
-            return [await wire.send(server, memoryview(body), turns, Limits(5)) for body in bodies]
+            for body in bodies:
+                traces.append(await wire.send(server, memoryview(body), turns, Limits(5), **options))
+                await asyncio.sleep(pause_s)
+        return traces
 
     return asyncio.run(send())
 
@@ -264,6 +283,111 @@ def test_a_connection_that_cannot_serve_another_request_is_not_kept(answer):
     assert [b"".join(piece for _, piece in trace.pieces) for trace in traces] == [OK[-14:]] * 2
 
 
+def one_answer(connection):
+    """Answer one request, and wait until the other side leaves or asks again."""
+    with connection:
+        whole(connection)
+        connection.sendall(OK)
+        connection.recv(1)
+
+
+def test_a_fresh_connection_is_made_although_one_was_kept():
+    with listening(one_answer, connections=2) as url:
+        traces = one_after_another(url, [b"{}", b"{}"], fresh=True)
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
+
+
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["closed", "with a word"])
+def test_a_connection_that_the_server_closed_meanwhile_gets_no_request(last):
+    def serve(connection):
+        with connection:
+            whole(connection)
+            connection.sendall(OK)
+            time.sleep(0.05)
+            connection.sendall(last)
+
+    with listening(serve, connections=2) as url:
+        traces = one_after_another(url, [b"{}", b"{}"], pause_s=0.2)
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
+
+
+def test_a_connection_that_was_idle_for_long_gets_no_request(monkeypatch):
+    monkeypatch.setattr(wire, "_KEPT_S", 0.1)
+    with listening(one_answer, connections=2) as url:
+        traces = one_after_another(url, [b"{}", b"{}"], pause_s=0.2)
+    assert [trace.connecting is None for trace in traces] == [False, False]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 413 Too Large\r\n\r\ntoo much"], ids=["nothing", "a refusal"])
+def test_a_server_that_ends_its_side_and_goes_on_reading_is_one_failed_request(answer):
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+            head_and_rest(connection)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 14):
+                time.sleep(0.002)
+
+    with listening(serve) as url:
+        (trace,) = sent(url, [BODY])
+    assert trace.error.startswith("HTTP 413: too much" if answer else "the connection broke: the server closed it")
+    assert trace.sent is None
+
+
+def test_a_request_that_a_limit_ends_leaves_no_half_a_request_to_the_next():
+    """The answer is there, but the rest of the body waits for its turn: the connection would take it for a request."""
+    seen = []
+
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            head_and_rest(connection)
+            connection.sendall(b"HTTP/1.1 400 No\r\ncontent-length: 0\r\n\r\n")
+            while piece := connection.recv(1 << 16):
+                seen.append(b"POST" in piece)
+
+    async def send(url):
+        turns = wire.Turns()
+        with contextlib.closing(wire.Server(url, {})) as server:
+            await turns.take(0)  # and no turn is given
+            trace = await wire.send(server, memoryview(BODY), turns, Limits(0.3))
+            return trace, server.kept()
+
+    with listening(serve) as url:
+        trace, kept = asyncio.run(send(url))
+    assert (trace.error, kept, trace.sent) == ("the server stalled: no data for 0.3 s", None, None)
+    assert not any(seen)
+
+
+def test_the_addresses_of_a_name_take_turns_and_are_looked_up_once(monkeypatch):
+    served, looked_up = [], []
+
+    def rows(name, port, *_, **__):
+        looked_up.append(name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (1, 9, 2)]
+
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        second = stack.enter_context(socket.create_server(("127.0.0.2", first.getsockname()[1])))  # at .9 is nobody
+
+        def serve(listener, count):
+            for _ in range(count):
+                with listener.accept()[0] as connection:
+                    whole(connection)
+                    served.append(listener.getsockname()[0])
+                    connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+
+        threads = [threading.Thread(target=serve, args=pair) for pair in ((first, 2), (second, 4))]
+        for thread in threads:
+            thread.start()
+        monkeypatch.setattr(socket, "getaddrinfo", rows)
+        traces = one_after_another(f"http://replicas.test:{first.getsockname()[1]}/", [b"{}"] * 6)
+        for thread in threads:
+            thread.join()
+    assert [trace.error for trace in traces] == [None] * 6
+    assert (sorted(served), looked_up) == (["127.0.0.1"] * 2 + ["127.0.0.2"] * 4, ["replicas.test"])
+
+
 def test_who_answers_before_it_has_read_all_gets_no_other_request_on_that_connection():
     def serve(connection):
         with connection, contextlib.suppress(ConnectionError):
@@ -288,6 +412,9 @@ def test_who_answers_before_it_has_read_all_gets_no_other_request_on_that_connec
         (b"HTTP/1.1 101 Switching\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n", "HTTP 101: Switching"),
         (b"HTTP/1.1 307 Elsewhere\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", "HTTP 307: Elsewhere"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", "HTTP 204: No Content"),
+        (b"HTTP/1.1 099 What\r\ncontent-length: 0\r\n\r\n", "HTTP 99: What"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", "the connection broke: the server closed it"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\ndata: [DONE]\n\n", None),
         (OK.replace(b"\r\n", b"\n"), None),
         (CHUNKED + b"5 \r\ndata:\r\n9;a=b\r\n [DONE]\n\n\r\n0\r\n\r\n", None),
     ],

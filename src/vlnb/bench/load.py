@@ -27,7 +27,7 @@ from typing import Any
 from vlnb import records
 from vlnb.bench import bodies, store, stream, wire
 from vlnb.bench.workload import arrivals
-from vlnb.endpoint.keys import redacted
+from vlnb.endpoint.keys import bearer, redacted
 from vlnb.errors import VlnbError
 
 _REPORT_S = 0.25  # between two progress reports
@@ -44,9 +44,7 @@ class Run:
         self.folder, self.manifest = folder, stored.manifest
         self.workload = self.manifest.workload
         self.key = os.environ.get(store.KEY_VARIABLE, "")
-        self.headers = {"Content-Type": "application/json"}
-        if self.key:
-            self.headers["Authorization"] = f"Bearer {self.key}"
+        self.headers = {"Content-Type": "application/json", **bearer(self.key)}
         self.todo = stored.todo
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures

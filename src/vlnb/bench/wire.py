@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 import httpx2
 
+from vlnb._version import __version__
 from vlnb.bench.store import NO_CONNECTION
 from vlnb.endpoint.failures import refused_field
 
@@ -32,6 +33,7 @@ _WAIT_BYTES = 64 * 1024  # of a body: what the transport waits with when the sys
 _NOT_SENT_BYTES = 64 * 1024
 _MESSAGE_CHARS = 200
 _CONNECT_S = 30.0
+_KEPT_S = 60.0  # longer, and something on the way may have forgotten the connection without a word
 _PIECE_BYTES = 128  # of memory that a piece takes besides its data
 
 
@@ -60,12 +62,14 @@ class Server:
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._url = httpx2.URL(url)
+        told = {"Host": self._url.netloc.decode(), "Accept": "*/*", "User-Agent": f"vlnb/{__version__}"}
         # A kilobyte that unpacks to a gigabyte would evade every limit.
-        lines = {"Host": self._url.netloc.decode(), "Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self._head = b"POST %s HTTP/1.1\r\n%sContent-Length: " % (self._url.raw_path, head.encode())
+        lines = [f"{name}: {value}\r\n" for name, value in {**told, "Accept-Encoding": "identity", **headers}.items()]
+        self._head = b"POST %s HTTP/1.1\r\n%sContent-Length: " % (self._url.raw_path, "".join(lines).encode())
         self._tls = ssl.create_default_context() if self._url.scheme == "https" else None
         self._kept: list[_Connection] = []
+        self._looked_up: asyncio.Future[list[Any]] | None = None
+        self._made = 0
 
     def head(self, size: int) -> bytes:
         """Return the head of a request with a body of `size` bytes."""
@@ -74,30 +78,45 @@ class Server:
     def kept(self) -> _Connection | None:
         """Return a connection that is still open, if there is one."""
         while self._kept:
-            if (kept := self._kept.pop()).usable:
+            kept = self._kept.pop()
+            if kept.usable and time.perf_counter() - kept.idle_since < _KEPT_S:
                 return kept
+            kept.abort()
         return None
 
     async def connect(self) -> _Connection:
-        """Return a new connection. Raises `OSError`."""
-        host, port = self._url.raw_host.decode(), self._url.port or (443 if self._tls else 80)
-        wanted = asyncio.get_running_loop().create_connection(
-            _Connection, host, port, ssl=self._tls, happy_eyeballs_delay=0.25
-        )
-        async with asyncio.timeout(_CONNECT_S):
-            return (await wanted)[1]
+        """Return a new connection. Several addresses of one name take turns, as replicas want. Raises `OSError`."""
+        loop, name = asyncio.get_running_loop(), self._url.raw_host.decode()
+        if not self._looked_up or (self._looked_up.done() and self._looked_up.exception()):
+            port = self._url.port or (443 if self._tls else 80)
+            # Once for all connections: a hundred look-ups would wait for each other.
+            self._looked_up = loop.create_task(loop.getaddrinfo(name, port, type=socket.SOCK_STREAM))
+        rows = await asyncio.shield(self._looked_up)
+        self._made += 1
+        failed: OSError | None = None
+        for number in range(len(rows)):
+            host, port = rows[(self._made + number) % len(rows)][4][:2]
+            expected = name.rstrip(".") if self._tls else None
+            try:
+                async with asyncio.timeout(_CONNECT_S / len(rows)):
+                    made = loop.create_connection(_Connection, host, port, ssl=self._tls, server_hostname=expected)
+                    return (await made)[1]
+            except OSError as error:
+                failed = error
+        raise failed or OSError("the name has no address")
 
     def keep(self, connection: _Connection) -> None:
         """Keep a connection for the next request, or close it if it cannot serve one."""
         if connection.usable:
+            connection.idle_since = time.perf_counter()
             self._kept.append(connection)
         else:
-            connection.transport.abort()  # closing would wait for a server that does not read
+            connection.abort()
 
     def close(self) -> None:
         """Close the connections that were kept."""
         for connection in self._kept:
-            connection.transport.abort()
+            connection.abort()
 
 
 class _Connection(asyncio.Protocol):
@@ -106,7 +125,10 @@ class _Connection(asyncio.Protocol):
     transport: Any  # asyncio's: plain or TLS
 
     def __init__(self) -> None:
-        self.usable = True  # for a further request
+        self.usable = False  # for a further request
+        self.idle_since = 0.0
+        self.lost = False
+        self.alive = True  # what the server says of it
         self.status = 0
         self.reason = b""
         self._sized = False  # the head tells where the body ends
@@ -124,6 +146,8 @@ class _Connection(asyncio.Protocol):
         )
         self.status, self.over, self.usable = 0, False, False
         self._awake.set()
+        if self.lost:
+            self._end(ConnectionError("the server closed it before the request"))
 
     async def room(self) -> None:
         """Wait until the system takes more of the body, or the answer is over."""
@@ -137,10 +161,15 @@ class _Connection(asyncio.Protocol):
         if self._error:
             raise self._error
 
-    def _end(self, error: Exception | None = None, *, usable: bool = False) -> None:
+    def abort(self) -> None:
+        """Close it at once: an orderly end would wait for a server that does not read."""
+        if not self.lost:  # asyncio fails at what it has closed by itself
+            self.transport.abort()
+
+    def _end(self, error: Exception | None = None, *, alive: bool = False) -> None:
         if not self.over:
             self._error = error
-        self.over, self.usable = True, usable
+        self.over, self.alive = True, alive
         self._awake.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -161,7 +190,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._now = time.perf_counter()
         if self.over:  # nobody asked for it
-            self.transport.abort()
+            self.abort()
             return
         self._left -= len(data)
         try:
@@ -175,8 +204,10 @@ class _Connection(asyncio.Protocol):
             self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        whole = self.status and not self._sized  # such an answer ends with its connection
-        self._end(None if whole else exc or ConnectionError("the server closed it before the answer was complete"))
+        self.lost, self.usable = True, False
+        whole = self.status >= 200 and not self._sized  # such an answer ends with its connection
+        why = _why(exc) if exc else "the server closed it before the answer was complete"
+        self._end(None if whole else ConnectionError(why))
 
     def on_message_begin(self) -> None:
         if self.over:
@@ -186,8 +217,9 @@ class _Connection(asyncio.Protocol):
     def on_status(self, status: bytes) -> None:
         self.reason += status
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: ARG002 - the parser's
-        self._sized |= name.lower() in {b"content-length", b"transfer-encoding"}
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._sized |= name.lower() == b"content-length"
+        self._sized |= name.lower() == b"transfer-encoding" and b"chunked" in value.lower()
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
@@ -197,8 +229,8 @@ class _Connection(asyncio.Protocol):
         self._left -= _PIECE_BYTES
 
     def on_message_complete(self) -> None:
-        if self.status >= 200:  # before it there may be others, such as 103
-            self._end(usable=self._parser.should_keep_alive())
+        if not 100 <= self.status < 200:  # before the answer there may be others, such as 103
+            self._end(alive=self._parser.should_keep_alive())
 
 
 class Turns:
@@ -262,9 +294,7 @@ async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes
             turns.give()
         await connection.room()
         trace.moved = time.perf_counter()
-    if rest or transport.get_write_buffer_size():
-        connection.usable = False
-    else:
+    if not (rest or connection.lost or transport.get_write_buffer_size()):
         trace.sent = trace.moved
 
 
@@ -325,24 +355,25 @@ async def send(
             parts = (server.head(len(body) + len(ending)), body, ending)
             await _upload(connection, parts, trace, turns)
             await connection.answer()
+        # Only here: whatever ends a request earlier leaves bytes on the way, which the next one must not meet.
+        connection.usable = connection.alive and trace.sent is not None
         if trace.error is None and connection.status != 200:
             said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
             reason = connection.reason.decode(errors="replace")
             trace.error = f"HTTP {connection.status}: {said[:_MESSAGE_CHARS] or reason}"
             trace.refused = refused_field(said) if 400 <= connection.status < 500 else None
-    except TimeoutError:
+    except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
+        late = isinstance(error, TimeoutError) and not error.errno  # else the system's own
         if trace.connecting and not trace.connected:
             trace.error = f"{NO_CONNECTION} within {min(_CONNECT_S, limits.silent_s):g} s"
+            trace.error = trace.error if late else f"{NO_CONNECTION}: {_why(error)}"
+        elif not late:
+            trace.error = f"the connection broke: {_why(error)}"
+            trace.stale = trace.connecting is None and not (connection and connection.status >= 200)
         elif time.perf_counter() - trace.started >= limits.total_s:
             trace.error = f"the answer was not complete after {limits.total_s:g} s"
         else:
             trace.error = f"the server stalled: no data for {limits.silent_s:g} s"
-    except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
-        if trace.connecting and not trace.connected:
-            trace.error = f"{NO_CONNECTION}: {_why(error)}"
-        else:
-            trace.error = f"the connection broke: {_why(error)}"
-            trace.stale = trace.connecting is None and not (connection and connection.status)
     finally:
         if connection:
             server.keep(connection)

@@ -62,14 +62,7 @@ def process(
             writes there.
         NoServer, ServerRefused, BadAnswer: A server does not answer well at the start.
     """
-    extras.require("batch", "vlnb.batch")
-    if (runner == "ray" or address) and extras.version("ray") is None:
-        raise BadInput("A job on Ray needs the package ray, which is not installed here: pip install ray")
-    if place := _PLACE.fullmatch(address or ""):
-        try:  # Ray itself would try for many minutes
-            socket.create_connection((place[1], int(place[2])), _CONNECT_S).close()
-        except (OSError, OverflowError) as error:
-            raise BadInput(f"No Ray cluster answers at {address}: {error}. Check the address.") from error
+    check_runner(runner, address)
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency}: a batch asks at least one question at a time.")
     named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
@@ -94,6 +87,18 @@ def process(
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
     return replace(found, asked=len(left))
+
+
+def check_runner(runner: str, address: str | None) -> None:
+    """Raise `BadInput` if a package is missing, or nothing listens at the address of the Ray cluster."""
+    extras.require("batch", "vlnb.batch")
+    if (runner == "ray" or address) and extras.version("ray") is None:
+        raise BadInput("A job on Ray needs the package ray, which is not installed here: pip install ray")
+    if place := _PLACE.fullmatch(address or ""):
+        try:  # Ray itself would try for many minutes
+            socket.create_connection((place[1], int(place[2])), _CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise BadInput(f"No Ray cluster answers at {address}: {error}. Check the address.") from error
 
 
 def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[pa.StructArray]:

@@ -85,7 +85,10 @@ class Server:
         return None
 
     async def connect(self) -> _Connection:
-        """Return a new connection. Several addresses of one name take turns, as replicas want. Raises `OSError`."""
+        """Return a new connection; the addresses of a name take turns, so that replicas share the load.
+
+        Raises `OSError`.
+        """
         loop, name = asyncio.get_running_loop(), self._url.raw_host.decode()
         if not self._looked_up or (self._looked_up.done() and self._looked_up.exception()):
             port = self._url.port or (443 if self._tls else 80)

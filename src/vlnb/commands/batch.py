@@ -58,10 +58,12 @@ def batch(  # noqa: PLR0913 - the options of a command
     """
     from vlnb.batch import process, read
     from vlnb.batch.asked import check
+    from vlnb.batch.run import check_runner
 
     if resume:
         read(out)
-    check(source)  # before a server is sought
+    check_runner(runner, address)  # both before a server is sought
+    check(source)
     found = process(
         source, prompt, out,
         schema=read_schema(schema) if schema else None,

@@ -183,19 +183,8 @@ def test_a_job_on_ray_without_ray_is_a_sentence(pictures, tmp_path, options):
 
 @pytest.mark.skipif(importlib.util.find_spec("ray"), reason="ray is installed")
 def test_the_command_says_so_before_it_seeks_a_server(pictures, capsys):
-    words = [
-        "batch",
-        str(pictures),
-        "--prompt",
-        "?",
-        "--out",
-        "no",
-        "--url",
-        "http://127.0.0.1:9/v1",
-        "--runner",
-        "ray",
-    ]
-    assert cli.main(words) == 1
+    words = ["--prompt", "?", "--out", "no", "--url", "http://127.0.0.1:9/v1", "--runner", "ray"]
+    assert cli.main(["batch", str(pictures), *words]) == 1
     assert "needs the package ray" in capsys.readouterr().err
 
 

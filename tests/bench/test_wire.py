@@ -311,6 +311,20 @@ def test_a_connection_that_the_server_closed_meanwhile_gets_no_request(last):
     assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
 
 
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["nothing", "a hint"])
+def test_a_kept_connection_that_ends_before_the_answer_is_stale_so_that_the_request_is_sent_again(last):
+    def serve(connection):
+        with connection:
+            whole(connection)
+            connection.sendall(OK)
+            whole(connection)
+            connection.sendall(last)
+
+    with listening(serve) as url:
+        traces = one_after_another(url, [b"{}", b"{}"])
+    assert [trace.stale for trace in traces] == [False, True]
+
+
 def test_a_connection_that_was_idle_for_long_gets_no_request(monkeypatch):
     monkeypatch.setattr(wire, "_KEPT_S", 0.1)
     with listening(one_answer, connections=2) as url:

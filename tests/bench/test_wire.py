@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -283,12 +284,13 @@ def test_a_connection_that_cannot_serve_another_request_is_not_kept(answer):
     assert [b"".join(piece for _, piece in trace.pieces) for trace in traces] == [OK[-14:]] * 2
 
 
-def one_answer(connection):
-    """Answer one request, and wait until the other side leaves or asks again."""
+def one_answer(connection, then=lambda connection: connection.recv(1), last=b""):
+    """Answer one request; `then`, by default once the other side has left or asked again, say `last` and close."""
     with connection:
         whole(connection)
         connection.sendall(OK)
-        connection.recv(1)
+        then(connection)
+        connection.sendall(last)
 
 
 def test_a_fresh_connection_is_made_although_one_was_kept():
@@ -299,13 +301,7 @@ def test_a_fresh_connection_is_made_although_one_was_kept():
 
 @pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["closed", "with a word"])
 def test_a_connection_that_the_server_closed_meanwhile_gets_no_request(last):
-    def serve(connection):
-        with connection:
-            whole(connection)
-            connection.sendall(OK)
-            time.sleep(0.05)
-            connection.sendall(last)
-
+    serve = partial(one_answer, then=lambda _: time.sleep(0.05), last=last)
     with listening(serve, connections=2) as url:
         traces = one_after_another(url, [b"{}", b"{}"], pause_s=0.2)
     assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
@@ -313,14 +309,7 @@ def test_a_connection_that_the_server_closed_meanwhile_gets_no_request(last):
 
 @pytest.mark.parametrize("last", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["nothing", "a hint"])
 def test_a_kept_connection_that_ends_before_the_answer_is_stale_so_that_the_request_is_sent_again(last):
-    def serve(connection):
-        with connection:
-            whole(connection)
-            connection.sendall(OK)
-            whole(connection)
-            connection.sendall(last)
-
-    with listening(serve) as url:
+    with listening(partial(one_answer, then=whole, last=last)) as url:
         traces = one_after_another(url, [b"{}", b"{}"])
     assert [trace.stale for trace in traces] == [False, True]
 

@@ -69,6 +69,7 @@ class Asker:
         told = zip(keys.to_pylist(), paths.to_pylist(), contents.to_pylist(), strict=True)
         asked = [self.row(key, Row(*row)) for key, *row in told]
 
+        # On the loop that talks to the servers: each change of threads costs time.
         async def every() -> list[dict[str, object]]:
             return await asyncio.gather(*asked)
 

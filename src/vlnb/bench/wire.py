@@ -131,7 +131,7 @@ class _Connection(asyncio.Protocol):
         self.usable = False  # for a further request
         self.idle_since = 0.0
         self.lost = False
-        self.alive = True  # what the server says of it
+        self.alive = True  # the server promises to keep it open
         self.status = 0
         self.reason = b""
         self._sized = False  # the head tells where the body ends
@@ -143,7 +143,7 @@ class _Connection(asyncio.Protocol):
         """Expect the answer to the request of `trace`."""
         self._trace, self._limits, self._left = trace, limits, limits.answer_bytes
         self._parser = httptools.HttpResponseParser(self)
-        # As aiohttp and browsers do: some servers end a line without CR, or leave spaces after a size.
+        # As browsers do: some servers end a line without CR, or leave spaces after a size.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
@@ -368,8 +368,8 @@ async def send(
     except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
         late = isinstance(error, TimeoutError) and not error.errno  # else the system's own
         if trace.connecting and not trace.connected:
-            trace.error = f"{NO_CONNECTION} within {min(_CONNECT_S, limits.silent_s):g} s"
-            trace.error = trace.error if late else f"{NO_CONNECTION}: {_why(error)}"
+            why = f" within {min(_CONNECT_S, limits.silent_s):g} s" if late else f": {_why(error)}"
+            trace.error = f"{NO_CONNECTION}{why}"
         elif not late:
             trace.error = f"the connection broke: {_why(error)}"
             trace.stale = trace.connecting is None and not (connection and connection.status >= 200)

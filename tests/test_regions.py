@@ -58,6 +58,13 @@ def test_a_table_is_read_by_its_header(header, row, found, rule):
     assert [(point.x, point.y, point.label) for point in read_as.points] == [found] * (len(found) == 3)
 
 
+def test_a_name_with_a_comma_does_not_cost_its_row():
+    found = read("label,x1,y1,x2,y2\ncup, red,10,20,110,220\nplate, blue,5,6,70,80")
+    assert [(*box.corners, box.label) for box in found.boxes] == [
+        (10, 20, 110, 220, "cup, red"), (5, 6, 70, 80, "plate, blue"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("table", ["| x | y |\n|---|---|\n| 1 | 2 |", "| year | x |\n|---|---|\n| 1990 | 2 |"])
 def test_a_table_of_other_numbers_holds_no_place(table):
     with pytest.raises(BadAnswer):

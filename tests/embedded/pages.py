@@ -1,5 +1,7 @@
 """Pictures of documents for the tests of the embedded engine, drawn with Pillow's own font."""
 
+import random
+
 from PIL import Image, ImageDraw, ImageFont
 
 from vlnb.embedded.page import Line, Page, Segment, Word
@@ -12,6 +14,13 @@ def draw(size, items, *, paper="white", ink="black"):
     for x, y, text, height in items:
         pen.text((x, y), text, font=ImageFont.load_default(height), fill=ink)
     return image
+
+
+def unread(image):
+    """Return a copy that differs in one corner, so that an engine cannot remember it and has to read it."""
+    copy = image.convert("RGB")
+    copy.putpixel((0, 0), tuple(random.randbytes(3)))
+    return copy
 
 
 def rows(top, step, columns, table, height=24):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.embedded.pages import draw, rows
+from tests.embedded.pages import draw, rows, unread
 from vlnb.embedded.lookup import find
 from vlnb.embedded.reader import Reader, Stopped
 
@@ -93,9 +93,27 @@ def test_tiny_pictures(reader, size):
 
 def test_reading_stops_when_nobody_waits(reader, receipt):
     asked = iter([False, False, True])
+    page = unread(receipt.picture.image)
     with pytest.raises(Stopped):
-        reader.read(receipt.picture.image, stop=lambda: next(asked))
-    assert reader.read(receipt.picture.image).lines, "and the next one is read"
+        reader.read(page, stop=lambda: next(asked))
+    assert len(reader.read(page).lines) == len(receipt.truth.lines), "and the next time it is read whole"
+
+
+def test_a_page_is_read_once(reader, receipt):
+    pages, asked = [unread(receipt.picture.image) for _ in range(2)], []
+    first = [reader.read(page, stop=lambda: asked.append(1)) for page in pages]
+    count = len(asked)
+    assert [reader.read(page.copy(), stop=lambda: asked.append(1)) for page in pages] == first
+    assert len(asked) == count > 2
+
+
+def test_only_the_last_pages_are_remembered(reader):
+    page, asked = unread(draw((200, 60), [(10, 10, "Kestrel", 30)])), []
+    reader.read(page)
+    for _ in range(40):
+        reader.read(unread(Image.new("RGB", (30, 30), "white")))
+    assert reader.read(page, stop=lambda: asked.append(1)).text == "Kestrel"
+    assert asked
 
 
 def test_small_letters_on_a_large_page(reader):

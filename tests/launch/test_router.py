@@ -13,6 +13,7 @@ import pytest
 from openai import OpenAI
 
 from tests.bench import answering
+from tests.embedded.pages import unread
 from vlnb import connect, images, launch
 from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput, NoServer, ServerRefused
@@ -69,11 +70,18 @@ def test_two_engines_and_one_that_is_killed_lose_no_request(receipt):
             one.wait(60)
         engines.append(Router.start([one.base_url for one in engines], port=port()))
         client = OpenAI(base_url=engines[-1].base_url, api_key="none", max_retries=0)
-        picture = {"type": "image_url", "image_url": {"url": images.data_uri(receipt.picture.seen(max_pixels=150_000))}}
-        content = [picture, {"type": "text", "text": "What is the grand total?"}]
-        asked = {"model": "vlnb-embedded-ocr", "messages": [{"role": "user", "content": content}]}
+
+        def ask(_):
+            uri = images.data_uri(images.load(unread(receipt.picture.seen(max_pixels=150_000).image)))
+            content = [
+                {"type": "image_url", "image_url": {"url": uri}},
+                {"type": "text", "text": "What is the grand total?"},
+            ]
+            message = {"role": "user", "content": content}
+            return client.chat.completions.create(model="vlnb-embedded-ocr", messages=[message])
+
         with ThreadPoolExecutor(4) as pool:
-            answers = [pool.submit(client.chat.completions.create, **asked) for _ in range(8)]
+            answers = [pool.submit(ask, number) for number in range(8)]
             answers[2].result()
             psutil.Process(engines[0].record.pid).kill()
             assert {one.result().choices[0].message.content.splitlines()[0] for one in answers} == {"17,000"}

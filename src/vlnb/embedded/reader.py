@@ -5,6 +5,7 @@ Text is found on a copy of bounded size, which bounds time and memory, and recog
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import threading
@@ -31,6 +32,7 @@ SURE = 0.9  # printed text has a higher score; text that stands on its head, and
 _BETTER = 0.1  # by so much must the score of text rise when it is turned round
 _PROBES = 3  # runs of text that tell how the page is turned
 _TALL = 1.5  # times as high as wide: the library turns such a box a quarter to the left before it reads it
+_KEPT = 32  # pages: a second question about a picture needs no second reading
 _PADDED = [3, 48, 96]  # short texts are padded to 96 columns instead of 320, which is a third faster
 
 
@@ -41,12 +43,13 @@ class Stopped(Exception):  # noqa: N818 - the client hung up, which is no error
 class Reader:
     """Reads text. It loads its models (30 MB, inside the installed package) with the first picture.
 
-    It reads one picture at a time, because the models use all cores.
+    It reads one picture at a time, because the models use all cores, and remembers the last pages.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ocr: Any = None
+        self._pages: dict[object, tuple[Line, ...]] = {}
 
     def warm_up(self) -> None:
         """Load the models, so that the first request does not wait for them."""
@@ -64,22 +67,37 @@ class Reader:
 
         bgr = np.array(image)
         cv2.cvtColor(bgr, cv2.COLOR_RGB2BGR, dst=bgr)  # in place, because a large picture takes much memory
+        key = bgr.shape, hashlib.sha256(bgr.data).digest()
         with self._lock:
-            quads = self._detect(bgr)
-            longest = sorted(range(len(quads)), key=lambda i: -max(_sides(quads[i])))[:_PROBES]
-            readings = dict(zip(longest, self._recognise(bgr, [quads[i] for i in longest]), strict=True))
-            turns = _turns(quads, list(readings.values()))
-            if turns:
-                quads, readings = [np.roll(quad, -turns, axis=0) for quad in quads], {}
-            for row in reading_order([_turned(quad, image.size, turns).tolist() for quad in quads]):
-                if stop():
-                    raise Stopped
-                new = [i for i in row if i not in readings]
-                readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
-                read = [(quads[i], readings.pop(i)) for i in row]
-                segments = [_segment(bgr, *one, upright=not turns) for one in read if one[1].score >= MIN_SCORE]
-                if segments:
-                    yield Line(tuple(segments if turns else together(segments)))
+            if key in self._pages:
+                yield from self._pages[key]
+                return
+            lines = []
+            for line in self._new_lines(bgr, stop):
+                lines.append(line)
+                yield line
+            self._pages[key] = tuple(lines)
+            if len(self._pages) > _KEPT:
+                del self._pages[next(iter(self._pages))]
+
+    def _new_lines(self, bgr: Array, stop: Callable[[], bool]) -> Iterator[Line]:
+        import numpy as np
+
+        quads = self._detect(bgr)
+        longest = sorted(range(len(quads)), key=lambda i: -max(_sides(quads[i])))[:_PROBES]
+        readings = dict(zip(longest, self._recognise(bgr, [quads[i] for i in longest]), strict=True))
+        turns = _turns(quads, list(readings.values()))
+        if turns:
+            quads, readings = [np.roll(quad, -turns, axis=0) for quad in quads], {}
+        for row in reading_order([_turned(quad, bgr.shape[1::-1], turns).tolist() for quad in quads]):
+            if stop():
+                raise Stopped
+            new = [i for i in row if i not in readings]
+            readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
+            read = [(quads[i], readings.pop(i)) for i in row]
+            segments = [_segment(bgr, *one, upright=not turns) for one in read if one[1].score >= MIN_SCORE]
+            if segments:
+                yield Line(tuple(segments if turns else together(segments)))
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:

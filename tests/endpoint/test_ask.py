@@ -175,14 +175,14 @@ def test_the_two_time_outs_are_apart(served):
 
     def slow_end(connection):
         connection.sendall(HEAD + event("early "))
-        time.sleep(1.0)
+        time.sleep(2.5)  # two seconds are enough for the first words, also on a busy machine
         connection.sendall(event("late") + event(finish="stop") + DONE)
 
     with pytest.raises(vlnb.NoServer, match=r"no text within 0\.5 s"):
         served(slow_start).ask("hi", first_token_s=0.5)
-    assert served(slow_end).ask("hi", first_token_s=0.5).text == "early late"
-    with pytest.raises(vlnb.BadAnswer, match=r"after 0\.5 s") as caught:
-        served(slow_end, total_s=0.5).ask("hi")
+    assert served(slow_end).ask("hi", first_token_s=2).text == "early late"
+    with pytest.raises(vlnb.BadAnswer, match=r"after 2 s") as caught:
+        served(slow_end, total_s=2).ask("hi")
     assert caught.value.partial == "early "
 
 

@@ -34,22 +34,22 @@ ASIDE = {
 
 
 def imports():
-    """Yield (file, room, imported room) for every import of vlnb in vlnb, those inside functions too."""
+    """Yield (file, imported name) for every import in vlnb, those inside functions too."""
     for path in sorted(SOURCE.rglob("*.py")):
-        parts = path.relative_to(SOURCE).with_suffix("").parts
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = []
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vlnb":
+            if isinstance(node, ast.ImportFrom) and node.module:
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-            for name in names:
-                first, *rest = name.split(".")
-                if first == "vlnb":
-                    yield path.relative_to(SOURCE), parts[0], rest[0] if rest else ""
+            yield from ((path.relative_to(SOURCE), name) for name in names)
 
 
-FOUND = [one for one in imports() if str(one[0]) != "__init__.py"]
+IMPORTS = tuple(imports())
+
+
+def room(path):
+    return path.with_suffix("").parts[0]
 
 
 def test_every_room_has_its_place():
@@ -59,15 +59,17 @@ def test_every_room_has_its_place():
 
 def test_imports_point_down():
     wrong = []
-    for path, room, other in FOUND:
-        if other == room:
+    for path, name in IMPORTS:
+        first, _, other = f"{name}.".partition(".")
+        here, other = room(path), other.partition(".")[0]
+        if first != "vlnb" or other == here or str(path) == "__init__.py":
             continue
-        if room in ASIDE:
-            fine = other in ASIDE[room][0]
+        if here in ASIDE:
+            fine = other in ASIDE[here][0]
         elif other in ASIDE:
-            fine = room in ASIDE[other][1]
+            fine = here in ASIDE[other][1]
         else:
-            fine = HEIGHT.get(other, 99) < HEIGHT[room] or {other, room} <= {"draw", "samples", "prompts", "regions"}
+            fine = HEIGHT.get(other, 99) < HEIGHT[here] or {other, here} <= {"draw", "samples", "prompts", "regions"}
         if not fine:
             wrong.append(f"{path} imports {other or 'the package itself'}")
     assert not wrong, "\n".join(wrong)
@@ -87,12 +89,4 @@ def test_imports_point_down():
     ],
 )
 def test_a_library_has_its_room(library, rooms):
-    users = set()
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                modules = [node.module or ""]
-            if any(module.split(".")[0] == library for module in modules):
-                users.add(path.relative_to(SOURCE).parts[0])
-    assert users <= rooms
+    assert {path.parts[0] for path, name in IMPORTS if name.partition(".")[0] == library} <= rooms

@@ -108,12 +108,19 @@ def test_a_page_is_read_once(reader, receipt):
 
 
 def test_only_the_last_pages_are_remembered(reader):
-    page, asked = unread(draw((200, 60), [(10, 10, "Kestrel", 30)])), []
+    page, other = (draw((200, 60), [(10, 10, word, 30)]) for word in ("Kestrel", "Merlin"))
     reader.read(page)
+    asked = []
     for _ in range(40):
-        reader.read(unread(Image.new("RGB", (30, 30), "white")))
+        reader.read(unread(other))
     assert reader.read(page, stop=lambda: asked.append(1)).text == "Kestrel"
     assert asked
+
+
+def test_a_page_without_text_is_not_remembered(reader):
+    noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (364, 644, 3), np.uint8))
+    reader.read(noise)
+    assert not any(shape == (364, 644, 3) for shape, _ in reader._pages)
 
 
 def test_small_letters_on_a_large_page(reader):

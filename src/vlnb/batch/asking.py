@@ -32,7 +32,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _POLL_S = 0.5, 30.0, 0.05
 _FULL = 429
 _GONE = frozenset((_FULL, 502, 503, 504))
 # Fields of a request body whose results would be lost: the table keeps only text.
-_UNSUPPORTED = ("tools", "functions", "logprobs", "audio", "modalities")
+_REFUSED = ("tools", "functions", "logprobs", "audio", "modalities")
 
 
 @dataclass
@@ -133,10 +133,9 @@ class Asker:
         """Load the pictures of a row and send its request."""
         job = self._job
         if job.requests:
-            request = body(row.content)
-            several = request.get("n") not in {None, 1}
-            if lost := [name for name in _UNSUPPORTED if request.get(name)] or ["n"] * several:
+            fields = body(row.content)
+            if lost := [name for name in _REFUSED if fields.get(name)] or ["n"] * (fields.get("n") not in {None, 1}):
                 raise ValueError(f"{', '.join(lost)}: a batch returns one text answer a request. Remove this field")
-            return endpoint.send(request | {"stream": True})
+            return endpoint.send(fields | {"stream": True})
         pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
         return endpoint.stream(Prompt(job.prompt, job.system), *pictures, schema=self._form, **job.options)

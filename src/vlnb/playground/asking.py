@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vlnb.playground.question import Attachment, Question
 
 Cell = tuple["Endpoint", "Question"]
+OnText = Callable[[str], object]
 
 _SAVE_S = 1.0  # interval at which an answer that is arriving is saved
 
@@ -37,13 +38,7 @@ class Asker:
         for stream in tuple(self._streams):
             stream.close()
 
-    def ask(
-        self,
-        endpoint: Endpoint,
-        question: Question,
-        parent_id: int | None = None,
-        on_text: Callable[[str], object] = len,
-    ) -> Run:
+    def ask(self, endpoint: Endpoint, question: Question, parent_id: int | None = None, on_text: OnText = len) -> Run:
         """Ask, call `on_text` with the text so far whenever more of it arrives, and return the run.
 
         A failure of the server becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is

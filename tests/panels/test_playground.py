@@ -103,7 +103,7 @@ def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
     piece, size = bytes(2_000_000), 2_000_000 * 40
     for start in range(0, size, len(piece)):
         panel.picture._receive(None, {"name": "<b>.mp4", "start": start, "size": size}, [memoryview(piece)])
-    assert len(panel.picture._pieces) < 67_000_000
+    assert len(panel.picture._received) < 67_000_000
     assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.preview.value
 
 

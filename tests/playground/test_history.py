@@ -131,7 +131,7 @@ def test_an_export_holds_runs_and_pictures(history, receipt, monkeypatch):
         line = json.loads(packed.read("runs.jsonl"))
     assert line["question"]["pictures"][0]["name"] == "receipt.png"
     assert "reply" not in line
-    monkeypatch.setattr("vlnb.playground.history._MOST_EXPORTED", 1000)
+    monkeypatch.setattr("vlnb.playground.history._MAX_EXPORT", 1000)
     with pytest.raises(vlnb.BadInput, match=r"larger than 1,000 bytes\. Choose fewer runs"):
         history.export(run.id)
 

@@ -98,5 +98,5 @@ def status(runs: Mapping[str, Stored | Run]) -> int:
         for note in run.notes:
             say(note)
         if run.missing:
-            say(f"vlnb: {len(run.missing)} requests of {name} are missing, so its numbers are incomplete.")
+            say(f"vlnb: {len(run.missing)} of the requests of {name} are missing, so its numbers are incomplete.")
     return 1 if any(run.missing for run in runs.values()) else 0

@@ -99,8 +99,8 @@ def street() -> Sample:
     canvas = Scene(1280, 720, "#9fb6c8")
     fields = _town(canvas)
     for middle, ground, width, plate in ((262, 492, 140, "DA 1906"), (1066, 506, 172, "HV 377")):
-        _taxi(canvas, middle, ground, width, plate, known=False)
-    fields["plate"] = _taxi(canvas, 640, 660, 430, "KX 4821", known=True)
+        _taxi(canvas, middle, ground, width, plate, legible=False)
+    fields["plate"] = _taxi(canvas, 640, 660, 430, "KX 4821", legible=True)
     alt = "A red taxi with the plate KX 4821 drives towards us in a street with shops; two more taxis are behind it"
     return canvas.photo(alt, noise=2.5, fields=fields)
 
@@ -131,13 +131,13 @@ def _town(canvas: Scene) -> dict[str, Box]:
     return fields
 
 
-def _taxi(canvas: Scene, middle: float, ground: float, width: float, plate: str, *, known: bool) -> Box:
+def _taxi(canvas: Scene, middle: float, ground: float, width: float, plate: str, *, legible: bool) -> Box:
     """Draw a taxi from the front, its wheels on `ground`; return the box of its plate's text."""
     w = width / 100
     canvas.sketch(_FRONT, middle, ground, unit=w)
-    canvas.text(middle, ground - 72.4 * w, "TAXI", 6.4 * w, "#b3151e", anchor="mm", bold=True, known=known)
+    canvas.text(middle, ground - 72.4 * w, "TAXI", 6.4 * w, "#b3151e", anchor="mm", bold=True, legible=legible)
     canvas.thing("taxi", (middle - 58 * w, ground - 77 * w, middle + 58 * w, ground + w))
-    return canvas.text(middle, ground - 17.7 * w, plate, 7.2 * w, "#151515", anchor="mm", bold=True, known=known)
+    return canvas.text(middle, ground - 17.7 * w, plate, 7.2 * w, "#151515", anchor="mm", bold=True, legible=legible)
 
 
 def lot() -> Sample:
@@ -158,7 +158,7 @@ def lot() -> Sample:
             colour = chance.choice((_RED, _RED, _RED, _GREEN, _BLUE))
             canvas.sketch((*_BODY, *_ROOF), left, top, paint=colour)
             canvas.thing("taxi", (left + 6, top, left + 104, top + 148))
-            canvas.text(left + 55, top + 70, "TAXI", 11, "#b3151e", anchor="mm", bold=True, known=False)
+            canvas.text(left + 55, top + 70, "TAXI", 11, "#b3151e", anchor="mm", bold=True, legible=False)
             plate = f"{chance.choice('ABCDHKLMP')}{chance.choice('ABCEHJKT')} {chance.randint(100, 9999)}"
             canvas.text(left + 55, top + 133.5, plate, 17, "#151515", anchor="mm")
     alt = "A car park seen from above: 22 taxis in three rows, most of them red, some green or blue, one under a cover"

@@ -130,7 +130,7 @@ def test_the_arguments_of_the_agent_in_the_wrong_order(tmp_path, monkeypatch, ca
 def test_a_schema_that_is_no_object(receipt_png, tmp_path, capsys):
     (tmp_path / "list.json").write_text("[1, 2]")
     assert cli.main(["extract", receipt_png, "--schema", str(tmp_path / "list.json")]) == 1
-    assert "list.json holds no schema, which begins like" in capsys.readouterr().err
+    assert "list.json is not a JSON schema, which begins like" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [[], ["plan"], ["bench", "run"], ["batch"]])
@@ -417,8 +417,8 @@ def test_no_cell_of_a_table_is_a_formula(said, cell):
         (["--out", "x.xlsx"], "must end in .csv, .jsonl or .html"),
         (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
         (["--schema", "none.json"], "--schema none.json cannot be read"),
-        (["--schema", "README.md"], "README.md holds no schema, which begins like"),
-        (["--schema", "src/vlnb/samples/files/till.jpg"], "till.jpg holds no schema, which begins like"),
+        (["--schema", "README.md"], "README.md is not a JSON schema, which begins like"),
+        (["--schema", "src/vlnb/samples/files/till.jpg"], "till.jpg is not a JSON schema, which begins like"),
     ],
 )
 def test_extract_says_what_is_wrong_before_it_asks(receipt_png, schema_json, more, words, monkeypatch, capsys):

@@ -1,6 +1,6 @@
 """vlnb: serve, prompt and measure Qwen2.5-VL, from notebooks and from scripts.
 
-The names below are all that a notebook needs; each is imported when it is first used, so that `import vlnb` is quick.
+The names below are all that a notebook needs. Each is imported on first use, so that `import vlnb` is fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOME = {
     "connect": "endpoint",
     **dict.fromkeys(("BadAnswer", "BadInput", "LaunchFailed", "NoServer", "ServerRefused", "VlnbError"), "errors"),
 }
-# Rooms that need packages which a light installation leaves out.
+# Subpackages that need extras which a minimal installation lacks.
 _EXTRAS = {
     "accuracy": "bench",
     "batch": "batch",

@@ -1,6 +1,6 @@
-"""vlnb on the command line. Answers go to standard output, everything else to standard error.
+"""The command line of vlnb. Results go to standard output, everything else to standard error.
 
-Exit status: 0 done, 1 it failed (one sentence on standard error), 2 wrong use.
+Exit status: 0 success, 1 failure (one sentence on standard error), 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vlnb.errors import VlnbError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # how an error of the package begins that is about an argument
+_ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # the beginning of a message about an argument
 _MISSING = re.compile(r'Command "(.+)" parameter (\S+) requires an argument\.')
 
 
@@ -31,11 +31,11 @@ def _default(value: object) -> object:
 
 
 class _Help(PlainFormatter):
-    """Wraps help between words at the width of the terminal; the further lines of an option are indented."""
+    """Wraps help between words at the width of the terminal, and indents the continuation lines of an option."""
 
     def _print_plain(self, console: Console, text: str) -> None:
         first, further = (self.indent, 3 * self.indent) if text.startswith(self.indent) else ("", "")
-        paragraphs = (" ".join(one.split()) for one in re.split(r"\n\s*\n", text))
+        paragraphs = (" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
         wrap = textwrap.TextWrapper(console.width, first, further, break_on_hyphens=False)
         super()._print_plain(console, "\n\n".join(map(wrap.fill, paragraphs)))
 
@@ -47,7 +47,7 @@ app = App(
     " engine answers. VLNB_API_KEY is its key, VLNB_MODEL its model.",
     version=__version__,
     help_formatter=_Help(),
-    help_format="plaintext",  # markdown would take as long to import as all the rest
+    help_format="plaintext",  # importing markdown takes as long as everything else
     default_parameter=Parameter(negative="", consume_multiple=True, show_default=_default),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -58,8 +58,8 @@ for other in (agent.agent, ask.doctor, batch.batch, router.router, check.check, 
     app.command(other)
 
 
-def _wrong_use(error: CycloptsError, words: Sequence[str]) -> str:
-    """Return what is wrong with the words of a command."""
+def _usage_error(error: CycloptsError, words: Sequence[str]) -> str:
+    """Return a sentence on what is wrong with the words of a command."""
     if unused := re.fullmatch(r"Unused Tokens: \[(.+)\]\.", str(error)):
         return f"The command takes nothing like {unused[1]}."
     if (missing := _MISSING.fullmatch(str(error))) and missing[2] in words:
@@ -73,16 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return app(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
-        said = _wrong_use(error, words)
-        say(f"vlnb: {said}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
+        message = _usage_error(error, words)
+        say(f"vlnb: {message}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:
-        said = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
-        say(f"vlnb: {said}")
+        message = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
+        say(f"vlnb: {message}")
         return 1
     except KeyboardInterrupt:
         say("vlnb: stopped.")
         return 1
-    except BrokenPipeError:  # the reader of our output has gone: `vlnb ask … | head`
+    except BrokenPipeError:  # the reader of our output has ended: `vlnb ask … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

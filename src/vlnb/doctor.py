@@ -1,4 +1,4 @@
-"""What a person wants to know when something does not work: which server would answer, and what is missing here."""
+"""Check the installation when something does not work: which server would answer, and what is missing here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was examined: "ok", "optional" (missing, and you can do without) or "problem" (and its remedy)."""
+    """The result of one check: "ok", "optional" (missing, but not needed) or "problem" (with its remedy)."""
 
     name: str
     state: Literal["ok", "optional", "problem"]
@@ -36,11 +36,11 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be done."""
+        """Whether there is nothing to fix."""
         return self.state != "problem"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
+        """Return the fields for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Examine the server that would answer, this machine, and the packages. Starts nothing and changes nothing."""
+    """Check the server that would answer, this machine, and the packages. Starts and changes nothing."""
     return [_server(), _gpus(), _memory(), _disk(), _ports(), _python(), *_packages()]
 
 
@@ -74,7 +74,7 @@ def _disk() -> Finding:
 
 
 def _ports() -> Finding:
-    """Say what answers on the ports that model servers usually take."""
+    """Report what answers on the usual ports of model servers."""
     found = []
     for port, usual in _PORTS.items():
         url = f"http://127.0.0.1:{port}/v1"
@@ -113,12 +113,12 @@ def _python() -> Finding:
 def _packages() -> list[Finding]:
     """List the installed packages, and what each extra lacks."""
     names = {extra: extras.packages(extra) for extra in _EXTRAS}
-    found = {name: extras.version(name) for every in names.values() for name in every}
-    here = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    versions = {name: extras.version(name) for listed in names.values() for name in listed}
+    installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     lacking = [
-        Finding(f"vlnb[{extra}]", "problem", f"{', '.join(gone)} missing, needed for {_EXTRAS[extra]}: run"
+        Finding(f"vlnb[{extra}]", "problem", f"{', '.join(absent)} missing, needed for {_EXTRAS[extra]}: run"
                 f" `make lab`, or pip install 'vlnb[{extra}]'.")
-        for extra, every in names.items()
-        if (gone := [name for name in every if not found[name]])
+        for extra, listed in names.items()
+        if (absent := [name for name in listed if not versions[name]])
     ]  # fmt: skip
-    return [Finding("packages", "problem" if lacking else "ok", here), *lacking]
+    return [Finding("packages", "problem" if lacking else "ok", installed), *lacking]

@@ -1,7 +1,7 @@
 """Prompts for the grounding and document skills of Qwen2.5-VL.
 
-`endpoint.ask(prompts.detect("taxi"), picture)` takes one as it is, with its system message. The wording, in
-`prompts.toml`, is ours; the form of each answer, and any words that must be exact, come from the Qwen2.5-VL cookbooks
+Pass a prompt to an endpoint, with its system message: `endpoint.ask(prompts.detect("taxi"), picture)`. The wording, in
+`prompts.toml`, is ours; the form of each answer, and all words that must be exact, come from the Qwen2.5-VL cookbooks
 (spatial understanding, OCR, document parsing) and from the SGLang cookbook on Qwen2.5-VL. All coordinates are pixels of
 the picture as the model sees it.
 """
@@ -22,7 +22,7 @@ _LEVELS = {"line": "line of text", "word": "word", "text": "text"}
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to ask, and the system message that belongs to it, if any."""
+    """The text to ask, and its system message, if any."""
 
     text: str
     system: str | None = None
@@ -32,7 +32,7 @@ class Prompt:
 
 
 def detect(what: str) -> Prompt:
-    """Find every thing of a kind: "taxi", "cup, plate and fork", "the person with a hat".
+    """Find all objects of a kind: "taxi", "cup, plate and fork", "the person with a hat".
 
     The answer is a fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "label": name}.
 
@@ -46,7 +46,7 @@ def detect(what: str) -> Prompt:
 
 
 def points(what: str) -> Prompt:
-    """Point to every thing of a kind, in XML: the form in which Qwen2.5-VL writes points most reliably.
+    """Point to all objects of a kind, in XML, the form in which Qwen2.5-VL writes points most reliably.
 
     The answer is <points x1="…" y1="…" x2="…" y2="…" alt="name">name</points>.
 
@@ -57,7 +57,7 @@ def points(what: str) -> Prompt:
 
 
 def count(what: str) -> Prompt:
-    """Count things of a kind ("taxis") by boxing each first, which is more reliable than counting at a glance.
+    """Count objects of a kind ("taxis") by boxing each first, which is more reliable than counting at a glance.
 
     The answer is a fenced JSON list as for `detect`, then a sentence with the number.
 
@@ -68,12 +68,12 @@ def count(what: str) -> Prompt:
 
 
 def spot_text(level: str = "line") -> Prompt:
-    """Read all text with its places; `level` is "line", "word" or "text" (runs without a wide gap).
+    """Read all text with its position; `level` is "line", "word" or "text" (runs without a wide gap).
 
     The answer is a fenced JSON list of {"bbox_2d": [x1, y1, x2, y2], "text_content": text}, without labels.
 
     Raises:
-        BadInput: There is no such level.
+        BadInput: The level is unknown.
     """
     if level not in _LEVELS:
         raise BadInput(f"Unknown level {level!r}. Choose {', '.join(_LEVELS)}.")
@@ -81,7 +81,7 @@ def spot_text(level: str = "line") -> Prompt:
 
 
 def locate(what: str) -> Prompt:
-    """Find one thing, or the value of a name: "the grand total".
+    """Find one object, or the value of a name: "the grand total".
 
     The answer is a fenced JSON list with one {"bbox_2d": [x1, y1, x2, y2], "label": name}.
 
@@ -107,7 +107,7 @@ def extract(fields: Iterable[str]) -> Prompt:
 
 
 def document() -> Prompt:
-    """Turn a page into HTML with a place for every element. The prompt's two words must be exact.
+    """Turn a page into HTML with the position of every element. The prompt's two words must be exact.
 
     The answer is fenced HTML: h2, p, div class="image" … with data-bbox="x1 y1 x2 y2", some with data-polygon.
     """
@@ -115,7 +115,7 @@ def document() -> Prompt:
 
 
 def read() -> Prompt:
-    """Read all text, without places: the prompt of the OCR example in the SGLang cookbook."""
+    """Read all text, without positions: the prompt of the OCR example in the SGLang cookbook."""
     return _worded("read")
 
 
@@ -142,7 +142,7 @@ SKILLS: Mapping[str, Callable[[str], Prompt]] = MappingProxyType(
         "compare pictures": lambda _: compare(),
     }
 )
-"""Each skill by name: a function of what to look for, which some skills ignore."""
+"""The skills by name. Each is a function of what to look for; some ignore it."""
 
 
 def _worded(name: str, what: str = "") -> Prompt:

@@ -139,7 +139,7 @@ def test_a_bad_picture_is_one_row_with_an_error_until_it_is_gone(pictures, tmp_p
         (["nosuch", "--prompt", "?"], "There is no file nosuch"),
         (["requests.jsonl", "--prompt", "?"], "has a prompt and options of its own: leave these out"),
         (["requests.jsonl", "--max-tokens", "7"], "has a prompt and options of its own: leave these out"),
-        (["bad.jsonl"], "Line 2 of {folder}/bad.jsonl is no request of a batch ('method' is missing)"),
+        (["bad.jsonl"], "Line 2 of {folder}/bad.jsonl is not a batch request ('method' is missing)"),
     ],
 )
 def test_what_is_no_source_is_said(tmp_path, server, words, sentence, monkeypatch, capsys):

@@ -197,7 +197,7 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(tmp_path):
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=30)
-    assert err.endswith(f"To go on: vlnb bench resume {folder}\nvlnb: stopped.\n")
+    assert err.endswith(f"To continue: vlnb bench resume {folder}\nvlnb: stopped.\n")
     assert store.read(folder).missing
 
 

@@ -143,7 +143,7 @@ def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, 
     assert cli.main(["bench", "resume", str(tmp_path / "command")]) == 0
     assert f"VLNB_API_KEY is not sent to {stranger.base_url}" in capsys.readouterr().err
     panel = Benchmark(vlnb.connect(announce=None), runs=tmp_path)
-    panel.known.value = ["panel"]
+    panel.stored_runs.value = ["panel"]
     assert panel.resume().missing == []
     assert bench.resume(tmp_path / "function").follow().missing == []
     assert sum(path.endswith("completions") for path, _ in stranger.seen) >= 3 * SMALL.prompts

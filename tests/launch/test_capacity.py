@@ -38,7 +38,7 @@ def test_the_published_run_needs_its_own_gpus():
 
 @pytest.mark.parametrize("wrong", [{"size": "8B"}, {"gpu": "H100"}, {"answer_token": 5}])
 def test_what_is_not_known(wrong):
-    with pytest.raises(BadInput, match=r"Choose|Not assumed here: answer_token\. Assumed are width_px"):
+    with pytest.raises(BadInput, match=r"Choose|Unknown assumption: answer_token\. Choose width_px"):
         capacity(1e6, **wrong)
 
 

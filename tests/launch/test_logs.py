@@ -29,7 +29,7 @@ COUNTS = b"Loading safetensors checkpoint shards:  45% Completed | 17/38 [00:20<
 def progress(log):
     """How far the server whose log this is has come."""
     follower = Follower(Path())
-    follower.take(log)
+    follower.feed(log)
     return follower.progress()
 
 
@@ -67,13 +67,13 @@ def test_a_log_read_in_pieces_tells_the_same(tmp_path_factory, cuts, log):
     for begin, end in itertools.pairwise(edges):
         with path.open("ab") as file:
             file.write(log[begin:end])
-        look = follower.look()
+        look = follower.update()
     assert look == progress(log.decode())
 
 
 def test_what_was_read_is_not_read_again(long_log):
     follower = Follower(long_log)
-    follower.look()
+    follower.update()
     assert logs.since(long_log, follower._offset) == ("", long_log.stat().st_size)
     with long_log.open("ab") as file:
         file.write(b"more")
@@ -100,7 +100,7 @@ def test_threads_may_follow_together(tmp_path, monkeypatch):
         return since(path, offset)
 
     monkeypatch.setattr(logs, "since", slow)
-    threads = [threading.Thread(target=lambda: seen.append(follower.look())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: seen.append(follower.update())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -285,7 +285,7 @@ LOGS = [
 @pytest.mark.parametrize(("log", "shown", "share"), LOGS)
 def test_progress(log, shown, share):
     follower = Follower(Path())
-    follower.take(log)
+    follower.feed(log)
     come = follower.progress()
     assert str(come).startswith(shown)
     assert come.share == pytest.approx(share, abs=0.01)

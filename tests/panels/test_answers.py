@@ -24,56 +24,56 @@ def run(tmp_path_factory):
 
 def test_it_opens_on_the_first_wrong_answer(run):
     panel = Answers(run)
-    assert panel.known.value == panel.chosen[0].id == "drawn_Charts_2"
-    assert "the server failed &lt;on&gt; this" in panel.shown.value
-    assert "<img" in panel.shown.value
-    assert f"The right answer is <strong>{run.questions[1].answers[0]}</strong>" in panel.shown.value
+    assert panel.questions.value == panel.chosen[0].id == "drawn_Charts_2"
+    assert "the server failed &lt;on&gt; this" in panel.detail.value
+    assert "<img" in panel.detail.value
+    assert f"The right answer is <strong>{run.questions[1].answers[0]}</strong>" in panel.detail.value
 
 
 def test_filters_leave_what_they_say(run):
     panel = Answers(run)
-    panel.look.value = "all"
+    panel.show_only.value = "all"
     assert len(panel.chosen) == 24
     panel.subject.value = "Pictures"
     assert {question.subject for question in panel.chosen} == {"Pictures"}
     assert "6 of 24 questions" in panel.count.value
-    panel.subject.value, panel.look.value = "all subjects", "graders disagree"
+    panel.subject.value, panel.show_only.value = "all subjects", "graders disagree"
     strict, lenient = (mmmu.grades(run, rules) for rules in ("strict", "lenient"))
     assert "drawn_Charts_3" in (ids := [question.id for question in panel.chosen])
     assert {name for name in strict if strict[name].correct != lenient[name].correct} <= set(ids) < strict.keys()
-    panel.look.value = "guessed or not parsed"
+    panel.show_only.value = "guessed or not parsed"
     assert "drawn_Charts_2" in [question.id for question in panel.chosen]
-    panel.look.value, panel.subject.value = "graders disagree", "Tables"
+    panel.show_only.value, panel.subject.value = "graders disagree", "Tables"
     if not panel.chosen:
-        assert "No question passes" in panel.shown.value
+        assert "No question passes" in panel.detail.value
 
 
 def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
     panel = Answers(run)
     panel.next_button.click()
-    assert panel.known.value == panel.chosen[1].id
+    assert panel.questions.value == panel.chosen[1].id
     panel.step(100)
-    assert panel.known.value == panel.chosen[-1].id
+    assert panel.questions.value == panel.chosen[-1].id
     panel.back_button.click()
-    assert panel.known.value == panel.chosen[-2].id
+    assert panel.questions.value == panel.chosen[-2].id
     panel.step(-100)
-    assert panel.known.value == panel.chosen[0].id
+    assert panel.questions.value == panel.chosen[0].id
 
 
 def test_what_a_model_wrote_runs_nothing(run):
     panel = Answers(run)
-    panel.look.value = "all"
-    panel.known.value = "drawn_Letters_2"
-    assert "&lt;b&gt;bold&lt;/b&gt;" in panel.shown.value
-    assert "<b>bold</b>" not in panel.shown.value
-    assert panel.shown.value.count("<tr>") == 4  # a head, and a row for each of three rules
+    panel.show_only.value = "all"
+    panel.questions.value = "drawn_Letters_2"
+    assert "&lt;b&gt;bold&lt;/b&gt;" in panel.detail.value
+    assert "<b>bold</b>" not in panel.detail.value
+    assert panel.detail.value.count("<tr>") == 4  # a head, and a row for each of three rules
 
 
 def test_a_data_set_that_has_moved_leaves_the_words(run):
     moved = Run(run.folder, replace(run.manifest, set=Asked("mmmu", 24, "/no/such/folder")), *_rest(run))
     panel = Answers(moved)
-    assert "contains no Parquet file" in panel.shown.value
-    assert "The right answer is" in panel.shown.value
+    assert "contains no Parquet file" in panel.detail.value
+    assert "The right answer is" in panel.detail.value
 
 
 def _rest(run):

@@ -26,10 +26,10 @@ def panel(truth, tmp_path):
 def test_a_run_is_followed_stored_and_shown(panel):
     stored = panel.start()
     assert len(stored.records) == 6
-    assert "of the mean TTFT passed before the last byte was sent" in panel.shown.value
-    assert "TTFT mean, ms" in panel.shown.value
-    assert "killed" not in panel.shown.value
-    assert panel.known.options == (stored.folder.name,)
+    assert "of the mean TTFT passed before the last byte was sent" in panel.results.value
+    assert "TTFT mean, ms" in panel.results.value
+    assert "killed" not in panel.results.value
+    assert panel.stored_runs.options == (stored.folder.name,)
     assert len(panel.figure.children[0].data) == 1
     assert panel.bar.value == 1.0
     assert not panel.start_button.disabled
@@ -38,16 +38,16 @@ def test_a_run_is_followed_stored_and_shown(panel):
 def test_stored_runs_are_compared(panel):
     panel.start()
     panel.start()
-    panel.known.value = panel.known.options
+    panel.stored_runs.value = panel.stored_runs.options
     panel.compare()
-    assert "TTFT mean, ms" in panel.shown.value
+    assert "TTFT mean, ms" in panel.results.value
     assert len(panel.figure.children[0].data) == 2
 
 
 def test_start_answers_at_once_and_clears_the_old_run(panel):
     panel.start()
     seen = []
-    panel.status.observe(lambda change: seen.append((change.new, panel.shown.value, panel.figure.children)), "value")
+    panel.status.observe(lambda change: seen.append((change.new, panel.results.value, panel.figure.children)), "value")
     panel.start()
     assert seen[0] == ('<div aria-live="polite">starting the load generator …</div>', "", ())
     assert any("s left" in status for status, *_ in seen)
@@ -63,8 +63,8 @@ def test_it_is_stopped_and_resumed(panel):
     panel.stop()
     worker.join(20)
     assert 0 < len(panel.stored.records) < 60
-    assert "Resume the run" in panel.shown.value
-    assert "killed" not in panel.shown.value
+    assert "Resume the run" in panel.results.value
+    assert "killed" not in panel.results.value
     assert panel.resume().missing == []
 
 
@@ -72,10 +72,10 @@ def test_the_run_that_has_ended_is_chosen(panel):
     first = panel.start().folder
     (first / "requests.jsonl").write_text("")
     second = panel.start().folder
-    assert panel.known.value == (second.name,)
-    panel.known.value = (first.name,)
+    assert panel.stored_runs.value == (second.name,)
+    panel.stored_runs.value = (first.name,)
     panel.resume()
-    assert panel.known.value == (first.name,)
+    assert panel.stored_runs.value == (first.name,)
 
 
 def test_what_is_wrong_is_said(panel, tmp_path):
@@ -87,11 +87,11 @@ def test_what_is_wrong_is_said(panel, tmp_path):
     assert "Choose one" in empty.status.value
     assert empty.resume() is None
     assert empty.start() is not None
-    assert "no connection" in empty.shown.value
+    assert "no connection" in empty.results.value
 
 
 def test_every_control_has_a_name(panel):
-    for control in (*panel.choices.values(), panel.known):
+    for control in (*panel.choices.values(), panel.stored_runs):
         assert control.description
 
 

@@ -20,24 +20,24 @@ def panel(tmp_path, monkeypatch):
 
 def test_the_cookbooks_command_is_marked_as_verified(panel):
     panel.size.value = "72B"
-    assert "verified by the cookbook" in panel.shown.value
+    assert "verified by the cookbook" in panel.plan_view.value
     assert "--context-length 128000" in panel.command.value
-    assert "2.86 M tokens of cache" in panel.shown.value
+    assert "2.86 M tokens of cache" in panel.plan_view.value
     assert "<mark" not in panel.command.value
-    assert catalog.COOKBOOK_URL in panel.shown.value
+    assert catalog.COOKBOOK_URL in panel.plan_view.value
 
 
 def test_what_is_ours_is_marked_with_its_reason(panel):
     panel.size.value = "72B"
     panel.gpus.value = 4
-    assert "ours, not verified: --tp 4 instead of 8" in panel.shown.value
+    assert "ours, not verified: --tp 4 instead of 8" in panel.plan_view.value
     assert '<mark title="4 GPUs hold one copy' in panel.command.value
 
 
 def test_what_does_not_fit_is_said(panel):
     panel.size.value = "72B"
     panel.gpus.value = 1
-    assert "or with --tp 2 (2 GPUs): 382 k tokens of cache." in panel.shown.value
+    assert "or with --tp 2 (2 GPUs): 382 k tokens of cache." in panel.plan_view.value
 
 
 @pytest.mark.parametrize(

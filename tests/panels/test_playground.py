@@ -103,8 +103,8 @@ def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
     piece, size = bytes(2_000_000), 2_000_000 * 40
     for start in range(0, size, len(piece)):
         panel.picture._receive(None, {"name": "<b>.mp4", "start": start, "size": size}, [memoryview(piece)])
-    assert len(panel.picture._pieces) < 67_000_000
-    assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.shown.value
+    assert len(panel.picture._received) < 67_000_000
+    assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.preview.value
 
 
 def test_new_begins_again_and_keeps_what_was_not_asked(panel):
@@ -128,7 +128,7 @@ def test_a_clip_is_asked_and_draws_its_timeline(panel):
     clip = samples.clip(3, words=1)
     panel.clear()
     panel.add("my clip.mp4", clip.data)
-    assert "frames as pictures: " in panel.shown.value
+    assert "frames as pictures: " in panel.preview.value
     panel.prompt.value = "Describe what happens, with times."
     reply = panel.ask()
     found = vlnb.video.events(reply.text, clip.duration_s)
@@ -140,20 +140,20 @@ def test_a_clip_is_asked_and_draws_its_timeline(panel):
 
 
 def test_a_region_is_shown_as_it_is_sent(panel):
-    assert "19 × 9 = 171 tokens" in panel.shown.value
+    assert "19 × 9 = 171 tokens" in panel.preview.value
     panel.picture.region = [10, 10, 510, 130]
-    assert "18 × 4 = 72 tokens" in panel.shown.value
-    assert "<img" in panel.shown.value
+    assert "18 × 4 = 72 tokens" in panel.preview.value
+    assert "<img" in panel.preview.value
     panel.region_as.value = (False, False)
-    assert "[10, 10, 522, 126] of picture 1, in pixels" in panel.shown.value
+    assert "[10, 10, 522, 126] of picture 1, in pixels" in panel.preview.value
     panel.region_as.value = (False, True)
-    assert "[19, 38, 981, 500] of picture 1, from 0 to 1000" in panel.shown.value
+    assert "[19, 38, 981, 500] of picture 1, from 0 to 1000" in panel.preview.value
     assert panel.question.text(panel.history.load).endswith("[19, 38, 981, 500] of picture 1, from 0 to 1000")
 
 
 def test_the_cost_follows_the_resolution(panel):
     panel.max_pixels.value = 60 * 784
-    assert "10 × 5 = 50 tokens" in panel.shown.value
+    assert "10 × 5 = 50 tokens" in panel.preview.value
     assert panel.question.max_pixels == 60 * 784
 
 
@@ -187,13 +187,13 @@ def test_a_document_offers_its_pages(panel):
         (lambda p: p.add("<b>.txt", b"words"), "&lt;b&gt;.txt is not a picture"),
         (lambda p: p.add("a.mp4", b"words"), "a.mp4 cannot be read as a video"),
         (lambda p: setattr(p.address, "value", "http://127.0.0.1:1/<b>.png"), "&lt;b&gt;"),
-        (lambda p: setattr(p.address, "value", "/etc/passwd"), "no address of the web"),
+        (lambda p: setattr(p.address, "value", "/etc/passwd"), "is not a web address"),
     ],
 )
 def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
     do(panel)
-    assert words in panel.shown.value
-    assert 'role="alert"' in panel.shown.value
+    assert words in panel.preview.value
+    assert 'role="alert"' in panel.preview.value
     assert len(panel.question.pictures) == 1
     assert panel.ask().text.startswith("20,000")
 
@@ -209,8 +209,8 @@ def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
 )
 def test_what_is_wrong_with_the_history_is_said_beside_its_buttons(panel, do, words):
     do(panel)
-    assert words in panel.said.value
-    assert 'role="alert"' in panel.said.value
+    assert words in panel.message.value
+    assert 'role="alert"' in panel.message.value
 
 
 def test_a_dead_server_is_said_and_asked_once_more(receipt, history):
@@ -248,7 +248,7 @@ def test_the_next_turn_sends_what_was_said_before(panel):
     panel.go_on()
     panel.prompt.value = "And the change due?"
     assert panel.question.pictures == ()
-    assert "Turn 2" in panel.shown.value
+    assert "Turn 2" in panel.preview.value
     (turn,) = panel.question.before
     assert (turn.text, turn.answer) == ("What is the cash?", panel.run.answer)
     panel.ask()
@@ -284,7 +284,7 @@ def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
     panel.ask()
     panel.runs.value = (1, 2)
     panel.compare()
-    assert "Boxes: 1 against 1; 1 belong together" in panel.beside.value
+    assert "Boxes: 1 against 1; 1 belong together" in panel.comparison.value
     found = panel.run.question.on_original([Box(**one) for one in panel.run.facts["boxes"]])
     total = receipt.truth.fields["grand_total"]
     assert iou(found[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5
@@ -296,7 +296,9 @@ def test_runs_are_exported_saved_and_deleted(panel):
     panel.export()
     assert "OpenAI(base_url" in panel.code.value
     panel.save()
-    packed = base64.b64decode(re.search(r'href="data:application/zip;base64,([^"]+)" download=', panel.said.value)[1])
+    packed = base64.b64decode(
+        re.search(r'href="data:application/zip;base64,([^"]+)" download=', panel.message.value)[1]
+    )
     assert "runs.jsonl" in zipfile.ZipFile(io.BytesIO(packed)).namelist()
     panel.delete()
     assert "for good?" in panel.delete_button.description
@@ -322,13 +324,13 @@ def test_every_control_has_a_name(panel):
 
 def test_the_dial_shows_what_the_model_sees_and_measures(endpoint, receipt):
     panel = Dial(endpoint, receipt)
-    before = panel.shown.value
+    before = panel.view.value
     panel.budget.value = panel.budget.options[0][1]
-    assert panel.shown.value != before
-    assert "tokens" in panel.shown.value
+    assert panel.view.value != before
+    assert "tokens" in panel.view.value
     measured = panel.measure()
     assert len(measured) == len(panel.budget.options)
-    assert tuple(panel.beside.children[1].data[0].x) == tuple(one.step.tokens for one in measured)
+    assert tuple(panel.columns.children[1].data[0].x) == tuple(one.step.tokens for one in measured)
     assert not panel.measure_button.disabled
 
 

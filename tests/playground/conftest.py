@@ -4,7 +4,7 @@ import io
 import pytest
 
 import vlnb
-from vlnb.playground import Asker, History, Shown
+from vlnb.playground import Asker, Attachment, History
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def kept(history, picture, name="receipt.png", **more):
     picture.image.save(buffer, "PNG")
     data = buffer.getvalue()
     history.keep(data)
-    return Shown(hashlib.sha256(data).hexdigest(), name, **more)
+    return Attachment(hashlib.sha256(data).hexdigest(), name, **more)
 
 
 TOTALS = (60, 380, 580, 640)  # the part of the receipt with its totals: read in a tenth of the time

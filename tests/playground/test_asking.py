@@ -28,7 +28,7 @@ def slowly(connection):
 def test_an_answer_is_kept_and_can_be_replayed(asker, endpoint, receipt):
     picture = kept(asker.history, receipt.picture.crop(TOTALS))
     pieces = []
-    run = asker.ask(endpoint, Question("What is the grand total?", (picture,)), told=pieces.append)
+    run = asker.ask(endpoint, Question("What is the grand total?", (picture,)), on_text=pieces.append)
     assert pieces[-1] == run.answer
     (stored,) = asker.history.search("grand")
     assert stored == run
@@ -52,7 +52,7 @@ def test_a_conversation_sends_its_earlier_turns_with_their_pictures(asker, endpo
     first = asker.ask(endpoint, asked)
     turn = Turn(asked.text(asker.history.load), asked.pictures, first.answer)
     second = Question("And the change?", before=(turn,))
-    said, options = second.said(asker.history.load)
+    said, options = second.arguments(asker.history.load)
     messages = endpoint.request(said, **options).body["messages"]
     assert [one["role"] for one in messages] == ["user", "assistant", "user"]
     assert [part["type"] for part in messages[0]["content"]] == ["image_url", "text"]
@@ -64,7 +64,7 @@ def test_a_conversation_sends_its_earlier_turns_with_their_pictures(asker, endpo
 
 def test_stopping_keeps_what_has_come(asker, raw_server):
     endpoint = vlnb.Endpoint(raw_server(slowly), "m")
-    run = asker.ask(endpoint, Question("Count"), told=lambda text: asker.stop() if len(text) > 20 else None)
+    run = asker.ask(endpoint, Question("Count"), on_text=lambda text: asker.stop() if len(text) > 20 else None)
     assert run.state == "stopped"
     assert asker.history.search()[0].answer.startswith("word word word")
 
@@ -80,7 +80,7 @@ def test_an_interrupt_is_kept_too(asker, raw_server):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        asker.ask(vlnb.Endpoint(raw_server(slowly), "m"), Question("Count"), told=interrupt)
+        asker.ask(vlnb.Endpoint(raw_server(slowly), "m"), Question("Count"), on_text=interrupt)
     assert asker.history.search()[0].state == "stopped"
 
 
@@ -109,7 +109,7 @@ def test_a_matrix_ends_with_an_overview(asker, endpoint, receipt):
     made = cells(
         Question("", (picture,)), ["What is the cash?", "What is the grand total?"], [endpoint], [200_000, 800_000]
     )
-    runs = asker.matrix(made, told=ended.append)
+    runs = asker.matrix(made, on_run=ended.append)
     assert sorted(run.id for run in ended) == sorted(run.id for run in runs)
     assert [run.question.max_pixels for run in runs] == [200_000, 800_000] * 2
     assert "4 runs, 4 of them done" in overview(runs)

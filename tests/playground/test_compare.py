@@ -7,7 +7,7 @@ import pytest
 import vlnb
 from tests.playground.conftest import kept
 from vlnb.errors import BadInput
-from vlnb.playground import Asker, Question, Run, Shown, cells, compare, overview
+from vlnb.playground import Asker, Attachment, Question, Run, cells, compare, overview
 from vlnb.playground.question import changes, variables
 from vlnb.regions import Box
 
@@ -79,7 +79,8 @@ def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
     whole = Question("Read", (replace(crop, crop=False),))
     assert whole.text(history.load).startswith("Read\nAnswer about one region alone")
     assert (
-        vlnb.Endpoint("http://a", "m").request(*whole.said(history.load)[:1]).parts[0][0].size == receipt.picture.size
+        vlnb.Endpoint("http://a", "m").request(*whole.arguments(history.load)[:1]).parts[0][0].size
+        == receipt.picture.size
     )
 
 
@@ -90,7 +91,7 @@ def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
         (Question("Find the {thing}"), "needs a value for thing"),
         (Question("Read", schema="{"), "The schema is not JSON"),
         (Question("Read", schema="{}"), "asks for nothing"),
-        (Question("Read", (Shown("0" * 64, "lost.png"),)), "lost.png is no longer in the history"),
+        (Question("Read", (Attachment("0" * 64, "lost.png"),)), "lost.png is no longer in the history"),
     ],
 )
 def test_what_cannot_be_asked_is_a_sentence_and_no_run(asker, endpoint, question, words):
@@ -109,7 +110,7 @@ def test_variables_are_filled_in_and_changes_are_named():
 
 
 def test_a_matrix_has_every_combination(endpoint, receipt):
-    shown = tuple(Shown(str(i) * 64, f"{i}.png") for i in range(2))
+    shown = tuple(Attachment(str(i) * 64, f"{i}.png") for i in range(2))
     made = cells(Question("", shown), ["a", "b"], [endpoint, replace(endpoint, model="m")], [1000, 2000, 3000])
     assert len(made) == 24
     assert len({(one.model, question.prompt, question.max_pixels, question.pictures) for one, question in made}) == 24

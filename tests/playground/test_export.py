@@ -162,4 +162,4 @@ def test_the_embedded_engine_is_connected_to_anew(asker, endpoint, receipt):
     run = asker.ask(endpoint, Question("What is the cash?", (kept(asker.history, receipt.picture.crop(TOTALS)),)))
     assert "vlnb.connect()" in export(run, asker.history, "cell")
     for form in ("python", "curl"):
-        assert export(run, asker.history, form).startswith("# The embedded engine answered, at an address of")
+        assert export(run, asker.history, form).startswith("# The embedded engine answered, at a temporary address")

@@ -15,7 +15,7 @@ import pytest
 
 import vlnb
 from tests.playground.conftest import NOBODY, kept
-from vlnb.playground import History, Question, Shown, Turn
+from vlnb.playground import Attachment, History, Question, Turn
 from vlnb.samples import chart
 
 WRITE = """
@@ -53,8 +53,8 @@ def test_the_same_picture_twice_is_one_file(history, receipt):
     assert one.sha256 == two.sha256
     assert len(list((history.folder / "pictures").iterdir())) == 1
     assert history.load(two).size == receipt.picture.size
-    assert "1.0" not in history.said
-    assert history.said.startswith("0 runs, ")
+    assert "1.0" not in history.summary
+    assert history.summary.startswith("0 runs, ")
 
 
 def test_deleting_takes_the_picture_that_nobody_else_uses(history, receipt):
@@ -80,7 +80,7 @@ def test_a_picture_that_is_gone_or_changed_is_a_sentence(history, receipt):
 
 
 def test_the_oldest_pictures_make_room(tmp_path, receipt):
-    history = History(tmp_path, most_bytes=1_500_000)
+    history = History(tmp_path, max_bytes=1_500_000)
     pictures = [kept(history, replace(receipt.picture, image=receipt.picture.image.rotate(i))) for i in range(4)]
     for age, picture in enumerate(pictures):
         os.utime(history.path(picture), (age, age))
@@ -113,7 +113,7 @@ def test_ten_kills_lose_nothing(history):
     assert len(history.get(*told)) == len(told)
     with sqlite3.connect(history.folder / "history.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert len(history.search("round3", most=9)) >= 5
+    assert len(history.search("round3", limit=9)) >= 5
 
 
 def test_two_kernels_write_at_once(history):
@@ -131,7 +131,7 @@ def test_an_export_holds_runs_and_pictures(history, receipt, monkeypatch):
         line = json.loads(packed.read("runs.jsonl"))
     assert line["question"]["pictures"][0]["name"] == "receipt.png"
     assert "reply" not in line
-    monkeypatch.setattr("vlnb.playground.history._MOST_EXPORTED", 1000)
+    monkeypatch.setattr("vlnb.playground.history._MAX_EXPORT", 1000)
     with pytest.raises(vlnb.BadInput, match=r"larger than 1,000 bytes\. Choose fewer runs"):
         history.export(run.id)
 
@@ -150,7 +150,7 @@ def test_a_damaged_run_is_left_out_and_a_damaged_file_is_a_sentence(history, tmp
 
 
 def test_a_name_of_a_picture_cannot_leave_the_folder(history):
-    run = history.add(Question("Read", (Shown("0" * 64, "../../etc/x.mp4/../passwd.mp4"),)), NOBODY)
+    run = history.add(Question("Read", (Attachment("0" * 64, "../../etc/x.mp4/../passwd.mp4"),)), NOBODY)
     assert history.path(run.question.pictures[0]).parent == history.folder / "pictures"
     with sqlite3.connect(history.folder / "history.db") as db:
         db.execute("UPDATE runs SET run = json_set(run, '$.question.pictures[0].sha256', '../../x')")

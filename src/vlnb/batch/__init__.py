@@ -1,6 +1,6 @@
-"""A folder of pictures, or a file of requests, to a table: `process` asks about every row, and `read` is the table.
+"""A table from a folder of pictures or a file of requests: `process` asks about every row, `read` opens the table.
 
-`process` may be killed at any moment. Started again, it asks only about what has no answer yet.
+`process` may be killed at any moment. Started again, it asks only about rows without an answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A batch from its source to its table, on Daft: on this machine, or the same on a Ray cluster."""
+"""Run a batch from its source to its table with Daft, on this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vlnb import extras, records
 from vlnb.batch import shards
-from vlnb.batch.asked import Job, Row, Source, is_requests, rows
 from vlnb.batch.asking import Asker
+from vlnb.batch.source import Job, Row, Source, is_requests, rows
 from vlnb.endpoint import Endpoint, connect
 from vlnb.errors import BadInput
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from vlnb.prompts import Prompt
 
-_TOGETHER = 16  # rows that Daft hands on at once: more cost more work at a kill, fewer cost rate
-# A shard is written after a second; later, when this share of the time so far is not on disk, or after half a minute.
+_BATCH = 16  # rows that Daft passes on at once: a kill loses more work with more, throughput drops with fewer
+# The first shard is written after a second; later ones when this share of the time so far is not on disk yet, at the
+# latest after half a minute.
 _FIRST_SHARD_S, _SHARD_SHARE, _LONGEST_SHARD_S = 1.0, 0.02, 30.0
 _CONNECT_S = 5.0
-_PLACE = re.compile(r"(?:ray://)?([\w.-]{1,250}):(\d{1,9})")  # of a cluster; "auto" has none
+_ADDRESS = re.compile(r"(?:ray://)?([\w.-]{1,250}):(\d{1,9})")  # of a cluster; not "auto"
 _QUIET = {"DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0"}
 
 
@@ -47,46 +48,47 @@ def process(
 ) -> shards.Answers:
     """Ask about every picture of a source, store the answers in the folder `out`, and return them.
 
-    `source` is a folder, a glob, a list of paths or addresses, a Parquet file whose column `path` has them, or a file
-    of requests in OpenAI's batch form (`.jsonl`; `prompt` is then "", and `out` gets files in that form too). With
+    `source` is a folder, a glob, a list of paths or URLs, a Parquet file with a column `path` of them, or a file of
+    requests in OpenAI's batch format (`.jsonl`; `prompt` is then "", and `out` gets files in that format, too). With
     `schema` (as `Endpoint.ask` takes it), each field of its first level is a column.
 
-    What `out` already has is not asked again: the same picture, prompt, model, schema and options. Errors are.
+    Rows that `out` already answers (same picture, prompt, model, schema and options) are not asked again; errors are.
     `options` are those of `Endpoint.ask`, such as `max_pixels`. `endpoints` (default: `connect()`) serve one model.
-    `concurrency` rows are asked at once, on Ray by each worker. If no server answers for `patience_s` seconds, what
-    remains becomes errors. `runner="ray"`, or an `address`, uses that cluster, or starts one here; its nodes need vlnb,
-    and the pictures under the same paths.
+    `concurrency` rows are in flight at once, on Ray in each worker. If no server answers for `patience_s` seconds, the
+    remaining rows become errors. `runner="ray"`, or an `address`, uses that cluster, or starts one here; its nodes need
+    vlnb, and the pictures under the same paths.
 
     Raises:
         BadInput: The source, the prompt, the schema, the folder or the Ray cluster cannot be used, or another process
-            writes there.
-        NoServer, ServerRefused, BadAnswer: A server does not answer well at the start.
+            writes to the folder.
+        NoServer, ServerRefused, BadAnswer: A server cannot be used at the start.
     """
     check_runner(runner, address)
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency}: a batch asks at least one question at a time.")
     named = [endpoints] if endpoints is None or isinstance(endpoints, Endpoint | str) else endpoints
-    # Copies, without their connections, which cannot go to another process.
+    # Copies without connections, which cannot be sent to another process.
     servers = [replace(one if isinstance(one, Endpoint) else connect(one, announce=None)) for one in named]
-    model, *others = sorted({one.model for one in servers}) or ["none"]
+    model, *others = sorted({server.model for server in servers}) or ["none"]
     if others or not servers:
         raise BadInput(f"All endpoints of a batch serve one model, not {', '.join([model, *others])}.")
     job = Job.of(prompt, schema, model=model, options=options, requests=is_requests(source))
-    wanted = {job.key(row): row for row in rows(source)}
-    found = shards.Answers(Path(out) / job.id, frozenset(wanted))
+    by_key = {job.key(row): row for row in rows(source)}
+    answers = shards.Answers(Path(out) / job.id, frozenset(by_key))
     try:
-        found.folder.mkdir(parents=True, exist_ok=True)
+        answers.folder.mkdir(parents=True, exist_ok=True)
         with records.held(Path(out)):
-            records.replace(found.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
-            there = shards.answered(found.folder)
-            if left := {key: row for key, row in wanted.items() if key not in there}:
-                answers = _ask(left, (job, servers, concurrency, patience_s), runner, address)
-                _store(found.folder, answers, total=len(wanted), left=len(left))
+            records.replace(answers.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
+            answered = shards.answered(answers.folder)
+            if left := {key: row for key, row in by_key.items() if key not in answered}:
+                batches = _ask(left, (job, servers, concurrency, patience_s), runner, address)
+                _store(answers.folder, batches, total=len(by_key), left=len(left))
             if job.requests:
-                shards.write_requests(Path(out) / Path(str(source)).stem, [row.path for row in wanted.values()], found)
+                stem, ids = Path(out) / Path(str(source)).stem, [row.path for row in by_key.values()]
+                shards.write_requests(stem, ids, answers)
     except OSError as error:
         raise BadInput(f"Answers cannot be stored in {out}: {error.strerror or error}.") from error
-    return replace(found, asked=len(left))
+    return replace(answers, new_rows=len(left))
 
 
 def check_runner(runner: str, address: str | None) -> None:
@@ -94,16 +96,16 @@ def check_runner(runner: str, address: str | None) -> None:
     extras.require("batch", "vlnb.batch")
     if (runner == "ray" or address) and extras.version("ray") is None:
         raise BadInput("A job on Ray needs the package ray, which is not installed here: pip install ray")
-    if place := _PLACE.fullmatch(address or ""):
-        try:  # Ray itself would try for many minutes
-            socket.create_connection((place[1], int(place[2])), _CONNECT_S).close()
+    if match := _ADDRESS.fullmatch(address or ""):
+        try:  # Ray itself would retry for many minutes
+            socket.create_connection((match[1], int(match[2])), _CONNECT_S).close()
         except (OSError, OverflowError) as error:
             raise BadInput(f"No Ray cluster answers at {address}: {error}. Check the address.") from error
 
 
 def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: str | None) -> Iterator[pa.StructArray]:
-    """Yield the answers about rows as they come, some at a time."""
-    os.environ.update(_QUIET)  # before the first import, which already tells home
+    """Yield the answers about rows in batches, as they arrive."""
+    os.environ.update(_QUIET)  # before the first import, which already sends telemetry
     import daft
     import pyarrow as pa
 
@@ -118,20 +120,20 @@ def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: st
     elif daft.runners.get_or_infer_runner_type() != "native":
         daft.set_runner_native()
 
-    class Worker(Asker):  # here, so that it travels to Ray's workers by value
+    class Worker(Asker):  # a local class, which Ray's workers get by value
         ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(shards.arrow()))))(Asker.rows)
 
-    told = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
-    table = daft.from_pylist(told).into_batches(_TOGETHER)
+    items = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
+    table = daft.from_pylist(items).into_batches(_BATCH)
     _, _, concurrency, _ = asking
-    worker = daft.cls(Worker, max_concurrency=2 + concurrency // _TOGETHER)  # else every row waits in memory at once
+    worker = daft.cls(Worker, max_concurrency=2 + concurrency // _BATCH)  # otherwise all rows wait in memory at once
     answers = worker(*asking).ask(table["key"], table["path"], table["content"])
     for batch in table.select(answers.alias("answer")).to_arrow_iter():
         yield batch.column(0)
 
 
-def _store(folder: Path, answers: Iterator[pa.StructArray], *, total: int, left: int) -> None:
-    """Store answers as they come, under a bar with rate, time left and errors. What has come is stored in any case."""
+def _store(folder: Path, batches: Iterator[pa.StructArray], *, total: int, left: int) -> None:
+    """Store answers as they arrive, also before an interruption, and show a bar with rate, time left and errors."""
     from tqdm.auto import tqdm
 
     waiting: list[pa.StructArray] = []
@@ -139,11 +141,11 @@ def _store(folder: Path, answers: Iterator[pa.StructArray], *, total: int, left:
     written = begun
     with tqdm(total=total, initial=total - left, unit=" rows", smoothing=0, disable=None) as bar:
         try:
-            for some in answers:
-                waiting.append(some)
-                errors += some.field("error").is_valid().sum().as_py()
+            for batch in batches:
+                waiting.append(batch)
+                errors += batch.field("error").is_valid().sum().as_py()
                 bar.set_postfix(errors=errors, refresh=False)
-                bar.update(len(some))
+                bar.update(len(batch))
                 now = time.monotonic()
                 if now - written > min(max(_FIRST_SHARD_S, _SHARD_SHARE * (now - begun)), _LONGEST_SHARD_S):
                     shards.write(folder, waiting)

@@ -1,7 +1,7 @@
-"""The answers on disk: a folder for each job, with shards of Parquet, each written whole or not at all.
+"""The answers on disk: a folder for each job, with Parquet shards, each written atomically.
 
-A shard is never changed. A row that is asked again, after an error, is in a later one, and `Answers.frame` shows each
-row once. A damaged shard is left out, and its rows count as not asked.
+A shard is never changed. The answer of a row that is asked again, after an error, goes into a later shard, and
+`Answers.frame` shows each row once. A damaged shard is ignored, and its rows count as not asked.
 """
 
 from __future__ import annotations
@@ -21,66 +21,66 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# The columns of the table in Parquet; all but `NUMBERS` are text. `data` is the answer by a schema, as JSON.
+# The columns of the Parquet table; all but `NUMBERS` are text. `data` is the typed answer, as JSON.
 NUMBERS = {"prompt_tokens": "int64", "completion_tokens": "int64", "seconds": "float64"}
 COLUMNS = ("key", "path", "text", "data", "finish_reason", *NUMBERS, "model", "server", "note", "error")
-JOB = "_job.json"  # readers of Parquet leave out what begins with _
+JOB = "_job.json"  # readers of Parquet ignore names that begin with _
 
 
 @dataclass(frozen=True)
 class Answers:
     """The answers of one job: `folder` holds its Parquet files, which any tool can read at any time.
 
-    `keys` are those of the rows that the source has now; None counts all that it ever had. `asked` is how many of them
-    this call of `process` asked about; 0 says that all were answered before.
+    `keys` are those of the rows that the source has now; None stands for all rows that it ever had. `new_rows` is
+    the number of rows that this call of `process` asked about; 0 means that all were answered before.
     """
 
     folder: Path
     keys: frozenset[str] | None = field(default=None, repr=False)
-    asked: int | None = None
+    new_rows: int | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the table: each path once, with its newest answer, or its newest error if it has none.
 
-        With a schema, its first level becomes columns; one whose name the table has already ends in `_`.
+        With a schema, the fields of its first level become columns; a name that the table already has gets a final `_`.
         """
         import pandas as pd
 
         parts = [table.to_pandas() for table in tables(self.folder)] or [pd.DataFrame(columns=COLUMNS)]
-        every = pd.concat(parts, ignore_index=True)
-        every = every if self.keys is None else every[every["key"].isin(self.keys)]
-        answers_last = every.iloc[every["error"].isna().argsort(kind="stable")]
+        rows = pd.concat(parts, ignore_index=True)
+        rows = rows if self.keys is None else rows[rows["key"].isin(self.keys)]
+        answers_last = rows.iloc[rows["error"].isna().argsort(kind="stable")]
         newest = answers_last.drop_duplicates("key", keep="last").sort_index().drop_duplicates("path", keep="last")
         table = newest.sort_values("path", ignore_index=True)
-        data = [json.loads(one) if isinstance(one, str) else None for one in table.pop("data")]
-        if all(one is None for one in data):
+        data = [json.loads(value) if isinstance(value, str) else None for value in table.pop("data")]
+        if all(value is None for value in data):
             return table
-        typed = pd.DataFrame([one if isinstance(one, dict) else {"data": one} for one in data])
+        typed = pd.DataFrame([value if isinstance(value, dict) else {"data": value} for value in data])
         return table.merge(typed, left_index=True, right_index=True, suffixes=("", "_"))
 
     def __str__(self) -> str:
         frame = self.frame()
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
         failed = int(frame["error"].notna().sum())
-        told = f"{len(frame) - failed:,} answered, {failed:,} failed"
-        told = f"All {len(frame):,} rows were there already" if self.asked == 0 else told
-        return f"{told} · {into:,} tokens in, {out:,} out · {self.folder}"
+        counts = f"{len(frame) - failed:,} answered, {failed:,} failed"
+        counts = f"All {len(frame):,} rows were there already" if self.new_rows == 0 else counts
+        return f"{counts} · {into:,} tokens in, {out:,} out · {self.folder}"
 
 
 def read(out: str | Path) -> Answers:
-    """Return the answers in the folder `out`, of the job that ran there last. It may still be running.
+    """Return the answers of the last job in the folder `out`, which may still be running.
 
-    Raises `BadInput` if there is none.
+    Raises `BadInput` if there is no job.
     """
     extras.require("batch", "vlnb.batch")
-    made = sorted(Path(out).glob(f"*/{JOB}"), key=lambda path: path.stat().st_mtime_ns)
-    if not made:
+    jobs = sorted(Path(out).glob(f"*/{JOB}"), key=lambda path: path.stat().st_mtime_ns)
+    if not jobs:
         raise BadInput(f"{out} holds no answers of a batch.")
-    return Answers(made[-1].parent)
+    return Answers(jobs[-1].parent)
 
 
 def tables(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Yield the shards of a job in order, without those that are damaged."""
+    """Yield the shards of a job in order, without damaged ones."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -91,12 +91,12 @@ def tables(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]
 
 def answered(folder: Path) -> set[str]:
     """Return the keys of the rows that have an answer."""
-    columns = (table.to_pydict() for table in tables(folder, ["key", "error"]))
-    return {key for one in columns for key, error in zip(one["key"], one["error"], strict=True) if error is None}
+    shards = (table.to_pydict() for table in tables(folder, ["key", "error"]))
+    return {key for shard in shards for key, error in zip(shard["key"], shard["error"], strict=True) if error is None}
 
 
 def write(folder: Path, rows: list[pa.StructArray]) -> None:
-    """Write rows as one more shard, after those that are there. Raises `OSError` if it cannot."""
+    """Write rows as a new shard. Raises `OSError` if that fails."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -106,22 +106,22 @@ def write(folder: Path, rows: list[pa.StructArray]) -> None:
 
 
 def arrow() -> pa.Schema:
-    """Return the columns as Arrow has them."""
+    """Return the Arrow schema of the columns."""
     import pyarrow as pa
 
     return pa.schema([(name, NUMBERS.get(name, "string")) for name in COLUMNS])
 
 
 def write_requests(stem: Path, ids: Iterable[str], answers: Answers) -> None:
-    """Write the answers to a file of requests in the form that such files come back in. Raises `OSError`.
+    """Write the answers to a file of requests, in the format of OpenAI's batch results. Raises `OSError`.
 
     `STEM_output.jsonl` has the answers, `STEM_errors.jsonl` the errors, in the order of the requests.
     """
-    table = answers.frame().fillna(dict.fromkeys(NUMBERS, 0))  # of a server that counts nothing
-    found = {row["path"]: row for row in table.to_dict("records")}
-    told = [_line(found[name]) for name in ids if name in found]
-    for name, kept in (("output", False), ("errors", True)):
-        lines = (records.line(one) for one in told if (one["response"] is None) == kept)
+    table = answers.frame().fillna(dict.fromkeys(NUMBERS, 0))  # from a server that reports no usage
+    rows = {row["path"]: row for row in table.to_dict("records")}
+    results = [_line(rows[name]) for name in ids if name in rows]
+    for name, failed in (("output", False), ("errors", True)):
+        lines = (records.line(result) for result in results if (result["response"] is None) == failed)
         records.replace(stem.with_name(f"{stem.name}_{name}.jsonl"), b"".join(lines))
 
 

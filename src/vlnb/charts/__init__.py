@@ -1,4 +1,4 @@
-"""Charts: every axis with its unit, the same colours everywhere, one house style."""
+"""Charts in one style: every axis has a unit, and colours mean the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good the answers are: what a smaller picture loses, and what is published."""
+"""The quality of answers: what a smaller picture loses, and published scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DOUBLING = "0.30103"  # log10 of 2
 
 
 def dial(measured: Iterable[Measured]) -> Chart:
-    """Return two curves over the tokens a picture may cost: how much of the text was read, and how long it took."""
+    """Return two curves over the token budget of a picture: the share of the text that was read, and the seconds."""
     from plotly.subplots import make_subplots
 
     points = list(measured)
@@ -31,10 +31,10 @@ def dial(measured: Iterable[Measured]) -> Chart:
             x=tokens, y=values, text=sizes, mode="lines+markers", hovertemplate=hover, row=1, col=column,
             line={"color": COLOURS[column - 1], "width": 3}, marker={"size": 9}, showlegend=False,
         )  # fmt: skip
-    said = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
+    summary = "; ".join(f"{p.step.tokens} tokens: {p.accuracy:.0%} in {p.seconds:.2f} s" for p in points)
     x = {"title": "picture tokens (each step doubles)", "type": "log", "dtick": _DOUBLING}
     y, y2 = {"title": "text read right, %", "range": [0, 104]}, {"title": "whole answer, s", "rangemode": "tozero"}
-    alt = f"Share of the text read right, and seconds, over the tokens of the picture: {said or 'nothing measured'}"
+    alt = f"Share of the text read right, and seconds, over the tokens of the picture: {summary or 'nothing measured'}"
     return styled(figure, alt, x=x, y=y, xaxis2=x, yaxis2=y2)
 
 
@@ -43,12 +43,12 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:
     figure = go.Figure()
     sizes = list(dict.fromkeys(size for by_size in published.values() for size in by_size))
     for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):
-        known = {name: by_size[size] for name, by_size in published.items() if size in by_size}
+        percents = {name: by_size[size] for name, by_size in published.items() if size in by_size}
         figure.add_scatter(
-            x=list(known.values()), y=list(map(plotly_text, known)), mode="markers", name=plotly_text(size),
+            x=list(percents.values()), y=list(map(plotly_text, percents)), mode="markers", name=plotly_text(size),
             marker={"size": 12, "color": colour}, marker_symbol=symbol,
             hovertemplate="%{y}: %{x} %<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     y = {"autorange": "reversed", "categoryorder": "array", "categoryarray": list(map(plotly_text, published))}
-    said = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
-    return styled(figure, said, x={"title": "published score, %", "range": [0, 100]}, y=y, legend_title="model size")
+    alt = "; ".join(f"{name}: " + ", ".join(f"{s} {v} %" for s, v in by.items()) for name, by in published.items())
+    return styled(figure, alt, x={"title": "published score, %", "range": [0, 100]}, y=y, legend_title="model size")

@@ -1,4 +1,4 @@
-"""Runs as an HTML page that opens without a network, and the script that draws its charts."""
+"""A report on runs: an HTML page that opens without a network, and the script that draws its charts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SPREADS = {"ttft": "How long did the first token take?", "itl": "How long were the gaps between chunks?",
             "e2e": "How long did whole requests take?"}  # fmt: skip
 SCRIPT = "plotly.min.js"
-"""The file that the page's charts need beside it: 5 MB, the same for every page."""
+"""The file that the charts need in the folder of the page: 5 MB, the same for every page."""
 
 _NO_SCRIPT = f"<script>window.Plotly || document.write('The charts need {SCRIPT} beside this page.')</script>"
 _FEW = "† Too few requests for this percentile. Intervals in brackets: 95 %, bootstrap over requests."
@@ -35,7 +35,7 @@ tr { border-bottom: 1px solid #8884; } figure { margin: 1em 0 2em; } figcaption 
 
 
 def page(runs: Mapping[str, Stored]) -> str:
-    """Return an HTML page with tables, charts and sentences. The charts need `script()` beside it, as `SCRIPT`.
+    """Return an HTML page with tables, charts and sentences. Its charts need `script()` beside it, as `SCRIPT`.
 
     Raises:
         BadInput: There are no records.
@@ -72,14 +72,14 @@ def metrics_table(runs: Mapping[str, Stored]) -> Html:
 
 
 def _about(run: Stored) -> Iterator[tuple[str, str]]:
-    """Yield what was measured: server, flags, workload, client."""
+    """Yield the conditions of a run: server, flags, workload, client."""
     plan, server = run.manifest.workload, run.manifest.server
     yield "date", run.manifest.created
     yield "server", f"{server.model} at {server.base_url}"
     flags = ", ".join(f"{name} {value}" for name, value in server.reported.items())
     yield "its settings", flags or "not reported"
-    yield "its GPUs", server.gpus or "not known: servers do not report them, and it did not run on this machine's GPUs"
-    arriving = f"{plan.rate:g} per second at random moments" if plan.rate else f"by {plan.concurrency} users"
+    yield "its GPUs", server.gpus or "unknown: servers do not report them, and it did not run on this machine's GPUs"
+    arriving = f"{plan.rate:g} per second at random times" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
     pictures = f"{plan.images} pictures of {plan.resolution} ({plan.picture})"
     yield "each", f"{pictures}, up to {plan.input_len} text tokens in and {plan.output_len} tokens out"

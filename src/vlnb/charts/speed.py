@@ -1,4 +1,4 @@
-"""How fast a server is: where the time of a request goes, how times are spread, and what the hardware would allow."""
+"""The speed of a server: phases of requests, distributions of times, and the limits of the hardware."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from vlnb.bench.store import Record
     from vlnb.bench.sweep import Load
 
-_POINTS = 2_000  # of a curve: more cannot be told apart on a screen
-_TICKED = 20  # requests that each get a number on the axis
+_POINTS = 2_000  # of a curve: a screen shows no more
+_TICKED = 20  # with more requests, the axis does not number each
 _ROWS = 200  # requests of a timeline
 _GREY = "#8A8A8A"
 _PHASES = ("queue", "connect", "upload", "server", "stream")
 PHASE_COLOURS = dict(zip(_PHASES, ("#BBBBBB", "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
-_LEVELS = {50: 2, 90: 10, 99: 100}  # percentiles, and the least number of values for which each means something
+_LEVELS = {50: 2, 90: 10, 99: 100}  # percentiles, each with the least number of values that makes it meaningful
 
-_TIMES = {  # of `distribution`: the title of each, and its name in `metrics.series`
+_TIMES = {  # of `distribution`: title, and name in `metrics.series`
     "ttft": ("Time to first token (TTFT)", "ttft"),
     "itl": ("Gap between two chunks (ITL)", "itl"),
     "tpot": ("Time per output token (TPOT)", "tpot"),
@@ -38,8 +38,8 @@ _TIMES = {  # of `distribution`: the title of each, and its name in `metrics.ser
 def _add_phases(figure: go.Figure, parts: Sequence[tuple[Any, str, float, float]], unit: str) -> None:
     """Add a bar for each part: (request, phase, start, length)."""
     for phase in dict.fromkeys(name for _, name, *_ in parts):
-        mine = [(request, start, length) for request, name, start, length in parts if name == phase]
-        requests, starts, lengths = zip(*mine, strict=True)
+        bars = [(request, start, length) for request, name, start, length in parts if name == phase]
+        requests, starts, lengths = zip(*bars, strict=True)
         figure.add_bar(
             y=requests, x=lengths, base=starts, orientation="h", name=phase,
             marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
@@ -68,53 +68,53 @@ def strip(record: Record) -> Chart:
     tpot = metrics.tpot_s(record)
     gap = (whole - ttft) / max(1, len(chunks) - 1)
     per_token = "" if tpot is None else f", TPOT {1000 * tpot:.2f} ms"
-    held = f"{record.output_tokens} tokens in {len(chunks)} chunks{per_token}, mean ITL {gap:.2f} ms"
-    for height, end, words in ((0.62, ttft, f"TTFT {ttft:.1f} ms"), (0.92, whole, f"E2E {whole:.1f} ms: {held}")):
+    content = f"{record.output_tokens} tokens in {len(chunks)} chunks{per_token}, mean ITL {gap:.2f} ms"
+    for height, end, words in ((0.62, ttft, f"TTFT {ttft:.1f} ms"), (0.92, whole, f"E2E {whole:.1f} ms: {content}")):
         figure.add_shape(
             type="line", x0=0, x1=end, y0=height, y1=height, yref="paper", line={"color": _GREY, "width": 2}
         )
         figure.add_annotation(
             x=0, y=height, yref="paper", text=words, showarrow=False, xanchor="left", yanchor="bottom"
         )
-    alt = f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {held}"
+    alt = f"One request: TTFT {ttft:.1f} ms, E2E {whole:.1f} ms; {content}"
     x, y = "milliseconds since the request began", {"showticklabels": False, "domain": [0, 0.55]}
     return styled(figure, alt, x=x, y=y, height=260, barmode="overlay", legend_title="phase")
 
 
 def timeline(records: Sequence[Record]) -> Chart:
-    """Return a bar for each request, coloured by its phases; of more than 200 requests 200, evenly chosen."""
+    """Return a bar for each request, coloured by phase; of more than 200 requests, an even selection of 200."""
     step = max(1, -(-len(records) // _ROWS))
     rows = records[::step]
     figure = go.Figure()
     parts = [(record.id, *part) for record in rows for part in metrics.phases(record)]
     _add_phases(figure, parts, "s")
-    every = f", every {step}th" if step > 1 else ""
-    y = {"title": f"request{every}", "autorange": "reversed", "dtick": 1 if len(rows) <= _TICKED else None}
+    selection = f", every {step}th" if step > 1 else ""
+    y = {"title": f"request{selection}", "autorange": "reversed", "dtick": 1 if len(rows) <= _TICKED else None}
     sums = {phase: sum(length for _, name, _, length in parts if name == phase) for phase in _PHASES}
-    said = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())
-    alt, height = f"{len(rows)} requests as bars; on average {said}", min(700, 240 + 12 * len(rows))
+    means = ", ".join(f"{phase} {seconds / max(1, len(rows)):.3f} s" for phase, seconds in sums.items())
+    alt, height = f"{len(rows)} requests as bars; on average {means}", min(700, 240 + 12 * len(rows))
     figure.update_layout(barmode="overlay", legend_title="phase", bargap=0.15)
     return styled(figure, alt, x="seconds since the start", y=y, height=height)
 
 
-def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Chart:
-    """Return for each run which share of its requests (for "itl", of its gaps) took at most how long.
+def distribution(runs: Mapping[str, Sequence[Record]], metric: str = "ttft") -> Chart:
+    """Return the cumulative distribution of a time over the requests (for "itl", over the gaps) of each run.
 
-    `what` is "ttft", "tpot", "itl" or "e2e". Dotted lines mark the percentiles that so many values allow. The curve of
-    a very long run is drawn through 2,000 of its values. Raises `BadInput` for another `what`.
+    `metric` is "ttft", "tpot", "itl" or "e2e". Dotted lines mark the percentiles for which there are enough values. The
+    curve of a very long run is drawn through 2,000 of its values. Raises `BadInput` for an unknown `metric`.
     """
     import numpy as np
 
-    if what not in _TIMES:
-        raise BadInput(f"Unknown metric {what!r}. Choose {', '.join(_TIMES)}.")
-    name, series = _TIMES[what]
-    figure, said, most = go.Figure(), [], 0
+    if metric not in _TIMES:
+        raise BadInput(f"Unknown metric {metric!r}. Choose {', '.join(_TIMES)}.")
+    name, series = _TIMES[metric]
+    figure, sentences, longest = go.Figure(), [], 0
     for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
         good = [record for record in records if record.error is None]
         values = 1000 * np.sort(metrics.series(good)[series])
         if not len(values):
             continue
-        most = max(most, len(values))
+        longest = max(longest, len(values))
         at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
         figure.add_scatter(
             x=values[at], y=100 * (at + 1) / len(values), mode="lines", name=plotly_text(run),
@@ -122,16 +122,16 @@ def distribution(runs: Mapping[str, Sequence[Record]], what: str = "ttft") -> Ch
             hovertemplate="%{y:.1f} % take at most %{x:.1f} ms<extra>%{fullData.name}</extra>",
         )  # fmt: skip
         half, late = np.percentile(values, [50, 99])
-        said.append(f"{run}: half within {half:.1f} ms, 99 % within {late:.1f} ms")
-    for level in (level for level, least in _LEVELS.items() if most >= least):
+        sentences.append(f"{run}: half within {half:.1f} ms, 99 % within {late:.1f} ms")
+    for level in (level for level, least in _LEVELS.items() if longest >= least):
         figure.add_hline(y=level, line={"color": _GREY, "dash": "dot"}, annotation_text=f"P{level}")
     y = {"title": "share that takes at most this long, %", "range": [0, 104]}
     x = {"title": f"{name}, ms (logarithmic)", "type": "log"}
-    return styled(figure, f"Distribution of {name}. " + "; ".join(said), x=x, y=y)
+    return styled(figure, f"Distribution of {name}. " + "; ".join(sentences), x=x, y=y)
 
 
 def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
-    """Return how the percentiles of TTFT settle while a run lasts, from the load generator's reports with times."""
+    """Return the percentiles of TTFT in the course of a run, from those progress reports that have them."""
     figure = go.Figure()
     for key, name, colour in (("ttft_p50_s", "P50", COLOURS[0]), ("ttft_p99_s", "P99", COLOURS[1])):
         figure.add_scatter(
@@ -144,12 +144,12 @@ def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
 
 
 def concurrency(records: Sequence[Record]) -> Chart:
-    """Return how many requests were in flight over time: the ramp at the start, and the tail at the end."""
+    """Return the number of requests in flight over time, with the ramp at the start and the tail at the end."""
     edges = sorted([(r.started_s, 1) for r in records] + [(r.started_s + r.e2e_s, -1) for r in records])
     counts = list(itertools.accumulate(step for _, step in edges))
     figure = go.Figure()
     figure.add_scatter(
-        x=[when for when, _ in edges], y=counts, line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy"
+        x=[time_s for time_s, _ in edges], y=counts, line={"shape": "hv", "color": COLOURS[0]}, fill="tozeroy"
     )
     alt = f"Requests in flight over time; at most {max(counts, default=0)}"
     return styled(figure, alt, x="seconds since the start", y={"title": "requests in flight", "rangemode": "tozero"})
@@ -178,7 +178,7 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
             x=users, y=values, row=1, col=2, mode="lines+markers", name=name, line={"color": colour},
             marker={"size": 10, "symbol": symbol},
         )  # fmt: skip
-    said = "; ".join(
+    summary = "; ".join(
         f"{load.users} users {load.found['output_throughput']:.0f} tokens/s, P95 TTFT"
         f" {load.found['p95_ttft_ms']:.0f} ms, goodput {load.goodput:.2f}/s"
         for load in loads
@@ -187,15 +187,15 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
     x2 = {"title": "users (requests in flight)", "type": "log", "tickvals": users}
     y2 = {"title": "requests per second", "rangemode": "tozero"}
     figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0.55})
-    alt = f"Throughput, latency and goodput by load: {said or 'nothing measured'}"
+    alt = f"Throughput, latency and goodput by load: {summary or 'nothing measured'}"
     return styled(figure, alt, x=x, y=y, xaxis2=x2, yaxis2=y2, height=380)
 
 
 def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "here") -> Chart:
     """Return the mean times of a `metrics.table` and of a published run, as two dots for each metric."""
-    known = {
-        what: (mine[key], there)
-        for what, key, there in (
+    pairs = {
+        label: (mine[key], theirs)
+        for label, key, theirs in (
             ("first token (TTFT)", "mean_ttft_ms", run.ttft_ms["mean"]),
             ("each further token (TPOT)", "mean_tpot_ms", run.tpot_ms["mean"]),
             ("gap between chunks (ITL)", "mean_itl_ms", run.itl_ms["mean"]),
@@ -204,21 +204,21 @@ def published(mine: Mapping[str, Any], run: catalog.SpeedRun, *, name: str = "he
         if mine.get(key)
     }
     figure = go.Figure()
-    for what, pair in known.items():
+    for label, pair in pairs.items():
         figure.add_scatter(
-            x=pair, y=[what] * 2, mode="lines", line={"color": _GREY}, showlegend=False, hoverinfo="skip"
+            x=pair, y=[label] * 2, mode="lines", line={"color": _GREY}, showlegend=False, hoverinfo="skip"
         )
-    theirs = f"published: {run.model} on {run.gpus} × {run.gpu}"
-    for place, (title, colour, side) in enumerate(((name, COLOURS[1], "top"), (theirs, COLOURS[0], "bottom"))):
-        values = [pair[place] for pair in known.values()]
+    source = f"published: {run.model} on {run.gpus} × {run.gpu}"
+    for index, (title, colour, side) in enumerate(((name, COLOURS[1], "top"), (source, COLOURS[0], "bottom"))):
+        values = [pair[index] for pair in pairs.values()]
         figure.add_scatter(
-            x=values, y=list(known), mode="markers+text", name=plotly_text(title), text=[_short(v) for v in values],
+            x=values, y=list(pairs), mode="markers+text", name=plotly_text(title), text=[_short(v) for v in values],
             marker={"size": 12, "color": colour}, textposition=f"{side} center", cliponaxis=False,
             hovertemplate="%{y}: %{text} ms<extra></extra>",
         )  # fmt: skip
-    said = "; ".join(f"{what} {_short(here)} ms, published {_short(there)} ms" for what, (here, there) in known.items())
+    means = "; ".join(f"{label} {_short(a)} ms, published {_short(b)} ms" for label, (a, b) in pairs.items())
     x, y = {"title": "mean, ms (logarithmic)", "type": "log"}, {"title": "metric", "autorange": "reversed"}
-    return styled(figure, f"Mean times: {said or 'nothing measured'}", x=x, y=y, title="How long does each part take?")
+    return styled(figure, f"Mean times: {means or 'nothing measured'}", x=x, y=y, title="How long does each part take?")
 
 
 def _short(value: float) -> str:
@@ -226,7 +226,7 @@ def _short(value: float) -> str:
 
 
 def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) -> Chart:
-    """Return the least time per output token by model size and GPU, with measured ones (GPU, size, seconds) as dots."""
+    """Return the least time per output token by model size and GPU; `measured` (GPU, size, seconds) are dots."""
     figure = go.Figure()
     sizes = list(catalog.MODELS)
     for (gpu, colour), dash in zip(zip(catalog.GPUS, COLOURS, strict=False), ("solid", "dash", "dot"), strict=True):
@@ -235,22 +235,22 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
             line={"color": colour, "dash": dash},
             hovertemplate="%{x} on " + gpu + ": at least %{y:.2f} ms<extra></extra>",
         )  # fmt: skip
-    said = []
+    sentences = []
     for gpu, size, tpot_s in measured:
         share = bound(gpu, size, gpus) / tpot_s
-        said.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
+        sentences.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(
             x=[size], y=[1000 * tpot_s], mode="markers+text", name=plotly_text(f"measured on {gpu}"),
             textposition="bottom left", text=[f"{1000 * tpot_s:.2f} ms, {share:.0%}"],
             marker={"size": 13, "color": COLOURS[1], "symbol": "diamond"},
         )  # fmt: skip
-    alt = "Least time per output token by memory bandwidth; " + "; ".join(said)
+    alt = "Least time per output token by memory bandwidth; " + "; ".join(sentences)
     y = {"title": f"time per output token on {gpus} GPUs, ms", "rangemode": "tozero"}
     return styled(figure, alt, x="model size", y=y, title="How fast could the memory be read?")
 
 
 def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> Chart:
-    """Return what a thousand pictures cost with each of several rates, at a price of the whole server an hour.
+    """Return the cost of a thousand pictures at each of several rates; the price is of the whole server per hour.
 
     Raises `BadInput` for a negative price, or for a rate of 0 or less.
     """
@@ -262,6 +262,6 @@ def costs(pictures_per_s: Mapping[str, float], dollars_per_hour: float) -> Chart
         x=list(prices.values()), y=list(map(plotly_text, prices)), orientation="h", marker_color=COLOURS[0],
         text=[f"${price:,.2f}" for price in prices.values()], textposition="outside", cliponaxis=False,
     )  # fmt: skip
-    said = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
+    summary = "; ".join(f"{name} ${price:.2f}" for name, price in prices.items())
     x = f"dollars per thousand pictures, at ${dollars_per_hour:g} per hour for the server"
-    return styled(figure, f"Cost of a thousand pictures: {said}", x=x, y={"title": "load", "autorange": "reversed"})
+    return styled(figure, f"Cost of a thousand pictures: {summary}", x=x, y={"title": "load", "autorange": "reversed"})

@@ -1,4 +1,4 @@
-"""The house style of every chart: it follows the page's theme, and says in words what it shows."""
+"""The style of all charts: they follow the theme of the page, and have a text alternative."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vlnb.markup import Html, element
 
 Axis = str | dict[str, Any]
 _HEIGHT_PX = 340
-_WORDS = 120  # characters of a label or an attribute shown
-# Plotly writes colours into each text; only a rule of the page can follow a change of JupyterLab's theme.
+_MAX_CHARS = 120  # of a label
+# Plotly sets the colour of each text; only a style rule of the page can follow a change of JupyterLab's theme.
 THEME_CSS = """
 .js-plotly-plot .main-svg text { fill: var(--jp-content-font-color1, CanvasText) !important; }
 .js-plotly-plot .hoverlayer text { fill: #fff !important; }
@@ -23,7 +23,7 @@ THEME_CSS = """
 
 
 class Chart(go.Figure):  # type: ignore[misc]
-    """A figure that follows the theme of the page in which it is shown."""
+    """A figure that follows the theme of the page that displays it."""
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -33,45 +33,44 @@ class Chart(go.Figure):  # type: ignore[misc]
 
 
 def styled(figure: go.Figure, alt: str, *, x: Axis, y: Axis, title: str = "", **layout: Any) -> Chart:  # noqa: ANN401
-    """Return a figure in the house's look.
+    """Return a figure in the common style.
 
-    `alt` says in words what it shows, `title` is the question it answers. `x` and `y` are the titles of the axes, with
-    their units, or what else plotly is to know of each; `layout` is what it is to know of the rest.
+    `alt` is its text alternative, `title` the question that it answers. `x` and `y` are the titles of the axes, with
+    their units, or dictionaries of plotly's axis options; `layout` are further layout options.
     """
-    made = Chart(figure)
-    made.layout.template = "plotly_white"  # set, not updated: an update leaves the old one's colours
+    chart = Chart(figure)
+    chart.layout.template = "plotly_white"  # set, not updated: an update keeps the colours of the old template
     clear = "rgba(0,0,0,0)"
-    made.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, legend={"bgcolor": clear}, meta={"alt": alt})
+    chart.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, legend={"bgcolor": clear}, meta={"alt": alt})
     if title:
-        made.update_layout(title={"text": title, "font": {"size": 15}, "x": 0, "xref": "paper", "yref": "container"})
-    made.update_layout(height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
-    xaxis, yaxis = ({"title": one} if isinstance(one, str) else one for one in (x, y))
-    made.update_layout(xaxis=xaxis, yaxis=yaxis, **layout)
-    made.update_yaxes(automargin=True)
-    return made
+        chart.update_layout(title={"text": title, "font": {"size": 15}, "x": 0, "xref": "paper", "yref": "container"})
+    chart.update_layout(height=_HEIGHT_PX, margin={"l": 60, "r": 10, "t": 50 if title else 30, "b": 50})
+    xaxis, yaxis = ({"title": axis} if isinstance(axis, str) else axis for axis in (x, y))
+    chart.update_layout(xaxis=xaxis, yaxis=yaxis, **layout)
+    chart.update_yaxes(automargin=True)
+    return chart
 
 
 def plotly_text(text: str) -> str:
-    """Return `text` for plotly: on one line, shortened, with nothing that plotly reads as markup or as a template.
+    """Return `text` for plotly: on one line, shortened, without anything that plotly reads as markup or as a template.
 
-    Use it for names, categories and texts. A hover template must not contain untrusted words at all: write
-    `%{fullData.name}` there.
+    Use it for names, categories and texts. A hover template must not contain untrusted text: use `%{fullData.name}`.
 
     >>> plotly_text("<b>50 %</b>")
     '&lt;b&gt;50 %&lt;/b&gt;'
     """
     text = " ".join(text.split())
-    return html.escape(text if len(text) <= _WORDS else text[: _WORDS - 1] + "…").replace("%{", "%&#123;")
+    return html.escape(text if len(text) <= _MAX_CHARS else text[: _MAX_CHARS - 1] + "…").replace("%{", "%&#123;")
 
 
 def live(figure: go.Figure) -> go.FigureWidget:
-    """Return the figure as a widget whose data `redraw` can replace while it is shown."""
+    """Return the figure as a widget, whose data `redraw` can replace while it is displayed."""
     return go.FigureWidget(figure)
 
 
-def redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
-    """Show the data of `figure` in a live one with as many traces. Axes stay as the person zoomed them."""
-    with shown.batch_update():
-        for here, new in zip(shown.data, figure.data, strict=True):
-            here.update(new.to_plotly_json())
-        shown.layout.meta = figure.layout.meta
+def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
+    """Replace the data of a live figure with those of `figure`, which has as many traces. The zoom is kept."""
+    with widget.batch_update():
+        for old, new in zip(widget.data, figure.data, strict=True):
+            old.update(new.to_plotly_json())
+        widget.layout.meta = figure.layout.meta

@@ -1,7 +1,7 @@
-"""What `vlnb` can do on the command line: a function for each command, its parameters the command's options.
+"""The command line of `vlnb`: one function for each command; its parameters are the command's options.
 
-What a command needs is imported when it runs, so that `vlnb --help` is quick. Commands write through `show`, `say` and
-`progress` alone (ruff refuses `print` elsewhere): they keep a server's words from steering the terminal.
+Commands import what they need when they run, so that `vlnb --help` is fast. They write only through `show`, `say` and
+`progress` (ruff forbids `print` elsewhere), which keep control sequences in a server's text from the terminal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vlnb.bench.store import Stored
     from vlnb.endpoint import Endpoint
 
-_PIPE_S = 30.0  # between two lines of progress where they are not written over each other
+_PIPE_S = 30.0  # between two lines of progress in a file or a pipe
 
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -35,7 +35,7 @@ Share = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1))]
 
 
 def show(text: object = "", *, end: str = "\n") -> None:
-    """Write a part of the answer to standard output."""
+    """Write a part of the result to standard output."""
     _end_line()
     print(printable(str(text)), end=end, flush=True)
 
@@ -46,13 +46,13 @@ def show_json(data: object) -> None:
 
 
 def say(text: object = "") -> None:
-    """Tell the person something that is not the answer, on standard error."""
+    """Write a message, which is not part of the result, to standard error."""
     _end_line()
     print(printable(str(text)), file=sys.stderr, flush=True)
 
 
 def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, total_s: float = 600.0) -> Endpoint:
-    """Return the server that a command talks to, after saying which one it is. Raises as `connect` does."""
+    """Return the server that a command uses, and print which one it is. Raises as `connect` does."""
     from vlnb.endpoint import connect
     from vlnb.endpoint.resolve import resolve
 
@@ -62,27 +62,27 @@ def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, 
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file. Raises `BadInput` if that cannot be done."""
+    """Write a file. Raises `BadInput` if that fails."""
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 
 
-_told_at = time.monotonic()
-_open = False  # whether the cursor stands behind a line of progress
+_last_line_at = time.monotonic()
+_open = False  # whether the cursor is behind a line of progress
 
 
 def progress(line: object) -> None:
-    """Write a line over the last one on standard error; in a file or a pipe, write one every half minute."""
-    global _told_at, _open  # noqa: PLW0603 - standard error is one, too
+    """Overwrite the last line on standard error; in a file or a pipe, write one line every half minute."""
+    global _last_line_at, _open  # noqa: PLW0603 - standard error is global, too
     if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns - 1  # a longer line could not be written over
+        width = shutil.get_terminal_size().columns - 1  # a longer line could not be overwritten
         print(f"\r{printable(str(line))[:width]:<{width}}", end="", file=sys.stderr, flush=True)
         _open = True
-    elif time.monotonic() - _told_at > _PIPE_S:
+    elif time.monotonic() - _last_line_at > _PIPE_S:
         say(line)
-        _told_at = time.monotonic()
+        _last_line_at = time.monotonic()
 
 
 def _end_line() -> None:
@@ -93,10 +93,10 @@ def _end_line() -> None:
 
 
 def status(runs: Mapping[str, Stored | Run]) -> int:
-    """Say what is odd about runs on disk; return the exit status, which is 1 where something is missing."""
-    for name, one in runs.items():
-        for note in one.notes:
+    """Print the notes on stored runs; return the exit status, which is 1 if requests are missing."""
+    for name, run in runs.items():
+        for note in run.notes:
             say(note)
-        if one.missing:
-            say(f"vlnb: {len(one.missing)} of the requests of {name} are missing, so its numbers are not of the run.")
-    return 1 if any(one.missing for one in runs.values()) else 0
+        if run.missing:
+            say(f"vlnb: {len(run.missing)} of the requests of {name} are missing, so its numbers are incomplete.")
+    return 1 if any(run.missing for run in runs.values()) else 0

@@ -34,9 +34,9 @@ def agent(
     allow
         Other hosts that the page may reach: host, host:port, https://host:port, or file:///folder.
     yes
-        Agree to everything that would be asked: submitting, sending, buttons such as Delete.
+        Confirm every action without asking: submitting, sending, buttons such as Delete.
     steps
-        Most answers of the model.
+        Maximum number of answers of the model.
     out
         Folder to keep the run in, with film.html.
     url
@@ -44,7 +44,7 @@ def agent(
     model
         The model to ask (instead of VLNB_MODEL).
     """
-    from vlnb import agent as room
+    from vlnb import agent as agents
 
     if Path(goal).is_file() and not Path(address).exists():
         raise BadInput(f'The address comes first: vlnb agent {goal} "{address}"')
@@ -54,15 +54,15 @@ def agent(
         say(f"{question} {'[y/N]' if asks else 'yes' if yes else 'no: there is no terminal to ask at (--yes agrees)'}")
         return yes or (asks and sys.stdin.readline().strip().lower() in ("y", "yes"))
 
-    def watch(run: room.Run) -> None:
+    def watch(run: agents.Run) -> None:
         step = run.steps[-1]
         say("\n  ".join([f"{len(run.steps)}. {step.thought}", *step.lines]))
 
     endpoint = server(url, model)
-    run = room.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
+    run = agents.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
     if any("not allowed" in note for step in run.steps for note in step.notes):
         say("--allow HOST lets the page reach another host.")
-    show(f"{run.status}: {run.answer}")  # first: the folder may turn out not to be writable
+    show(f"{run.status}: {run.answer}")  # before saving, which fails if the folder is not writable
     if out:
         run.save(out)
     return 0 if run.status == "reached" else 1

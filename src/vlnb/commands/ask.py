@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vlnb import images, video
 
 _ADDRESS = re.compile(r"(https?|data|file):", re.IGNORECASE)
-_MOST_BOXES = 20  # --json has all of them
+_MAX_BOXES = 20  # --json prints all of them
 _ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
 
 
@@ -66,12 +66,12 @@ def ask(
         )
     if Path(question).is_file() and not Path(names[0]).exists() and not _ADDRESS.match(names[0]):
         raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
-    # Pictures first: the person should hear of a wrong path at once, not after a server was found.
-    pictures = [one for name in names for one in _opened(name, page)]
+    # Pictures first, so that a wrong path is reported before a server is looked for.
+    pictures = [picture for name in names for picture in _opened(name, page)]
     endpoint = server(url, model, first_token_s=timeout, total_s=timeout)
     try:
-        most = max_pixels or images.MAX_PIXELS
-        stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, max_pixels=most)
+        limit = max_pixels or images.MAX_PIXELS
+        stream = endpoint.stream(question, *pictures, max_tokens=max_tokens, max_pixels=limit)
         if json:
             show_json(stream.reply.as_dict())
             return 0
@@ -85,15 +85,15 @@ def ask(
         error.args = (_ARGUMENT.sub(_option, text),)
         raise
     reply = stream.reply
-    if reply.boxes and reply.seen_sizes[0] != reply.pictures[0].original_size:  # the answer is in the pixels of a copy
-        for box in reply.boxes[:_MOST_BOXES]:
+    if reply.boxes and reply.seen_sizes[0] != reply.pictures[0].original_size:  # the boxes are in pixels of a copy
+        for box in reply.boxes[:_MAX_BOXES]:
             say(f"in pixels of your picture: {[round(side) for side in box.corners]} {box.label or box.text}")
     say(reply.summary)
     return 0
 
 
 def _opened(name: str, pages: tuple[int, ...]) -> list[images.Picture | video.Clip]:
-    """Return the clip of a video, or the pages of anything else, and say what is unusual about them."""
+    """Return the clip of a video, or the pages of a picture or document, and print the notes on them."""
     from vlnb import images, video
 
     if video.is_video(name):
@@ -108,7 +108,7 @@ def _opened(name: str, pages: tuple[int, ...]) -> list[images.Picture | video.Cl
 
 
 def _option(argument: re.Match[str]) -> str:
-    """Return the option of the command that stands for an argument of `Endpoint.stream`."""
+    """Return the command-line option for an argument of `Endpoint.stream`."""
     return "--timeout" if argument[1] else f"--{argument[0].replace('_', '-')}"
 
 
@@ -132,20 +132,20 @@ def serve(*, port: Port = 30000, host: str = "127.0.0.1") -> int:
 
 
 def doctor(log: str | None = None, /, *, json: bool = False) -> int:
-    """Say which server would answer and what is missing here, or why a server failed.
+    """Report which server would answer and what is missing here, or why a server failed.
 
     Parameters
     ----------
     log
-        Log of a failed server (- for standard input), to be diagnosed.
+        Log of a failed server to diagnose (- for standard input).
     json
         Print the findings as JSON.
     """
     if log:
         return _diagnose(log, as_json=json)
-    from vlnb import doctor as room
+    from vlnb import doctor as checks
 
-    findings = room.examine()
+    findings = checks.examine()
     if json:
         show_json([finding.as_dict() for finding in findings])
     else:
@@ -162,9 +162,9 @@ def _diagnose(path: str, *, as_json: bool) -> int:
         raise BadInput(f"The log {path} cannot be read: {error.strerror or error}.") from error
     if note:
         say(f"vlnb: {note}")
-    found = diagnose(log)
+    diagnoses = diagnose(log)
     if as_json:
-        show_json([diagnosis.as_dict() for diagnosis in found])
+        show_json([diagnosis.as_dict() for diagnosis in diagnoses])
     else:
-        show("\n".join(map(str, found)) or "The server in this log came up; nothing is wrong with it.")
-    return 1 if found else 0
+        show("\n".join(map(str, diagnoses)) or "The server in this log came up; nothing is wrong with it.")
+    return 1 if diagnoses else 0

@@ -27,8 +27,8 @@ def batch(  # noqa: PLR0913 - the options of a command
 ) -> int:
     """Ask about every picture of a folder, and store the answers as a table (Parquet).
 
-    For example: vlnb batch scans --prompt "What is the total?" --out results. Started again, it asks only about what
-    has no answer yet.
+    For example: vlnb batch scans --prompt "What is the total?" --out results. Started again, it asks only about
+    pictures without an answer.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def batch(  # noqa: PLR0913 - the options of a command
     out
         Folder for the answers.
     prompt
-        What to ask about every picture.
+        The question about every picture.
     schema
         File with a JSON schema: the answers become columns.
     url
@@ -54,28 +54,28 @@ def batch(  # noqa: PLR0913 - the options of a command
     address
         The Ray cluster (default: one that is started here).
     resume
-        Only go on with a batch that --out has; without it, a new one may start.
+        Continue a batch in --out, but do not start a new one.
     """
     from vlnb.batch import process, read
-    from vlnb.batch.asked import check
     from vlnb.batch.run import check_runner
+    from vlnb.batch.source import check
 
     if resume:
         read(out)
-    check_runner(runner, address)  # both before a server is sought
+    check_runner(runner, address)  # both before looking for a server
     check(source)
-    found = process(
+    answers = process(
         source, prompt, out,
         schema=read_schema(schema) if schema else None,
-        endpoints=[server(one, model) for one in url or (None,)],
+        endpoints=[server(base_url, model) for base_url in url or (None,)],
         concurrency=concurrency, runner=runner, address=address,
         **({"max_tokens": max_tokens} if max_tokens else {}),
     )  # fmt: skip
-    say(found)
-    failed = found.frame()[["path", "error"]].dropna().to_dict("records")
+    say(answers)
+    failed = answers.frame()[["path", "error"]].dropna().to_dict("records")
     for row in failed[:_SHOWN]:
         say(f"  {row['path']}: {row['error']}")
     if failed:
         say("Started again, it asks about these once more. All of them: vlnb.batch.read(FOLDER).frame() in Python.")
-    show(found.folder)
+    show(answers.folder)
     return int(bool(failed))

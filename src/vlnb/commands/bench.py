@@ -64,12 +64,12 @@ def resume(folder: str, /) -> int:
 
 @app.command
 def compare(*runs: str) -> int:
-    """Print runs beside each other, and beside what SGLang's or vLLM's own benchmark printed.
+    """Print runs side by side, also with results that SGLang's or vLLM's own benchmark printed.
 
     Parameters
     ----------
     runs
-        The runs' folders; or files with what bench_serving printed or saved as JSON.
+        The runs' folders; or files with the output of bench_serving, printed or as JSON.
     """
     from vlnb.bench import printed
     from vlnb.bench import report as tables
@@ -89,14 +89,14 @@ def compare(*runs: str) -> int:
 
 @app.command
 def report(*folders: str, to: str | None = None, json: bool = False) -> int:
-    """Write runs as an HTML page that opens without a network, with the script of its charts beside it.
+    """Write runs as an HTML page that opens without a network, and the script of its charts to the same folder.
 
     Parameters
     ----------
     folders
         The runs' folders.
     to
-        The page to write (report.html in the first folder). It needs plotly.min.js beside it: share both.
+        The page to write (report.html in the first folder). It needs plotly.min.js in the same folder: share both.
     json
         Print the metrics and the warnings as JSON, for scripts, and write no file.
     """
@@ -108,7 +108,7 @@ def report(*folders: str, to: str | None = None, json: bool = False) -> int:
             {
                 name: {
                     "metrics": bench.metrics.table(run),
-                    "verdicts": [asdict(one) for one in bench.verdict.verdicts(run)],
+                    "verdicts": [asdict(verdict) for verdict in bench.verdict.verdicts(run)],
                 }
                 for name, run in runs.items()
             }
@@ -182,13 +182,13 @@ def _finish(running: Running) -> int:
     def watch(report: LoadProgress) -> None:
         if not announced and report.get("done", 0) >= _SURE and (left := left_s(report)) > _LONG_S:
             announced.append(left)
-            say(f"This takes about {left / 60:.0f} more minutes. Ctrl-C stops it; what is done is kept.")
+            say(f"This takes about {left / 60:.0f} more minutes. Ctrl-C stops it; finished requests are kept.")
         progress(told(report))
 
     try:
         stored = running.follow(watch)
     except KeyboardInterrupt:
-        say(f"What is done is on disk. To go on: vlnb bench resume {running.folder}")
+        say(f"Finished requests are on disk. To continue: vlnb bench resume {running.folder}")
         raise
     show(tables.text(stored))
     return 1 if stored.missing or any(record.error for record in stored.records) else 0

@@ -20,13 +20,13 @@ def check(*, url: str | None = None, model: str | None = None, seed: int | None 
     model
         The model to ask (instead of VLNB_MODEL).
     seed
-        Draw the same pictures again (new ones each time).
+        Seed of the pictures (default: new pictures each time).
     """
     from vlnb.accuracy.check import vision_check
 
-    found = vision_check(server(url, model), seed=seed, watch=_watch)
-    show(found)
-    return 0 if found.sound else 1
+    result = vision_check(server(url, model), seed=seed, watch=_watch)
+    show(result)
+    return 0 if result.sound else 1
 
 
 def _watch(so_far: Check) -> None:

@@ -15,7 +15,7 @@ from vlnb.errors import BadInput, VlnbError
 if TYPE_CHECKING:
     from vlnb.endpoint.typed import TypedReply
 
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 _CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
 _IN_LIST = re.compile(r"\[\d+\]")
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
@@ -30,7 +30,7 @@ def extract(
     model: str | None = None,
     max_tokens: Count = 4096,
 ) -> int:
-    """Extract data from documents by a JSON schema, each value tied to its place.
+    """Extract data from documents by a JSON schema, each value with its place in the document.
 
     For example: vlnb extract invoice.pdf --schema invoice.json --out invoices.csv
 
@@ -65,23 +65,23 @@ def extract(
     for note in form.loosened:
         say(note)
     endpoint = server(url, model)
-    found: dict[str, TypedReply | VlnbError] = {}
+    replies: dict[str, TypedReply | VlnbError] = {}
     try:
         for name in picture:
             try:
-                found[name] = endpoint.ask(question, *images.pages(name), schema=form, max_tokens=max_tokens)
+                replies[name] = endpoint.ask(question, *images.pages(name), schema=form, max_tokens=max_tokens)
             except VlnbError as error:
-                found[name] = error
-            for issue in _issues(found[name]):
-                told = issue.replace("max_tokens", "--max-tokens")
-                say(told if name in told else f"{name}: {told}")
+                replies[name] = error
+            for issue in _issues(replies[name]):
+                message = issue.replace("max_tokens", "--max-tokens")
+                say(message if name in message else f"{name}: {message}")
             if not out:
-                show(_line(name, found[name]))
-    finally:  # Ctrl-C too keeps what has been answered
-        if out and found:
-            write(out, _WRITERS[kind](found))
+                show(_line(name, replies[name]))
+    finally:  # also after Ctrl-C
+        if out and replies:
+            write(out, _WRITERS[kind](replies))
             say(f"stored in {out}")
-    return 0 if all(not isinstance(one, VlnbError) and one.valid for one in found.values()) else 1
+    return 0 if all(not isinstance(reply, VlnbError) and reply.valid for reply in replies.values()) else 1
 
 
 def read_schema(path: Path) -> dict[str, Any]:
@@ -90,66 +90,66 @@ def read_schema(path: Path) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:
-            return TypeAdapter(dict[str, Any]).validate_json(file.read(_MOST_BYTES))
+            return TypeAdapter(dict[str, Any]).validate_json(file.read(_MAX_BYTES))
     except OSError as error:
         raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        begins, why = '{"type": "object", "properties": {', error.errors()[0]["msg"]
-        raise BadInput(f"--schema {path} holds no schema, which begins like {begins} ({why}).") from error
+        begins, reason = '{"type": "object", "properties": {', error.errors()[0]["msg"]
+        raise BadInput(f"--schema {path} is not a JSON schema, which begins like {begins} ({reason}).") from error
 
 
-def _issues(one: TypedReply | VlnbError) -> list[str]:
-    return [str(one)] if isinstance(one, VlnbError) else [str(issue) for issue in one.issues]
+def _issues(reply: TypedReply | VlnbError) -> list[str]:
+    return [str(reply)] if isinstance(reply, VlnbError) else [str(issue) for issue in reply.issues]
 
 
-def _line(name: str, one: TypedReply | VlnbError) -> str:
-    line: dict[str, Any] = {"source": name, "data": None, "issues": _issues(one), "evidence": {}}
-    if not isinstance(one, VlnbError):
-        line["data"] = one.data
+def _line(name: str, reply: TypedReply | VlnbError) -> str:
+    line: dict[str, Any] = {"source": name, "data": None, "issues": _issues(reply), "evidence": {}}
+    if not isinstance(reply, VlnbError):
+        line["data"] = reply.data
         try:
-            for path, found in one.evidence.items():
+            for path, found in reply.evidence.items():
                 box = found.box and found.box.corners
                 line["evidence"][path] = {"text": found.text, "how": found.how, "page": found.page, "box": box}
-        except BadInput as error:  # no text recognition is installed here: the answer itself is good
+        except BadInput as error:  # without text recognition, only the evidence is missing
             line["issues"].append(str(error))
     return json.dumps(line, ensure_ascii=False)
 
 
-def _csv(found: dict[str, TypedReply | VlnbError]) -> str:
-    """Return a table with a row for each record, or for each document if its data hold no list of records."""
+def _csv(replies: dict[str, TypedReply | VlnbError]) -> str:
+    """Return a table with a row for each record, or for each document whose data contain no list of records."""
     from vlnb import typed
     from vlnb.typed.answer import leaves
 
     table: list[dict[str, Any]] = []
-    for name, one in found.items():
-        data = {} if isinstance(one, VlnbError) else one.data or {}
+    for name, reply in replies.items():
+        data = {} if isinstance(reply, VlnbError) else reply.data or {}
         records: list[Any] = max((rows for _, rows in typed.records(data)), key=len, default=[{}])
         single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
         table += ({"source": name, **single, **dict(leaves(record, nulls=True))} for record in records)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for one in table for key in one)))
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in table for key in row)))
     writer.writeheader()
-    writer.writerows({key: _inert(value) for key, value in one.items()} for one in table)
+    writer.writerows({key: _inert(value) for key, value in row.items()} for row in table)
     return f"\ufeff{text.getvalue()}"  # as Excel expects
 
 
 def _inert(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: what a model says may begin with "=HYPERLINK(…"."""
+    """Return a cell that no spreadsheet takes for a formula: an answer may begin with "=HYPERLINK(…"."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-def _jsonl(found: dict[str, TypedReply | VlnbError]) -> str:
-    return "".join(f"{_line(name, one)}\n" for name, one in found.items())
+def _jsonl(replies: dict[str, TypedReply | VlnbError]) -> str:
+    return "".join(f"{_line(name, reply)}\n" for name, reply in replies.items())
 
 
-def _html(found: dict[str, TypedReply | VlnbError]) -> str:
+def _html(replies: dict[str, TypedReply | VlnbError]) -> str:
     from vlnb.markup import alert, element, page
 
-    shown = (
-        element("section", element("h2", name), alert(one) if isinstance(one, VlnbError) else one.as_html())
-        for name, one in found.items()
+    sections = (
+        element("section", element("h2", name), alert(reply) if isinstance(reply, VlnbError) else reply.as_html())
+        for name, reply in replies.items()
     )
-    return page("Extracted data", _CSS, *shown)
+    return page("Extracted data", _CSS, *sections)
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".html": _html}

@@ -18,8 +18,8 @@ Form = Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Wanted:
-    """What to serve, and on what.
+class PlanArgs:
+    """The model size and the hardware.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Wanted:
     context_length
         Longest request, in tokens (128000).
     mem_fraction
-        Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's own).
+        Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's default).
     goal
         With several GPUs: one wide replica (latency) or many replicas (throughput).
     """
@@ -49,7 +49,7 @@ class Wanted:
     goal: Literal["latency", "throughput"] = "latency"
 
     def plan(self) -> Plan:
-        """Return the plan, after saying what it is made of."""
+        """Return the plan, and print its flags and warnings."""
         from vlnb.launch import plan
 
         chosen = plan(**asdict(self))
@@ -63,13 +63,13 @@ class Wanted:
 
 def plan(
     *,
-    wanted: Wanted,
+    args: PlanArgs,
     port: Port = 30000,
     as_: Annotated[Form, Parameter(name="--as")] = "shell",
     nodes: Count = 1,
     image: str | None = None,
 ) -> int:
-    """Print the command that serves a model size on a GPU; if it does not fit, say why, with exit status 1.
+    """Print the command that serves a model size on a GPU. If it does not fit, say why; the exit status is then 1.
 
     Parameters
     ----------
@@ -79,24 +79,24 @@ def plan(
         Form of the command. For several nodes: a copy on each behind a router (slurm; replicas for Kubernetes), or one
         model over all (nodes; leaderworkerset for Kubernetes).
     nodes
-        How many nodes, each as planned.
+        Number of nodes, each as planned.
     image
-        Image of the container (the one with the SGLang that the cookbook verified).
+        Container image (default: with the SGLang version that the cookbook verified).
     """
     from vlnb.launch import memory, render
     from vlnb.launch.render import SPREAD
 
-    chosen = wanted.plan()
+    chosen = args.plan()
     text = render(chosen, as_, nodes=nodes, port=port, image=image)
-    found = memory(chosen.over(nodes) if as_ in SPREAD else chosen)
-    say(found)
-    if found.fits:
+    usage = memory(chosen.over(nodes) if as_ in SPREAD else chosen)
+    say(usage)
+    if usage.fits:
         show(text, end="")
-    return int(not found.fits)
+    return int(not usage.fits)
 
 
 def launch(
-    *, wanted: Wanted, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
+    *, args: PlanArgs, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
 ) -> int:
     """Start a server here, and wait until it is ready.
 
@@ -105,7 +105,7 @@ def launch(
     port
         Port to serve on.
     python
-        The Python that has SGLang.
+        The Python interpreter with SGLang.
     model_path
         A local folder with the model, in place of the hub.
     force
@@ -113,7 +113,7 @@ def launch(
     """
     from vlnb.launch import memory, preflight, start
 
-    chosen = wanted.plan()
+    chosen = args.plan()
     say(memory(chosen))
     problems = preflight(chosen)
     for problem in problems:
@@ -124,13 +124,13 @@ def launch(
     command = chosen.argv(python=python, port=port, model_path=model_path)
     server = start(command, port=port)
     say(f"started; its log is {server.log}")
-    shown = ""
+    last = ""
 
     def watch(status: Status, elapsed_s: float) -> None:
-        nonlocal shown
-        if str(status.progress) != shown:
-            shown = str(status.progress)
-            say(f"{elapsed_s:6.0f} s  {shown}")
+        nonlocal last
+        if str(status.progress) != last:
+            last = str(status.progress)
+            say(f"{elapsed_s:6.0f} s  {last}")
 
     server.wait(watch=watch)
     show(server.base_url)
@@ -143,7 +143,7 @@ def stop(*, port: Port | None = None) -> int:
     Parameters
     ----------
     port
-        Stop the one at this port alone.
+        Stop only the one at this port.
     """
     from vlnb.launch import servers
 

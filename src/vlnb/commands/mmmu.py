@@ -20,7 +20,7 @@ Rules = Literal["official", "strict", "lenient"]
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Asking:
+class ServerOptions:
     """The server or servers to ask, and how.
 
     Parameters
@@ -30,14 +30,14 @@ class Asking:
     model
         Its model (instead of VLNB_MODEL).
     concurrency
-        Questions at once of each server.
+        Questions in flight at once at each server.
     """
 
     url: list[str] | None = None
     model: str | None = None
     concurrency: Count = 8
 
-    def options(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """Return the arguments that `mmmu.run` and `mmmu.resume` have in common."""
         return {
             "servers": [server(url, self.model) for url in self.url or (None,)],
@@ -46,7 +46,7 @@ class Asking:
         }
 
 
-_ALONE = Asking()
+_DEFAULTS = ServerOptions()
 
 
 @app.command
@@ -57,7 +57,7 @@ def run(
     subjects: list[str] | None = None,
     max_tokens: Count = 1024,
     out: str | None = None,
-    asking: Asking = _ALONE,
+    options: ServerOptions = _DEFAULTS,
 ) -> int:
     """Ask all questions, and store the answers.
 
@@ -66,9 +66,9 @@ def run(
     folder
         MMMU's Parquet files (else from the hub).
     drawn
-        The 24 questions drawn by code, which are not MMMU's.
+        Use 24 generated questions, which are not from MMMU.
     subjects
-        These only, such as Art Physics (all 30).
+        Only these subjects, such as Art Physics (default: all 30).
     max_tokens
         Longest answer, in tokens.
     out
@@ -77,12 +77,12 @@ def run(
     from vlnb.accuracy import mmmu
 
     questions = mmmu.drawn() if drawn else mmmu.load(subjects, folder=folder)
-    return _finish(mmmu.run(questions, out=out, max_tokens=max_tokens, **asking.options()))
+    return _finish(mmmu.run(questions, out=out, max_tokens=max_tokens, **options.arguments()))
 
 
 @app.command
-def resume(out: str, /, *, asking: Asking = _ALONE) -> int:
-    """Ask what is missing or failed in a run.
+def resume(out: str, /, *, options: ServerOptions = _DEFAULTS) -> int:
+    """Ask the questions of a run that are missing or failed.
 
     Parameters
     ----------
@@ -91,12 +91,12 @@ def resume(out: str, /, *, asking: Asking = _ALONE) -> int:
     """
     from vlnb.accuracy import mmmu
 
-    return _finish(mmmu.resume(out, **asking.options()))
+    return _finish(mmmu.resume(out, **options.arguments()))
 
 
 @app.command
 def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
-    """Grade a stored run, or what SGLang's harness printed.
+    """Grade a stored run, or the printed result of SGLang's harness.
 
     Parameters
     ----------
@@ -105,21 +105,21 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     rules
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     seed
-        Seed for the guesses that MMMU's rules make when an answer has no letter.
+        Seed for the guesses that MMMU's rules make if an answer has no letter.
     """
     from vlnb.accuracy import mmmu
 
     if not Path(out).is_dir():
         show(mmmu.harness.read(out))
         return 0
-    found = mmmu.read(out)
-    show(mmmu.scores(found, rules, seed=seed))
-    return status({out: found})
+    stored = mmmu.read(out)
+    show(mmmu.scores(stored, rules, seed=seed))
+    return status({out: stored})
 
 
 @app.command
 def compare(*out: str, rules: Rules = "official") -> int:
-    """Set a run beside the published one, or runs beside each other.
+    """Compare a run with the published scores, or runs with each other.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ def compare(*out: str, rules: Rules = "official") -> int:
     if not out:
         raise BadInput("Name the folder of a run, such as runs/mmmu/20260101-120000-ab12.")
     runs = {folder: mmmu.read(folder) for folder in out}
-    scores = {name: mmmu.scores(one, rules) for name, one in runs.items()}
+    scores = {name: mmmu.scores(run, rules) for name, run in runs.items()}
     if len(runs) == 1:
-        known = mmmu.published()
-        if len(next(iter(scores.values())).rows.keys() & known.rows.keys()) > 1:
-            scores["published"] = known
+        published = mmmu.published()
+        if len(next(iter(scores.values())).rows.keys() & published.rows.keys()) > 1:
+            scores["published"] = published
         else:
-            say(f"{out[0]} holds no questions of MMMU, so there is no published score to set beside it.")
+            say(f"{out[0]} holds no questions of MMMU, so there is no published score to compare it with.")
     show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, rules)}")

@@ -17,7 +17,7 @@ def sample(
     *,
     to: str | None = None,
 ) -> int:
-    """Write a sample picture to a file, to try the other commands with.
+    """Write a sample picture to a file, to try out the other commands.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ def sample(
     path = Path(to or ("clip.mp4" if name == "clip" else f"{name}.jpg"))
     if path.exists():
         raise BadInput(f"{path} exists already. Choose another file with --to.")
-    found = getattr(samples, name)()
+    drawn = getattr(samples, name)()
     try:
-        if isinstance(found, samples.SampleClip):
-            path.write_bytes(found.data)
+        if isinstance(drawn, samples.SampleClip):
+            path.write_bytes(drawn.data)
         else:
-            found.picture.image.save(path, quality=92)
+            drawn.picture.image.save(path, quality=92)
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
-    say(found.alt if isinstance(found, samples.SampleClip) else found.picture.alt)
+    say(drawn.alt if isinstance(drawn, samples.SampleClip) else drawn.picture.alt)
     show(path)
     return 0

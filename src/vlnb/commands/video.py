@@ -6,12 +6,12 @@ from cyclopts import App
 
 from vlnb.commands import say, show, show_json
 
-app = App(name="video", help="Say what a video costs, before it is sent.")
+app = App(name="video", help="Compute what a video costs, before it is sent.")
 
 
 @app.command
 def cost(path: str, /, *, json: bool = False) -> int:
-    """Say what a video will cost, before it is sent: as frames, as vlnb ask sends it, and by video_url to each server.
+    """Print what a video will cost, before it is sent: as frames (as vlnb ask does), and by video_url to each server.
 
     Parameters
     ----------
@@ -24,11 +24,11 @@ def cost(path: str, /, *, json: bool = False) -> int:
 
     from vlnb import video
 
-    found = video.header(path)
-    costs = [video.cost(found), *(video.cost(found, "video_url", server) for server in video.SERVERS)]
-    say(f"{found.name}: {found.duration_s:.2f} s, {len(found.times):,} frames, {found.size[0]} x {found.size[1]} px")
+    clip = video.header(path)
+    costs = [video.cost(clip), *(video.cost(clip, "video_url", server) for server in video.SERVERS)]
+    say(f"{clip.name}: {clip.duration_s:.2f} s, {len(clip.times):,} frames, {clip.size[0]} x {clip.size[1]} px")
     if json:
-        show_json([asdict(one) for one in costs])
+        show_json([asdict(estimate) for estimate in costs])
     else:
         show("\n".join(map(str, costs)))
     return 0

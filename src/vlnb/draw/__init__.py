@@ -1,4 +1,4 @@
-"""Pictures out: regions drawn on a picture, a figure to explore them, and the grid of its tokens."""
+"""Draw on pictures: regions that can be explored with mouse or keyboard, and the token grid."""
 
 from __future__ import annotations
 

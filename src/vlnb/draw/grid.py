@@ -1,4 +1,4 @@
-"""The tokens of a picture: a grid of squares of 28 by 28 pixels, one token each, on the picture the model sees."""
+"""The tokens of a picture: a grid of squares of 28 by 28 pixels, one token each, on what the model sees."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     seen = picture.seen(max_pixels=max_pixels)
     image = seen.image.copy()
-    over = Image.new("L", image.size, 0)
-    pen = ImageDraw.Draw(over)
+    mask = Image.new("L", image.size, 0)
+    pen = ImageDraw.Draw(mask)
     for x in range(0, image.width, UNIT_PX):
         pen.line((x, 0, x, image.height), fill=150)
     for y in range(0, image.height, UNIT_PX):
         pen.line((0, y, image.width, y), fill=150)
-    image.paste(Image.new("RGB", image.size, "#D55E00"), mask=over)
-    said = cost(picture, max_pixels=max_pixels)
-    alt = f"{picture.alt or picture.source}, under a grid of squares of {UNIT_PX} pixels, a token each: {said}"
-    return replace(seen, image=image, alt=alt, notes=(*picture.notes, said))
+    image.paste(Image.new("RGB", image.size, "#D55E00"), mask=mask)
+    summary = cost(picture, max_pixels=max_pixels)
+    alt = f"{picture.alt or picture.source}, under a grid of squares of {UNIT_PX} pixels, a token each: {summary}"
+    return replace(seen, image=image, alt=alt, notes=(*picture.notes, summary))
 
 
 def cost(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> str:
-    """Return the cost in words: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens".
+    """Return the cost as text: "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens".
 
     >>> from PIL import Image
     >>> from vlnb import images

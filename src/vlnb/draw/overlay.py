@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 Shape = Box | Point | Polygon
 
-_SHOWN_PX = 720  # width at most
-_LEAST_PX = 360  # a smaller picture is shown larger, so that its labels have room
+_SHOWN_PX = 720  # maximum width
+_MIN_PX = 360  # smaller pictures are enlarged, so that labels have room
 _LABEL_CHARS = 40
-_LABELLED = 25  # with more regions than this, labels show on hover only
-_NAMED_ALOUD = 20  # labels in the text for screen readers; the text gives the number of the others
+_LABELLED = 25  # with more regions, labels appear only on hover
+_ALT_LABELS = 20  # labels in the text alternative, which counts the others
 _LABEL = "position:absolute;font:11px/1.4 system-ui,sans-serif;padding:0 3px;white-space:nowrap;pointer-events:none"
-_OUTLINE = "position:absolute;outline:2px solid {0};box-shadow:0 0 0 3px #fff8"  # around the thing, not on it
+_OUTLINE = "position:absolute;outline:2px solid {0};box-shadow:0 0 0 3px #fff8"  # around the object, not on it
 Rect = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A picture with regions over it, in pixels of the picture's original size. It displays itself in a notebook.
+    """A picture with regions over it, in pixels of the original picture. Notebooks display it.
 
     `seen` is the (width, height) at which the model saw the picture; details give coordinates in both.
     """
@@ -50,16 +50,16 @@ class Overlay:
 
     @property
     def alt(self) -> str:
-        """What the overlay shows, in words."""
+        """The text alternative."""
         names = list(dict.fromkeys(name_of(shape) or "unnamed" for shape in self.shapes))
-        more = f" and {len(names) - _NAMED_ALOUD} more" if names[_NAMED_ALOUD:] else ""
-        said = ", ".join(names[:_NAMED_ALOUD]) + more
+        more = f" and {len(names) - _ALT_LABELS} more" if names[_ALT_LABELS:] else ""
+        labels = ", ".join(names[:_ALT_LABELS]) + more
         count, name = counted(self.shapes) or "no region", self.picture.alt or self.picture.source
-        return f"{name}, with {count} on it: {said or 'none'}"
+        return f"{name}, with {count} on it: {labels or 'none'}"
 
     @property
     def image(self) -> Image:
-        """The picture as pixels, with the outlines drawn on it, to save or to compare."""
+        """The picture with the outlines drawn on it, to save or to compare."""
         from PIL import ImageDraw
 
         image = self.picture.image.copy()
@@ -90,14 +90,14 @@ def overlay(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size 
     Raises:
         BadInput: One side of the picture is more than 200 times the other.
     """
-    found: Iterable[Shape] = (
+    shapes: Iterable[Shape] = (
         [*regions.boxes, *regions.polygons, *regions.points] if isinstance(regions, Regions) else regions
     )
-    return Overlay(picture, tuple(found), seen or smart_resize(*picture.size))
+    return Overlay(picture, tuple(shapes), seen or smart_resize(*picture.size))
 
 
 def name_of(shape: Shape) -> str:
-    """Return what stands beside a region: its label, or else its text, on one line and not too long."""
+    """Return the name of a region: its label, or else its text, on one line and shortened."""
     name = " ".join((shape.label or getattr(shape, "text", "")).split())
     return name if len(name) <= _LABEL_CHARS else name[: _LABEL_CHARS - 1] + "…"
 
@@ -111,8 +111,8 @@ def to_html(drawn: Overlay, *, shown_px: int = _SHOWN_PX) -> Html:
 
 
 def covered(picture: Picture, alt: str, parts: Iterable[Html], *, shown_px: int = _SHOWN_PX) -> Html:
-    """Return the picture, at most `shown_px` wide, under `parts` that are placed by shares of it."""
-    width = min(shown_px, max(_LEAST_PX, picture.width))
+    """Return the picture, at most `shown_px` wide, under `parts` that are positioned in percent of it."""
+    width = min(shown_px, max(_MIN_PX, picture.width))
     image = element("img", src=shown_uri(picture, shown_px), alt=alt, style="width:100%;display:block")
     return element("div", image, *parts, style=f"position:relative;width:{width}px;max-width:100%;line-height:0")
 
@@ -128,7 +128,7 @@ def _placed(rect: Rect, size: Size) -> str:
 
 
 def _caption(drawn: Overlay) -> Iterator[Html]:
-    """Yield the picture's notes, and a legend if colours mean something."""
+    """Yield the picture's notes, and a legend if there are several colours."""
     if drawn.picture.notes:
         yield element("small", "; ".join(drawn.picture.notes) + " ")
     if len(set(drawn.colours.values())) > 1:
@@ -143,7 +143,7 @@ def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
     (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*path, strict=True))
     colour, facts = drawn.colours[shape.label], "\n".join(_facts(shape, drawn))
     inside: list[Html] = []
-    if isinstance(shape, Point):  # a ring, so that the thing in it stays visible
+    if isinstance(shape, Point):  # a ring, so that the object in it stays visible
         place = f"left:calc({100 * left / width:.2f}% - 9px);top:calc({100 * top / height:.2f}% - 9px)"
         place += f";width:18px;height:18px;border-radius:50%;{_OUTLINE.format(colour)}"
     elif isinstance(shape, Box):
@@ -164,7 +164,7 @@ def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
 
 
 def _facts(shape: Shape, drawn: Overlay) -> Iterator[str]:
-    """Yield what is known about a region, one fact a line."""
+    """Yield the facts about a region, one line each."""
     original = drawn.picture.original_size
     yield shape.label or "unnamed"
     if text := getattr(shape, "text", ""):
@@ -176,7 +176,7 @@ def _facts(shape: Shape, drawn: Overlay) -> Iterator[str]:
 
 
 def _path(shape: Shape) -> list[tuple[float, float]]:
-    """Return the corners of a region in order; a point is its own corner."""
+    """Return the corners of a region in order; a point has one corner."""
     if isinstance(shape, Point):
         return [(shape.x, shape.y)]
     if isinstance(shape, Polygon):

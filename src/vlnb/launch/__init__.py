@@ -1,8 +1,9 @@
-"""From hardware and model size to a running server, or to the reason why not.
+"""Plan, launch and watch a server, or find out why it does not start.
 
-`plan` decides, `memory` says whether it fits, `render` writes the command for a shell, Docker, Compose, Kubernetes or
-SLURM, `gpus` finds what this machine has, `diagnose` reads a failed log. For more than one machine, `Router` stands
-before several servers, and `capacity` says what a number of pictures a day asks for.
+`plan` chooses the flags, `memory` computes whether the plan fits, `render` writes the command for a shell, Docker,
+Compose, Kubernetes or SLURM, `gpus` detects this machine's GPUs, `diagnose` explains the log of a failed start. For
+more than one machine, `Router` balances load over several servers, and `capacity` estimates the GPUs that a number of
+pictures a day needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which AMD GPUs this machine has, according to amd-smi, rocm-smi, or the kernel's files."""
+"""Detect the AMD GPUs of this machine with amd-smi, rocm-smi, or the kernel's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ADD_GROUPS = (
 
 @dataclass(frozen=True)
 class FoundGpu:
-    """One GPU: `index` as HIP counts them; memory in MiB, `used_mib` None if it could not be read."""
+    """One GPU: `index` is HIP's; memory is in MiB, `used_mib` is None if it could not be read."""
 
     index: int
     name: str
@@ -31,7 +31,7 @@ class FoundGpu:
 
 @dataclass(frozen=True)
 class Gpus:
-    """The GPUs found and the source; `problem` says in a sentence what prevents their use, "" if nothing does."""
+    """The GPUs found and their source; `problem` is a sentence on what prevents their use, or ""."""
 
     gpus: tuple[FoundGpu, ...]
     source: str
@@ -46,31 +46,31 @@ class Gpus:
 
 
 def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:
-    """Return the AMD GPUs of this machine. Never raises: whatever is missing or forbidden is the `problem`.
+    """Return the AMD GPUs of this machine. Never raises: `problem` says what is missing or forbidden.
 
-    `run` and `root` are for tests: another way to run the tools, another root of the file system.
+    `run` and `root` are for tests: they replace how tools are run, and the root of the file system.
     """
     listed, static = run(["amd-smi", "list", "-e", "--json"]), run(["amd-smi", "static", "--asic", "--vram", "--json"])
     used = run(["amd-smi", "metric", "--mem-usage", "--json"]) if static else None
-    said = f"{listed or ''} {static or ''}"
+    output = f"{listed or ''} {static or ''}"
     if found := _amd_smi(listed, static, used):
-        return Gpus(found, "amd-smi", _groups(said))
+        return Gpus(found, "amd-smi", _groups(output))
     rocm = run(["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"])
     if found := _rocm_smi(rocm):
-        return Gpus(found, "rocm-smi", _groups(said))
+        return Gpus(found, "rocm-smi", _groups(output))
     if found := _sysfs(root):
-        return Gpus(found, "the kernel (/sys)", _access(root) or _groups(said))
-    return Gpus((), "", _groups(f"{said} {rocm or ''}") or _access(root) or _nothing(root))
+        return Gpus(found, "the kernel (/sys)", _access(root) or _groups(output))
+    return Gpus((), "", _groups(f"{output} {rocm or ''}") or _access(root) or _nothing(root))
 
 
 def _amd_smi(listed: str | None, static: str | None, used: str | None) -> tuple[FoundGpu, ...]:
-    hip, busy, found = rows(listed), rows(used), list[FoundGpu]()
+    hip, metrics, found = rows(listed), rows(used), list[FoundGpu]()
     for gpu, row in rows(static).items():
         if isinstance(gpu, int) and (memory := mib(row, "vram", "size")) is not None:
             asic = row["asic"] if isinstance(row.get("asic"), dict) else {}
             arch = str(asic.get("target_graphics_version") or "")
             index = hip.get(gpu, {}).get("hip_id")
-            used_mib = mib(busy.get(gpu), "mem_usage", "used_vram")
+            used_mib = mib(metrics.get(gpu), "mem_usage", "used_vram")
             name = _name(str(asic.get("market_name") or ""), arch, memory)
             found.append(FoundGpu(index if isinstance(index, int) else gpu, name, arch, memory, used_mib))
     return tuple(sorted(found, key=lambda gpu: gpu.index))
@@ -112,15 +112,15 @@ def _properties(path: Path) -> dict[str, int]:
 
 
 def _name(market: str, arch: str, memory_mib: int) -> str:
-    """Return the short name (MI300X) from the name that a tool reports, else from architecture and memory."""
+    """Return the short name (MI300X) from the name that a tool reports, or from architecture and memory."""
     if match := re.search(r"MI\d{3}[A-Z]", market):
         return match[0]
     market = "" if market == "N/A" else market
     return _NAMES.get((arch, min((128, 192, 256, 288), key=lambda gib: abs(gib - memory_mib / 1024))), market or arch)
 
 
-def _groups(said: str) -> str:
-    return f"This user may not use the GPUs: {_ADD_GROUPS}" if _PERMISSION.search(said) else ""
+def _groups(output: str) -> str:
+    return f"This user may not use the GPUs: {_ADD_GROUPS}" if _PERMISSION.search(output) else ""
 
 
 def _access(root: Path) -> str:

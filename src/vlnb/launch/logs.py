@@ -1,6 +1,7 @@
-"""Reading logs of any length: files that grow for weeks, pipes that never end, and binary data.
+"""Read logs of any length: files that grow for weeks, pipes that never end, and binary data.
 
-At most `PART_BYTES` are read of the beginning of a log, which shows the start, and of its end, which shows the failure.
+At most `PART_BYTES` are read from the beginning of a log, which shows the start, and from its end, which shows the
+failure.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-PART_BYTES = 2 * 2**20  # `diagnose` takes two seconds of CPU for each MiB
-STREAM_BYTES = 64 * 2**20  # read of a pipe at most
+PART_BYTES = 2 * 2**20  # `diagnose` takes two seconds of CPU time for each MiB
+STREAM_BYTES = 64 * 2**20  # at most, from a pipe
 STREAM_S = 60.0  # total wait for a pipe
 _CHUNK_BYTES = 65_536
 
 
 def read(source: Path | int) -> tuple[str, str]:
-    """Return the text of a log (a file or an open descriptor) and a sentence on what was left out ("" if nothing was).
+    """Return the text of a log (a file or an open descriptor), and a sentence on what was left out, or "".
 
     The text of a long log is its first and its last 2 MiB. A pipe is read until it ends, for at most 60 s or 64 MiB.
     Raises `OSError` if it cannot be read.
@@ -27,7 +28,7 @@ def read(source: Path | int) -> tuple[str, str]:
     if isinstance(source, int):
         return _read(io.FileIO(source, closefd=False))
     try:
-        # Without O_NONBLOCK, a named pipe that nobody writes to would block here for ever.
+        # Without O_NONBLOCK, opening a named pipe without a writer would block forever.
         with io.FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK)) as file:
             return _read(file)
     except ValueError as error:  # a path that no file can have
@@ -35,10 +36,10 @@ def read(source: Path | int) -> tuple[str, str]:
 
 
 def since(path: Path, offset: int) -> tuple[str, int]:
-    """Return what was written to a file after `offset`, in bytes, and the offset to go on from.
+    """Return the text written to a file after the byte `offset`, and the next offset.
 
-    The middle of more than 4 MiB is skipped. A file that became shorter is read from its beginning, and one that cannot
-    be read has nothing new.
+    Of more than 4 MiB, the middle is skipped. A file that became shorter is read from its beginning; one that cannot be
+    read gives "".
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -64,7 +65,7 @@ def _ends(file: BinaryIO) -> tuple[str, str]:
 
 
 def _new(file: BinaryIO, offset: int) -> tuple[str, int, int]:
-    """Return what is new in a file after `offset`, the offset to go on from, and how many bytes were skipped."""
+    """Return the new text of a file after `offset`, the next offset, and the number of bytes skipped."""
     size = file.seek(0, io.SEEK_END)
     offset = offset if offset <= size else 0
     head = _part(file, offset, min(PART_BYTES, size - offset))
@@ -76,7 +77,7 @@ def _new(file: BinaryIO, offset: int) -> tuple[str, int, int]:
 
 
 def _copied(pipe: io.FileIO) -> tuple[BinaryIO, bool]:
-    """Return a copy of what a pipe holds, as far as the limits allow, and whether it ended."""
+    """Return a copy of the content of a pipe, within the limits, and whether the pipe ended."""
     copy, deadline = io.BytesIO(), time.monotonic() + STREAM_S
     while copy.tell() < STREAM_BYTES and (remaining := deadline - time.monotonic()) > 0:
         if not select.select([pipe], [], [], remaining)[0]:
@@ -84,7 +85,7 @@ def _copied(pipe: io.FileIO) -> tuple[BinaryIO, bool]:
         chunk = pipe.read(_CHUNK_BYTES)
         if chunk == b"":
             return copy, True
-        copy.write(chunk or b"")  # None: another reader was quicker
+        copy.write(chunk or b"")  # None: another reader was faster
     return copy, False
 
 

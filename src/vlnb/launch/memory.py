@@ -1,7 +1,7 @@
 """The memory of each GPU under a plan: whether it fits, and what remains.
 
-All figures are computed from the model's shape and SGLang's rules; we measured none of them on a GPU. The published
-table of KV tokens that the tests compare with is itself derived from SGLang's source.
+All figures are computed from the model's shape and SGLang's rules; none was measured on a GPU. The published table of
+KV tokens that the tests compare with is itself derived from SGLang's source.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from vlnb.launch.planning import AITER_FROM_CONTEXT, Plan, static_fraction
 from vlnb.markup import BAD, Html, element
 
 GIB = 2**30
-# A typical request, the unit for the size of a cache: two 720p pictures, 128 tokens of text, an answer of 1,024.
+# A typical request, the unit of the cache size: two 720p pictures, 128 tokens of text, an answer of 1,024 tokens.
 REQUEST_TOKENS = 2 * (tokens(1280, 720) + DELIMITER_TOKENS) + 128 + 1024
-_ROOMY_FRACTION = 0.9  # with it every size starts on one GPU of every kind, as a test checks
+_ROOMY_FRACTION = 0.9  # every size starts on one GPU of every kind with it, as a test checks
 _FEATURE_CACHE_BYTES = 100 * 2**20  # SGLANG_VLM_CACHE_SIZE_MB
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a GPU's memory: its bytes, and the formula they come from."""
+    """One part of a GPU's memory: its bytes, and the formula behind them."""
 
     name: str
     bytes: float
@@ -34,8 +34,8 @@ class Part:
 class Memory:
     """The memory of one GPU under a plan. `parts` add up to the GPU, unless the weights do not fit.
 
-    `kv_tokens` is the cache of one replica in tokens, 0 if the server does not start; `requests` is how many typical
-    requests (two 720p pictures, 3,548 tokens) all replicas hold at once; `longest_context` is in tokens.
+    `kv_tokens` is the KV cache of one replica in tokens, 0 if the server does not start; `requests` is the number of
+    typical requests (two 720p pictures, 3,548 tokens) that all replicas hold at once; `longest_context` is in tokens.
     """
 
     plan: Plan
@@ -51,7 +51,7 @@ class Memory:
         """Whether it fits, and for how many requests, in one or two sentences."""
         plan, model = self.plan, self.plan.model
         if not self.fits:
-            return _shortage(self)
+            return _shortage(plan, self.static_fraction)
         each = f" in each of {plan.replicas} replicas" if plan.replicas > 1 else ""
         tight = ""
         if self.longest_context < plan.context_length:
@@ -94,7 +94,7 @@ def memory(plan: Plan) -> Memory:
         Part("picture features", _FEATURE_CACHE_BYTES, "SGLANG_VLM_CACHE_SIZE_MB = 100"),
     ]
     free = total - sum(part.bytes for part in parts)
-    parts.append(Part("free", max(0.0, free), "for graphs, activations of the text model, and all else"))
+    parts.append(Part("free", max(0.0, free), "for graphs, activations of the text model, and the rest"))
     return Memory(
         plan=plan,
         parts=tuple(parts),
@@ -106,10 +106,9 @@ def memory(plan: Plan) -> Memory:
     )
 
 
-def _shortage(found: Memory) -> str:
+def _shortage(plan: Plan, fraction: float) -> str:
     """Return why the weights do not fit, with the numbers, and each single change that makes them fit."""
-    plan, total_gib = found.plan, found.plan.gpu.memory_mib / 1024
-    tp, model = plan.tensor_parallel, plan.model
+    tp, model, total_gib = plan.tensor_parallel, plan.model, plan.gpu.memory_mib / 1024
     changes = {
         f"--mem-fraction-static {_ROOMY_FRACTION:g}": replace(plan, mem_fraction=_ROOMY_FRACTION),
         f"--context-length {AITER_FROM_CONTEXT}": replace(plan, context_length=AITER_FROM_CONTEXT),
@@ -117,12 +116,12 @@ def _shortage(found: Memory) -> str:
     changes |= {
         f"--tp {more} ({more} GPUs)": replace(plan, tensor_parallel=more) for more in model.tensor_parallel if more > tp
     }
-    cures = {change: memory(other).kv_tokens for change, other in changes.items()}
-    said = [f"{change}: {_count(tokens)} tokens of cache" for change, tokens in cures.items() if tokens][:3]
+    caches = {change: memory(other).kv_tokens for change, other in changes.items()}
+    remedies = [f"{change}: {_count(tokens)} tokens of cache" for change, tokens in caches.items() if tokens][:3]
     return (
         f"{model.weight_bytes / tp / 2**30:.1f} GiB of weights on each {plan.gpu.name},"
-        f" {int(found.static_fraction * total_gib)} GiB allowed ({found.static_fraction:.2f} of {total_gib:.0f}): does"
-        f" not start. {model.size} fits with {'; or with '.join(said)}."
+        f" {int(fraction * total_gib)} GiB allowed ({fraction:.2f} of {total_gib:.0f}): does"
+        f" not start. {model.size} fits with {'; or with '.join(remedies)}."
     )
 
 
@@ -131,7 +130,10 @@ def _count(tokens: int) -> str:
 
 
 def _workspace(plan: Plan, kv_tokens: int) -> float:
-    """AITER's decode workspace, outside the static share. Source: `aiter_backend.py` of SGLang 0.5.6."""
+    """Return the bytes of AITER's decode workspace, outside the static share.
+
+    Source: `aiter_backend.py` of SGLang 0.5.6.
+    """
     if plan.context_length <= AITER_FROM_CONTEXT:
         return 0.0
     requests = min(4096, max(2048, 512 * kv_tokens // plan.context_length))

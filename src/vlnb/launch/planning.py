@@ -1,4 +1,4 @@
-"""From hardware and model size to a plan: how the model is split, and every flag with its reason."""
+"""Plan a server for hardware and a model size: how the model is split over GPUs, and each flag with its reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VERIFIED_CONTEXT = {"72B": 128_000}
 
 @dataclass(frozen=True)
 class Flag:
-    """One argument of the server, and why it is there."""
+    """One argument of the server, and the reason for it."""
 
     name: str
     value: str
@@ -41,8 +41,8 @@ class Plan:
     """How one size of Qwen2.5-VL runs on `gpus` GPUs of one kind.
 
     `tensor_parallel` GPUs hold one replica together; `replicas` replicas share the requests. `context_length` is in
-    tokens. `mem_fraction` is the value for --mem-fraction-static, None for SGLang's own choice. `verified` says that
-    this is the cookbook's command, word for word; `differs` lists the differences; `warnings` are sentences.
+    tokens. `mem_fraction` is the value of --mem-fraction-static, None for SGLang's own choice. `verified` means that
+    the command equals the cookbook's, word for word; `differs` lists the differences; `warnings` are sentences.
     """
 
     gpu: Gpu
@@ -61,16 +61,16 @@ class Plan:
     def argv(
         self, *, python: str = "python", host: str = HOST, port: int = PORT, model_path: str | None = None
     ) -> list[str]:
-        """Return the words of the server's command: the one list that every form shows and that a start runs.
+        """Return the words of the server's command. All forms show this list, and a start runs it.
 
-        `host` and `port` are left to SGLang if they are its defaults. `model_path` replaces the name on the hub.
+        `host` and `port` are omitted if they are SGLang's defaults. `model_path` replaces the name on the hub.
         """
         words = [python, "-m", "sglang.launch_server", "--model", model_path or self.model.repo]
         words += [word for flag in self.flags for word in flag.words]
         return words if (host, port) == (HOST, PORT) else [*words, "--host", host, "--port", str(port)]
 
     def over(self, nodes: int) -> Plan:
-        """Return the plan of one model over `nodes` such nodes. Raises `BadInput` if its heads cannot be split so."""
+        """Return the plan of one model over `nodes` such nodes. Raises `BadInput` if its heads do not divide."""
         tp, heads = self.gpus * nodes, self.model.heads
         if heads % tp or _VISION_HEADS % tp:
             raise BadInput(
@@ -97,10 +97,10 @@ def plan(
 ) -> Plan:
     """Return the plan for a model size on a kind of GPU; by default exactly the cookbook's.
 
-    `gpus` is how many to use (1 to 8), `tp` forces the tensor parallel size, `mem_fraction` is given to
-    --mem-fraction-static. With several GPUs, goal "latency" makes one replica as wide as it can be, "throughput" as
-    many replicas as fit. A GPU that the cookbook lacks gets the plan of its sibling in `catalog.SIBLINGS`.
-    Raises `BadInput`, with the numbers, for what cannot work.
+    `gpus` is the number of GPUs (1 to 8), `tp` sets the tensor parallel size, `mem_fraction` is passed as
+    --mem-fraction-static. With several GPUs, goal "latency" makes one replica as wide as possible, "throughput" as many
+    replicas as fit. A GPU that the cookbook lacks gets the plan of its sibling in `catalog.SIBLINGS`.
+    Raises `BadInput`, with the numbers, for a plan that cannot work.
 
     >>> " ".join(plan("MI300X", "72B").argv()[3:])
     '--model Qwen/Qwen2.5-VL-72B-Instruct --tp 8 --context-length 128000'
@@ -133,11 +133,11 @@ def plan(
     )  # fmt: skip
 
 
-def choose(what: str, name: str, known: Mapping[str, T]) -> T:
-    """Return what goes by a name, in capitals or not. Raises `BadInput` with the names that are known."""
-    found = {key.upper(): value for key, value in known.items()}.get(str(name).strip().upper())
+def choose(kind: str, name: str, choices: Mapping[str, T]) -> T:
+    """Look up a name, ignoring case. Raises `BadInput` with the valid names."""
+    found = {key.upper(): value for key, value in choices.items()}.get(str(name).strip().upper())
     if found is None:
-        raise BadInput(f"Unknown {what} {name!r}. Choose {', '.join(known)}.")
+        raise BadInput(f"Unknown {kind} {name!r}. Choose {', '.join(choices)}.")
     return found
 
 
@@ -166,9 +166,9 @@ def _check_tp(model: Model, tp: int) -> None:
 def _split(
     gpu: Gpu, model: Model, gpus: int, goal: Goal, mem_fraction: float | None, context_length: int | None
 ) -> int:
-    """Return the tensor parallel size: the widest that holds the weights, or for throughput the narrowest with room.
+    """Return the tensor parallel size: the largest that holds the weights, or for throughput the smallest with room.
 
-    A size that leaves no GPU idle is preferred.
+    Sizes that leave no GPU idle are preferred.
     """
     context, need = context_length or MODEL_CONTEXT, 1.25 if goal == "throughput" else 1.0
 
@@ -212,38 +212,38 @@ def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[s
 
 
 def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None) -> tuple[str, ...]:
-    doubts, replicas = [], gpus // tp
+    warnings, replicas = [], gpus // tp
     *most, last = map(str, model.tensor_parallel)
     if idle := gpus - tp * replicas:
-        doubts.append(
+        warnings.append(
             f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs,"
             f" and each replica takes {tp} {gpu.name} here."
         )
     if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
-        doubts.append(
+        warnings.append(
             f"7B cannot use 8 GPUs as one: it has {model.heads} heads. So {replicas} copies of {tp} GPUs each."
         )
     if tp > model.kv_heads:
         copies = tp // model.kv_heads
-        doubts.append(
+        warnings.append(
             f"{model.size} has {model.kv_heads} KV heads: with {tp} GPUs each is stored {copies} times, so the KV cache"
             " holds less."
         )
     if mem is not None and mem > 0.95:
-        doubts.append(
+        warnings.append(
             f"A memory fraction of {mem:g} leaves little for activations of large pictures; watch for out of memory."
         )
-    return tuple(doubts)
+    return tuple(warnings)
 
 
 def static_fraction(
     gpu: Gpu, tp: int, *, mem_fraction: float | None = None, context_length: int = MODEL_CONTEXT
 ) -> float:
-    """Return the share of a GPU that SGLang gives to weights and KV cache, after the cuts that it makes silently.
+    """Return the share of a GPU that SGLang gives to weights and KV cache, after its silent reductions.
 
-    SGLang's own choice reserves 512 MiB, 1.5 MiB for each of 16,384 tokens of a chunk, 2 MiB for each of 512 sizes of
-    batch in the graphs, and 128 MiB for each rank; then it keeps 0.8966 of the rest because of the vision tower. On
-    ROCm the AITER attention keeps 0.85 of any fraction if the context is longer than 8,192 tokens.
+    SGLang's own choice reserves 512 MiB, 1.5 MiB for each of 16,384 tokens of a chunk, 2 MiB for each of 512 graph
+    batch sizes, and 128 MiB for each rank; it then multiplies the rest by 0.8966 because of the vision tower. On ROCm,
+    the AITER attention multiplies any fraction by 0.85 if the context is longer than 8,192 tokens.
     Source: `server_args.py` and `model_config.py` of SGLang 0.5.6.
     """
     if mem_fraction is None:

@@ -1,4 +1,4 @@
-"""How far a starting server has come, read from its log."""
+"""The progress of a starting server, read from its log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vlnb.launch import logs
 from vlnb.launch.signs import stages
 
 _KERNELS = re.compile(r"(start|finish) build \[(module_\w{1,100})\]")
-_MOST_MODULES = 1000  # AITER has some dozens
+_MAX_MODULES = 1000  # AITER has some dozens
 _LINE_CHARS = 4096
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a start: "done", "running" or "waiting"; `count` of `of` where the log counts."""
+    """One phase of a start: "done", "running" or "waiting"; `count` of `of` steps, if the log counts them."""
 
     name: str
     state: str
@@ -31,14 +31,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Progress:
-    """All phases of a start; `note` names a step that takes long."""
+    """All phases of a start; `note` names a slow step."""
 
     phases: tuple[Phase, ...]
     note: str
 
     @property
     def share(self) -> float:
-        """The share of the start that is done, with equal weight for every phase; 1 if the server came up."""
+        """The share of the start that is done, with equal weight for each phase; 1 once the server is up."""
         done = sum(
             1.0 if phase.state == "done" else phase.count / phase.of if phase.of else 0.0 for phase in self.phases
         )
@@ -49,25 +49,25 @@ class Progress:
 
 
 class Follower:
-    """Follows a start in its log: each look reads on from the end of the last one. Threads may share it."""
+    """Follows a start in its log: each `update` reads on where the last one ended. Thread-safe."""
 
     def __init__(self, log: Path) -> None:
         self._log, self._offset, self._lock = log, 0, threading.Lock()
-        self._rest = ""  # the last, incomplete line: it is read again with what follows
+        self._rest = ""  # the last, incomplete line, to be read again with its continuation
         self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._counts: dict[str, tuple[int, int]] = {}
         self._building: set[str] = set()
 
-    def look(self) -> Progress:
-        """Return how far the server has come by now."""
+    def update(self) -> Progress:
+        """Read the new part of the log, and return the progress."""
         with self._lock:
             text, self._offset = logs.since(self._log, self._offset)
-            self.take(text)
+            self.feed(text)
             return self.progress()
 
-    def take(self, text: str) -> None:
-        """Read the next piece of the log."""
+    def feed(self, text: str) -> None:
+        """Process the next piece of the log."""
         text = self._rest + text
         self._rest = re.split(r"[\r\n]", text[-_LINE_CHARS:])[-1]
         for stage in stages():
@@ -75,16 +75,16 @@ class Follower:
                 self._begun.add(stage.name)
             if stage.ends.search(text):
                 self._ended.add(stage.name)
-            for counted in stage.counts.finditer(text):
-                self._counts[stage.name] = int(counted[1]), int(counted[2])
+            for match in stage.counts.finditer(text):
+                self._counts[stage.name] = int(match[1]), int(match[2])
         for step, module in _KERNELS.findall(text):
             if step == "finish":
                 self._building.discard(module)
-            elif len(self._building) < _MOST_MODULES:
+            elif len(self._building) < _MAX_MODULES:
                 self._building.add(module)
 
     def progress(self) -> Progress:
-        """Return how far the server has come, by the pieces read so far."""
+        """Return the progress, judging by the pieces read so far."""
         phases, later_begun = [], False
         for name in (stage.name for stage in reversed(stages())):
             begun, ended = name in self._begun, name in self._ended

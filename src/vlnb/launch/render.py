@@ -1,7 +1,7 @@
-"""A plan in a form to paste: a shell command, Docker, Compose, or Kubernetes; for several nodes, SLURM too.
+"""Render a plan as a shell command, or for Docker, Compose or Kubernetes; for several nodes, for SLURM, too.
 
 Safe by default: only this machine can reach the server, unless you choose another host, which requires an API key.
-Secrets are named, never written: HF_TOKEN and the API key come from the environment, or from a Kubernetes secret.
+Secrets are referenced, never written: HF_TOKEN and the API key come from the environment, or a Kubernetes secret.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def render(
     "slurm" and "replicas" (Kubernetes) run a copy on each of `nodes` nodes, behind the router smg; "nodes" (a command
     for each) and "leaderworkerset" (Kubernetes) spread one model over them.
 
-    `image` replaces the image of the SGLang that the cookbook verified. With a `host` other than this machine, the form
-    requires an API key in $VLNB_API_KEY. Raises `BadInput` for an argument that cannot work.
+    `image` replaces the image with the SGLang that the cookbook verified. With a `host` other than this machine, the
+    form requires an API key in $VLNB_API_KEY. Raises `BadInput` for invalid arguments.
     """
     if form not in get_args(Form):
         raise BadInput(f"Unknown form {form!r}. Choose {', '.join(get_args(Form))}.")
@@ -75,13 +75,13 @@ def render(
 
 
 def _shell(words: list[str], key: list[str]) -> str:
-    """Return a command over several lines: the program, then each flag with its value. A shell fills in the key."""
+    """Return a command over several lines: the program, then each flag with its value. The shell inserts the key."""
     flags = [shlex.join(words[i : i + 2]) for i in range(3, len(words), 2)]
-    wanted = [f'{key[0]} "{key[1]}"'] if key else []
-    return " \\\n  ".join([shlex.join(words[:3]), *flags, *wanted])
+    key_flag = [f'{key[0]} "{key[1]}"'] if key else []
+    return " \\\n  ".join([shlex.join(words[:3]), *flags, *key_flag])
 
 
 def _listed(words: list[str]) -> str:
-    """Return a command as the items of a YAML list in brackets: the program, then each flag with its value."""
+    """Return a command as the items of a YAML flow list: the program, then each flag with its value."""
     pairs = [words[:3], *(words[i : i + 2] for i in range(3, len(words), 2))]
     return ",\n                ".join(json.dumps(pair)[1:-1] for pair in pairs)

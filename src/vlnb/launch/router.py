@@ -1,8 +1,8 @@
-"""A router before several servers: the real `smg`, watched, recorded and stopped like a server.
+"""A router in front of several servers: the real `smg`, watched, recorded and stopped like a server.
 
-Every setting is there for a reason. Round robin: smg's own choice, by cached prefixes, does not look at pictures, so
-questions with one prompt all go to one server. No breaker: requests that fail everywhere would close all servers to
-every client for a minute, and the health checks already leave out a server that is gone.
+The reasons for its settings: Round robin, because smg's default, by cached prefixes, ignores pictures, so it sends all
+questions with the same prompt to one server. No circuit breaker, because requests that fail everywhere would block all
+servers for every client for a minute; the health checks already exclude a server that is down.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ SETTINGS = (
     " --health-check-timeout-secs 5 --retry-max-retries 3 --shutdown-grace-period-secs 5 --log-level warn"
 ).split()
 DROPPED = ("image_url.max_dynamic_patch", "video_url.max_frames")
-"""The fields of a request that smg 1.13 does not pass on; a test measures them."""
+"""The fields of a request that smg 1.13 does not forward; a test measures them."""
 
 
 @dataclass(frozen=True)
 class Router(Server):
-    """A router process: `base_url` is what clients ask. Start one with `Router.start`."""
+    """A router process. Clients use its `base_url`. Start one with `Router.start`."""
 
-    health: ClassVar[str] = "/readiness"  # its /health is fine with every server gone
+    health: ClassVar[str] = "/readiness"  # its /health reports success even if all servers are down
 
     @classmethod
     def start(cls, servers: Sequence[str], *, port: int, wait_s: float = 60.0) -> Router:
-        """Start a router on this machine before the servers at these addresses, and wait until one of them answers.
+        """Start a router on this machine for the servers at these addresses, and wait until one of them answers.
 
         Raises:
             BadInput: There are fewer than two servers.
@@ -50,21 +50,21 @@ class Router(Server):
         addresses = dict.fromkeys(map(normalise, servers))
         if len(addresses) <= 1:
             raise BadInput("A router needs the addresses of at least two servers, such as http://127.0.0.1:30000.")
-        for one in addresses:
-            with contextlib.suppress(ServerRefused):  # it answers; the key is the client's
-                models(Endpoint(one, "", origin="a router"))
+        for address in addresses:
+            with contextlib.suppress(ServerRefused):  # it answers; clients have the key
+                models(Endpoint(address, "", origin="a router"))
         with listen(HOST, 0) as free:
             metrics = str(free.getsockname()[1])
         listening = ["--host", HOST, "--port", str(port), "--prometheus-host", HOST, "--prometheus-port", metrics]
-        # Its control plane, which could add and remove servers, gets a key that nobody keeps.
+        # The control plane, which could add and remove servers, gets a key that is not stored anywhere.
         key = ["--control-plane-api-keys", f"vlnb:vlnb:admin:{secrets.token_hex(16)}"]
         smg = str(Path(sys.executable).with_name("smg"))
-        urls = [one.removesuffix("/v1") for one in addresses]
-        begun = start([smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key], port=port)
-        router = cls(begun.record, begun._process)  # noqa: SLF001 - the same process
+        urls = [address.removesuffix("/v1") for address in addresses]
+        server = start([smg, "launch", *listening, "--worker-urls", *urls, *SETTINGS, *key], port=port)
+        router = cls(server.record, server._process)  # noqa: SLF001 - the same process
         try:
             router.wait(wait_s)
-        except BaseException:  # nobody would know of it
+        except BaseException:  # the caller gets no handle to stop it
             router.stop()
             raise
         return router

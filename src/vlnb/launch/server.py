@@ -1,4 +1,4 @@
-"""A server process started from here: its status, its log and its end; another notebook finds it again."""
+"""Start, watch and stop a server process; other notebooks find it again."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ _HEALTH_S = 2.0
 _STOP_S = 20.0
 _POLL_S = 0.5
 _EXIT_S = 5.0
-_LOOK_S = 0.05
-# SGLang's processes rename themselves with a library that overwrites the environment, which holds the mark. This
-# variable limits it to the command line.
+_STOP_POLL_S = 0.05
+# SGLang's processes rename themselves with a library that overwrites the environment, which holds our mark. This
+# variable restricts the library to the command line.
 _KEEP_MARK = {"SPT_NOENV": "1"}
 _SPARE_BYTES = 5 * 2**30
 
 
 @dataclass(frozen=True)
 class Status:
-    """The state of a server, "starting", "ready", "stopped" or "failed", with the causes, the first one first."""
+    """The state of a server: "starting", "ready", "stopped" or "failed", with the causes of a failure in order."""
 
     state: str
     progress: Progress
     diagnoses: tuple[Diagnosis, ...] = ()
 
     def __str__(self) -> str:
-        why = f": {self.diagnoses[0]}" if self.diagnoses else ""
-        return f"{self.state} ({self.progress}){why}"
+        cause = f": {self.diagnoses[0]}" if self.diagnoses else ""
+        return f"{self.state} ({self.progress}){cause}"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server process. Get one from `start`, `find` or `servers`; its record identifies its processes for certain."""
+    """A server process. Get one from `start`, `find` or `servers`; its record identifies its processes reliably."""
 
     health: ClassVar[str] = "/health"
 
@@ -83,30 +83,27 @@ class Server:
         return Follower(self.log)
 
     def status(self) -> Status:
-        """Return the status, from the processes, the log, and the server's own /health."""
-        progress = self._follower.look()
-        code = (
-            self._process.poll() if self._process is not None else None
-        )  # this also reaps it, so that no zombie is left
+        """Return the status, judging by the processes, the log, and the server's own /health."""
+        progress = self._follower.update()
+        code = None if self._process is None else self._process.poll()  # `poll` also reaps it, which leaves no zombie
         if record.is_alive(self.record):
             if self._is_healthy():
                 return Status("ready", progress)
             if not code:
-                return Status("starting", progress)  # also if the first process ended well and left others to serve
+                return Status("starting", progress)  # also if the first process exited with 0 and left others to serve
         if self._process is not None and code is None:
-            # A killed process with many threads is a zombie for a moment before it has an exit status.
+            # A killed process with many threads stays a zombie for a moment before it has an exit status.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(_EXIT_S)
         ending = f"\nprocess exited with code {code}" if code in {-9, 137} else ""  # a kill leaves no line in the log
-        found = [
-            one for one in diagnose(self.read_log() + ending) if not (progress.share == 1 and one.cause == "unknown")
-        ]
-        return Status("failed" if found else "stopped", progress, tuple(found))
+        causes = [c for c in diagnose(self.read_log() + ending) if not (progress.share == 1 and c.cause == "unknown")]
+        return Status("failed" if causes else "stopped", progress, tuple(causes))
 
     def wait(self, timeout_s: float = 3600.0, *, watch: Callable[[Status, float], object] = lambda *_: None) -> Status:
         """Wait until the server is ready, and call `watch(status, elapsed_s)` at every check.
 
-        Raises `LaunchFailed` with the first cause if it fails, or if it takes too long (it then keeps starting).
+        Raises `LaunchFailed` with the first cause if the start fails, or if it takes too long (the server then keeps
+        starting).
         """
         begun = time.monotonic()
         while True:
@@ -115,8 +112,8 @@ class Server:
             if status.state == "ready":
                 return status
             if status.state != "starting":
-                why = status.diagnoses[0] if status.diagnoses else "it ended without a message"
-                raise LaunchFailed(f"The server did not come up: {why}\n  the whole log: {self.log}")
+                cause = status.diagnoses[0] if status.diagnoses else "it ended without a message"
+                raise LaunchFailed(f"The server did not come up: {cause}\n  the whole log: {self.log}")
             if elapsed > timeout_s:
                 raise LaunchFailed(
                     f"The server was not ready after {timeout_s:g} s ({status.progress}). It is still starting:"
@@ -134,25 +131,25 @@ class Server:
     def stop(self, timeout_s: float = _STOP_S) -> None:
         """Stop the server and every process it started: first by SIGINT, finally by SIGKILL.
 
-        The first process gets `timeout_s` seconds to end the others itself. A server that has ended already is no
-        error. Raises `LaunchFailed` if a process cannot be ended; the server then stays recorded.
+        The first process gets `timeout_s` seconds to end the others itself. Stopping a server that has already ended is
+        no error. Raises `LaunchFailed` if a process cannot be ended; the server then stays recorded.
         """
-        family: set[psutil.Process] = set()  # all that were ever seen, even after their parent has gone
+        family: set[psutil.Process] = set()  # all that were ever seen, even after their parent has exited
         for sign, wait_s in ((signal.SIGINT, timeout_s), (signal.SIGTERM, _EXIT_S), (signal.SIGKILL, _EXIT_S)):
             family.update(record.processes(self.record))
-            told = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.record.pid)]
-            for process in told:
+            targets = [one for one in family if _runs(one) and (sign != signal.SIGINT or one.pid == self.record.pid)]
+            for process in targets:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(sign)
             deadline = time.monotonic() + wait_s
-            while any(map(_runs, told)) and time.monotonic() < deadline:
-                time.sleep(_LOOK_S)
+            while any(map(_runs, targets)) and time.monotonic() < deadline:
+                time.sleep(_STOP_POLL_S)
         if self._process is not None:
-            # A process of many threads is a zombie for a moment before its exit status can be had.
+            # A process with many threads stays a zombie for a moment before it has an exit status.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_EXIT_S)
-        if left := [one for one in family.union(record.processes(self.record)) if _runs(one)]:
-            numbers = ", ".join(str(one.pid) for one in left)
+        if left := [process for process in family.union(record.processes(self.record)) if _runs(process)]:
+            numbers = ", ".join(str(process.pid) for process in left)
             raise LaunchFailed(
                 f"{self.base_url} was told to stop, but these of its processes are still running: {numbers}."
                 f" End them with `kill -9 {numbers.replace(',', '')}`, as root if they are not yours."
@@ -182,7 +179,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     runs: Path | None = None,
 ) -> Server:
-    """Start a server by its command (`Plan.argv`, or `sh -c` with a rendered container) and return at once.
+    """Start a server by its command (`Plan.argv`, or `sh -c` with a rendered container) and return immediately.
 
     The process gets its own session, so that it outlives the notebook, and a record, so that `find` finds it. Raises
     `LaunchFailed` if the port is in use (also by a server that is still starting), if the command does not exist, or if
@@ -192,17 +189,17 @@ def start(
     begun = dt.datetime.now().astimezone()
     log = ((runs or local.runs()) / f"server-{begun:%Y%m%d-%H%M%S}-{port}.log").absolute()
     with record.lock():
-        for known in record.launched():
-            if known.port == port:
+        for other in record.launched():
+            if other.port == port:
                 raise LaunchFailed(
                     f"Port {port} belongs to a server that was launched from here and is running or starting (its log:"
-                    f" {known.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
+                    f" {other.log}). Stop it with `vlnb stop --port {port}`, or choose another port."
                 )
         listen(HOST, port).close()
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("wb") as out:
-                process = subprocess.Popen(  # noqa: S603 - the command is the person's own
+                process = subprocess.Popen(  # noqa: S603 - the command comes from the user
                     [*command],
                     stdout=out,
                     stderr=subprocess.STDOUT,
@@ -228,8 +225,8 @@ def start(
 
 
 def servers() -> list[Server]:
-    """Return the servers started from here that still have a living process, the newest first."""
-    return [Server(known) for known in record.launched()]
+    """Return the servers started from here that still have a living process, newest first."""
+    return [Server(entry) for entry in record.launched()]
 
 
 def find() -> Server | None:
@@ -238,7 +235,7 @@ def find() -> Server | None:
 
 
 def preflight(plan: Plan) -> list[str]:
-    """Return what would prevent this plan on this machine, as sentences, before anything is downloaded."""
+    """Return, as sentences, what would prevent this plan on this machine. Downloads nothing."""
     from vlnb.launch.gpus import gpus
     from vlnb.launch.memory import GIB, memory
 
@@ -253,8 +250,8 @@ def preflight(plan: Plan) -> list[str]:
     if not memory(plan).fits:
         problems.append(memory(plan).sentence)
     folder, free = local.models()
-    there = folder / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
-    if not there.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
+    cached = folder / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
+    if not cached.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
         problems.append(
             f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, but {folder} has"
             f" {free / GIB:.0f} GiB free: free some, or set HF_HOME to a larger disk."

@@ -1,4 +1,4 @@
-"""What the lines of a server's log mean, for all who read it: the data are in `signs.toml`, which explains them."""
+"""The meaning of the lines of a server's log. The data are in `signs.toml`, which explains them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNS = tables.read("launch/signs.toml")
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a start: what begins it, counts within it and ends it, and the cause of a lack of memory in it."""
+    """One stage of a start: the patterns that begin, count and end it, and the cause of a lack of memory in it."""
 
     name: str
     begins: re.Pattern[str]
@@ -27,7 +27,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Sign:
-    """One cause: what its lines look like in lower case, and the advice.
+    """One cause: the pattern of its lines, in lower case, and the advice.
 
     `kind` is "cause", "memory", "symptom" or "weak".
     """
@@ -46,7 +46,7 @@ def stages() -> tuple[Stage, ...]:
 
 @functools.cache
 def signs() -> tuple[Sign, ...]:
-    """Return all signs, in the order in which they are tried on a line."""
+    """Return all signs, in the order in which a line is matched against them."""
     return tuple(Sign(**row | {"lines": _any(map(_lower, row["lines"]), 0)}) for row in _SIGNS["cause"])
 
 
@@ -66,5 +66,5 @@ def _lower(pattern: str) -> str:
 
 
 def _any(patterns: Iterable[str], flags: int = re.IGNORECASE) -> re.Pattern[str]:
-    """Return one expression for all patterns; without any, it finds nothing."""
+    """Return one expression for all patterns. Without patterns, it matches nothing."""
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)", flags)

@@ -1,6 +1,6 @@
-"""What amd-smi and rocm-smi report: the one reader of their JSON, and how busy the GPUs are at this moment.
+"""Parse the JSON of amd-smi and rocm-smi, and read the present load of the GPUs.
 
-The tools print bare or wrapped JSON, warnings around it, "N/A" anywhere, and units in words.
+The tools print bare or wrapped JSON, warnings around it, "N/A" anywhere, and units as words.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 _TOOL_S = 20.0
 _METRIC = ("amd-smi", "metric", "--usage", "--power", "--mem-usage", "--temperature", "--json")
-_MIB_OF = {"B": 2.0**-20, "KB": 2.0**-10, "MB": 1.0, "GB": 1024.0}  # the tools write MB and mean MiB
+_MIB_OF = {"B": 2.0**-20, "KB": 2.0**-10, "MB": 1.0, "GB": 1024.0}  # the tools print MB and mean MiB
 
 Runner = Callable[[Sequence[str]], str | None]
 """Runs a command; returns everything it printed, or None if it is not installed or does not end."""
@@ -33,7 +33,7 @@ def run_tool(command: Sequence[str]) -> str | None:
 
 
 def rows(text: str | None) -> dict[Any, dict[str, Any]]:
-    """Return the rows in what a tool printed, by GPU or card: a list, an object of rows, or either under `gpu_data`.
+    """Return the rows of a tool's output, by GPU or card: a list, an object of rows, or either under `gpu_data`.
 
     >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
     {'card0': {'Card Series': 'AMD Instinct MI300X'}}
@@ -52,7 +52,7 @@ def rows(text: str | None) -> dict[Any, dict[str, Any]]:
 
 
 def number(row: Any, *keys: str) -> float | None:  # noqa: ANN401 - any JSON value
-    """Return the number under the keys, None if it is missing or not a number."""
+    """Return the number under the nested keys, or None if it is missing or not a number."""
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     try:
@@ -62,20 +62,20 @@ def number(row: Any, *keys: str) -> float | None:  # noqa: ANN401 - any JSON val
 
 
 def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value
-    """Return the MiB under the keys: {value, unit}, a bare number, or "196592 MB"."""
+    """Return the MiB under the nested keys: {value, unit}, a bare number, or "196592 MB"."""
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     if isinstance(row, dict):
         row = f"{row.get('value')} {row.get('unit') or ''}"
-    found = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", str(row).strip())
-    unit = _MIB_OF.get((found[2].upper() or "MB").replace("IB", "B")) if found else None
-    value = number({"value": found[1]}, "value") if found else None
+    match = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", str(row).strip())
+    unit = _MIB_OF.get((match[2].upper() or "MB").replace("IB", "B")) if match else None
+    value = number({"value": match[1]}, "value") if match else None
     return None if value is None or unit is None else round(value * unit)
 
 
 @dataclass(frozen=True)
 class Load:
-    """The load of one GPU, as amd-smi numbers it; None for what it did not report. MiB, W and °C."""
+    """The load of one GPU, numbered as in amd-smi. Values that it does not report are None. In MiB, W and °C."""
 
     gpu: int
     busy_percent: float | None

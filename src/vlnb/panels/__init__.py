@@ -1,4 +1,4 @@
-"""Widgets for the notebooks. They hold no logic: each calls a function that a script could call."""
+"""Widgets for the notebooks. They hold no logic: each calls functions that a script can call, too."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Look through the answers of a run: the question with its pictures, the model's words, and how they were graded.
+"""Browse the answers of a run: each question with its pictures, the model's answer, and its grades.
 
-The panel decides nothing: `mmmu.grades` and the run's own question set do.
+The panel only displays: `mmmu.grades` grades, and the run's question set provides the pictures.
 """
 
 from __future__ import annotations
@@ -22,91 +22,91 @@ if TYPE_CHECKING:
 
 _ALL = "all subjects"
 _SHOWN_PX, _SHOWN_CHARS = 320, 60
-_LOOK: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
+_FILTERS: Mapping[str, Callable[[Mapping[str, Grade]], bool]] = {
     "all": lambda _: True,
-    "wrong": lambda one: not one["official"].correct,
-    "guessed or not parsed": lambda one: one["official"].how in ("guessed", "no answer"),
-    "graders disagree": lambda one: len({grade.correct for grade in one.values()}) > 1,
+    "wrong": lambda grades: not grades["official"].correct,
+    "guessed or not parsed": lambda grades: grades["official"].how in ("guessed", "no answer"),
+    "graders disagree": lambda grades: len({grade.correct for grade in grades.values()}) > 1,
 }
 
 
 class Answers(Panel):
-    """The answers of a run, one at a time, by mouse or keyboard (arrows in the list, or the buttons).
+    """Shows one answer of a run at a time; mouse or keyboard (arrow keys in the list, or the buttons) select it.
 
-    `chosen` holds the questions that pass the filters. Without `questions`, the panel opens the run's own set.
+    `chosen` holds the questions that pass the filters. Without `question_set`, the panel opens the run's own set.
     """
 
-    def __init__(self, run: Run, questions: QuestionSet | None = None) -> None:
+    def __init__(self, run: Run, question_set: QuestionSet | None = None) -> None:
         self._run = run
-        self._set: QuestionSet | None = questions
+        self._set = question_set
         by_rules = {rules: mmmu.grades(run, rules) for rules in get_args(mmmu.Rules)}
-        self._grades = {q.id: {rules: found[q.id] for rules, found in by_rules.items()} for q in run.questions}
+        self._grades = {q.id: {rules: grades[q.id] for rules, grades in by_rules.items()} for q in run.questions}
         subjects = list(dict.fromkeys(question.subject for question in run.questions))
         self.subject = widgets.Dropdown(description="Subject", options=[_ALL, *subjects])
-        self.look = widgets.Dropdown(description="Show", options=list(_LOOK), value="wrong")
-        self.known = widgets.Select(description="Questions", rows=12, layout=widgets.Layout(width="330px"))
-        self.count, self.shown = widgets.HTML(), widgets.HTML(layout=widgets.Layout(flex="1 1 380px"))
+        self.show_only = widgets.Dropdown(description="Show", options=list(_FILTERS), value="wrong")
+        self.questions = widgets.Select(description="Questions", rows=12, layout=widgets.Layout(width="330px"))
+        self.count, self.detail = widgets.HTML(), widgets.HTML(layout=widgets.Layout(flex="1 1 380px"))
         self.back_button = button("Previous", "The previous question", lambda: self.step(-1))
         self.next_button = button("Next", "The next question", lambda: self.step(1))
         self.chosen: list[Question] = []
-        for control in (self.subject, self.look):
+        for control in (self.subject, self.show_only):
             control.observe(lambda _: self._filter(), "value")
-        self.known.observe(lambda _: self._show(), "value")
+        self.questions.observe(lambda _: self._show(), "value")
         super().__init__(
             [
-                widgets.HBox([self.subject, self.look, self.count]),
+                widgets.HBox([self.subject, self.show_only, self.count]),
                 widgets.HBox([self.back_button, self.next_button]),
-                widgets.HBox([self.known, self.shown]),
+                widgets.HBox([self.questions, self.detail]),
             ]
         )
         self._filter()
 
     def step(self, by: int) -> None:
-        """Go `by` questions forward (or back), at most to the last or the first."""
+        """Go `by` questions forward (or back if negative), at most to the last or the first."""
         ids = [question.id for question in self.chosen]
         if ids:
-            self.known.value = ids[max(0, min(len(ids) - 1, ids.index(self.known.value) + by))]
+            self.questions.value = ids[max(0, min(len(ids) - 1, ids.index(self.questions.value) + by))]
 
     def _filter(self) -> None:
         """List the questions that pass the filters, and show the first."""
-        keep = _LOOK[self.look.value]
+        keep = _FILTERS[self.show_only.value]
         self.chosen = [
             question for question in self._run.questions
             if self.subject.value in (_ALL, question.subject) and keep(self._grades[question.id])
         ]  # fmt: skip
-        self.known.options = [
+        self.questions.options = [
             (f"{'✓' if self._grades[question.id]['official'].correct else '✗'} {question.id}", question.id)
             for question in self.chosen
         ]
-        self.known.value = self.chosen[0].id if self.chosen else None
+        self.questions.value = self.chosen[0].id if self.chosen else None
         self.count.value = live(f"{len(self.chosen)} of {len(self._run.questions)} questions")
         self._show()
 
     def _show(self) -> None:
         """Show the chosen question."""
-        question = next((one for one in self.chosen if one.id == self.known.value), None)
+        question = next((question for question in self.chosen if question.id == self.questions.value), None)
         if question is None:
-            self.shown.value = live("No question passes these filters.")
+            self.detail.value = live("No question passes these filters.")
             return
         answer = self._run.answers.get(question.id)
         if answer and answer.text is not None:
-            shown = words(answer.text)
+            text = words(answer.text)
         else:
-            shown = element("em", (answer and answer.error) or "It was not asked yet: resume the run.")
+            text = element("em", (answer and answer.error) or "Not asked yet: resume the run.")
         options = (element("li", f"{letter}: {option}") for letter, option in question.choices.items())
         grades = [
-            (rules, one.parsed[:_SHOWN_CHARS], "right" if one.correct else "wrong", one.how)
-            for rules, one in self._grades[question.id].items()
+            (rules, grade.parsed[:_SHOWN_CHARS], "right" if grade.correct else "wrong", grade.how)
+            for rules, grade in self._grades[question.id].items()
         ]
         truth = element("strong", " or ".join(question.answers))
-        self.shown.value = live(
+        self.detail.value = live(
             element(
                 "div",
                 words(question.text),
                 element("ul", *options, style="list-style:none"),
                 self._pictures(question),
                 element("p", "The right answer is ", truth, ". The model said:"),
-                shown,
+                text,
                 table(("rules", "read as", "", "how"), grades),
             )
         )
@@ -120,5 +120,5 @@ class Answers(Panel):
                 for n, data in self._set.pictures(question).items()
             ]
             return row(*figures)
-        except VlnbError as error:  # the data set has moved, or a picture is broken: words can be read all the same
+        except VlnbError as error:  # the data set has moved, or a picture is broken: the text can still be read
             return alert(error)

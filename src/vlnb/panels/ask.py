@@ -1,6 +1,6 @@
-"""Ask about pictures: choose them, draw a region, see what will be sent and its cost, read the answer as it arrives.
+"""Ask about pictures: choose them, draw a region, preview the request and its cost, and watch the answer stream in.
 
-The panel decides nothing: `playground` asks and keeps, `images` and `prompts` do the rest.
+The panel only displays: `playground` asks and stores, `images` and `prompts` do the rest.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from vlnb.accuracy import resolution
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, joined, live, row, words
-from vlnb.panels.parts import WIDE, Panel, aside, button, folded
+from vlnb.panels.parts import WIDE, Panel, button, folded, in_thread
 from vlnb.panels.picture import PictureInput
-from vlnb.playground import Asker, History, Question, Run, Shown, Turn
+from vlnb.playground import Asker, Attachment, History, Question, Run, Turn
 from vlnb.playground.question import variables
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Reply
 
-_SHOWN_PX = 200  # of a region that is sent alone
+_SHOWN_PX = 200  # of a region that is sent cropped
 _URL_S = 20.0
 _OWN = "your own words"
 _REGION = {
@@ -41,9 +41,9 @@ _SETTINGS = ("prompt", "system", "schema", "temperature", "max_tokens", "max_pix
 
 
 class Ask(Panel):
-    """Pictures, a question and its answer. Every run is kept in `history`; `run` is the last one, `reply` its reply.
+    """Pictures, a question and its answer. `history` stores every run; `run` is the last one, `reply` its reply.
 
-    `samples` can be added by name; `chosen` of them are there from the start (the first one, if none is named).
+    `samples` can be added by name; the panel opens with those in `chosen`, or with the first one.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Ask(Panel):
         self.run: Run | None = None
         self.reply: Reply | None = None
         self.endpoint, self.asker, self._samples = endpoint, Asker(self.history), samples
-        self._chosen: list[Shown] = []
+        self._chosen: list[Attachment] = []
         self._before: tuple[Turn, ...] = ()
         self._values = {"what": what}
         self._loaded = lru_cache(8)(self.history.load)
@@ -83,13 +83,13 @@ class Ask(Panel):
             description="At most", options=[*sizes, ("full size", images.MAX_PIXELS)], value=images.MAX_PIXELS
         )
         self.way = widgets.Dropdown(description="Video", options=get_args(video.Way))
-        self.shown, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
-        self.ask_button = button("Ask", "Ctrl+Enter", lambda: aside(self.ask), button_style="primary")
+        self.preview, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
+        self.ask_button = button("Ask", "Ctrl+Enter", lambda: in_thread(self.ask), button_style="primary")
         self.ask_button.add_class("vlnb-ask")
-        self.stop_button = button("Stop", "Hang up; what has arrived stays", self.asker.stop, disabled=True)
-        self.retry_button = button("Retry", "Ask the same again", lambda: aside(self.retry), disabled=True)
-        self.go_on_button = button("Go on", "Ask about this answer", self.go_on, disabled=True)
-        self.clear_button = button("New", "Begin again; the question is kept", self.clear)
+        self.stop_button = button("Stop", "Stop the answer; the text so far stays", self.asker.stop, disabled=True)
+        self.retry_button = button("Retry", "Ask the same question again", lambda: in_thread(self.retry), disabled=True)
+        self.go_on_button = button("Go on", "Ask a follow-up question", self.go_on, disabled=True)
+        self.clear_button = button("New", "Start over; the question is stored as a draft", self.clear)
         remove = button("Remove", "Remove this picture from the question", self._remove)
         settings = (self.system, self.schema, self.temperature, self.max_tokens, self.max_pixels, self.way)
         buttons = (self.ask_button, self.stop_button, self.retry_button, self.go_on_button, self.clear_button)
@@ -102,32 +102,32 @@ class Ask(Panel):
                 self.prompt,
                 self.variables,
                 folded("Settings", *settings),
-                self.shown,
+                self.preview,
                 widgets.HBox(buttons),
                 self.answer,
             ]
         )
-        self.skill.observe(lambda _: self._write(), "value")
-        self.prompt.observe(lambda _: self._name(), "value")
+        self.skill.observe(lambda _: self._write_prompt(), "value")
+        self.prompt.observe(lambda _: self._show_skill(), "value")
         self.sample.observe(lambda _: self._add_sample(self.sample.value), "value")
         self.address.observe(lambda _: self._add_url(), "value")
         self.pictures.observe(lambda _: self._show(), "index")
         self.picture.observe(lambda change: self._change(region=tuple(change["new"]) or None), "region")
         self.page.observe(lambda change: self._change(page=change["new"], region=None), "value")
         for control in (self.region_as, self.max_pixels, self.way):
-            control.observe(lambda _: self._told(), "value")
+            control.observe(lambda _: self._update_preview(), "value")
         self.skill.value = skill
-        self._name()
+        self._show_skill()
         for name in chosen or tuple(samples)[:1]:
             self._add_sample(name)
 
     @property
     def question(self) -> Question:
-        """The question as the controls have it. A region is sent as they say."""
+        """The question that the controls describe."""
         crop, thousand = self.region_as.value
         return Question(
             **{name: getattr(self, name).value for name in _SETTINGS},
-            pictures=tuple(replace(one, crop=crop) for one in self._chosen),
+            pictures=tuple(replace(picture, crop=crop) for picture in self._chosen),
             variables={name: self._values.get(name, "") for name in variables(self.prompt.value)},
             before=self._before,
             thousand=thousand,
@@ -135,54 +135,54 @@ class Ask(Panel):
 
     @property
     def parent_id(self) -> int | None:
-        """The run that the next one is made from."""
+        """The run from which the next one is derived."""
         return self.run.id if self.run else None
 
     def add(self, name: str, data: bytes, alt: str = "") -> None:
-        """Add a picture, a document or a video, or say why it cannot be used."""
-        with self._saying():
+        """Add a picture, a document or a video, or show why it cannot be used."""
+        with self._showing_errors():
             ending = Path(name).suffix.lower() if video.is_video(name) else ""
             (video.header if ending else images.load)({"name": Path(name).name, "content": data})
-            kept = self.history.keep(data, ending)
-            self._chosen.append(Shown(kept.name.partition(".")[0], Path(name).name, alt=alt))
+            path = self.history.keep(data, ending)
+            self._chosen.append(Attachment(path.name.partition(".")[0], Path(name).name, alt=alt))
             self._list(len(self._chosen) - 1)
 
     def ask(self, question: Question | None = None) -> Reply | None:
-        """Ask as a click does, and show what arrives. Returns the reply, or None after an error or a stop.
+        """Ask `question` (default: the one in the controls), as a click does, and show the answer as it arrives.
 
-        Without a `question`, it is the one on the page.
+        Returns the reply, or None after an error or a stop.
         """
         self.ask_button.disabled, self.stop_button.disabled = True, False
         self.answer.remove_class("vlnb-outdated")
-        self.answer.value = live(element("em", "waiting for the first word …"))
+        self.answer.value = live(element("em", "waiting for the first token …"))
 
-        def told(text: str) -> None:
+        def on_text(text: str) -> None:
             self.answer.value = live(words(text))
 
         self.reply = None
         try:
-            with self._saying(self.answer):
-                self._end(self.asker.ask(self.endpoint, question or self.question, self.parent_id, told))
+            with self._showing_errors(self.answer):
+                self._end(self.asker.ask(self.endpoint, question or self.question, self.parent_id, on_text))
         finally:
             self.ask_button.disabled, self.stop_button.disabled = False, True
         return self.reply
 
     def retry(self) -> Reply | None:
-        """Ask the last question once more."""
+        """Ask the last question again."""
         return self.ask(self.run.question) if self.run else None
 
     def go_on(self) -> None:
-        """Begin the next turn: question, pictures and answer of the last run are sent before it."""
+        """Begin the next turn: its request repeats the last question with its pictures and answer."""
         if self.run and self.run.state == "done":
-            asked = self.run.question
-            with self._saying():
-                self._before = (*asked.before, Turn(asked.text(self._load), asked.pictures, self.run.answer))
+            last = self.run.question
+            with self._showing_errors():
+                self._before = (*last.before, Turn(last.text(self._load), last.pictures, self.run.answer))
                 self._chosen = []
                 self._list()
 
     def clear(self) -> None:
-        """Begin again, with the same settings. What was not asked yet is kept as a draft."""
-        with self._saying(self.answer):
+        """Start over with the same settings. A question that was not asked yet is stored as a draft."""
+        with self._showing_errors(self.answer):
             self._draft()
             self._before, self._chosen, self.run, self.reply = (), [], None, None
             self.retry_button.disabled = self.go_on_button.disabled = True
@@ -191,50 +191,50 @@ class Ask(Panel):
             self._list()
 
     def restore(self, run: Run) -> None:
-        """Show a run with its question, pictures and answer; what is asked next is made from it."""
-        asked = run.question
-        self._values, self._before = dict(asked.variables), asked.before
+        """Show a run with its question, pictures and answer. The next run is derived from it."""
+        question = run.question
+        self._values, self._before = dict(question.variables), question.before
         for name in _SETTINGS:
-            with self._saying():
-                _set(getattr(self, name), getattr(asked, name))
-        self._chosen = list(asked.pictures)
-        self.region_as.value = (all(one.crop for one in asked.pictures), asked.thousand and bool(asked.pictures))
+            with self._showing_errors():
+                _set(getattr(self, name), getattr(question, name))
+        self._chosen = list(pictures := question.pictures)
+        self.region_as.value = (all(picture.crop for picture in pictures), question.thousand and bool(pictures))
         self._list(0)
-        self._name()
+        self._show_skill()
         self._end(run)
 
     def _end(self, run: Run) -> None:
-        """Show a run as it ended."""
+        """Show a run that has ended."""
         self.run, self.reply = run, run.reply
         self.retry_button.disabled, self.go_on_button.disabled = run.state == "done", run.state != "done"
         self.answer.remove_class("vlnb-outdated")
         if run.state != "done":
-            said = "Not asked yet." if run.state == "draft" else "Stopped. This is what had arrived."
-            why = alert(BadInput(run.error)) if run.error else element("small", said)
-            self.answer.value = live(words(run.answer), why)
+            state = "Not asked yet." if run.state == "draft" else "Stopped. The text so far is above."
+            reason = alert(BadInput(run.error)) if run.error else element("small", state)
+            self.answer.value = live(words(run.answer), reason)
             return
         try:
             self.reply = run.reply or self.history.reply(run)
-            clip = next((self.history.path(one) for one in run.question.shown if one.is_video), None)
+            clip = next((self.history.path(one) for one in run.question.attachments if one.is_video), None)
             self.answer.value = live(answer_html(self.reply, clip))
         except VlnbError as error:
             self.answer.value = live(words(run.answer), alert(error))
 
     def _draft(self) -> None:
-        """Keep the question on the page, unless it was asked, so that it can be restored."""
+        """Store the question in the controls, unless it was asked, so that it can be restored."""
         if self.prompt.value.strip() and (self.run is None or self.question != self.run.question):
             self.history.add(self.question, self.endpoint, self.parent_id, "draft")
 
-    def _load(self, shown: Shown) -> images.Source:
-        return self._loaded(replace(shown, region=None, crop=True))
+    def _load(self, attachment: Attachment) -> images.Source:
+        return self._loaded(replace(attachment, region=None, crop=True))
 
     @contextmanager
-    def _saying(self, where: widgets.HTML | None = None) -> Iterator[None]:
-        """Say an error where the cost stands, or elsewhere."""
+    def _showing_errors(self, output: widgets.HTML | None = None) -> Iterator[None]:
+        """Show an error in `output` (default: the preview)."""
         try:
             yield
         except VlnbError as error:
-            (where or self.shown).value = alert(error)
+            (output or self.preview).value = alert(error)
 
     def _add_sample(self, name: str) -> None:
         if name:
@@ -247,9 +247,9 @@ class Ask(Panel):
         url = self.address.value.strip()
         if not url:
             return
-        with self._saying():
-            if not url.startswith(("http://", "https://")):  # a file of this machine is no business of a web page
-                raise BadInput(f"{url:.80} is no address of the web. Add a file with the button, or drop it.")
+        with self._showing_errors():
+            if not url.startswith(("http://", "https://")):  # a web page must not read files of this machine
+                raise BadInput(f"{url:.80} is not a web address. Add a file with the button, or drop it.")
             data, name = images.as_bytes(url, max_bytes=images.MAX_FILE_BYTES, timeout_s=_URL_S)
             self.address.value = ""
             self.add(name.rpartition("/")[2].partition("?")[0] or "picture", data)
@@ -260,12 +260,12 @@ class Ask(Panel):
             self._list(0)
 
     def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of `Shown`
-        place = self.pictures.index
-        if place is not None and replace(self._chosen[place], **changes) != self._chosen[place]:
-            self._chosen[place] = replace(self._chosen[place], **changes)
+        index = self.pictures.index
+        if index is not None and replace(self._chosen[index], **changes) != self._chosen[index]:
+            self._chosen[index] = replace(self._chosen[index], **changes)
             if "page" in changes:
                 self._show()
-            self._told()
+            self._update_preview()
 
     def _list(self, index: int = 0) -> None:
         """List the chosen pictures and show one of them."""
@@ -274,83 +274,84 @@ class Ask(Panel):
         self._show()
 
     def _show(self) -> None:
-        one = self._chosen[self.pictures.index] if self._chosen and self.pictures.index is not None else None
-        with self._saying():
-            if one and not one.is_video:
-                self.page.max = max(one.page, len(images.pages(self.history.path(one))))
-                self.page.value = one.page
-            self.page.layout.display = "" if one and self.page.max > 1 and not one.is_video else "none"
-            self.picture.show(self._load(one) if one and not one.is_video else None, (one and one.region) or ())
-            self._told()
+        chosen = self._chosen[self.pictures.index] if self._chosen and self.pictures.index is not None else None
+        picture = None if chosen and chosen.is_video else chosen
+        with self._showing_errors():
+            if picture:
+                self.page.max = max(picture.page, len(images.pages(self.history.path(picture))))
+                self.page.value = picture.page
+            self.page.layout.display = "" if picture and self.page.max > 1 else "none"
+            self.picture.show(self._load(picture) if picture else None, (chosen and chosen.region) or ())
+            self._update_preview()
 
-    def _told(self) -> None:
-        """Say what will be sent and what it costs; the answer on the page belongs to what was before."""
+    def _update_preview(self) -> None:
+        """Preview what will be sent and its cost. The answer on the page is outdated from now on."""
         self.answer.add_class("vlnb-outdated")
-        with self._saying():
-            asked = self.question
-            said = [self._told_of(number, asked) for number in range(len(asked.pictures))]
-            if asked.before:
-                said.append(element("small", f"Turn {len(asked.before) + 1}: the turns before are sent again."))
-            self.shown.value = live(row(*said))
+        with self._showing_errors():
+            question = self.question
+            previews = [self._preview_of(number, question) for number in range(len(question.pictures))]
+            if question.before:
+                previews.append(element("small", f"Turn {len(question.before) + 1}: earlier turns are sent again."))
+            self.preview.value = live(row(*previews))
 
-    def _told_of(self, number: int, asked: Question) -> Html:
-        one = asked.pictures[number]
-        if one.is_video:
-            return element("small", f"{one.name}: {video.cost(self.history.path(one), asked.way)}")
-        picture = self._load(one)
-        picture = picture.crop(one.cut) if one.cut else picture
-        cost = element("small", f"{one}: {draw.cost(picture, max_pixels=asked.max_pixels)}")
-        place = asked.place(number, self._load)
+    def _preview_of(self, number: int, question: Question) -> Html:
+        chosen = question.pictures[number]
+        if chosen.is_video:
+            return element("small", f"{chosen.name}: {video.cost(self.history.path(chosen), question.way)}")
+        picture = self._load(chosen)
+        picture = picture.crop(chosen.cut) if chosen.cut else picture
+        cost = element("small", f"{chosen}: {draw.cost(picture, max_pixels=question.max_pixels)}")
+        place = question.place(number, self._load)
         return element(
             "div",
-            *([to_html(picture, shown_px=_SHOWN_PX)] if one.cut else []),
+            *([to_html(picture, shown_px=_SHOWN_PX)] if chosen.cut else []),
             cost,
-            *([element("div", element("small", f"The prompt ends: {place}"))] if place else []),
+            *([element("div", element("small", f"The prompt ends with: {place}"))] if place else []),
         )
 
-    def _write(self) -> None:
-        """Write the prompt of the skill, with {what} to fill in."""
+    def _write_prompt(self) -> None:
+        """Write the prompt of the chosen skill, with {what} to fill in."""
         if self.skill.value != _OWN:
-            made = _made(self.skill.value)
-            self.system.value, self.prompt.value = made.system or "", made.text
+            prompt = _prompt_of(self.skill.value)
+            self.system.value, self.prompt.value = prompt.system or "", prompt.text
 
-    def _name(self) -> None:
-        """Show the skill whose prompt it is, and a field for each name in braces."""
-        self.skill.value = next((name for name in prompts.SKILLS if _made(name).text == self.prompt.value), _OWN)
+    def _show_skill(self) -> None:
+        """Select the skill that the prompt belongs to, and show a text field for each variable."""
+        self.skill.value = next((name for name in prompts.SKILLS if _prompt_of(name).text == self.prompt.value), _OWN)
         fields = []
         for name in variables(self.prompt.value):
             field = widgets.Text(description=name, value=self._values.get(name, ""), layout=WIDE)
             field.observe(lambda change, name=name: self._values.update({name: change["new"]}), "value")
             fields.append(field)
-        if [one.description for one in self.variables.children] != [one.description for one in fields]:
+        if [old.description for old in self.variables.children] != [field.description for field in fields]:
             self.variables.children = fields
         self.answer.add_class("vlnb-outdated")
 
 
 def answer_html(reply: Reply, clip: Path | None = None) -> Html:
-    """Return an answer with its picture and places, how the places were read, and the timeline of a video."""
+    """Return an answer with its picture and regions, how the regions were parsed, and the timeline of a video."""
     notes = (element("div", element("small", note)) for note in _notes(reply))
     events = [video.timeline(video.events(reply.text, video.header(clip).duration_s), clip)] if clip else []
     return joined([reply.as_html(), *notes, *events])
 
 
 def _notes(reply: Reply) -> Iterator[str]:
-    found = reply.regions
-    if found is None:
+    regions = reply.regions
+    if regions is None:
         return
-    yield f"Places: {found.summary}"
-    for word, changes in (("repaired", found.repairs), ("left out", found.dropped)):
+    yield f"Places: {regions.summary}"
+    for word, changes in (("repaired", regions.repairs), ("left out", regions.dropped)):
         yield from (f"{word}: {change}" for change in changes[:5])
         if len(changes) > 5:
             yield f"{word}: {len(changes) - 5} more, in reply.regions"
 
 
-def _made(skill: str) -> prompts.Prompt:
+def _prompt_of(skill: str) -> prompts.Prompt:
     return prompts.SKILLS[skill]("{what}")
 
 
 def _set(control: widgets.Widget, value: object) -> None:
-    """Set a control; a choice that it does not offer is offered from now on."""
+    """Set a control; a value that its menu lacks is added to the menu."""
     try:
         control.value = value
     except TraitError:

@@ -1,4 +1,4 @@
-"""Turn the resolution dial: see the picture as the model sees it, its cost, and how well the server reads each size."""
+"""A dial for the resolution: the picture as the model sees it, its cost, and how well the server reads each size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import alert, element, joined, live
-from vlnb.panels.parts import Panel, aside, button
+from vlnb.panels.parts import Panel, button, in_thread
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Dial(Panel):
-    """A slider over the tokens a picture may cost. *Measure* lets the server read it at every size.
+    """A slider for the token budget of a picture. *Measure* makes the server read it at every size.
 
     `measured` holds the results so far.
     """
@@ -32,15 +32,15 @@ class Dial(Panel):
         )
         self.measure_button = button(
             "Measure",
-            "Let the server read the picture at each size",
-            lambda: aside(self.measure),
+            "Make the server read the picture at each size",
+            lambda: in_thread(self.measure),
             button_style="primary",
         )
-        self.shown, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
+        self.view, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
         self.measured: list[resolution.Measured] = []
         self.budget.observe(lambda _: self._show(), "value")
-        self.beside = widgets.HBox([self.shown])
-        super().__init__([widgets.HBox([self.budget, self.measure_button]), self.beside, self.status])
+        self.columns = widgets.HBox([self.view])
+        super().__init__([widgets.HBox([self.budget, self.measure_button]), self.columns, self.status])
         self._show()
 
     def measure(self) -> list[resolution.Measured]:
@@ -48,11 +48,11 @@ class Dial(Panel):
         self.measure_button.disabled = True
         self.measured = []
         try:
-            for one in resolution.measure(self._endpoint, self._sample):
-                self.measured.append(one)
-                self.status.value = live(f"{one.step}: {one.accuracy:.0%} of the text in {one.seconds:.2f} s")
-                # A new chart each time: data that reach a chart before its view exists are lost.
-                self.beside.children = (self.shown, charts.live(charts.dial(self.measured)))
+            for result in resolution.measure(self._endpoint, self._sample):
+                self.measured.append(result)
+                self.status.value = live(f"{result.step}: {result.accuracy:.0%} of the text in {result.seconds:.2f} s")
+                # A new chart each time: a chart loses data that arrive before its view exists.
+                self.columns.children = (self.view, charts.live(charts.dial(self.measured)))
         except VlnbError as error:
             self.status.value = alert(error)
         finally:
@@ -63,5 +63,5 @@ class Dial(Panel):
         picture, pixels = self._sample.picture, self.budget.value
         seen = picture.seen(max_pixels=pixels)
         size = len(seen.encoded[1]) / 1000
-        said = f"{draw.cost(picture, max_pixels=pixels)}, {size:,.0f} kB to send"
-        self.shown.value = joined([to_html(seen.resized(picture.size)), live(element("small", said))])
+        cost = f"{draw.cost(picture, max_pixels=pixels)}, {size:,.0f} kB to send"
+        self.view.value = joined([to_html(seen.resized(picture.size)), live(element("small", cost))])

@@ -1,6 +1,6 @@
 """Choose hardware and model size, see the command and the memory, start and stop the server.
 
-The panel decides nothing: `launch.plan`, `memory`, `render`, `start` and `find` do.
+The panel only displays: `launch.plan`, `memory`, `render`, `start` and `find` do the work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vlnb import catalog, launch
 from vlnb.errors import VlnbError
 from vlnb.launch.memory import bar_html
 from vlnb.markup import Html, alert, element, joined, listed
-from vlnb.panels.parts import WIDE, Panel, aside, button
+from vlnb.panels.parts import WIDE, Panel, button, in_thread
 
 _AS_COOKBOOK = "as the cookbook"
 _CONTEXTS = (128_000, 64_000, 32_000, 16_000, 8_000)
@@ -28,7 +28,7 @@ _LINK = "color:var(--jp-content-link-color, LinkText);text-decoration:underline"
 
 
 class Launch(Panel):
-    """The launch panel. `command` and `environment` start something other than the plan (a server on the CPU, say)."""
+    """The launch panel. `command` and `environment` replace the planned command (by a server on the CPU, say)."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class Launch(Panel):
         self.context = _choice("Context", [(f"{n:,} tokens", n) for n in _CONTEXTS], _CONTEXTS[0])
         self.goal = _choice("Goal", ["latency", "throughput"], "latency")
         self.form = _choice("Route", ["shell", "docker", "compose", "kubernetes"], "shell")
-        self.shown, self.status, self.command = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.plan_view, self.status, self.command = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.start_button = button("Start", "Start the server on this machine", self.start, button_style="primary")
         self.stop_button = button("Stop", "Stop the server and everything it started", self.stop)
-        self._standing = (_NOT_RUNNING, 0.0)  # what to say once a message about an earlier choice goes
+        self._idle = (_NOT_RUNNING, 0.0)  # message and progress when no start is in progress
         self.plan: launch.Plan | None = None
         self.server: launch.Server | None = launch.find()
         self._watcher: threading.Thread | None = None
@@ -58,15 +58,15 @@ class Launch(Panel):
         for control in controls:
             control.observe(lambda _: self.refresh(), "value")
         buttons = widgets.HBox([self.start_button, self.stop_button])
-        super().__init__([widgets.HBox(controls), self.shown, buttons, self.bar, self.status, self.command])
+        super().__init__([widgets.HBox(controls), self.plan_view, buttons, self.bar, self.status, self.command])
         self.refresh()
         if self.server:
             self._watch(self.server)
 
     def refresh(self) -> launch.Plan | None:
-        """Show the chosen plan, or why it cannot work, and return it. A message about an earlier choice goes."""
+        """Show the chosen plan, or why it cannot work, and return it. Clears the message about an earlier choice."""
         if self._watcher is None or not self._watcher.is_alive():
-            self._say(*self._standing)
+            self._show_status(*self._idle)
         try:
             self.plan = launch.plan(
                 self.gpu.value,
@@ -75,27 +75,27 @@ class Launch(Panel):
                 context_length=self.context.value if self.context.value != _CONTEXTS[0] else None,
                 goal=self.goal.value,
             )
-            self.shown.value = plan_html(self.plan)
+            self.plan_view.value = plan_html(self.plan)
             self.command.value = command_html(self.plan, launch.render(self.plan, self.form.value, port=self._port))
         except VlnbError as error:
             self.plan, self.command.value = None, ""
-            self.shown.value = alert(error)
+            self.plan_view.value = alert(error)
         return self.plan
 
     def start(self) -> launch.Server | None:
-        """Start the plan (or the given command) on this machine, or say what prevents it."""
+        """Start the plan (or the given command) on this machine, or show what prevents it."""
         try:
             command = self._command
             if command is None:
                 if self.plan is None:
                     return None
                 if problems := launch.preflight(self.plan):
-                    self._say("Not started. " + " ".join(problems), 0.0)
+                    self._show_status("Not started. " + " ".join(problems), 0.0)
                     return None
                 command = self.plan.argv(python=sys.executable, port=self._port)
             self.server = launch.start(command, port=self._port, environment=self._environment)
         except VlnbError as error:
-            self._say(str(error), 0.0)
+            self._show_status(str(error), 0.0)
             return None
         self._watch(self.server)
         return self.server
@@ -103,45 +103,45 @@ class Launch(Panel):
     def stop(self) -> None:
         """Stop the server and everything it started."""
         if self.server is None:
-            self._say(_NOT_RUNNING, 0.0)
+            self._show_status(_NOT_RUNNING, 0.0)
             return
-        self._say("stopping …", 0.0)
-        server, self.server, self._standing = self.server, None, (_NOT_RUNNING, 0.0)
+        self._show_status("stopping …", 0.0)
+        server, self.server, self._idle = self.server, None, (_NOT_RUNNING, 0.0)
         try:
             server.stop()
         except VlnbError as error:
             self.server = server
-            self._say(str(error), 0.0)
+            self._show_status(str(error), 0.0)
             return
-        self._say(f"Stopped {server.base_url}; nothing is left running.", 0.0)
+        self._show_status(f"Stopped {server.base_url}; nothing is left running.", 0.0)
 
     def _watch(self, server: launch.Server) -> None:
         """Follow the start in a thread, so that the notebook stays free."""
 
-        def look(status: launch.Status, elapsed_s: float) -> None:
+        def on_status(status: launch.Status, elapsed_s: float) -> None:
             if self.server is server:
-                self._say(f"{status.state}, {elapsed_s:.0f} s: {status.progress}", status.progress.share)
+                self._show_status(f"{status.state}, {elapsed_s:.0f} s: {status.progress}", status.progress.share)
 
         def follow() -> None:
             try:
-                server.wait(watch=look)
+                server.wait(watch=on_status)
             except VlnbError as error:
                 if self.server is server:
-                    self._say(str(error), 0.0)
+                    self._show_status(str(error), 0.0)
                 return
             if self.server is server:
-                self._standing = (f"ready at {server.base_url}; vlnb.connect() finds it.", 1.0)
-                self._say(*self._standing)
+                self._idle = (f"ready at {server.base_url}; vlnb.connect() finds it.", 1.0)
+                self._show_status(*self._idle)
 
-        self._watcher = aside(follow, name="vlnb-watch")
+        self._watcher = in_thread(follow, name="vlnb-watch")
 
-    def _say(self, text: str, share: float) -> None:
+    def _show_status(self, text: str, share: float) -> None:
         self.bar.value = share
         self.status.value = element("div", text, role="status", aria_live="polite", style="white-space:pre-wrap")
 
 
 def plan_html(plan: launch.Plan) -> Html:
-    """Return a plan for people: whether it is verified, the memory bar, the reason for each flag."""
+    """Return a plan as HTML: whether it is verified, the memory bar, the reason for each flag."""
     mark = [element("strong", f"{'✓ ' if plan.verified else ''}{plan.mark}"), " · "]
     link = element("a", "the cookbook's page", href=catalog.COOKBOOK_URL, target="_blank", rel="noopener", style=_LINK)
     reasons = (joined([element("code", " ".join(flag.words)), f": {flag.reason}"]) for flag in plan.flags)
@@ -156,7 +156,7 @@ def plan_html(plan: launch.Plan) -> Html:
 
 
 def command_html(plan: launch.Plan, command: str) -> Html:
-    """Return a command to copy, with what differs from the cookbook in bold."""
+    """Return a command with a button to copy it; flags that differ from the cookbook are bold."""
     lines: list[str] = []
     for line in command.splitlines():
         flag = next((flag for flag in plan.flags if flag.name in line.replace('"', " ").split()), None)

@@ -1,4 +1,4 @@
-"""What all panels share: the frame around them, work beside the kernel, and the choice of a file."""
+"""Parts that all panels share: the frame, foldable rows, background threads and buttons."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ WIDE = widgets.Layout(width="min(100%, 640px)")
 
 
 class _Frame(anywidget.AnyWidget):
-    """Keeps JupyterLab's shortcuts out of the panel that holds it, and gives the panel its text style.
+    """Keeps JupyterLab's keyboard shortcuts out of the surrounding panel, and sets the panel's text style.
 
-    Without the attribute, a key on a list or a button goes to the notebook: `d d` deletes the cell, an arrow leaves it.
-    JupyterLab looks for it on the focused element itself, so each gets it when it is focused.
+    Without `data-lm-suppress-shortcuts`, a key pressed on a list or a button goes to the notebook: `d d` deletes the
+    cell, an arrow leaves it. JupyterLab looks for it on the focused element, so each element gets it on focus.
     """
 
     _esm = """
@@ -58,7 +58,7 @@ class _Frame(anywidget.AnyWidget):
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
-    """A column of controls and results. Keys typed in it stay in it."""
+    """A column of controls and results. JupyterLab does not act on keys pressed in it."""
 
     def __init__(self, rows: Sequence[widgets.Widget]) -> None:
         super().__init__([*rows, _Frame(layout=widgets.Layout(display="none"))])
@@ -66,7 +66,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
 
 def folded(title: str, *rows: widgets.Widget, unfolded: bool = False) -> widgets.VBox:
-    """Return rows below a button that shows and hides them. No Tab reaches the headings of an `Accordion`."""
+    """Return rows below a button that shows and hides them: Tab does not reach the headings of an `Accordion`."""
     inside, head = widgets.VBox(rows), widgets.ToggleButton(value=unfolded, layout={"width": "max-content"})
 
     def show(_: object = None) -> None:
@@ -78,15 +78,15 @@ def folded(title: str, *rows: widgets.Widget, unfolded: bool = False) -> widgets
     return widgets.VBox([head, inside])
 
 
-def aside(work: Callable[[], object], *, name: str = "vlnb-panel") -> threading.Thread:
-    """Start `work` beside the kernel, so that the notebook stays free, and return its thread."""
+def in_thread(work: Callable[[], object], *, name: str = "vlnb-panel") -> threading.Thread:
+    """Start `work` in a thread, so that the notebook stays responsive, and return the thread."""
     thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     return thread
 
 
 def button(label: str, tooltip: str, work: Callable[[], object], **options: Any) -> widgets.Button:  # noqa: ANN401
-    """Return a button that calls `work` when it is pressed."""
-    made = widgets.Button(description=label, tooltip=tooltip, **options)
-    made.on_click(lambda _: work())
-    return made
+    """Return a button that calls `work` when clicked."""
+    widget = widgets.Button(description=label, tooltip=tooltip, **options)
+    widget.on_click(lambda _: work())
+    return widget

@@ -1,41 +1,41 @@
-// A picture on which a region is drawn: by mouse or finger, by arrow keys, or by four numbers. Files come by choice, drop
-// and paste. The region is in pixels of the original, whatever the zoom.
-const PIECE = 2_000_000; // bytes of a message: a WebSocket of Jupyter takes 10 MB
+// A picture to draw a region on: by mouse or finger, by arrow keys, or by four numbers. Files can be chosen, dropped or
+// pasted. The region is in pixels of the original, at any zoom.
+const CHUNK = 2_000_000; // bytes of a message: Jupyter's WebSocket accepts 10 MB
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const made = (tag, inside, options = {}) => inside.appendChild(Object.assign(document.createElement(tag), options));
+const add = (tag, parent, options = {}) => parent.appendChild(Object.assign(document.createElement(tag), options));
 
 function render({ model, el }) {
   el.classList.add("vlnb-picture");
-  const bar = made("div", el, { className: "vlnb-bar" });
-  const label = made("label", bar, { textContent: "Add pictures ", className: "vlnb-file" });
-  const chooser = made("input", label, { type: "file", multiple: true, accept: "image/*,.heic,.avif,.pdf,video/*" });
-  const stage = made("div", el, { className: "vlnb-stage", tabIndex: 0 });
-  const sheet = made("div", stage, { className: "vlnb-sheet" });
-  const image = made("img", sheet, { draggable: false });
-  const box = made("div", sheet, { className: "vlnb-region" });
-  made("span", bar, { textContent: "Region, in pixels:" });
+  const bar = add("div", el, { className: "vlnb-bar" });
+  const label = add("label", bar, { textContent: "Add pictures ", className: "vlnb-file" });
+  const chooser = add("input", label, { type: "file", multiple: true, accept: "image/*,.heic,.avif,.pdf,video/*" });
+  const stage = add("div", el, { className: "vlnb-stage", tabIndex: 0 });
+  const sheet = add("div", stage, { className: "vlnb-sheet" });
+  const image = add("img", sheet, { draggable: false });
+  const box = add("div", sheet, { className: "vlnb-region" });
+  add("span", bar, { textContent: "Region, in pixels:" });
   const numbers = ["left", "top", "right", "bottom"].map((name) => {
-    const input = made("input", made("label", bar, { textContent: `${name} ` }), { type: "number", min: 0, step: 1 });
-    // Half of a region is none yet: what is typed stays until all four numbers are one, and is marked meanwhile.
+    const input = add("input", add("label", bar, { textContent: `${name} ` }), { type: "number", min: 0, step: 1 });
+    // An incomplete region stays as typed, and is marked, until the four numbers form a region.
     const take = () => {
-      const [x1, y1, x2, y2] = numbers.map((one) => (one.value === "" ? NaN : Number(one.value)));
+      const [x1, y1, x2, y2] = numbers.map(({ value }) => (value === "" ? NaN : Number(value)));
       typing = !(x1 < x2 && y1 < y2);
       el.classList.toggle("vlnb-unfinished", typing);
       if (!typing) set([x1, y1, x2, y2]);
     };
     input.addEventListener("input", () => (typing = true));
     input.addEventListener("change", take);
-    input.addEventListener("keydown", ({ key }) => key === "Enter" && take()); // JupyterLab takes Enter's own change
+    input.addEventListener("keydown", ({ key }) => key === "Enter" && take()); // JupyterLab swallows its change event
     return input;
   });
-  const undone = [];
+  const earlier = []; // regions, for undo
   let zoom = 1, typing = false;
 
   const size = () => model.get("size");
   const region = () => model.get("region");
 
-  // Keeps a region inside the picture, with its corners in order; anything without an area is none.
+  // Clips a region to the picture and orders its corners; a region without an area becomes [].
   function ordered([x1, y1, x2, y2]) {
     const [width, height] = size();
     const inside = (value, most) => Math.min(Math.max(Math.round(value), 0), most);
@@ -47,25 +47,25 @@ function render({ model, el }) {
     typing = false;
     el.classList.remove("vlnb-unfinished");
   }
-  function set(next, keep = true) {
+  function set(next, canUndo = true) {
     const value = next.length ? ordered(next) : [];
     finish();
     if (`${value}` === `${region()}`) return draw();
-    if (keep) undone.push(region());
+    if (canUndo) earlier.push(region());
     model.set("region", value);
     model.save_changes();
     draw();
   }
   function draw(value = region()) {
     const [width, height] = size();
-    const shares = value.map((one, i) => (100 * one) / (i % 2 ? height : width));
+    const shares = value.map((side, i) => (100 * side) / (i % 2 ? height : width));
     box.style.display = value.length ? "" : "none";
     ["left", "top"].forEach((side, i) => (box.style[side] = `${shares[i]}%`));
     ["width", "height"].forEach((side, i) => (box.style[side] = `${shares[i + 2] - shares[i]}%`));
     numbers.forEach((input, i) => {
       if (!typing) input.value = value.length ? value[i] : "";
     });
-    sheet.style.width = `calc(${zoom} * min(100%, 60vh * ${width / height}))`; // all of it, at first
+    sheet.style.width = `calc(${zoom} * min(100%, 60vh * ${width / height}))`; // at first, all of it is visible
     stage.setAttribute(
       "aria-label",
       `${model.get("alt")}. ${value.length ? `Region ${value.join(", ")}` : "No region"} of ${width} by ${height} pixels.` +
@@ -73,14 +73,14 @@ function render({ model, el }) {
     );
   }
   const button = (textContent, title, onclick) =>
-    made("button", bar, { textContent, title, onclick, type: "button", className: "jupyter-button" });
+    add("button", bar, { textContent, title, onclick, type: "button", className: "jupyter-button" });
   const scale = (by) => { zoom = Math.min(Math.max(zoom * by, 1), 16); draw(); };
-  const undo = () => undone.length && set(undone.pop(), false);
+  const undo = () => earlier.length && set(earlier.pop(), false);
   button("+", "Zoom in", () => scale(1.5));
   button("−", "Zoom out", () => scale(1 / 1.5));
   const pan = button("Move", "Drag moves the picture", () => (pan.ariaPressed = String(pan.ariaPressed !== "true")));
   pan.ariaPressed = "false";
-  button("Undo", "The region before", undo);
+  button("Undo", "Restore the previous region", undo);
   button("No region", "Send the whole picture", () => set([]));
 
   const at = ({ clientX, clientY }) => {
@@ -112,7 +112,7 @@ function render({ model, el }) {
     else if ((event.ctrlKey || event.metaKey) && event.key === "z") undo();
     else if (event.key === "+" || event.key === "-") scale(event.key === "+" ? 1.5 : 1 / 1.5);
     else if (step) {
-      const by = step.map((one) => one * (event.shiftKey ? 10 : 1));
+      const by = step.map((pixels) => pixels * (event.shiftKey ? 10 : 1));
       const from = now.length ? now : [width / 4, height / 4, (3 * width) / 4, (3 * height) / 4].map(Math.round);
       const dx = event.altKey ? by[0] : Math.min(Math.max(by[0], -from[0]), width - from[2]);
       const dy = event.altKey ? by[1] : Math.min(Math.max(by[1], -from[1]), height - from[3]);
@@ -124,11 +124,11 @@ function render({ model, el }) {
   async function send(files) {
     for (const file of files) {
       const data = await file.arrayBuffer(), name = file.name || "pasted.png";
-      for (let start = 0; start === 0 || start < data.byteLength; start += PIECE)
-        model.send({ name, start, size: data.byteLength }, undefined, [data.slice(start, start + PIECE)]);
+      for (let start = 0; start === 0 || start < data.byteLength; start += CHUNK)
+        model.send({ name, start, size: data.byteLength }, undefined, [data.slice(start, start + CHUNK)]);
     }
   }
-  const taken = (event, files) => {
+  const receive = (event, files) => {
     if (!files?.length) return;
     event.preventDefault();
     event.stopPropagation();
@@ -136,14 +136,14 @@ function render({ model, el }) {
   };
   chooser.addEventListener("change", () => { send(chooser.files); chooser.value = ""; });
   el.addEventListener("dragover", (event) => { event.preventDefault(); event.stopPropagation(); });
-  el.addEventListener("drop", (event) => taken(event, event.dataTransfer?.files));
-  el.addEventListener("paste", (event) => taken(event, event.clipboardData?.files));
+  el.addEventListener("drop", (event) => receive(event, event.dataTransfer?.files));
+  el.addEventListener("paste", (event) => receive(event, event.clipboardData?.files));
 
   const show = () => {
     image.src = model.get("uri");
     image.alt = model.get("alt");
     stage.style.display = model.get("uri") ? "" : "none";
-    undone.length = 0;
+    earlier.length = 0;
     zoom = 1;
     finish();
     draw();

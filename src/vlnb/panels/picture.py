@@ -1,4 +1,4 @@
-"""A picture on which a region is drawn, and into which files are chosen, dropped or pasted."""
+"""A picture to draw a region on; files can be chosen, dropped or pasted into it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import traitlets
 from vlnb import images
 from vlnb.images.picture import shown_uri
 
-_SHOWN_PX = 1000  # twice as many pixels travel to the browser, for zooming in
+_SHOWN_PX = 1000  # the browser gets twice as many pixels, for zooming in
 
 
 class PictureInput(anywidget.AnyWidget):
     """Shows one picture; `region` is (x1, y1, x2, y2) in pixels of the original, or empty.
 
-    `taken(name, data)` is called with each file that a person adds.
+    Calls `on_file(name, data)` for each file that a person adds.
     """
 
     _esm = Path(__file__).with_name("picture.js")
@@ -27,23 +27,25 @@ class PictureInput(anywidget.AnyWidget):
     size = traitlets.List([1, 1]).tag(sync=True)
     region: traitlets.List[int] = traitlets.List().tag(sync=True)
 
-    def __init__(self, taken: Callable[[str, bytes], object]) -> None:
+    def __init__(self, on_file: Callable[[str, bytes], object]) -> None:
         super().__init__()
-        self._taken, self._pieces = taken, bytearray()
+        self._on_file, self._received = on_file, bytearray()
         self.on_msg(self._receive)
 
     def show(self, picture: images.Picture | None, region: tuple[int, ...] = ()) -> None:
-        """Show a picture with its region, or none."""
+        """Show a picture with its region; without a picture, show nothing."""
         with self.hold_sync():
             self.size = list(picture.original_size) if picture else [1, 1]
             self.alt = (picture.alt or picture.source) if picture else ""
             self.region, self.uri = list(region), shown_uri(picture, _SHOWN_PX) if picture else ""
 
     def _receive(self, _: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Put the pieces of a file together: one message cannot carry a large file."""
+        """Reassemble a file from its chunks: one message cannot carry a large file."""
         if content["start"] == 0:
-            self._pieces.clear()
-        if len(self._pieces) <= images.MAX_FILE_BYTES:  # a larger file is taken no further, and refused by its length
-            self._pieces += buffers[0]
+            self._received.clear()
+        if (
+            len(self._received) <= images.MAX_FILE_BYTES
+        ):  # the rest of a larger file is dropped: its size is refused anyway
+            self._received += buffers[0]
         if content["start"] + len(buffers[0]) == content["size"]:
-            self._taken(str(content["name"]), bytes(self._pieces))
+            self._on_file(str(content["name"]), bytes(self._received))

@@ -1,6 +1,6 @@
-"""The playground: ask, find an earlier run, put two side by side, ask many at once, and take a run elsewhere.
+"""The playground: ask, search earlier runs, compare two, ask many questions at once, and export a run.
 
-The panel decides nothing: `playground` does.
+The panel only displays: `playground` does the work.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from vlnb.errors import BadInput
 from vlnb.markup import element, live
 from vlnb.panels.ask import Ask
-from vlnb.panels.parts import WIDE, aside, button, folded
+from vlnb.panels.parts import WIDE, button, folded, in_thread
 from vlnb.playground import FORMATS, Run, cells, compare, export, overview
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Playground(Ask):
-    """`Ask` with a history, comparison, a matrix and exports. `servers` are asked beside `endpoint` in a matrix."""
+    """`Ask` with a history, comparison, a matrix and exports. A matrix asks `servers` as well as `endpoint`."""
 
     def __init__(
         self,
@@ -31,34 +31,34 @@ class Playground(Ask):
         samples: Mapping[str, images.Source],
         *,
         servers: Sequence[Endpoint] = (),
-        **asked: Any,  # noqa: ANN401 - of `Ask`
+        **options: Any,  # noqa: ANN401 - of `Ask`
     ) -> None:
-        super().__init__(endpoint, samples, **asked)
+        super().__init__(endpoint, samples, **options)
         self.search = widgets.Text(description="Search", placeholder="words of prompt or answer", layout=WIDE)
         self.runs = widgets.SelectMultiple(description="Runs", rows=7, layout=WIDE)
-        self.said, self.beside, self.overview = (widgets.HTML(layout=widgets.Layout(width="100%")) for _ in range(3))
+        self.message, self.comparison, self.overview = (widgets.HTML(layout={"width": "100%"}) for _ in range(3))
         self.form = widgets.Dropdown(description="Export as", options=list(FORMATS))
         self.code = widgets.Textarea(description="Code", rows=8, layout=WIDE)
-        self.restore_button = button("Restore", "Bring a run back; the present question is kept", self.restore_chosen)
-        self.compare_button = button("Compare", "Two runs side by side", self.compare)
+        self.restore_button = button("Restore", "Restore a run; the question becomes a draft", self.restore_chosen)
+        self.compare_button = button("Compare", "Show the two chosen runs side by side", self.compare)
         self.delete_button = button("Delete", "Delete the chosen runs", self.delete)
         self.export_button = button("Export", "Show the chosen run as code", self.export)
         self.save_button = button("ZIP file", "The chosen runs with their pictures, to download", self.save)
         self.prompts = widgets.Textarea(description="Prompts", rows=3, placeholder="one on each line", layout=WIDE)
-        every = [(f"{one.model} at {one.base_url}", one) for one in (endpoint, *servers)]
+        choices = [(f"{server.model} at {server.base_url}", server) for server in (endpoint, *servers)]
         self.servers = widgets.SelectMultiple(
-            description="Servers", options=every, value=(endpoint,), rows=2, layout=WIDE
+            description="Servers", options=choices, value=(endpoint,), rows=2, layout=WIDE
         )
         self.sizes = widgets.SelectMultiple(
             description="At most", options=self.max_pixels.options, value=(self.max_pixels.value,), rows=4
         )
-        self.matrix_button = button("Ask all", "Every prompt, server and resolution", lambda: aside(self.matrix))
+        self.matrix_button = button("Ask all", "Every prompt, server and resolution", lambda: in_thread(self.matrix))
         history = [
             self.search,
             self.runs,
             widgets.HBox([self.restore_button, self.compare_button, self.delete_button, self.save_button]),
-            self.said,
-            self.beside,
+            self.message,
+            self.comparison,
             widgets.HBox([self.form, self.export_button]),
             self.code,
         ]
@@ -73,39 +73,39 @@ class Playground(Ask):
         self.find()
 
     def find(self) -> list[Run]:
-        """List the runs that have the words of the search, the newest first."""
+        """List the runs that match the search, newest first."""
         found: list[Run] = []
-        with self._saying(self.said):
+        with self._showing_errors(self.message):
             found = self.history.search(self.search.value)
-            kept = set(self.runs.value)
-            self.runs.value = ()  # the browser looks the old ones up in the new list
+            chosen = set(self.runs.value)
+            self.runs.value = ()  # the browser would look up the old choice in the new list
             self.runs.options = [(str(run), run.id) for run in found]
-            self.runs.value = tuple(run.id for run in found if run.id in kept)
+            self.runs.value = tuple(run.id for run in found if run.id in chosen)
             count = f"{len(found)} found · " if self.search.value.strip() else ""
-            self.said.value = live(element("small", f"{count}{self.history.said}"))
+            self.message.value = live(element("small", f"{count}{self.history.summary}"))
         return found
 
     def clear(self) -> None:
-        """Begin again, as `Ask.clear` does, and list the draft."""
+        """Start over, as `Ask.clear` does, and list the draft."""
         super().clear()
         self.find()
 
     def restore_chosen(self) -> None:
-        """Bring the chosen run back. The question on the page is kept as a draft, so that nothing is lost."""
-        with self._saying(self.said):
+        """Restore the chosen run. The question in the controls is stored as a draft, so that nothing is lost."""
+        with self._showing_errors(self.message):
             (run,) = self._picked(1)
             self._draft()
             self.restore(run)
 
     def compare(self) -> None:
         """Show the two chosen runs side by side."""
-        with self._saying(self.said):
-            one, two = sorted(self._picked(2), key=lambda run: run.id)
-            self.beside.value = compare(one, two).as_html(self.history)
+        with self._showing_errors(self.message):
+            first, second = sorted(self._picked(2), key=lambda run: run.id)
+            self.comparison.value = compare(first, second).as_html(self.history)
 
     def delete(self) -> None:
-        """Delete the chosen runs, once it was pressed twice."""
-        with self._saying(self.said):
+        """Delete the chosen runs: the first click asks for confirmation, the second deletes."""
+        with self._showing_errors(self.message):
             if not self.delete_button.button_style:
                 self._confirm(f"Delete {len(self._picked())} for good?")
                 return
@@ -115,32 +115,32 @@ class Playground(Ask):
 
     def export(self) -> None:
         """Show the chosen run as code."""
-        with self._saying(self.said):
+        with self._showing_errors(self.message):
             (run,) = self._picked(1)
             self.code.value = export(run, self.history, self.form.value)
 
     def save(self) -> None:
-        """Offer the chosen runs with their pictures as a file: the browser saves it, wherever the kernel is."""
-        with self._saying(self.said):
+        """Offer the chosen runs with their pictures as a download, which works with a remote kernel, too."""
+        with self._showing_errors(self.message):
             data = self.history.export(*(run.id for run in self._picked()))
             file = f"data:application/zip;base64,{base64.b64encode(data).decode()}"
-            said, name = f"Download vlnb-runs.zip, {len(data) / 1e6:,.1f} MB", "vlnb-runs.zip"
-            link = element("a", said, href=file, download=name, style="text-decoration:underline")
-            self.said.value = live(link)
+            label, name = f"Download vlnb-runs.zip, {len(data) / 1e6:,.1f} MB", "vlnb-runs.zip"
+            link = element("a", label, href=file, download=name, style="text-decoration:underline")
+            self.message.value = live(link)
 
     def matrix(self) -> list[Run]:
-        """Ask every combination of prompts, servers and resolutions, and show the runs as they end."""
+        """Ask every combination of prompts, servers and resolutions, and show each run as it ends."""
         ended: list[Run] = []
 
-        def told(run: Run) -> None:
+        def on_run(run: Run) -> None:
             ended.append(run)
             self.overview.value = overview(ended)
 
-        asked = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
+        prompts = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
         self.matrix_button.disabled, self.stop_button.disabled = True, False
-        with self._saying(self.overview):
-            every = cells(self.question, asked, self.servers.value, self.sizes.value)
-            self.asker.matrix(every, self.parent_id, told)
+        with self._showing_errors(self.overview):
+            questions = cells(self.question, prompts, self.servers.value, self.sizes.value)
+            self.asker.matrix(questions, self.parent_id, on_run)
         self.matrix_button.disabled, self.stop_button.disabled = False, True
         self.find()
         return ended
@@ -150,11 +150,11 @@ class Playground(Ask):
         self.find()
 
     def _picked(self, count: int = 0) -> list[Run]:
-        """Return the chosen runs. Raises `BadInput` if there are not `count` of them (0: one or more)."""
+        """Return the chosen runs. Raises `BadInput` unless exactly `count` are chosen (0: one or more)."""
         numbers = self.runs.value
         if len(numbers) != count if count else not numbers:
             raise BadInput(f"Choose {('one run or more', 'one run', 'two runs')[count]} in the history first.")
         return self.history.get(*numbers)
 
-    def _confirm(self, said: str = "") -> None:
-        self.delete_button.description, self.delete_button.button_style = said or "Delete", "danger" if said else ""
+    def _confirm(self, question: str = "") -> None:
+        self.delete_button.description, self.delete_button.button_style = question or "Delete", question and "danger"

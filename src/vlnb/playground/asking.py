@@ -1,4 +1,4 @@
-"""Asking: one question or many, each kept from before it is sent until it has ended, and one stop for all."""
+"""Ask one question or many. Every run is stored before its request is sent, and one `stop` ends them all."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from vlnb.errors import VlnbError
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint, Stream
     from vlnb.playground.history import History, Run
-    from vlnb.playground.question import Question, Shown
+    from vlnb.playground.question import Attachment, Question
 
 Cell = tuple["Endpoint", "Question"]
+OnText = Callable[[str], object]
 
-_SAVED_S = 1.0  # between two savings of an answer on its way
+_SAVE_S = 1.0  # interval at which an answer that is arriving is saved
 
 
 class Asker:
-    """Asks questions and keeps every run in `history`, also those that are stopped or fail."""
+    """Asks questions and stores every run in `history`, also those that are stopped or fail."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -32,32 +33,30 @@ class Asker:
         self._stops = 0
 
     def stop(self) -> None:
-        """Hang up on every question at once; what has arrived is kept."""
+        """Stop all questions at once. The text so far is kept."""
         self._stops += 1
         for stream in tuple(self._streams):
             stream.close()
 
-    def ask(
-        self, endpoint: Endpoint, question: Question, parent_id: int | None = None, told: Callable[[str], object] = len
-    ) -> Run:
-        """Ask, call `told` with the text so far whenever there is more, and return the run.
+    def ask(self, endpoint: Endpoint, question: Question, parent_id: int | None = None, on_text: OnText = len) -> Run:
+        """Ask, call `on_text` with the text so far whenever more of it arrives, and return the run.
 
-        What fails is in the run's `error`. Raises `BadInput` if the question cannot be asked, which is no run then, or
-        the history cannot be used.
+        A failure of the server becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is
+        stored then), or the history cannot be used.
         """
         stops = self._stops
-        said, options = question.said(self.history.load)
+        prompt, options = question.arguments(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
-            with contextlib.closing(endpoint.stream(said, **options)) as stream:
+            with contextlib.closing(endpoint.stream(prompt, **options)) as stream:
                 self._streams.add(stream)
                 if self._stops != stops:
                     stream.close()
                 saved = time.monotonic()
                 for piece in stream:
                     run = replace(run, answer=run.answer + piece)
-                    told(run.answer)
-                    if time.monotonic() - saved > _SAVED_S:
+                    on_text(run.answer)
+                    if time.monotonic() - saved > _SAVE_S:
                         self.history.save(run, endpoint)
                         saved = time.monotonic()
                 reply = None if stream.closed else stream.reply
@@ -65,7 +64,7 @@ class Asker:
             run = replace(run, state="done" if reply else "stopped", facts=facts, reply=reply)
         except VlnbError as error:
             run = replace(run, state="failed", error=str(error))
-        except BaseException:  # Ctrl-C: the stream has hung up
+        except BaseException:  # Ctrl-C: `closing` closes the stream
             run = replace(run, state="stopped")
             raise
         finally:
@@ -73,35 +72,35 @@ class Asker:
         return run
 
     def matrix(
-        self, cells: Sequence[Cell], parent_id: int | None = None, told: Callable[[Run], object] = repr
+        self, cells: Sequence[Cell], parent_id: int | None = None, on_run: Callable[[Run], object] = repr
     ) -> list[Run]:
-        """Ask many questions, one at a time on each server so that times can be compared, and return the runs in order.
+        """Ask many questions and return the runs in order. Each server gets one at a time, so times are comparable.
 
-        `told` gets each run as it ends. After `stop`, no more are asked. Raises what `ask` raises.
+        Calls `on_run` with each run as it ends. After `stop`, no more questions are asked. Raises as `ask` does.
         """
         for _, question in cells:
-            question.said(self.history.load)  # nothing is asked if one of them cannot be
+            question.arguments(self.history.load)  # asks nothing if one of the questions is invalid
         stops = self._stops
-        found: dict[int, Run] = {}
+        runs: dict[int, Run] = {}
 
         def work(server: str) -> None:
             for number, (endpoint, question) in enumerate(cells):
                 if endpoint.base_url == server and self._stops == stops:
-                    found[number] = self.ask(endpoint, question, parent_id)
-                    told(found[number])
+                    runs[number] = self.ask(endpoint, question, parent_id)
+                    on_run(runs[number])
 
         servers = {endpoint.base_url for endpoint, _ in cells}
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
             list(pool.map(work, servers))
-        return [found[number] for number in sorted(found)]
+        return [runs[number] for number in sorted(runs)]
 
 
 def cells(
     question: Question, prompts: Sequence[str], endpoints: Sequence[Endpoint], max_pixels: Sequence[int]
 ) -> list[Cell]:
-    """Return every combination of prompts, servers and resolutions, for each picture of a question by itself."""
-    pictures: list[tuple[Shown, ...]] = [(one,) for one in question.pictures] or [()]
+    """Return every combination of prompts, servers and resolutions, for each picture of a question separately."""
+    pictures: list[tuple[Attachment, ...]] = [(picture,) for picture in question.pictures] or [()]
     return [
-        (endpoint, replace(question, pictures=shown, prompt=prompt, max_pixels=most))
-        for shown, prompt, endpoint, most in product(pictures, prompts, endpoints, max_pixels)
+        (endpoint, replace(question, pictures=chosen, prompt=prompt, max_pixels=budget))
+        for chosen, prompt, endpoint, budget in product(pictures, prompts, endpoints, max_pixels)
     ]

@@ -1,4 +1,4 @@
-"""Two answers side by side: words by difference, boxes by IoU, fields, tokens and time, and a summary in words."""
+"""Compare two answers: a diff of their words, boxes matched by IoU, fields, tokens and time, and a summary."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vlnb.typed.answer import leaves
 if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
 
-_MOST_CHARS = 20_000  # comparing takes time that grows faster than the text
+_MAX_CHARS = 20_000  # the time of a diff grows faster than the text
 _SHOWN_PX = 420
 _MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
 
@@ -28,9 +28,9 @@ _MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
 class Comparison:
     """How the answer of the second of two `runs` differs from the first's.
 
-    `text` holds the pieces of both texts in their order, each with "both", or with 0 or 1 for the run that alone has
-    it; `similarity` is the share of equal words. `boxes` are those of each run, on the original picture, and `match`
-    says which belong together (found: the second's, true: the first's). `fields` are the values that differ, by path.
+    `text` holds the pieces of both texts in order, each with "both", or 0 or 1 for the only run that has it;
+    `similarity` is the share of equal words. `boxes` are those of each run, on the original picture, and `match` pairs
+    them (found: the second run's, true: the first's). `fields` are the values that differ, as (path, first, second).
     """
 
     runs: tuple[Run, Run]
@@ -42,9 +42,9 @@ class Comparison:
 
     @property
     def summary(self) -> str:
-        """The differences in words."""
+        """The differences in sentences."""
         one, two = self.runs
-        said = [
+        sentences = [
             f"Changed: {', '.join(_changed(one, two)) or 'nothing'}.",
             f"{self.similarity:.0%} of the words are the same.",
         ]
@@ -52,13 +52,13 @@ class Comparison:
             pairs, (a, b) = self.match.pairs, self.boxes
             mean = f" (mean IoU {sum(overlap for *_, overlap in pairs) / len(pairs):.2f})" if pairs else ""
             only = f"{len(self.match.missing)} only in run {one.id}, {len(self.match.extra)} only in run {two.id}"
-            said.append(f"Boxes: {len(a)} against {len(b)}; {len(pairs)} belong together{mean}, {only}.")
+            sentences.append(f"Boxes: {len(a)} against {len(b)}; {len(pairs)} belong together{mean}, {only}.")
         if "data" in one.facts or "data" in two.facts:
-            said.append(f"{len(self.fields)} fields differ.")
-        said += (
-            f"{what}: {a} → {b}." for what, a, b in zip(("Tokens", "Seconds"), _cost(one), _cost(two), strict=True)
+            sentences.append(f"{len(self.fields)} fields differ.")
+        sentences += (
+            f"{unit}: {a} → {b}." for unit, a, b in zip(("Tokens", "Seconds"), _cost(one), _cost(two), strict=True)
         )
-        return f"Run {two.id} against run {one.id}. {' '.join(said)}"
+        return f"Run {two.id} against run {one.id}. {' '.join(sentences)}"
 
     def as_html(self, history: History) -> Html:
         """Return both answers side by side, with their boxes on the picture."""
@@ -78,25 +78,25 @@ class Comparison:
             for i, box in enumerate(self.boxes[number])
         ]
         try:
-            shown = [to_html(overlay(history.load(run.question.shown[0]), boxes), shown_px=_SHOWN_PX)] if boxes else []
+            picture = run.question.attachments[0] if boxes else None
+            drawn = [to_html(overlay(history.load(picture), boxes), shown_px=_SHOWN_PX)] if picture else []
         except VlnbError as error:
-            shown = [element("p", str(error))]
+            drawn = [element("p", str(error))]
         head = element("strong", f"Run {run.id}: {run.model}")
         return element(
-            "section", head, *shown, words(joined(pieces)), words(run.error), style="flex:1 1 300px;min-width:0"
+            "section", head, *drawn, words(joined(pieces)), words(run.error), style="flex:1 1 300px;min-width:0"
         )
 
 
 def compare(one: Run, two: Run) -> Comparison:
     """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
-    said = [re.findall(r"\S+\s*", run.answer[:_MOST_CHARS]) for run in (one, two)]
-    run_words = [[word.strip() for word in each] for each in said]
-    matcher = SequenceMatcher(None, run_words[0], run_words[1])
+    left, right = (re.findall(r"\S+\s*", run.answer[:_MAX_CHARS]) for run in (one, two))
+    matcher = SequenceMatcher(None, [word.strip() for word in left], [word.strip() for word in right])
     text: list[tuple[str, str | int]] = []
     for kind, a, b, c, d in matcher.get_opcodes():
-        pieces: Sequence[tuple[list[str], str | int]] = ((said[0][a:b], 0), (said[1][c:d], 1))
+        pieces: Sequence[tuple[list[str], str | int]] = ((left[a:b], 0), (right[c:d], 1))
         text += (
-            ("".join(part), where) for part, where in ([(said[1][c:d], "both")] if kind == "equal" else pieces) if part
+            ("".join(part), where) for part, where in ([(right[c:d], "both")] if kind == "equal" else pieces) if part
         )
     boxes = _boxes(one), _boxes(two)
     match = regions.match(boxes[1], boxes[0])
@@ -104,20 +104,20 @@ def compare(one: Run, two: Run) -> Comparison:
 
 
 def overview(runs: Sequence[Run]) -> Html:
-    """Return a table of runs, and in words how far their answers agree with the first one's."""
+    """Return a table of runs, and a sentence that says how many answers equal the first one."""
     done = [run for run in runs if run.state == "done"]
     if not done:
         return live(f"{len(runs)} runs, none of them with a whole answer.")
-    first, found = done[0], [compare(done[0], run) for run in runs]
-    same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in found)
+    first, comparisons = done[0], [compare(done[0], run) for run in runs]
+    same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in comparisons)
     rows = [
         (f"{run.id} {run.state}", ", ".join(_changed(first, run)), ", ".join(map(str, run.question.pictures)),
-         (run.answer or run.error)[:160], f"{one.similarity:.0%}", *_cost(run))
-        for run, one in zip(runs, found, strict=True)
+         (run.answer or run.error)[:160], f"{comparison.similarity:.0%}", *_cost(run))
+        for run, comparison in zip(runs, comparisons, strict=True)
     ]  # fmt: skip
     head = ("run", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
-    said = f"{len(runs)} runs, {len(done)} of them done; {same} have the same words as run {first.id}."
-    return live(element("p", said), element("div", table(head, rows), style="overflow-x:auto"))
+    summary = f"{len(runs)} runs, {len(done)} of them done; {same} have the same words as run {first.id}."
+    return live(element("p", summary), element("div", table(head, rows), style="overflow-x:auto"))
 
 
 def _changed(one: Run, two: Run) -> list[str]:
@@ -126,7 +126,7 @@ def _changed(one: Run, two: Run) -> list[str]:
 
 
 def _boxes(run: Run) -> list[Box]:
-    return run.question.on_original([Box(**one) for one in run.facts.get("boxes", ())])
+    return run.question.on_original([Box(**box) for box in run.facts.get("boxes", ())])
 
 
 def _differing(one: Run, two: Run) -> Iterator[tuple[str, str, str]]:
@@ -137,6 +137,6 @@ def _differing(one: Run, two: Run) -> Iterator[tuple[str, str, str]]:
 
 
 def _cost(run: Run) -> tuple[str, str]:
-    """Return tokens and seconds, as far as they are known."""
+    """Return tokens and seconds; "–" stands for an unknown value."""
     usage, seconds = run.facts.get("usage") or {}, run.facts.get("latency_s")
     return str(usage.get("total_tokens", "–")), "–" if seconds is None else f"{seconds:.2f}"

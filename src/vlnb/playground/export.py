@@ -1,7 +1,7 @@
-"""A run to paste elsewhere: Python with openai, curl, a notebook cell, and a test that fails when the answer changes.
+"""Export a run: Python with openai, curl, a notebook cell, or a test that fails when the answer changes.
 
-Each sends the body that the playground sent. Pictures are read from the history's files; the key comes from the
-environment alone.
+Each sends the request body that the playground sent. Pictures are read from the history's files; the API key comes only
+from the environment.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from vlnb.typed.answer import leaves
 
 if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
-    from vlnb.playground.question import Shown
+    from vlnb.playground.question import Attachment
 
-_MOST_BYTES = 1_000_000_000
+_MAX_BYTES = 1_000_000_000
 
 
 class _Code(str):
-    """An expression that stands in code as it is, not as a string."""
+    """An expression that is inserted into code verbatim, not as a string."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ def export(run: Run, history: History, form: str) -> str:
     """Return a run as code in one of `FORMATS`.
 
     Raises:
-        BadInput: There is no such format, a picture is no longer kept, or a test is wanted of a run without an answer.
+        BadInput: The format is unknown, a picture is missing, or a run without an answer is exported as a test.
     """
     if form not in FORMATS:
         raise BadInput(f"Unknown format {form!r}. Choose {', '.join(FORMATS)}.")
@@ -51,29 +51,29 @@ def export(run: Run, history: History, form: str) -> str:
 
 
 def body(run: Run, history: History) -> dict[str, Any]:
-    """Return the body of the request that a run sent. Raises `BadInput` if a picture is no longer kept."""
-    said, options = run.question.said(history.load)
-    return Endpoint(run.server, run.model).request(said, **options).body
+    """Return the request body that a run sent. Raises `BadInput` if a picture is no longer in the history."""
+    prompt, options = run.question.arguments(history.load)
+    return Endpoint(run.server, run.model).request(prompt, **options).body
 
 
 def _python(run: Run, history: History) -> dict[str, str]:
     def data_uri(kind: str, path: Path) -> _Code:
         return _Code(f"data_uri({kind!r}, {str(path)!r})")
 
-    sent = _lifted(body(run, history), history, data_uri)
-    return {"note": _note(run), "server": repr(run.server), "body": _pretty(sent)}
+    request = _lifted(body(run, history), history, data_uri)
+    return {"note": _note(run), "server": repr(run.server), "body": _pretty(request)}
 
 
 def _curl(run: Run, history: History) -> dict[str, str]:
     commands: dict[str, str] = {}
 
-    def mark(kind: str, path: Path) -> str:
+    def placeholder(kind: str, path: Path) -> str:
         name = secrets.token_hex()
         commands[name] = f"data:{kind};base64,$(base64 < {shlex.quote(str(path))} | tr -d '\\n')"
         return name
 
-    text = json.dumps(_lifted(body(run, history), history, mark), ensure_ascii=False, indent=1)
-    for sign in ("\\", "$", "`"):  # what a shell reads within a here-document
+    text = json.dumps(_lifted(body(run, history), history, placeholder), ensure_ascii=False, indent=1)
+    for sign in ("\\", "$", "`"):  # what a shell expands in a here-document
         text = text.replace(sign, f"\\{sign}")
     for name, command in commands.items():
         text = text.replace(name, command)
@@ -81,23 +81,23 @@ def _curl(run: Run, history: History) -> dict[str, str]:
 
 
 def _note(run: Run) -> str:
-    said = "# The embedded engine answered, at an address of its session: for another, see `vlnb serve`.\n"
-    return said if run.model == EMBEDDED_MODEL else ""
+    note = "# The embedded engine answered, at a temporary address: start it at a fixed one with `vlnb serve`.\n"
+    return note if run.model == EMBEDDED_MODEL else ""
 
 
 def _cell(run: Run, history: History) -> dict[str, str]:
     question = run.question
-    (*_, text), options = question.said(history.load)
+    (*_, text), options = question.arguments(history.load)
     if question.before:
         options["before"] = [
-            ([*(_code(one, history) for one in turn.pictures), turn.text], turn.answer) for turn in question.before
+            ([*(_code(p, history) for p in turn.pictures), turn.text], turn.answer) for turn in question.before
         ]
     if question.schema.strip():
         options["schema"] = json.loads(question.schema)
     server = "" if run.model == EMBEDDED_MODEL else f"{run.server!r}, model={run.model!r}"  # its address changes
     return {
         "connect": server,
-        "said": _pretty([*(_code(one, history) for one in question.pictures), text]),
+        "prompt": _pretty([*(_code(p, history) for p in question.pictures), text]),
         "options": ", ".join(f"{name}={_pretty(value)}" for name, value in options.items()),
     }
 
@@ -105,39 +105,39 @@ def _cell(run: Run, history: History) -> dict[str, str]:
 def _test(run: Run, history: History) -> dict[str, str]:
     if run.state != "done":
         raise BadInput(f"Run {run.id} has no whole answer to expect. Choose one that is done.")
-    told = {
-        "files": {str(history.path(one)): one.sha256 for one in run.question.shown},
+    expected = {
+        "files": {str(history.path(one)): one.sha256 for one in run.question.attachments},
         "words": run.answer.split(),
-        "boxes": [_Code(f"Box(**{one!r})") for one in run.facts.get("boxes", ())],
+        "boxes": [_Code(f"Box(**{box!r})") for box in run.facts.get("boxes", ())],
         "fields": dict(leaves(run.facts.get("data"), nulls=True)) if "data" in run.facts else {},
     }
-    return {"number": str(run.id), **_cell(run, history), **{name: _pretty(value) for name, value in told.items()}}
+    return {"number": str(run.id), **_cell(run, history), **{name: _pretty(value) for name, value in expected.items()}}
 
 
 FORMATS = MappingProxyType({"python": _python, "curl": _curl, "cell": _cell, "test": _test})
-"""How a run can be exported: each fills in the template of that name in `export.toml`."""
+"""The export formats: each function returns what the template of that name in `export.toml` needs."""
 
 
-def _code(shown: Shown, history: History) -> _Code:
-    path = str(history.path(shown))
-    if shown.is_video:
+def _code(attachment: Attachment, history: History) -> _Code:
+    path = str(history.path(attachment))
+    if attachment.is_video:
         return _Code(f"Path({path!r})")
-    page = f", page={shown.page}" if shown.page > 1 else ""
-    crop = f".crop({shown.region!r})" if shown.region and shown.crop else ""
+    page = f", page={attachment.page}" if attachment.page > 1 else ""
+    crop = f".crop({attachment.region!r})" if attachment.region and attachment.crop else ""
     return _Code(f"vlnb.images.load({path!r}{page}){crop}")
 
 
-def _lifted(value: Any, history: History, name: Callable[[str, Path], str]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a body whose pictures are kept as files, each named by what `name` makes of its kind and path."""
+def _lifted(value: Any, history: History, url: Callable[[str, Path], str]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a request body whose data URIs are stored as files and replaced by `url(kind, path)`."""
     if isinstance(value, list):
-        return [_lifted(one, history, name) for one in value]
+        return [_lifted(item, history, url) for item in value]
     if not isinstance(value, dict):
         return value
     if str(value.get("url", "")).startswith("data:"):
-        data = from_data_uri(value["url"], max_bytes=_MOST_BYTES)
+        data = from_data_uri(value["url"], max_bytes=_MAX_BYTES)
         kind = value["url"].partition(";")[0].removeprefix("data:")
-        return {**value, "url": name(kind, history.keep(data, f".{kind.rpartition('/')[2]}"))}
-    return {key: _lifted(one, history, name) for key, one in value.items()}
+        return {**value, "url": url(kind, history.keep(data, f".{kind.rpartition('/')[2]}"))}
+    return {key: _lifted(item, history, url) for key, item in value.items()}
 
 
 def _pretty(value: object) -> str:

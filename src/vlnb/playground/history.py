@@ -1,7 +1,7 @@
-"""The history: every run with its question and answer in SQLite, and each picture once, as a file named by its sha256.
+"""The history: SQLite stores every run with its question and answer; each picture is stored once, named by its SHA-256.
 
-Each change is one transaction, so that neither a kill nor another kernel that writes at the same time costs a run. A
-run is there before its question is sent, in the state "begun". No key is kept.
+Each change is one transaction, so neither a kill nor another kernel that writes at the same time loses a run. A run is
+stored before its request is sent, in the state "begun". API keys are not stored.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.typed import answered
 from vlnb.errors import BadInput
 from vlnb.local import runs
-from vlnb.playground.question import Question, Shown, sent
+from vlnb.playground.question import Attachment, Question, cropped
 
 State = Literal["draft", "begun", "done", "stopped", "failed"]
 
-MOST_BYTES = 2_000_000_000  # of pictures; those that were not used for longest go first
-_MOST_RUNS = 100_000
-_MOST_EXPORTED = 100_000_000
+MAX_BYTES = 2_000_000_000  # of pictures; the least recently used are deleted first
+_MAX_RUNS = 100_000
+_MAX_EXPORT = 100_000_000
 _WAIT_S = 20.0  # for another kernel that is writing
 _REPLY = ("text", "model", "server", "finish_reason", "ttft_s", "latency_s", "note")
 _USAGE = ("prompt_tokens", "completion_tokens", "image_tokens")
@@ -43,9 +43,9 @@ _USAGE = ("prompt_tokens", "completion_tokens", "image_tokens")
 
 @dataclass(frozen=True)
 class Run:
-    """One question with its answer; `parent_id` is the run that it was made from.
+    """One question with its answer; `parent_id` is the run it was derived from.
 
-    `facts` are those of `Reply.as_dict`; `error` says what failed. `reply` is there for a run of this kernel.
+    `facts` are those of `Reply.as_dict`; `error` says what failed. `reply` is set only for runs of this kernel.
     """
 
     question: Question
@@ -70,51 +70,52 @@ _RUN = TypeAdapter(Run)
 
 
 class History:
-    """The runs in a folder; by default `history` in the folder for runs."""
+    """The runs in a folder (default: `history` in the folder for runs)."""
 
-    def __init__(self, folder: Path | str | None = None, *, most_bytes: int = MOST_BYTES) -> None:
-        self.folder, self._most_bytes = Path(folder or runs() / "history").absolute(), most_bytes
+    def __init__(self, folder: Path | str | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        self.folder, self._max_bytes = Path(folder or runs() / "history").absolute(), max_bytes
 
     def add(self, question: Question, endpoint: Endpoint, parent_id: int | None = None, state: State = "begun") -> Run:
-        """Keep a question, whose pictures are kept already, and return its run. Raises `BadInput` as `keep` does."""
+        """Store a question, whose pictures are stored already, and return its run. Raises `BadInput` as `keep` does."""
         started = f"{datetime.now(UTC):%FT%TZ}"
         run = Run(question, endpoint.base_url, endpoint.model, state, started, parent_id=parent_id)
         with self._open(write=True) as db:
-            made = db.execute("INSERT INTO runs (run) VALUES (?)", (_json(run, endpoint),))
-            db.execute("DELETE FROM runs WHERE id <= last_insert_rowid() - ?", (_MOST_RUNS,))
-            self._bound({self.path(one) for one in question.shown})  # here: no other kernel removes files meanwhile
-        return replace(run, id=made.lastrowid or 0)
+            cursor = db.execute("INSERT INTO runs (run) VALUES (?)", (_json(run, endpoint),))
+            db.execute("DELETE FROM runs WHERE id <= last_insert_rowid() - ?", (_MAX_RUNS,))
+            # Within the transaction, so that no other kernel removes files meanwhile.
+            self._evict({self.path(item) for item in question.attachments})
+        return replace(run, id=cursor.lastrowid or 0)
 
     def save(self, run: Run, endpoint: Endpoint) -> None:
-        """Keep what has come of a run. Raises `BadInput` if the folder cannot be used."""
+        """Store the present state of a run. Raises `BadInput` if the folder cannot be used."""
         with self._open(write=True) as db:
             db.execute("UPDATE runs SET run = ? WHERE id = ?", (_json(run, endpoint), run.id))
 
-    def search(self, text: str = "", *, most: int = 200) -> list[Run]:
-        """Return the newest runs in whose prompt, answer, model or names words begin as those of `text` do."""
+    def search(self, text: str = "", *, limit: int = 200) -> list[Run]:
+        """Return the newest runs that contain, for each word of `text`, a word that begins with it."""
         words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", text[:200]))
-        found = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
+        matching = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
         with self._open() as db:
             newest = db.execute(
-                found if words else "SELECT id FROM runs WHERE ? = '' ORDER BY id DESC LIMIT ?", (words, most)
+                matching if words else "SELECT id FROM runs WHERE ? = '' ORDER BY id DESC LIMIT ?", (words, limit)
             )
             return list(self._runs(db, [row[0] for row in newest]))
 
     def get(self, *numbers: int) -> list[Run]:
-        """Return runs by their numbers. Raises `BadInput` if one is gone or damaged."""
+        """Return runs by their numbers. Raises `BadInput` if one is missing or damaged."""
         with self._open() as db:
-            found = list(self._runs(db, numbers))
-        if lost := set(numbers).difference(run.id for run in found):
+            chosen = list(self._runs(db, numbers))
+        if lost := set(numbers).difference(run.id for run in chosen):
             raise BadInput(f"The history has no run {min(lost)} that can be read.")
-        return found
+        return chosen
 
     def delete(self, *numbers: int) -> None:
         """Delete runs, and pictures that no other run uses."""
         with self._open(write=True) as db:
             for number in numbers:
-                used = db.execute("SELECT sha256 FROM shown WHERE run_id = ?", (number,)).fetchall()
+                hashes = db.execute("SELECT sha256 FROM shown WHERE run_id = ?", (number,)).fetchall()
                 db.execute("DELETE FROM runs WHERE id = ?", (number,))
-                for sha256 in used:
+                for sha256 in hashes:
                     if not db.execute("SELECT 1 FROM shown WHERE sha256 = ?", sha256).fetchone():
                         for path in self._pictures.glob(f"{sha256[0]}*"):
                             path.unlink(missing_ok=True)
@@ -123,58 +124,58 @@ class History:
         """Return runs with their pictures as a ZIP file: `runs.jsonl` and `pictures/`.
 
         Raises:
-            BadInput: A run is gone or damaged, or the pictures are larger than 100 MB.
+            BadInput: A run is missing or damaged, or the pictures are larger than 100 MB.
         """
-        chosen, packed = self.get(*numbers), io.BytesIO()
-        paths = {path for run in chosen for one in run.question.shown if (path := self.path(one)).exists()}
-        if sum(path.stat().st_size for path in paths) > _MOST_EXPORTED:
-            raise BadInput(f"The pictures of these runs are larger than {_MOST_EXPORTED:,} bytes. Choose fewer runs.")
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
-            made.writestr("runs.jsonl", "".join(f"{_RUN.dump_json(run).decode()}\n" for run in chosen))
+        chosen, buffer = self.get(*numbers), io.BytesIO()
+        paths = {path for run in chosen for item in run.question.attachments if (path := self.path(item)).exists()}
+        if sum(path.stat().st_size for path in paths) > _MAX_EXPORT:
+            raise BadInput(f"The pictures of these runs are larger than {_MAX_EXPORT:,} bytes. Choose fewer runs.")
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("runs.jsonl", "".join(f"{_RUN.dump_json(run).decode()}\n" for run in chosen))
             for path in paths:
-                made.write(path, f"pictures/{path.name}")
-        return packed.getvalue()
+                archive.write(path, f"pictures/{path.name}")
+        return buffer.getvalue()
 
-    def path(self, shown: Shown) -> Path:
-        """Return where a picture is kept; a video keeps the ending of its name."""
-        return self._pictures / (shown.sha256 + (Path(shown.name).suffix.lower() if shown.is_video else ""))
+    def path(self, item: Attachment) -> Path:
+        """Return the path of a stored picture; a video keeps the suffix of its name."""
+        return self._pictures / (item.sha256 + (Path(item.name).suffix.lower() if item.is_video else ""))
 
-    def keep(self, data: bytes, ending: str = "") -> Path:
-        """Keep a file once, named by its sha256, and return its path. Raises `BadInput`."""
-        path = self._pictures / f"{hashlib.sha256(data).hexdigest()}{ending}"
+    def keep(self, data: bytes, suffix: str = "") -> Path:
+        """Store a file once, named by its SHA-256, and return its path. Raises `BadInput` if that fails."""
+        path = self._pictures / f"{hashlib.sha256(data).hexdigest()}{suffix}"
         with self._open(write=True):
             if path.exists():
-                os.utime(path)  # it is used again: others go first
+                os.utime(path)  # now the most recently used
             else:
                 records.replace(path, data)
         return path
 
-    def load(self, shown: Shown) -> images.Source:
-        """Return a picture that was kept, or the path of a video. Raises `BadInput` if it is gone or was changed."""
-        path = self.path(shown)
-        if not path.exists() or (not shown.is_video and hashlib.sha256(path.read_bytes()).hexdigest() != shown.sha256):
-            raise BadInput(f"{shown.name} is no longer in the history, or was changed there. Choose the picture again.")
-        return path if shown.is_video else replace(images.load(path, page=shown.page), source=shown.name, alt=shown.alt)
+    def load(self, item: Attachment) -> images.Source:
+        """Return a stored picture, or the path of a video. Raises `BadInput` if the file is missing or was changed."""
+        path = self.path(item)
+        if not path.exists() or (not item.is_video and hashlib.sha256(path.read_bytes()).hexdigest() != item.sha256):
+            raise BadInput(f"{item.name} is no longer in the history, or was changed there. Choose the picture again.")
+        return path if item.is_video else replace(images.load(path, page=item.page), source=item.name, alt=item.alt)
 
     def reply(self, run: Run) -> Reply:
-        """Return the reply of a run. Raises `BadInput` if a picture is gone, or there is no whole answer."""
+        """Return the reply of a run. Raises `BadInput` if a picture is missing, or the answer is incomplete."""
         if not run.facts:
             raise BadInput(f"Run {run.id} has no whole answer. {run.error}")
-        said = sent(run.question.shown, self.load)
-        pictures = tuple(one for one in said if isinstance(one, images.Picture))
-        sizes = tuple(one.seen_size(max_pixels=run.question.max_pixels) for one in pictures)
-        told = {name: run.facts[name] for name in _REPLY}
-        used = run.facts["usage"] and Usage(*(run.facts["usage"][name] for name in _USAGE))
-        reply = Reply(**told, usage=used, pictures=pictures, seen_sizes=sizes)
+        sources = cropped(run.question.attachments, self.load)
+        pictures = tuple(source for source in sources if isinstance(source, images.Picture))
+        sizes = tuple(picture.seen_size(max_pixels=run.question.max_pixels) for picture in pictures)
+        fields = {name: run.facts[name] for name in _REPLY}
+        usage = run.facts["usage"] and Usage(*(run.facts["usage"][name] for name in _USAGE))
+        reply = Reply(**fields, usage=usage, pictures=pictures, seen_sizes=sizes)
         return answered(form, reply) if (form := run.question.form) else reply
 
     @property
-    def said(self) -> str:
-        """How many runs there are, and their size."""
+    def summary(self) -> str:
+        """The number of runs, and their size on disk."""
         with self._open() as db:
             count = db.execute("SELECT count(*) FROM runs").fetchone()[0]
         used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        limit = f"pictures: at most {self._most_bytes / 1e6:,.0f} MB"
+        limit = f"pictures: at most {self._max_bytes / 1e6:,.0f} MB"
         return f"{count:,} run{'s' * (count != 1)}, {used / 1e6:,.1f} MB ({limit}), in {self.folder}"
 
     @property
@@ -199,22 +200,22 @@ class History:
             ) from error
 
     def _runs(self, db: sqlite3.Connection, numbers: Iterable[int]) -> Iterator[Run]:
-        """Yield the runs that can be read; a damaged one is left out."""
+        """Yield the runs that can be read, without damaged ones."""
         for number in numbers:
             row = db.execute("SELECT run FROM runs WHERE id = ?", (number,)).fetchone()
             with contextlib.suppress(ValueError):
                 yield replace(_RUN.validate_json(row[0] if row else ""), id=number)
 
-    def _bound(self, needed: set[Path]) -> None:
-        """Remove the pictures that were not used for longest, until the rest keeps to the limit."""
-        kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._pictures.iterdir())
-        over = sum(size for _, size, _ in kept) - self._most_bytes
-        for _, size, path in kept:
+    def _evict(self, needed: set[Path]) -> None:
+        """Remove the least recently used pictures until the rest is within the limit."""
+        files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._pictures.iterdir())
+        over = sum(size for _, size, _ in files) - self._max_bytes
+        for _, size, path in files:
             if over > 0 and path not in needed:
                 path.unlink(missing_ok=True)
                 over -= size
 
 
 def _json(run: Run, endpoint: Endpoint) -> str:
-    """Return a run as JSON. A key that was typed into a prompt, or that a server repeats, is left out."""
+    """Return a run as JSON, without API keys that were typed into a prompt or repeated by a server."""
     return redacted(_RUN.dump_json(run).decode(), endpoint.api_key)

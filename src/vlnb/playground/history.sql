@@ -1,9 +1,9 @@
--- The layout of the history. WAL: one kernel may write while others read. The triggers keep what is derived in step.
+-- The schema of the history. WAL: one kernel may write while others read. The triggers keep derived tables up to date.
 PRAGMA journal_mode = WAL;
 BEGIN IMMEDIATE;
 CREATE TABLE runs (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that was deleted is not given again
-  run TEXT NOT NULL                      -- JSON, as `Run` has it
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- AUTOINCREMENT: the number of a deleted run is not reused
+  run TEXT NOT NULL                      -- a `Run` as JSON
 );
 CREATE TABLE shown (run_id INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (run_id, sha256)) WITHOUT ROWID;
 CREATE INDEX shown_by_file ON shown (sha256);

@@ -1,4 +1,4 @@
-"""One question of the playground: all that an answer depends on but the server, as data that can be kept."""
+"""One question of the playground: everything but the server that an answer depends on, as data that can be stored."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Box
 
-_VARIABLE = re.compile(r"\{([A-Za-z_]\w{0,40})\}")  # braces of JSON hold quotes or spaces
+_VARIABLE = re.compile(r"\{([A-Za-z_]\w{0,40})\}")  # not the braces of JSON, which hold quotes or spaces
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture or a video as it was chosen: the file with this `sha256`, and the `page` of a document.
+class Attachment:
+    """A picture or a video of a question: the stored file with this `sha256`, and the `page` of a document.
 
-    `region` is (x1, y1, x2, y2) in pixels of the upright original. With `crop` it is all that is sent; otherwise the
-    whole picture is, and the prompt names the region.
+    `region` is (x1, y1, x2, y2) in pixels of the upright original. With `crop`, only the region is sent; otherwise the
+    whole picture is sent, and the prompt names the region.
     """
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -37,37 +37,37 @@ class Shown:
 
     @property
     def is_video(self) -> bool:
-        """Whether it is a video, by its name."""
+        """Whether it is a video, judging by its name."""
         return video.is_video(self.name)
 
     @property
     def cut(self) -> tuple[int, int, int, int] | None:
-        """The region to which the picture is cropped, if it is."""
+        """The region to which the picture is cropped, or None."""
         return self.region if self.crop else None
 
     def __str__(self) -> str:
         return f"{self.name}{f', page {self.page}' * (self.page > 1)}{f' {list(self.region)}' if self.region else ''}"
 
 
-Load = Callable[[Shown], images.Source]
-"""Returns what was kept of a picture: the whole `Picture`, or the path of a video."""
+Load = Callable[[Attachment], images.Source]
+"""Loads an attachment: returns the whole `Picture`, or the path of a video."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """An earlier turn of a conversation: the text as it was sent, its pictures, and the answer."""
+    """An earlier turn of a conversation: the text that was sent, its pictures, and the answer."""
 
     text: str
-    pictures: tuple[Shown, ...]
+    pictures: tuple[Attachment, ...]
     answer: str
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked. `prompt` may have `{names}`, whose values `variables` holds; `schema` is JSON, or empty."""
+    """What to ask. `prompt` may contain `{names}`, whose values are in `variables`; `schema` is JSON, or empty."""
 
     prompt: str
-    pictures: tuple[Shown, ...] = ()
+    pictures: tuple[Attachment, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     system: str = ""
     schema: str = ""
@@ -76,11 +76,11 @@ class Question:
     max_pixels: int = images.MAX_PIXELS
     way: video.Way = "frames"
     before: tuple[Turn, ...] = ()
-    thousand: bool = False  # a region is named from 0 to 1000, not in pixels of the picture as the model sees it
+    thousand: bool = False  # name regions from 0 to 1000 instead of in pixels of the picture as the model sees it
 
     @property
     def form(self) -> typed.Form | None:
-        """The form that the answer fills in, if there is one. Raises `BadInput` if the schema cannot be used."""
+        """The form that the answer fills in, or None without a schema. Raises `BadInput` if the schema is invalid."""
         try:
             return typed.Form.of(json.loads(self.schema)) if self.schema.strip() else None
         except ValueError as error:
@@ -88,16 +88,16 @@ class Question:
 
     @property
     def filled(self) -> str:
-        """The prompt with the values of its variables, as far as they are known."""
-        return _VARIABLE.sub(lambda hit: self.variables.get(hit[1], "").strip() or hit[0], self.prompt)
+        """The prompt with the values of its variables; a variable without a value stays as it is."""
+        return _VARIABLE.sub(lambda match: self.variables.get(match[1], "").strip() or match[0], self.prompt)
 
     @property
-    def shown(self) -> tuple[Shown, ...]:
-        """All pictures that are sent, those of earlier turns first."""
-        return (*(one for turn in self.before for one in turn.pictures), *self.pictures)
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All pictures of the conversation, those of earlier turns first."""
+        return (*(picture for turn in self.before for picture in turn.pictures), *self.pictures)
 
     def text(self, load: Load) -> str:
-        """Return the text as it is sent. Raises `BadInput` if it is empty, or a variable has no value."""
+        """Return the text to send. Raises `BadInput` if it is empty, or a variable has no value."""
         if missing := [name for name in variables(self.prompt) if not self.variables.get(name, "").strip()]:
             raise BadInput(f"The prompt needs a value for {', '.join(missing)}.")
         if not self.prompt.strip():
@@ -106,32 +106,32 @@ class Question:
         return "\n".join([self.filled, *filter(None, places)])
 
     def place(self, number: int, load: Load) -> str:
-        """Return the words that name the region of a picture (counted from 0), or "" if there is none to name."""
-        one = self.pictures[number]
-        if not one.region or one.crop:
+        """Return the text that names the region of a picture (counted from 0), or "" if the text need not name one."""
+        chosen = self.pictures[number]
+        if not chosen.region or chosen.crop:
             return ""
-        size = (picture := load(one)).size
+        size = (picture := load(chosen)).size
         scale = (1000, 1000) if self.thousand else picture.seen_size(max_pixels=self.max_pixels)
-        place = [round(side * scale[i % 2] / size[i % 2]) for i, side in enumerate(one.region)]
+        place = [round(side * scale[i % 2] / size[i % 2]) for i, side in enumerate(chosen.region)]
         unit = "from 0 to 1000" if self.thousand else "in pixels"
         return str(prompts.region(f"{place} of picture {number + 1}, {unit}"))
 
-    def said(self, load: Load) -> tuple[list[Any], dict[str, Any]]:
-        """Return the prompt and the options for `Endpoint.stream`, with the pictures loaded.
+    def arguments(self, load: Load) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments of `Endpoint.stream`: the prompt with its pictures, and the options.
 
         Raises:
-            BadInput: A picture is no longer there, or something that was typed cannot be used.
+            BadInput: A picture is missing, or the prompt, a variable or the schema is invalid.
         """
         options = {name: getattr(self, name) for name in ("temperature", "max_tokens", "max_pixels", "way")}
         options["system"] = self.system.strip() or None
-        options["before"] = [([*sent(one.pictures, load), one.text], one.answer) for one in self.before]
+        options["before"] = [([*cropped(turn.pictures, load), turn.text], turn.answer) for turn in self.before]
         options |= {"schema": form} if (form := self.form) else {}
-        return [*sent(self.pictures, load), self.text(load)], options
+        return [*cropped(self.pictures, load), self.text(load)], options
 
     def on_original(self, boxes: Sequence[Box]) -> list[Box]:
-        """Return the boxes of an answer on the picture as it was before it was cropped."""
-        x, y, *_ = (self.shown[0].cut if len(self.shown) == 1 else None) or (0, 0)
-        return [replace(one, x1=one.x1 + x, y1=one.y1 + y, x2=one.x2 + x, y2=one.y2 + y) for one in boxes]
+        """Return the boxes of an answer in pixels of the uncropped picture."""
+        x, y, *_ = (self.attachments[0].cut if len(self.attachments) == 1 else None) or (0, 0)
+        return [replace(box, x1=box.x1 + x, y1=box.y1 + y, x2=box.x2 + x, y2=box.y2 + y) for box in boxes]
 
 
 def variables(prompt: str) -> list[str]:
@@ -143,13 +143,13 @@ def variables(prompt: str) -> list[str]:
     return list(dict.fromkeys(_VARIABLE.findall(prompt)))
 
 
-def sent(pictures: Sequence[Shown], load: Load) -> list[images.Source]:
-    """Return the pictures as they are sent: cropped to their regions, where these are to be cropped."""
-    return [load(one).crop(one.cut) if one.cut else load(one) for one in pictures]
+def cropped(pictures: Sequence[Attachment], load: Load) -> list[images.Source]:
+    """Load the pictures, and crop those that are to be cropped to their regions."""
+    return [load(picture).crop(picture.cut) if picture.cut else load(picture) for picture in pictures]
 
 
 def changes(before: Question, after: Question) -> list[str]:
-    """Return what differs between two questions, and numbers with their values.
+    """Return the names of the fields that differ between two questions, numbers with both values.
 
     >>> changes(Question("Read"), Question("Spell", temperature=0.7))
     ['prompt', 'temperature 0.0 → 0.7']
@@ -157,6 +157,6 @@ def changes(before: Question, after: Question) -> list[str]:
     pairs: list[tuple[str, Any, Any]] = [
         (one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Question)
     ]
-    if [one.sha256 for one in before.pictures] == [one.sha256 for one in after.pictures]:
+    if [picture.sha256 for picture in before.pictures] == [picture.sha256 for picture in after.pictures]:
         pairs = [("regions" if name == "pictures" else name, a, b) for name, a, b in pairs]
     return [f"{name} {a} → {b}" if isinstance(b, float | int) else name for name, a, b in pairs if a != b]

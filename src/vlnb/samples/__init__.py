@@ -1,4 +1,4 @@
-"""Sample pictures, each with the truth about it: what is on it, and where."""
+"""Sample pictures with ground truth: what is on them, and where."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A canvas that remembers what was drawn on it (texts and things, each with its box), and the sample it becomes.
+"""A canvas that records what is drawn on it (texts and objects, each with its box), and the sample made from it.
 
-Coordinates are pixels of the finished picture. It is drawn at twice the size and then reduced, for smooth edges.
+Coordinates are pixels of the finished picture. The canvas draws at twice the size and then shrinks, for smooth edges.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 TIMES = 2
-_FAINT = 90  # of 255: a pixel with less black does not count as ink
-_BOLD = 0.03  # of the letters' size: the stroke that makes Pillow's one font bold
+_FAINT = 90  # of 255: fainter pixels do not count as ink
+_BOLD = 0.03  # of the font size: the stroke that makes Pillow's only font bold
 
 Colour = str | tuple[int, ...]
 Rect = tuple[float, float, float, float]
@@ -26,9 +26,9 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Truth:
-    """What is on a sample: its lines of text, a box around each run of text, and the fields a person would ask for.
+    """The ground truth of a sample: lines of text, a box around each run of text, and the fields one may ask for.
 
-    `objects` are the things on it, each with its label. Boxes are tight, in pixels of the sample's picture.
+    `objects` are the objects on it, each with its label. Boxes are tight, in pixels of the sample's picture.
 
     >>> from vlnb import samples
     >>> truth = samples.receipt().truth
@@ -50,7 +50,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture, and the truth about it: what is on it, and where."""
+    """A picture with its ground truth: what is on it, and where."""
 
     picture: Picture
     truth: Truth
@@ -60,7 +60,7 @@ class Sample:
 
 
 class Canvas:
-    """A picture of `width` x `height` pixels in the making."""
+    """A picture of `width` x `height` pixels to draw on."""
 
     def __init__(self, width: int, height: int, background: Colour = "white") -> None:
         from PIL import Image, ImageDraw
@@ -85,12 +85,12 @@ class Canvas:
 
     def text(
         self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
-        bold: bool = False, known: bool = True,
+        bold: bool = False, legible: bool = True,
     ) -> Box:  # fmt: skip
         """Write `words` and return the box of their ink.
 
-        `anchor` says which point of the text lies at (x, y), in Pillow's letters ("ls": the left end of the base line).
-        Text that is not `known` is too small to count as legible.
+        `anchor` is the point of the text at (x, y), in Pillow's notation ("ls": the left end of the baseline).
+        Text that is not `legible` is left out of the ground truth.
         """
         font = _font(size)
         stroke = max(1, round(size * _BOLD * TIMES)) if bold else 0
@@ -98,12 +98,12 @@ class Canvas:
         self.pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
         x1, y1, x2, y2 = (side / TIMES for side in self._ink(at, words, font, anchor, stroke))
         box = Box(x1, y1, x2, y2, text=words)
-        if known:
+        if legible:
             self.texts.append(box)
         return box
 
     def _ink(self, at: tuple[float, float], words: str, font: FreeTypeFont, anchor: str, stroke: int) -> Rect:
-        """Return the box of the ink alone: Pillow's box includes the space at the sides of letters."""
+        """Return the box of the ink alone: Pillow's box includes the space beside letters."""
         from PIL import Image, ImageDraw
 
         left, top, right, bottom = self.pen.textbbox(at, words, font, anchor, stroke_width=stroke)
@@ -114,12 +114,12 @@ class Canvas:
         return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
     def thing(self, label: str, rect: Rect) -> Box:
-        """Record that there is a thing in `rect`, and return its box."""
+        """Record an object in `rect`, and return its box."""
         self.objects.append(Box(*rect, label=label))
         return self.objects[-1]
 
     def finish(self, source: str, alt: str, *, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample: the picture and its truth."""
+        """Return the sample: the picture and its ground truth."""
         from PIL import Image
 
         image = self.image.resize(self.size, Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""Plain charts and tables, for questions that code makes up."""
+"""Plain charts and tables, for generated questions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLUE = "#1f57c3"
 
 
 def bars(names: Sequence[str], values: Sequence[int]) -> Picture:
-    """Return a bar chart of 896 x 560 pixels; a value (0 to 100) can be read only off the axis, in steps of ten.
+    """Return a bar chart of 896 x 560 pixels; values (0 to 100) can be read only off the axis, in steps of ten.
 
     >>> bars(["Mon", "Tue"], [40, 70]).alt
     'Bars: Mon 40, Tue 70'

@@ -1,4 +1,4 @@
-"""Samples that are shipped as files, each with its truth. `scripts/draw_samples.py` drew them."""
+"""Samples that are shipped as files, with ground truth. `scripts/draw_samples.py` drew them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vlnb.samples.canvas import Sample, Truth
 def receipt() -> Sample:
     """Return the receipt of the SGLang cookbook's OCR example, photographed, 640 x 820 pixels.
 
-    It is turned a little, on a dark table, with shadow and noise.
+    It is slightly rotated, on a dark table, with shadow and noise.
 
     >>> receipt().truth.fields["grand_total"].text
     '17,000'
@@ -108,13 +108,13 @@ def _stored(name: str) -> Sample:
     from PIL import Image
 
     folder = resources.files("vlnb.samples") / "files"
-    known = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    image = Image.open(io.BytesIO((folder / known["file"]).read_bytes())).convert("RGB")
-    texts = tuple(Box(x1, y1, x2, y2, text=text) for x1, y1, x2, y2, text in known["texts"])
+    stored = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    image = Image.open(io.BytesIO((folder / stored["file"]).read_bytes())).convert("RGB")
+    texts = tuple(Box(x1, y1, x2, y2, text=text) for x1, y1, x2, y2, text in stored["texts"])
     truth = Truth(
-        lines=tuple(known["lines"]) or tuple(box.text for box in texts),
+        lines=tuple(stored["lines"]) or tuple(box.text for box in texts),
         boxes=texts,
-        fields=MappingProxyType({field: texts[place] for field, place in known["fields"].items()}),
-        objects=tuple(Box(x1, y1, x2, y2, label=label) for x1, y1, x2, y2, label in known["objects"]),
+        fields=MappingProxyType({field: texts[place] for field, place in stored["fields"].items()}),
+        objects=tuple(Box(x1, y1, x2, y2, label=label) for x1, y1, x2, y2, label in stored["objects"]),
     )
-    return Sample(Picture(image, f"samples.{name}()", image.size, alt=known["alt"]), truth)
+    return Sample(Picture(image, f"samples.{name}()", image.size, alt=stored["alt"]), truth)

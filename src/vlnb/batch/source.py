@@ -1,4 +1,4 @@
-"""What is asked: the rows of a source, and the job that is done with each.
+"""The rows of a source, and the job: what to ask about each row.
 
 A source is a folder, a glob, a Parquet file, a list of paths or addresses, or a file of requests.
 """
@@ -18,7 +18,7 @@ from vlnb.errors import BadInput
 from vlnb.images.sources import missing
 from vlnb.prompts import Prompt
 
-# What is taken from a folder: everything else there is no picture.
+# The suffixes of pictures; other files of a folder are ignored.
 PICTURES = tuple(".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pdf .png .ppm .tif .tiff .webp".split())
 _LINE_BYTES = 64_000_000
 _URL = "/v1/chat/completions"
@@ -30,7 +30,7 @@ Source = str | Path | Sequence[str | Path]
 class Row:
     """One row: the path or address of a picture, or the `custom_id` of a request.
 
-    `content` is what else makes it that row: the size of a file in bytes, or the line of a request.
+    `content` identifies its version: the size of a file in bytes, or the line of a request.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Job:
-    """A question for every picture, or (with `requests`) requests that are sent as they are.
+    """A question about every picture, or (with `requests`) requests that are sent unchanged.
 
     `schema` is plain JSON; `options` are those of `Endpoint.ask`.
     """
@@ -53,14 +53,14 @@ class Job:
 
     @classmethod
     def of(cls, prompt: str | Prompt, schema: object, **settings: Any) -> Job:  # noqa: ANN401 - the other fields
-        """Return the job. A Pydantic model, or a type, counts by its JSON schema. Raises `BadInput`."""
+        """Return the job; a Pydantic model or a type becomes its JSON schema. Raises `BadInput`."""
         from vlnb.typed import Form
 
         text, system = (prompt.text, prompt.system) if isinstance(prompt, Prompt) else (prompt, None)
         if settings["requests"] and (text or schema or settings["options"]):
             raise BadInput("Each request of a file has a prompt and options of its own: leave these out.")
         if not text.strip() and not settings["requests"]:
-            raise BadInput("A batch needs a prompt: the question that is asked about every picture.")
+            raise BadInput("A batch needs a prompt: the question about every picture.")
         if schema is not None:
             Form.of(schema)
             if not isinstance(schema, Mapping):
@@ -71,11 +71,11 @@ class Job:
 
     @cached_property
     def id(self) -> str:
-        """What a job is known by on disk: another prompt, model, schema or resolution makes another job."""
+        """The name of the job on disk: another prompt, model, schema or resolution makes another job."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def key(self, row: Row) -> str:
-        """Return what an answer is found again by: the job, and the row with its size or content."""
+        """Return the key of an answer: a hash of the job, and of the row with its size or content."""
         return hashlib.sha256(f"{self.id}\0{row.path}\0{row.content}".encode()).hexdigest()[:32]
 
 
@@ -85,21 +85,21 @@ def is_requests(source: Source) -> bool:
 
 
 def check(source: Source) -> None:
-    """Raise `BadInput` if the source is a path at which nothing is."""
+    """Raise `BadInput` if the source is a path that does not exist."""
     if isinstance(source, str | Path) and not (Path(source).expanduser().exists() or glob.has_magic(str(source))):
         raise missing(Path(source))
 
 
 def rows(source: Source) -> list[Row]:
-    """Return the rows of a source. Raises `BadInput` if it cannot be read or has none."""
+    """Return the rows of a source. Raises `BadInput` if it cannot be read or is empty."""
     check(source)
     try:
-        found = list(_listed(source) if isinstance(source, str | Path) else map(Row, map(str, source)))
+        listed = list(_listed(source) if isinstance(source, str | Path) else map(Row, map(str, source)))
     except (OSError, ValueError, LookupError) as error:
         raise BadInput(f"{source} cannot be read: {error!s:.300}") from error
-    if not found:
+    if not listed:
         raise BadInput(f"{source!s:.200} holds no picture. Pass a folder of pictures, or a glob such as 'scans/*.png'.")
-    return found
+    return listed
 
 
 def _listed(source: str | Path) -> Iterable[Row]:
@@ -109,15 +109,15 @@ def _listed(source: str | Path) -> Iterable[Row]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        return (Row(str(one)) for one in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if one is not None)
-    inside = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - a whole path
-    pictures = (one for one in sorted(inside) if one.suffix.lower() in PICTURES)
-    return (Row(str(one), str(one.exists() and one.stat().st_size)) for one in pictures)
+        return (Row(str(name)) for name in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if name is not None)
+    inside = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
+    pictures = (file for file in sorted(inside) if file.suffix.lower() in PICTURES)
+    return (Row(str(file), str(file.exists() and file.stat().st_size)) for file in pictures)
 
 
 def _requests(path: Path) -> Iterator[Row]:
-    """Yield the requests of a file. Raises `BadInput` for a line that is none, or that repeats a `custom_id`."""
-    known: dict[str, int] = {}
+    """Yield the requests of a file. Raises `BadInput` for a line that is no request, or that repeats a `custom_id`."""
+    line_of: dict[str, int] = {}
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_LINE_BYTES), b""), 1):
             if not line.strip():
@@ -126,19 +126,19 @@ def _requests(path: Path) -> Iterator[Row]:
                 name, text = str(json.loads(line)["custom_id"]), line.decode().strip()
                 body(text)
             except (ValueError, LookupError, TypeError, RecursionError) as error:
-                what = f"{error} is missing" if isinstance(error, LookupError) else f"{error!s:.100}"
+                reason = f"{error} is missing" if isinstance(error, LookupError) else f"{error!s:.100}"
                 raise BadInput(
-                    f"Line {number} of {path} is no request of a batch ({what}). Each line is"
+                    f"Line {number} of {path} is not a batch request ({reason}). Each line is"
                     f' {{"custom_id": …, "method": "POST", "url": "{_URL}", "body": {{…}}}}.'
                 ) from error
-            if known.setdefault(name, number) != number:
-                raise BadInput(f"Line {number} of {path} repeats the custom_id {name!r:.80} of line {known[name]}.")
+            if line_of.setdefault(name, number) != number:
+                raise BadInput(f"Line {number} of {path} repeats the custom_id {name!r:.80} of line {line_of[name]}.")
             yield Row(name, text)
 
 
 def body(line: str) -> dict[str, Any]:
-    """Return the body of a request. Raises `ValueError`, `LookupError` or `TypeError` for a line that is none."""
-    found = json.loads(line)
-    if (found["method"], found["url"]) != ("POST", _URL) or not isinstance(found["body"]["messages"], list):
+    """Return the body of a request. Raises `ValueError`, `LookupError` or `TypeError` if the line is no request."""
+    request = json.loads(line)
+    if (request["method"], request["url"]) != ("POST", _URL) or not isinstance(request["body"]["messages"], list):
         raise ValueError(f"method and url are not POST {_URL}")
-    return dict(found["body"])
+    return dict(request["body"])

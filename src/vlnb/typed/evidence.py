@@ -261,7 +261,7 @@ def _by_label(path: str, spans: Sequence[_Span], pages: Sequence[Page], hint: Bo
     from vlnb.embedded.lookup import by_label, words
 
     name = words(re.sub(r"\[\d+\]|[_.]|(?<=[a-z])(?=[A-Z])", " ", path))
-    labelled = [[*by_label(page, dict.fromkeys(name, 1.0), None, " ".join(name), every=True)] for page in pages]
+    labelled = [[*by_label(page, dict.fromkeys(name, 1.0), None, " ".join(name), all_sides=True)] for page in pages]
 
     def likeness(span: _Span) -> float:
         return max((hit.score for hit in labelled[span.picture] if iou(span.box, Box(*hit.box))), default=0.0)

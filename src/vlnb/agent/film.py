@@ -38,9 +38,8 @@ class Deed:
 
     def __str__(self) -> str:
         places = "".join(f"({x:.1f}, {y:.1f}) of the page: " for x, y in self.page)
-        return (
-            f"{self.said} → {places}{self.status}{f', {self.came}' * (self.came not in f'{self.status} {self.said}')}"
-        )
+        came = f", {self.came}" * (self.came not in f"{self.status} {self.said}")
+        return f"{self.said} → {places}{self.status}{came}"
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class Step:
     @property
     def lines(self) -> list[str]:
         """The actions, the questions to the person and the notes, as sentences."""
-        asked = [f"Asked: {question}" for deed in self.deeds for question in deed.asked]
-        return [*map(str, self.deeds), *asked, *self.notes]
+        questions = [f"Asked: {question}" for deed in self.deeds for question in deed.asked]
+        return [*map(str, self.deeds), *questions, *self.notes]
 
     def as_html(self, number: int) -> Html:
         """Return the picture with the points of the actions marked, and the text beside it."""

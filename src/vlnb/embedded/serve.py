@@ -64,8 +64,8 @@ def serve(host: str, port: int, *, api_key: str | None) -> None:
             " or leave out --host to serve this machine alone."
         )
     listener = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"embedded engine … http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
+    name = f"[{host}]" if ":" in host else host
+    print(f"embedded engine … http://{name}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
     _server(api_key).run(sockets=[listener])
 
 

@@ -157,8 +157,8 @@ def _compare(pages: Sequence[Page]) -> str:
 
 
 def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(f"“{text}”" for text in texts[:_SHOWN])
-    return shown + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
+    listing = ", ".join(f"“{text}”" for text in texts[:_SHOWN])
+    return listing + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
 def _size(page: Page) -> str:

@@ -290,7 +290,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     what = "box" if kind == "size" else kind
     if not numbers:
         mixed = numbers is None and node.kind == "list"
-        log.drop(f"a {what} with {'something else than' if mixed else 'no'} numbers in it", node.start)
+        log.drop(f"a {what} with {'something other than' if mixed else 'no'} numbers in it", node.start)
         return
     if not _is_whole(node):
         log.drop(f"a {what} cut off before its end", node.start)

@@ -190,7 +190,7 @@ def _tokens(text: str, log: Log) -> Iterator[RawRegion]:
             name = html.unescape(body[:_REF_CHARS]).strip() if after else name
         elif after and not closed and kind == _kind(after) and _NUMBER_NEXT.match(text, after.end()):
             if _DIGIT.search(body):
-                log.drop("a place begun anew", hit.start())
+                log.drop("a place that starts again", hit.start())
             last = after.start()
             yield RawRegion("", (), hit.start(), last)
         elif (closed or _DIGIT.search(body)) and not _QUOTED.search(text, max(0, hit.start() - 8), hit.start()):

@@ -92,7 +92,7 @@ def cost(source: images.Source, way: Way = "frames", server: str = "sglang", **o
     warning = ""
     if abs(scale - 1) > _RIGHT:
         error = f"{1 / scale:.3g} times too short" if scale < 1 else f"{scale:.3g} times too long"
-        warning = f"{rule.title} takes these frames for {rule.assumed_fps:g} a second: times come out {error}"
+        warning = f"{rule.title} assumes {rule.assumed_fps:g} frames a second: times come out {error}"
     return Cost(way, rule.title, count, size, tokens, scale, warning)
 
 

@@ -171,7 +171,7 @@ def _in_json(text: str, repairs: list[str]) -> tuple[list[Interval], bool]:
     reader, at, intervals, is_object = lenient.Reader(text + "\n"), 0, list[Interval](), False
     while hit := _OPENS.search(text, at):
         try:
-            node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was mended: {name}"))
+            node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was repaired: {name}"))
         except lenient.Unreadable as error:
             at = hit.start() + error.skip
             continue

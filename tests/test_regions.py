@@ -137,10 +137,10 @@ def test_every_repair_is_told_with_its_place(text, repaired):
     [
         ('[{"bbox_2d": [1, 2, 3], "label": "a"}]', "a box of 3 numbers, not four"),
         ('[{"bbox_2d": null, "label": "a"}]', "a box with no numbers in it"),
-        ('[{"bbox_2d": [NaN, 2, 3, 4]}]', "a box with something else than numbers in it"),
+        ('[{"bbox_2d": [NaN, 2, 3, 4]}]', "a box with something other than numbers in it"),
         ('[{"bbox_2d": [5, 5, 5, 9]}]', "a box without area"),
         ('[{"bbox_2d": [0, 0, 0, 0]}]', "a box without area"),
-        ("<box>10 20 30<box>10 20 30 40</box>", "a place begun anew"),
+        ("<box>10 20 30<box>10 20 30 40</box>", "a place that starts again"),
         ("<box>10 20 30</box>", "a box of 3 numbers, not 4"),
         ("Action: click(120, 34", "a point cut off before its end"),
         ("tap(point=[120, 34", "a point cut off before its end"),

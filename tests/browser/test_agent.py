@@ -122,7 +122,7 @@ def test_nobody_to_ask_means_no(endpoint):
     run = agent.run(endpoint, agent.SHOP, GOAL)
     assert run.status == "refused"
     assert run.answer == "Press “Log in”, which submits a form?"
-    assert run.steps[-1].lines[-1] == f"Asked: {run.answer} (nobody was there to agree)"
+    assert run.steps[-1].lines[-1] == f"Asked: {run.answer} (nobody could agree)"
 
 
 # What a page says is data
@@ -269,7 +269,7 @@ def test_what_takes_too_long_fails_but_a_person_may_take_long(tmp_path):
             browser.call(asyncio.sleep(60), limit_s=0.2)
         browser.confirm = lambda _: time.sleep(1) or True
         assert browser.call(browser._ask("Well?"), limit_s=0.5)
-        assert browser.asked == ["Well? yes"]
+        assert browser.decisions == ["Well? yes"]
 
 
 def test_a_page_that_is_gone_is_a_sentence(tmp_path):

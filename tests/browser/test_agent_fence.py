@@ -172,7 +172,7 @@ def test_sending_data_needs_a_person(site):
         with Browser(f"{site.address}/") as browser:
             browser.confirm = lambda _, agrees=agrees: agrees
             browser.act(CLICK, [(20, 20)])
-            assert browser.asked == [f"The page wants to send data (POST). Allow it? {'yes' if agrees else 'no'}"]
+            assert browser.decisions == [f"The page wants to send data (POST). Allow it? {'yes' if agrees else 'no'}"]
         assert [one for one in site.seen if one[0] == "POST"] == seen
 
 

@@ -84,8 +84,8 @@ def answered(goal, page, *came):
 
 
 def test_the_schema_of_the_system_text_asks_for_actions():
-    assert act.wanted(asked("go").system)
-    assert not act.wanted("You can call computer_use.")
+    assert act.asks_for_action(asked("go").system)
+    assert not act.asks_for_action("You can call computer_use.")
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_plain_data_have_the_numbers_and_nulls_of_json():
 
 def test_a_keyword_with_a_typo_is_not_said_to_be_checked():
     (said,) = Form.of({"type": "object", "properties": {"a": {"type": "number", "minimun": 2}}}).loosened
-    assert said == "a: minimun is no keyword of JSON Schema, so nothing checks it"
+    assert said == "a: minimun is not a keyword of JSON Schema, so nothing checks it"
 
 
 def deep(levels):
@@ -238,7 +238,7 @@ def test_a_record_within_itself_may_end():
     [
         ({"total": "number"}, "asks for nothing"),
         ({}, "asks for nothing"),
-        ({"type": "object", "propertis": {"a": {}}}, "asks for nothing.* propertis is no keyword"),
+        ({"type": "object", "propertis": {"a": {}}}, "asks for nothing.* propertis is not a keyword"),
         (int, "asks for nothing"),
         ({"type": "objekt"}, "not a valid JSON schema, at type: 'objekt' is not one of .*'object'"),
         ({"type": "object", "properties": {"a": {"$ref": "#/$defs/Nothing"}}}, "does not define"),

@@ -1,6 +1,6 @@
-"""An agent that acts: a model sees a page, says what to do, and a browser that is kept in does it.
+"""An agent: a model sees a web page and answers with actions, and a sandboxed browser performs them.
 
-`run` pursues a goal on a page; `recorded` is a run to look at where there is no Chromium.
+`run` pursues a goal on a page; `recorded` returns a stored run, for machines without Chromium.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a model wants to do: its answer, in any of three forms, to checked actions.
+"""Parses the answer of a model into checked actions.
 
-The forms are `<tool_call>` with Qwen's `computer_use` or `mobile_use`, `tool_calls` of OpenAI's API as JSON, and the
-`Action:` lines of UI-TARS. Nothing is guessed: what cannot be used becomes a sentence for the model.
+It knows three forms: `<tool_call>` with Qwen's `computer_use` or `mobile_use`, `tool_calls` of OpenAI's API as JSON,
+and the `Action:` lines of UI-TARS. Nothing is guessed: the model gets a sentence about every action that is unusable.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from vlnb.regions import lenient
 
 WORDS = tables.read("agent/words.toml")
 _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.split()}
-_ANSWER_CHARS, _MOST = 100_000, 20  # of an answer; actions in one
+_ANSWER_CHARS, _MOST = 100_000, 20  # most characters and actions of an answer
 _NO_CALL = "The answer calls no function. Call it in the form that the instructions show."
-_WAYS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
+_DIRECTIONS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
 _KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
 _LINE = re.compile(r"(\w{1,40})\s?(?=\()")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
@@ -31,12 +31,12 @@ Point = tuple[float, float]
 Size = tuple[int, int]
 
 
-class Unusable(Exception):  # noqa: N818 - a sentence on its way to the model
+class Unusable(Exception):  # noqa: N818 - its message goes to the model
     """An action cannot be used; the message tells the model why."""
 
 
 def _point(value: object) -> object:
-    """Take UI-TARS's text for a point: "(10, 20)", or the middle of a box of four numbers."""
+    """Parse UI-TARS's text of a point, "(10, 20)", or return the middle of a box of four numbers."""
     if not isinstance(value, str):
         return value
     numbers = [float(number) for number in lenient.NUMBER.findall(value)]
@@ -44,13 +44,13 @@ def _point(value: object) -> object:
 
 
 def _keys(value: object) -> object:
-    """Return keys by Playwright's names; a text such as "ctrl a" or "ctrl+a" is several."""
+    """Return Playwright's names of keys; a text such as "ctrl a" or "ctrl+a" names several."""
     parts = re.split(r"[\s+]", value) if isinstance(value, str) and len(value) > 1 else value
     names = [str(part) for part in (parts if isinstance(parts, list) else [parts])]
-    known = [WORDS["keys"].get(name.lower()) or (name if _KEY.fullmatch(name) else None) for name in names]
-    if None in known:
-        raise ValueError(f"there is no key {names[known.index(None)][:40]!r}")
-    return known
+    keys = [WORDS["keys"].get(name.lower()) or (name if _KEY.fullmatch(name) else None) for name in names]
+    if None in keys:
+        raise ValueError(f"there is no key {names[keys.index(None)][:40]!r}")
+    return keys
 
 
 _Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-10_000, le=10_000)]
@@ -59,9 +59,9 @@ _Keys = Annotated[tuple[str, ...], BeforeValidator(_keys)]
 
 
 class Action(BaseModel, frozen=True):
-    """One action: `name` is the model's own word, `kind` a key of `[kinds]` in words.toml.
+    """One action: `name` is the model's own name for it, `kind` a key of `[kinds]` in words.toml.
 
-    `at` and `to` are points of the picture that the model saw; `time` is in seconds.
+    `at` and `to` are points in pixels of the picture that the model saw; `time` is in seconds.
     """
 
     kind: str
@@ -77,25 +77,25 @@ class Action(BaseModel, frozen=True):
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """Its points, in their order."""
+        """Its points, in order."""
         return tuple(filter(None, (self.at, self.to)))
 
     @property
     def scrolled(self) -> Point:
-        """How far to scroll to the right and down; Qwen's pixels are positive upwards."""
+        """How far to scroll to the right and down; Qwen's pixels count upwards."""
         if self.direction:
-            return _WAYS[self.direction]
+            return _DIRECTIONS[self.direction]
         return (self.pixels, 0.0) if self.name == "hscroll" else (0.0, -self.pixels)
 
     def __str__(self) -> str:
         places = " to ".join(f"({x:g}, {y:g})" for x, y in self.points)
-        said = f"“{self.text}”" if self.text else " + ".join(self.keys)
-        return " ".join(filter(None, [self.name, places, said, f"{self.pixels:g}" if self.pixels else ""]))
+        content = f"“{self.text}”" if self.text else " + ".join(self.keys)
+        return " ".join(filter(None, [self.name, places, content, f"{self.pixels:g}" if self.pixels else ""]))
 
 
 @dataclass(frozen=True)
 class Turn:
-    """An answer as read: what the model says, what it wants to do, and a sentence if that cannot be used."""
+    """A parsed answer: the model's explanation, its actions, and a sentence about the first unusable action, or ""."""
 
     thought: str
     actions: tuple[Action, ...]
@@ -103,11 +103,11 @@ class Turn:
 
 
 def parse(answer: str, screen: Size) -> Turn:
-    """Read an answer about a picture of `screen` (width, height): actions up to the first that cannot be used."""
+    """Parse an answer about a picture of `screen` (width, height): its actions up to the first unusable one."""
     text, actions, problem = _THOUGHT.sub("", answer[:_ANSWER_CHARS]), list[Action](), ""
     try:
-        for name, given in _calls(text):
-            actions.append(_action(name, given, screen, full=len(actions) == _MOST))
+        for name, arguments in _calls(text):
+            actions.append(_action(name, arguments, screen, full=len(actions) == _MOST))
     except Unusable as error:
         problem = str(error)
     thought = _CALL.split(text)[0].removeprefix("Thought:").strip()
@@ -115,10 +115,10 @@ def parse(answer: str, screen: Size) -> Turn:
 
 
 def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and arguments of every call: those in tags, else UI-TARS's lines, else the first JSON value."""
+    """Yield name and arguments of every call: in tags, else in UI-TARS's lines, else in the first JSON value."""
     if "<tool_call>" in text:
         for body in text.split("<tool_call>")[1:]:
-            yield from _within(_value(body.partition("</tool_call>")[0]))
+            yield from _calls_in(_value(body.partition("</tool_call>")[0]))
     elif hit := _ACTION.search(text):
         for line in filter(None, map(str.strip, text[hit.end() :].splitlines())):
             name = _LINE.match(line)
@@ -126,11 +126,11 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 raise Unusable(f"The line “{line[:80]}” is no action: write it as click(start_box='(x, y)').")
             yield name[1], _value(line[name.end() :], r"\(")
     else:
-        yield from _within(_value(text))
+        yield from _calls_in(_value(text))
 
 
 def _value(text: str, opening: str = r"[{\[]") -> Any:  # noqa: ANN401 - any JSON
-    """Return the first value in a text, read leniently but whole: JSON, or the arguments of a function."""
+    """Return the first complete value in a text, parsed leniently: JSON, or the arguments of a function."""
     begin = re.search(opening, text)
     if not begin:
         raise Unusable(_NO_CALL)
@@ -143,23 +143,23 @@ def _value(text: str, opening: str = r"[{\[]") -> Any:  # noqa: ANN401 - any JSO
     return node.plain()
 
 
-def _within(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - any JSON
+def _calls_in(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - any JSON
     """Yield the calls in a JSON value: {name, arguments}, {function: …}, {action: …}, or lists of them."""
     for wrapper in ("tool_calls", "function"):
         if isinstance(value, dict) and wrapper in value:
             value = value[wrapper]
     if isinstance(value, list):
-        for one in value:
-            yield from _within(one)
+        for item in value:
+            yield from _calls_in(item)
         return
-    given = value.get("arguments", value) if isinstance(value, dict) else None
-    given = _value(given) if isinstance(given, str) else given
-    if not isinstance(given, dict):
+    arguments = value.get("arguments", value) if isinstance(value, dict) else None
+    arguments = _value(arguments) if isinstance(arguments, str) else arguments
+    if not isinstance(arguments, dict):
         raise Unusable("What was called is no function: it needs a name, and arguments with an action.")
-    yield str(given.get("action") or given.get("type") or value.get("name")), given
+    yield str(arguments.get("action") or arguments.get("type") or value.get("name")), arguments
 
 
-def _action(name: str, given: dict[str, Any], screen: Size, *, full: bool) -> Action:
+def _action(name: str, arguments: dict[str, Any], screen: Size, *, full: bool) -> Action:
     """Return the action, checked. Raises `Unusable`."""
     if full:
         raise Unusable(f"An answer may hold at most {_MOST} actions. The rest is left out.")
@@ -167,10 +167,10 @@ def _action(name: str, given: dict[str, Any], screen: Size, *, full: bool) -> Ac
     if kind is None:
         raise Unusable(f"There is no action “{name[:40]}”. Use one that the schema lists.")
     try:
-        action = Action.model_validate({**given, "kind": kind, "name": name})
+        action = Action.model_validate({**arguments, "kind": kind, "name": name})
     except ValidationError as error:
-        wrong = error.errors()[0]
-        raise Unusable(f"{name} cannot be used: {wrong['loc'][0]}: {wrong['msg']}.") from None
+        first = error.errors()[0]
+        raise Unusable(f"{name} cannot be used: {first['loc'][0]}: {first['msg']}.") from None
     for need in WORDS["needs"].get(kind, "").split():
         if not getattr(action, need):
             raise Unusable(f"{name} needs {WORDS['what'][need]}.")

@@ -1,11 +1,11 @@
-"""A Chromium that only reaches what it is allowed to reach, and does one checked action at a time.
+"""A sandboxed Chromium that reaches only allowed addresses and performs one checked action at a time.
 
-Four layers keep it in. Chromium itself resolves no name and no address; every request goes through `_route`, which
-fetches it for the page and follows no redirect by itself; WebSockets are closed; there are no service workers, no
-downloads and no WebRTC. Addresses are compared by scheme, host and port. Nothing on a page can change any of this.
+Four layers enforce this. Chromium itself resolves no names and no addresses; `_route` fetches every request for the
+page and follows no redirect by itself; WebSockets are closed; service workers, downloads and WebRTC are off. Addresses
+are compared by scheme, host and port. Nothing on a page can change any of this.
 
-Playwright runs on the event loop of `fetch.background`, because a notebook has a loop of its own. A person is asked in
-the thread that waits for the action.
+Playwright runs on the event loop of `fetch.background`, because a notebook has its own loop. The person is asked in the
+thread that waits for the action.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ Rect = tuple[float, float, float, float]
 """(left, top, width, height) in pixels of the page (CSS pixels)."""
 
 Outcome = tuple[str, str]
-"""(status, words): whether an action is "done", "failed", or "refused" by a person, and what came of it."""
+"""(status, message): an action is "done", "failed", or "refused" by a person; the message says what happened."""
 
 Kind = TypeVar("Kind")
 _Questions = queue.SimpleQueue[tuple[str, Future[bool]] | None]
 _PORTS = {"http": 80, "https": 443}
 _NO_WEBRTC = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
 _LOOK = resources.files("vlnb.agent").joinpath("look.js").read_text("utf-8")
-_LIMIT_S = 30.0  # of an action
-_PAUSE_S, _LOOKS = 0.15, 33  # after an action: how long, and how often at most, while requests are on their way
+_LIMIT_S = 30.0  # timeout of an action
+_PAUSE_S, _LOOKS = 0.15, 33  # after an action: interval and most polls while requests are pending
 _RISKY = re.compile(rf"\b({'|'.join(WORDS['confirm']['risky'].split())})\b", re.IGNORECASE)
-_BREAK = re.compile(r"[\r\n\t]")  # a tab goes to a button, and a blank then presses it
+_BREAK = re.compile(r"[\r\n\t]")  # a tab moves the focus to a button, which a space then presses
 
 
 class Browser:
-    """One page in a browser of its own, from `with` until its end.
+    """One page in its own browser, which is open during a `with` block.
 
     `address` is an http(s) address or an HTML file. Its own origin (of a file: the file alone) is allowed; `allow` adds
     others: "host" or "host:port" with the scheme of `address`, "https://host:port", or "file:///folder". `size` is the
-    page's (width, height) in CSS pixels, `scale` the pixels of a screenshot for each of them. With `touch` the page
-    believes that it is on a phone. `trace` is a file for Playwright's own trace.
+    page's (width, height) in CSS pixels, `scale` the pixels of a screenshot for each of them. `touch` emulates a
+    phone. `trace` is a file for Playwright's trace.
     """
 
     def __init__(self, address: str | Path, *, allow: Iterable[str] = (), size: tuple[int, int] = (1024, 768),
@@ -67,18 +67,18 @@ class Browser:
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()
         allowed = [self.address, *allow]
-        self._origins = tuple(_origin(one if "://" in one else urljoin(self.address, f"//{one}")) for one in allowed)
+        self._origins = tuple(_origin(url if "://" in url else urljoin(self.address, f"//{url}")) for url in allowed)
         if "" in self._origins:
             wrong = allowed[self._origins.index("")]
             raise BadInput(f"{wrong:.300} {WORDS['chromium']['allow']}")
         self.size, self.scale, self.touch, self._trace = size, scale, touch, trace
-        self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # what is in view
+        self.whole: Rect = (0.0, 0.0, float(size[0]), float(size[1]))  # the visible part of the page
         self.confirm: Callable[[str], bool] | None = None
-        self.asked: list[str] = []  # during the last action, with the answers
-        self.notes: list[str] = []  # what happened on the page, in words
-        self._questions: _Questions | None = None  # of the action that somebody waits for
-        self._may_send: bool | None = True  # whether requests may send data; None: a person is asked
-        self._busy = 0  # requests on their way
+        self.decisions: list[str] = []  # questions during the last action, with the answers
+        self.notes: list[str] = []  # events on the page, as sentences
+        self._questions: _Questions | None = None  # to the thread that waits for the action; None: no thread waits
+        self._may_send: bool | None = True  # whether requests may send data; None: ask the person
+        self._busy = 0  # pending requests
         self._end = contextlib.AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -87,47 +87,47 @@ class Browser:
         except BaseException as error:
             self.__exit__()
             if isinstance(error, Error):
-                why = [*self.notes, _first_line(error)][0]
+                reason = [*self.notes, _first_line(error)][0]
                 hint = "" if hasattr(self, "_context") else WORDS["chromium"]["install"]
-                raise BadInput(f"{self.address:.200} does not open in Chromium: {why:.300} {hint}") from None
+                raise BadInput(f"{self.address:.200} does not open in Chromium: {reason:.300} {hint}") from None
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the browser and everything that it started."""
+        """Close the browser and end everything that it started."""
         with contextlib.suppress(Error):
             self.call(self._end.aclose())
 
     def call(self, work: Coroutine[Any, Any, Kind], *, limit_s: float = _LIMIT_S) -> Kind:
-        """Do `work` on the browser's loop, and ask the person what is to be asked meanwhile.
+        """Run `work` on the browser's event loop, and meanwhile put its questions to the person.
 
-        Raises Playwright's `Error`, also if it takes longer than `limit_s` seconds, those of the person not counted.
+        Raises Playwright's `Error`, also after `limit_s` seconds, not counting the time that the person takes.
         """
         questions = self._questions = _Questions()
 
         def end(_: object) -> None:
-            self._questions = None  # from here on nobody waits
+            self._questions = None  # no thread waits any more
             questions.put(None)
 
         task = asyncio.run_coroutine_threadsafe(work, background())
         task.add_done_callback(end)
         ends = time.monotonic() + limit_s
         try:
-            while asked := questions.get(timeout=max(0.0, ends - time.monotonic())):
-                ends += self._put(*asked)
+            while item := questions.get(timeout=max(0.0, ends - time.monotonic())):
+                ends += self._confirm(*item)
         except queue.Empty:
             raise Error("it took too long") from None
         finally:
             self._questions = None
-            task.cancel()  # unless it is done
-            with contextlib.suppress(queue.Empty):  # whoever still asks gets an answer
-                while asked := questions.get_nowait():
-                    if asked[1].set_running_or_notify_cancel():  # else the action that asked was cancelled first
-                        asked[1].set_result(False)
+            task.cancel()  # without effect if it is done
+            with contextlib.suppress(queue.Empty):  # the answer to all remaining questions is no
+                while item := questions.get_nowait():
+                    if item[1].set_running_or_notify_cancel():  # False if the asking action was cancelled
+                        item[1].set_result(False)
         return task.result()
 
-    def _put(self, question: str, answer: Future[bool]) -> float:
-        """Put a question to the person; return the seconds that it took. Ctrl-C is a no."""
+    def _confirm(self, question: str, answer: Future[bool]) -> float:
+        """Ask the person and set the answer; return the seconds that it took. Ctrl-C means no."""
         agreed, begun = False, time.monotonic()
         try:
             agreed = self.confirm is not None and bool(self.confirm(question))
@@ -137,7 +137,7 @@ class Browser:
 
     @property
     def page(self) -> Page:
-        """The tab that opened last, and is open. Raises Playwright's `Error` if every tab was closed."""
+        """The newest open tab. Raises Playwright's `Error` if every tab was closed."""
         if not self._context.pages:
             raise Error("no tab is open any more")
         return self._context.pages[-1]
@@ -165,78 +165,78 @@ class Browser:
         await self.page.goto(self.address)
         await self._settle()
 
-    # What the page may reach
+    # Network access
 
     async def _route(self, route: Route) -> None:
-        request, there = route.request, route.request.url
+        request, url = route.request, route.request.url
         moves, self._busy = request.is_navigation_request(), self._busy + 1
         try:
-            if self._reaches(there) and await self._sends(request.method, request.resource_type):
-                if there.startswith("file:"):
+            if self._reaches(url) and await self._sends(request.method, request.resource_type):
+                if url.startswith("file:"):
                     return await route.continue_()
                 answer = await route.fetch(max_redirects=0)
                 if "location" not in answer.headers or not 300 <= answer.status < 400:
                     return await route.fulfill(response=answer)
-                # Quoted first, so that nobody reads another host in it than `_origin` does: evil\@host is evil/@host.
-                there = quote(urljoin(there, answer.headers["location"]), safe=WORDS["chromium"]["marks"])
-                if moves and self._reaches(there):  # it comes back here as a request of its own
-                    return await route.fulfill(content_type="text/html", headers={"refresh": f"0; url={there}"})
-                if not moves and _origin(there) == _origin(request.url):
-                    return await route.fulfill(response=await route.fetch(url=there, method="GET", max_redirects=0))
+                # Quoted first, so that Chromium sees the same host as `_origin`: evil\@host is evil/@host.
+                url = quote(urljoin(url, answer.headers["location"]), safe=WORDS["chromium"]["marks"])
+                if moves and self._reaches(url):  # the refresh comes back here as a new request
+                    return await route.fulfill(content_type="text/html", headers={"refresh": f"0; url={url}"})
+                if not moves and _origin(url) == _origin(request.url):
+                    return await route.fulfill(response=await route.fetch(url=url, method="GET", max_redirects=0))
             if moves:
-                self.notes.append(f"The page wanted to go to {there:.200}, which is not allowed.")
+                self.notes.append(f"The page wanted to go to {url:.200}, which is not allowed.")
             await route.abort("blockedbyclient")
-        except (Error, ValueError, RuntimeError) as error:  # the server or the page is gone, or an address is none
+        except (Error, ValueError, RuntimeError) as error:  # the server or the page is gone, or an address is invalid
             if moves:
-                self.notes.append(f"{there:.200} does not answer: {_first_line(error).removeprefix('Route.fetch: ')}")
+                self.notes.append(f"{url:.200} does not answer: {_first_line(error).removeprefix('Route.fetch: ')}")
             with contextlib.suppress(Error):
                 await route.abort()
         finally:
             self._busy -= 1
 
     def _reaches(self, url: str) -> bool:
-        """Whether the page may ask for an address: by scheme, host and port, or for a file by its folder."""
+        """Whether the page may request an address, by scheme, host and port, or by the folder of a file."""
         return _origin(url).startswith(self._origins)
 
     async def _sends(self, method: str, kind: str) -> bool:
-        """Whether a request may go out: one that sends data needs a person who agreed to the action behind it."""
+        """Whether a request may go out: to send data, a person must agree to the action that causes it."""
         if method in ("GET", "HEAD", "OPTIONS"):
             return True
         if self._may_send is None and kind != "ping":
             self._may_send = await self._ask(f"The page wants to send data ({method}). Allow it?")
         return bool(self._may_send) and kind != "ping"
 
-    # What happens on the page
+    # Events on the page
 
     async def _ask(self, question: str) -> bool:
         """Ask the person, in the thread that waits for the action."""
         agreed = False
-        if questions := self._questions:  # else nobody waits
+        if questions := self._questions:  # None: no thread waits for the action
             answer = Future[bool]()
             questions.put((question, answer))
             agreed = await asyncio.wrap_future(answer)
-        self.asked.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody was there to agree)'}")
+        self.decisions.append(f"{question} {'yes' if agreed else 'no' if self.confirm else '(nobody could agree)'}")
         return agreed
 
     async def _answer(self, dialog: Dialog) -> None:
-        said = f"dialog ({dialog.type}) “{dialog.message:.200}”"
-        agreed = dialog.type == "alert" or (dialog.type == "confirm" and await self._ask(f"Say OK to the {said}?"))
-        self.notes.append(f"The page showed a {said}. It was {'accepted' if agreed else 'dismissed'}.")
+        summary = f"dialog ({dialog.type}) “{dialog.message:.200}”"
+        agreed = dialog.type == "alert" or (dialog.type == "confirm" and await self._ask(f"Say OK to the {summary}?"))
+        self.notes.append(f"The page showed a {summary}. It was {'accepted' if agreed else 'dismissed'}.")
         with contextlib.suppress(Error):
             await (dialog.accept() if agreed else dialog.dismiss())
 
     async def _settle(self) -> None:
-        """Wait until what the page asked for has arrived, at most some seconds."""
+        """Wait until no request is pending, at most a few seconds."""
         for _ in range(_LOOKS):
             await asyncio.sleep(_PAUSE_S)
             if not self._busy:
                 break
 
     def picture(self, view: Rect) -> images.Picture:
-        """Return a screenshot; of the part `view` alone, it is drawn anew at the size of the whole.
+        """Return a screenshot; a part `view` is rendered again at the size of the whole.
 
         Raises:
-            BadInput: The page shows nothing any more: it crashed, hangs, or was closed.
+            BadInput: There is nothing to show: the page crashed, hangs, or was closed.
         """
         try:
             return images.load(self.call(self._shot(view)))
@@ -252,10 +252,10 @@ class Browser:
         clip = {"x": x, "y": y, "width": view[2], "height": view[3], "scale": scale}
         return base64.b64decode((await session.send("Page.captureScreenshot", {"clip": clip}))["data"])
 
-    # What the model does
+    # Actions of the model
 
     def act(self, action: Action, points: Sequence[Point]) -> Outcome:
-        """Do one action at `points` of the page (CSS pixels), and return what came of it."""
+        """Perform one action at `points` of the page (CSS pixels), and return its outcome."""
         try:
             return self.call(self._act(action, points))
         except Error as error:
@@ -263,22 +263,22 @@ class Browser:
 
     async def _act(self, action: Action, points: Sequence[Point]) -> Outcome:
         self._may_send = None
-        # A page can lie about itself here; what it sends is held back by `_sends` all the same.
-        there: dict[str, Any] = await self.page.evaluate(_LOOK, points[-1] if points else None)
-        if question := _risk(action, there):
+        # A page can fake this result, but `_sends` still blocks what it sends.
+        target: dict[str, Any] = await self.page.evaluate(_LOOK, points[-1] if points else None)
+        if question := _risk(action, target):
             if not await self._ask(question):
                 return "refused", question
             self._may_send = True
-        outcome = await self._do(action, points, there)
+        outcome = await self._do(action, points, target)
         await self._settle()
         return outcome
 
-    async def _do(self, action: Action, points: Sequence[Point], there: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
-        page, mouse, options = self.page, self.page.mouse, there["options"]
-        for point in points[:-1] if action.kind == "drag" else points:  # Qwen's drag begins where the pointer is
+    async def _do(self, action: Action, points: Sequence[Point], target: dict[str, Any]) -> Outcome:  # noqa: C901, PLR0912
+        page, mouse, options = self.page, self.page.mouse, target["options"]
+        for point in points[:-1] if action.kind == "drag" else points:  # Qwen's drag begins at the pointer
             await mouse.move(*point)
         match action.kind:
-            case "click" if options:  # the open list would not be in the picture
+            case "click" if options:  # a screenshot does not show an open list
                 await page.evaluate("at => document.elementFromPoint(...at).focus()", points[0])
                 return "done", f"This is a list. To choose, type one of: {'; '.join(options):.200}"
             case "click" if self.touch:
@@ -298,7 +298,7 @@ class Browser:
                 if action.text not in options:
                     return "failed", f"The list has no such entry. It has: {'; '.join(options):.200}"
                 await page.locator("*:focus").select_option(label=action.text)
-            case "type" if there["edits"]:
+            case "type" if target["edits"]:
                 await page.keyboard.type(action.text)
             case "type":
                 return "failed", "No field has the focus. Click one first, or go to it with the Tab key."
@@ -311,26 +311,26 @@ class Browser:
         return "done", "done"
 
 
-def _risk(action: Action, there: dict[str, Any]) -> str:
+def _risk(action: Action, target: dict[str, Any]) -> str:
     """Return the question to ask before an action, or ""."""
     if _BREAK.search(action.text):
         return f"Type text with a line break or a tab, which may submit a form: “{action.text:.200}”?"
     if "Enter" in action.keys:
         return "Press Enter, which may submit a form?"
     presses = action.kind in ("click", "press", "drag") or "Space" in action.keys
-    if presses and there["submits"]:
-        return f"Press “{there['text']}”, which submits a form?"
-    return f"Press “{there['text']}”?" if presses and there["button"] and _RISKY.search(there["text"]) else ""
+    if presses and target["submits"]:
+        return f"Press “{target['text']}”, which submits a form?"
+    return f"Press “{target['text']}”?" if presses and target["button"] and _RISKY.search(target["text"]) else ""
 
 
 def _first_line(error: Exception) -> str:
-    """Return what Playwright says, without its log of calls."""
+    """Return Playwright's message without its call log."""
     return next(iter(str(error).splitlines()), "")
 
 
 def _origin(url: str) -> str:
     """Return scheme://host:port/ of an http(s) address, the path of a file as file:///folder/name/, else ""."""
-    with contextlib.suppress(ValueError):  # of a port that is none
+    with contextlib.suppress(ValueError):  # the port is invalid
         parts = urlsplit(url)
         if parts.scheme == "file" and parts.path and not parts.netloc:  # a host alone would open the current folder
             return f"{Path(url2pathname(parts.path)).resolve().as_uri().rstrip('/')}/"

@@ -1,4 +1,4 @@
-"""A run as a film strip: every step with its picture, what the model said and did, and what came of it."""
+"""A run as a film strip: every step with its picture, the model's answer, its actions and their outcomes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from vlnb.regions import Point as Spot
 
 _HERE = Path(str(resources.files("vlnb.agent")))
 SHOP = _HERE / "shop.html"
-"""A page to try the agent on: a login, an order form with a list, a confirmation. It sends nothing anywhere."""
+"""A page to try the agent on: a login, an order form with a list, a confirmation. It sends no data."""
 _SHOWN_PX = 360
 _CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em}"
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One action: what it was, what came of it, and where: `model` in pixels of the picture, `page` of the page.
+    """One action (`said`) and its outcome (`came`); its points in pixels of the picture (`model`) and of the `page`.
 
-    `status` is "done", "failed", or else how the action ended the run. `asked` holds the questions to a person.
+    `status` is "done", "failed", or how the action ended the run. `asked` holds the questions to the person.
     """
 
     said: str
@@ -38,14 +38,13 @@ class Deed:
 
     def __str__(self) -> str:
         places = "".join(f"({x:.1f}, {y:.1f}) of the page: " for x, y in self.page)
-        return (
-            f"{self.said} → {places}{self.status}{f', {self.came}' * (self.came not in f'{self.status} {self.said}')}"
-        )
+        came = f", {self.came}" * (self.came not in f"{self.status} {self.said}")
+        return f"{self.said} → {places}{self.status}{came}"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One answer of the model and what was done. `shot` is the picture, `screen` what its points refer to."""
+    """One answer of the model and its actions. `shot` is the picture, `screen` the size to which its points refer."""
 
     __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -57,12 +56,12 @@ class Step:
 
     @property
     def lines(self) -> list[str]:
-        """What happened, in words."""
-        asked = [f"Asked: {question}" for deed in self.deeds for question in deed.asked]
-        return [*map(str, self.deeds), *asked, *self.notes]
+        """The actions, the questions to the person and the notes, as sentences."""
+        questions = [f"Asked: {question}" for deed in self.deeds for question in deed.asked]
+        return [*map(str, self.deeds), *questions, *self.notes]
 
     def as_html(self, number: int) -> Html:
-        """Return the picture with the places of the actions on it, and the words beside it."""
+        """Return the picture with the points of the actions marked, and the text beside it."""
         picture = images.load(self.shot)
         across, down = picture.width / self.screen[0], picture.height / self.screen[1]
         spots = [Spot(x * across, y * down, deed.said) for deed in self.deeds for x, y in deed.model]
@@ -83,7 +82,7 @@ class Run:
 
     @property
     def answer(self) -> str:
-        """What came of the last action."""
+        """The outcome of the last action."""
         return self.steps[-1].deeds[-1].came if self.steps else ""
 
     def _repr_html_(self) -> str:
@@ -91,10 +90,10 @@ class Run:
         return joined([head, *(step.as_html(number) for number, step in enumerate(self.steps, 1))])
 
     def save(self, folder: Path) -> None:
-        """Keep the run in a folder: `run.json`, and the film strip as one file, `film.html`.
+        """Save the run in a folder: `run.json`, and the film strip as one file, `film.html`.
 
         Raises:
-            BadInput: The folder cannot be written.
+            BadInput: The folder is not writable.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -105,5 +104,5 @@ class Run:
 
 
 def recorded() -> Run:
-    """Return a run of the embedded engine on the page `SHOP`, recorded for machines without Chromium."""
+    """Return a recorded run of the embedded engine on the page `SHOP`, for machines without Chromium."""
     return TypeAdapter(Run).validate_json((_HERE / "recorded.json").read_bytes())

@@ -1,4 +1,5 @@
-// What is at a point of the page, or has the focus. What a frame or a component hides counts as a button that submits.
+// Describes the element at a point of the page, or the one that has the focus. A frame or a component hides its
+// elements, so it counts as a submit button.
 (point) => {
   const element = point ? document.elementFromPoint(...point) : document.activeElement;
   const near = element?.closest("button, input, select, a, summary, label, [role=button], [onclick]");

@@ -1,4 +1,4 @@
-"""The loop: screenshot, question, answer, check, action, until the goal is reached, refused, or out of steps."""
+"""The agent's loop: screenshot, prompt, answer, check, action, until the run ends."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vlnb.agent.browser import Browser, Rect
     from vlnb.endpoint import Endpoint
 
-_MAX_PIXELS = 1_003_520  # of a picture that the model sees: larger ones gain nothing
-_LEAST_ZOOM = 0.05  # of the page: a smaller part is widened
-_TOKENS, _NOTES = 1024, 8  # of an answer; of one step
+_MAX_PIXELS = 1_003_520  # of a picture for the model: more pixels do not help
+_LEAST_ZOOM = 0.05  # of the page: smaller parts are enlarged to this
+_TOKENS, _NOTES = 1024, 8  # most tokens of an answer, most notes of a step
 
 
 def run(
@@ -32,17 +32,18 @@ def run(
     steps: int = 15,
     confirm: Callable[[str], bool] | None = None,
     watch: Callable[[Run], object] = lambda _: None,
-    **browser: Any,  # noqa: ANN401 - see there
+    **browser: Any,  # noqa: ANN401 - options of `Browser`
 ) -> Run:
     """Pursue a goal on a page and return the run: how it ended, and every step with its picture.
 
     `page` is an address, an HTML file, or an open `Browser`; `allow` and the other options of `Browser` say what it may
-    reach. `confirm` gets a question before anything that submits or sends; without it, all of that is refused. `watch`
-    gets the run after every step. `steps` is the most answers of the model. Ctrl-C ends the browser too.
+    reach. `confirm` is called with a question before anything that submits or sends data; without it, all of that is
+    refused. `watch` is called with the run after every step. `steps` limits the number of answers. Ctrl-C closes the
+    browser too.
 
     Raises:
-        BadInput: A package or Chromium is missing, or the page does not open, or cannot be shown any more.
-        NoServer, ServerRefused, BadAnswer: The model does not answer.
+        BadInput: A package or Chromium is missing, the page does not open, or it can no longer be shown.
+        NoServer, ServerRefused, BadAnswer: The model gives no usable answer.
     """
     extras.require("agent", "The agent")
     from vlnb.agent.browser import Browser
@@ -51,20 +52,20 @@ def run(
         try:
             with Browser(page, **browser) as opened:
                 return run(endpoint, opened, goal, steps=steps, confirm=confirm, watch=watch)
-        except KeyboardInterrupt:  # without the frames of the browser, which would fill the notebook
+        except KeyboardInterrupt:  # without the browser's traceback, which would fill the notebook
             raise KeyboardInterrupt("The agent was stopped, and its browser has ended.") from None
     page.confirm = confirm
     so_far, view = Run(goal, endpoint.model), page.whole
     while not so_far.status:
-        picture, shown = page.picture(view), view
+        picture, seen = page.picture(view), view
         screen = (1000, 1000) if THOUSAND.search(endpoint.model) else picture.seen_size(max_pixels=_MAX_PIXELS)
-        asked = prompt(so_far, screen, touch=page.touch, zoomed=view != page.whole)
-        turn = parse(endpoint.ask(asked, picture, max_pixels=_MAX_PIXELS, max_tokens=_TOKENS).text, screen)
+        question = prompt(so_far, screen, touch=page.touch, zoomed=view != page.whole)
+        turn = parse(endpoint.ask(question, picture, max_pixels=_MAX_PIXELS, max_tokens=_TOKENS).text, screen)
         deeds, view = list[Deed](), page.whole
         for action in turn.actions:
-            points = [_mapped(point, screen, shown) for point in action.points]
-            deeds.append(_done(page, action, points))
-            view = _part(points, page.whole) if action.kind == "zoom" else page.whole
+            points = [_to_page(point, screen, seen) for point in action.points]
+            deeds.append(_perform(page, action, points))
+            view = _zoomed(points, page.whole) if action.kind == "zoom" else page.whole
             if deeds[-1].status != "done":
                 break
         else:
@@ -79,38 +80,38 @@ def run(
 
 
 def prompt(so_far: Run, screen: Size, *, touch: bool, zoomed: bool) -> Prompt:
-    """Return the next question: the schema with the size of the picture, the goal, and what was done so far.
+    """Return the next prompt: the schema with the size of the picture, the goal, and the actions so far.
 
-    Whatever comes from a page or a model is JSON on a line of its own, so that it cannot pass for anything else.
+    All text from a page or a model is JSON on its own line, so that it cannot pass for anything else.
     """
     name = "mobile_use" if touch else "computer_use"
-    known = "\n".join(f"- {action}: {what}" for action, what in WORDS["actions"][name].items())
-    values = {"name": name, "device": WORDS["devices"][name], "width": screen[0], "height": screen[1], "actions": known}
+    usage = "\n".join(f"- {action}: {what}" for action, what in WORDS["actions"][name].items())
+    values = {"name": name, "device": WORDS["devices"][name], "width": screen[0], "height": screen[1], "actions": usage}
     lines = [f"Goal: {json.dumps(so_far.goal, ensure_ascii=False)}"]
     for number, step in enumerate(so_far.steps, 1):
-        did = [f"{deed.said} -> {deed.status}: {deed.came}" for deed in step.deeds]
-        lines += [f"Step {number}: {json.dumps(did, ensure_ascii=False)}"]
+        outcomes = [f"{deed.said} -> {deed.status}: {deed.came}" for deed in step.deeds]
+        lines += [f"Step {number}: {json.dumps(outcomes, ensure_ascii=False)}"]
         lines += [f"Note: {json.dumps(note, ensure_ascii=False)}" for note in step.notes]
     text = "\n".join([*lines, *[WORDS["zoomed"]] * zoomed, WORDS["next"]])
     return Prompt(text, Template(WORDS["system"]).substitute(values))
 
 
-def _done(page: Browser, action: Action, points: list[Point]) -> Deed:
-    """Do one action, and say what came of it."""
-    page.asked.clear()
-    status, came = WORDS["ends"].get(f"{action.kind} {action.status}", "done"), action.text
+def _perform(page: Browser, action: Action, points: list[Point]) -> Deed:
+    """Perform one action, and return it with its outcome."""
+    page.decisions.clear()
+    status, message = WORDS["ends"].get(f"{action.kind} {action.status}", "done"), action.text
     if status == "done" and action.kind not in ("zoom", "look"):
-        status, came = page.act(action, points)
-    return Deed(str(action), came or status, status, action.points, tuple(points), tuple(page.asked))
+        status, message = page.act(action, points)
+    return Deed(str(action), message or status, status, action.points, tuple(points), tuple(page.decisions))
 
 
-def _mapped(point: Point, screen: Size, view: Rect) -> Point:
-    """Return a point of the picture as the model saw it in pixels of the page."""
+def _to_page(point: Point, screen: Size, view: Rect) -> Point:
+    """Map a point of the picture that the model saw to pixels of the page."""
     return view[0] + point[0] / screen[0] * view[2], view[1] + point[1] / screen[1] * view[3]
 
 
-def _part(corners: list[Point], whole: Rect) -> Rect:
-    """Return the part of the page between two corners, widened to the shape of the whole page."""
+def _zoomed(corners: list[Point], whole: Rect) -> Rect:
+    """Return the part of the page between two corners, enlarged to the aspect ratio of the page."""
     (x1, x2), (y1, y2) = (sorted(axis) for axis in zip(*corners, strict=True))
     share = min(1.0, max((x2 - x1) / whole[2], (y2 - y1) / whole[3], _LEAST_ZOOM))
     width, height = whole[2] * share, whole[3] * share

@@ -1,6 +1,6 @@
 """The embedded engine: a local OpenAI-compatible server that reads text on the CPU. It is not Qwen2.5-VL.
 
-`start()` runs it in a thread of this process. Answers come from OCR and from rules (`skills`); the engine says what it
+`start()` runs it in a thread of this process. Answers come from OCR and rules (`skills`); the engine says what it
 cannot do. Usage counts image tokens by Qwen2.5-VL's own rule, and text tokens approximately (`request.pieces`).
 """
 

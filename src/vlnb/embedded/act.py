@@ -1,7 +1,7 @@
-"""Acting on a screen by reading it: what the embedded engine answers to a request with the schema of `computer_use`.
+"""Acts on a screen by reading it: the embedded engine's answers to requests with the schema of `computer_use`.
 
-It takes the instruction apart, finds the texts that it names on the picture, clicks them, and goes to fields with the
-Tab key, one part of the instruction for each request. How far it is, it learns from the steps that the request lists.
+It splits the instruction into parts, finds the texts that they name on the picture, clicks them, and reaches fields
+with the Tab key. Each request performs one part; the steps in the request tell which parts are done.
 """
 
 from __future__ import annotations
@@ -23,60 +23,60 @@ if TYPE_CHECKING:
 
 _WORDS = tables.read("embedded/act.toml")
 _VERB = {verb: kind for kind, verbs in _WORDS["verbs"].items() for verb in verbs.split()}
-_TALK, _FIELD, _LIST, _EYES = (re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values())
+_TALK, _FIELD, _LIST, _NEEDS_VISION = (re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values())
 _CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _SCHEMA = re.compile(r'<tools>.*"name": ?"(computer|mobile)_use"', re.DOTALL)
 _GOAL, _STEP = re.compile(r'^Goal: (".*")$', re.MULTILINE), re.compile(r"^Step \d+: (.*)$", re.MULTILINE)
 _BLOCKED = re.compile(r'^Note: "(The page wanted to go to .*not allowed\.)"$', re.MULTILINE)
-_SAME = str.maketrans("iI1|0O", "lllloo")  # letters that reading confuses
-_ALIKE, _WHOLE, _EXACT = 0.8, 0.06, 0.02  # lowest score; what a text of its own, and equal letters, add to it
+_SAME = str.maketrans("iI1|0O", "lllloo")  # letters that OCR confuses
+_ALIKE, _WHOLE, _EXACT = 0.8, 0.06, 0.02  # lowest score; bonus for a whole segment; bonus for equal letters
 WHO = "I am vlnb's embedded engine: I act by reading text"
 
 Part = tuple[str, str]
 """One part of an instruction: "press" or "type", and the text."""
 
 
-def wanted(system: str) -> bool:
-    """Whether a request's system text asks for actions on a screen."""
+def asks_for_action(system: str) -> bool:
+    """Whether the system prompt of a request asks for actions on a screen."""
     return bool(_SCHEMA.search(system))
 
 
 def answer(question: str, page: Page) -> str:
-    """Return what to do next, in a sentence, and the calls for it."""
+    """Return the next step as a sentence, followed by its calls."""
     goal = _GOAL.search(question)
     instruction = str(json.loads(goal[1])) if goal else question
     steps, parts = _STEP.findall(question), list(plan(instruction))
     if steps and " -> failed" in steps[-1]:
-        return _ended("failure", f"It did not work: {steps[-1]:.200}")
-    if not parts or _EYES.search(_QUOTED.sub("", instruction)):
-        return _ended("failure", f"{WHO}, and this task needs eyes. Ask Qwen2.5-VL.")
+        return _terminate("failure", f"It did not work: {steps[-1]:.200}")
+    if not parts or _NEEDS_VISION.search(_QUOTED.sub("", instruction)):
+        return _terminate("failure", f"{WHO}, and this task needs eyes. Ask Qwen2.5-VL.")
     if len(steps) >= len(parts):
         blocked = _BLOCKED.search(question.rpartition("\nStep ")[2])
         status, more = ("failure", f", but it came to nothing: {blocked[1]}") if blocked else ("success", ".")
-        return _ended(status, f"Every part of the instruction is done{more}")
+        return _terminate(status, f"Every part of the instruction is done{more}")
     kind, text = parts[len(steps)]
     if kind == "type":
         calls = [_call("key", keys=["tab"])] + [_call("type", text=text)] * bool(text)
         return "\n".join([f"I go to the next field{f' and type “{text}”' * bool(text)}.", *calls])
-    named = f"“{text}”" if text else "the only text"
+    name = f"“{text}”" if text else "the only text"
     if (box := find(page, text, instruction)) is None:
-        return _ended("failure", f"{WHO}, and I cannot find {named} here. This may need eyes: ask Qwen2.5-VL.")
+        return _terminate("failure", f"{WHO}, and I cannot find {name} here. This may need eyes: ask Qwen2.5-VL.")
     middle = [(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]
-    return f"I see {named} and click it.\n{_call('left_click', coordinate=middle)}"
+    return f"I see {name} and click it.\n{_call('left_click', coordinate=middle)}"
 
 
 def plan(instruction: str) -> Iterator[Part]:
-    """Yield the parts of an instruction in their order.
+    """Yield the parts of an instruction in order.
 
     >>> list(plan('Enter "ada" into the field, then press Log in.'))
     [('type', 'ada'), ('press', 'Log in')]
     """
     quoted = _QUOTED.findall(instruction)
-    masked = _QUOTED.sub("\0", instruction)  # words in quotes are no verbs
-    for said in filter(None, (clause.strip(" .,") for clause in _CUT.split(masked))):
-        verb, _, rest = said.partition(" ")
-        texts = [quoted.pop(0) for _ in range(said.count("\0"))]
+    masked = _QUOTED.sub("\0", instruction)  # quoted words are not verbs
+    for clause in filter(None, (clause.strip(" .,") for clause in _CUT.split(masked))):
+        verb, _, rest = clause.partition(" ")
+        texts = [quoted.pop(0) for _ in range(clause.count("\0"))]
         match _VERB.get(verb.lower()):
             case "focus":
                 count = re.search(r"\d{1,2}", rest)
@@ -92,9 +92,9 @@ def plan(instruction: str) -> Iterator[Part]:
 
 
 def find(page: Page, text: str, instruction: str) -> Rect | None:
-    """Return the box of a text, the only text on the page if `text` is "", or None.
+    """Return the box of a text (of the only text on the page if `text` is ""), or None.
 
-    The instruction itself, if the page shows it, is left out.
+    The instruction itself is ignored if the page shows it.
     """
     segments = list(_without(page.segments, instruction))
     if not text:
@@ -106,27 +106,27 @@ def find(page: Page, text: str, instruction: str) -> Rect | None:
     runs += [(words[at : at + count], 0.0) for words, _ in runs for at in range(len(words))]
 
     def score(run: tuple[Sequence[Word], float]) -> float:
-        said = " ".join(word.text for word in run[0])
-        alike = fuzz.ratio(_plain(said), _plain(text)) / 100
-        return alike + run[1] + _EXACT * (said == text) if alike >= _ALIKE else 0.0
+        run_text = " ".join(word.text for word in run[0])
+        alike = fuzz.ratio(_plain(run_text), _plain(text)) / 100
+        return alike + run[1] + _EXACT * (run_text == text) if alike >= _ALIKE else 0.0
 
     best = max(runs, key=score, default=((), 0.0))
     return around([word.box for word in best[0]]) if score(best) else None
 
 
 def _without(segments: Sequence[Segment], instruction: str) -> Iterator[Segment]:
-    """Leave out the instruction where the page shows it too: it is no place to click."""
+    """Yield the segments without the instruction, which is not a place to click."""
     left = _plain(instruction)
     for segment in segments:
-        said = _plain(segment.text)
-        if said and fuzz.ratio(left[: len(said)], said) >= 100 * _ALIKE:
-            left = left[len(said) :]
+        own = _plain(segment.text)
+        if own and fuzz.ratio(left[: len(own)], own) >= 100 * _ALIKE:
+            left = left[len(own) :]
         else:
             yield segment
 
 
 def _plain(text: str) -> str:
-    """Return the letters and digits of a text, without accents and without what reading confuses."""
+    """Return the letters and digits of a text, without accents, and with letters that OCR confuses made equal."""
     letters = unicodedata.normalize("NFKD", text.translate(_SAME).lower())
     return "".join(filter(str.isalnum, letters))
 
@@ -136,5 +136,5 @@ def _call(action: str, **arguments: Any) -> str:  # noqa: ANN401 - any JSON
     return f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
 
 
-def _ended(status: str, text: str) -> str:
+def _terminate(status: str, text: str) -> str:
     return f"{text}\n{_call('terminate', status=status, text=text)}"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 48_000_000
 MAX_HELD_BYTES = 96_000_000  # of all requests that arrive, wait, or are being answered
-MAX_WAITING = 8  # besides the request that is being read: about ten seconds of receipts
-BODY_S = 30  # for a whole body
+MAX_WAITING = 8  # besides the request that is being answered: about ten seconds for receipts
+BODY_S = 30  # timeout for a whole body
 
 
 def create_app(*, api_key: str | None, reader: Reader) -> Starlette:
@@ -62,8 +62,8 @@ async def _models(_: Request) -> Response:
 
 
 async def _not_found(request: Request, failure: Exception) -> Response:
-    here = f"{request.method} {request.url.path[:100]}"
-    message = f"The embedded engine has no {here}: it answers /v1/chat/completions, /v1/models and /health."
+    route = f"{request.method} {request.url.path[:100]}"
+    message = f"The embedded engine has no {route}: it answers /v1/chat/completions, /v1/models and /health."
     return error(message, getattr(failure, "status_code", 404), "not_found")
 
 
@@ -86,7 +86,7 @@ async def _broken(_: Request, failure: Exception) -> Response:
 
 @dataclass
 class _Cost:
-    """What an answer has cost so far, in tokens, and why it ended."""
+    """Token usage of an answer so far, and its finish reason."""
 
     prompt_tokens: int = 0
     image_tokens: int = 0
@@ -103,7 +103,7 @@ class _Cost:
 
 
 class _Engine:
-    """POST /v1/chat/completions: one reader, the requests that wait for it, and the bytes that they hold."""
+    """POST /v1/chat/completions: one reader, the queue of requests for it, and the bytes that they hold."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -111,8 +111,8 @@ class _Engine:
         self._turn = asyncio.Lock()
         self._last_s = 1.0  # how long the last request took
         self._held_bytes = 0
-        self._parsing = asyncio.Lock()  # one body at a time: parsing takes as much memory again
-        # One thread reads all pictures, because each new thread would keep memory of its own for good.
+        self._parsing = asyncio.Lock()  # one body at a time, because parsing doubles its memory
+        # One thread reads all pictures, because each new thread would keep memory of its own forever.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vlnb-read")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,18 +134,18 @@ class _Engine:
         finally:
             self._held_bytes -= held
 
-    def _admit(self, size: int, more: int) -> None:
-        if size + more > MAX_BODY_BYTES:
+    def _admit(self, size: int, chunk: int) -> None:
+        if size + chunk > MAX_BODY_BYTES:
             message = f"The request has more than {MAX_BODY_BYTES / 1e6:.0f} MB. Send smaller or fewer pictures."
             raise Refused(message, 413, "request_too_large")
-        if self._held_bytes + more > MAX_HELD_BYTES:
+        if self._held_bytes + chunk > MAX_HELD_BYTES:
             message = f"The embedded engine already holds {MAX_HELD_BYTES / 1e6:.0f} MB of requests. Try again later."
             raise Refused(message, 429, "queue_full")
 
     async def _respond(self, chat: Chat, scope: Scope, receive: Receive, send: Send) -> None:
         cost = _Cost()
         async with contextlib.aclosing(self._tokens(chat, cost)) as tokens:
-            await anext(tokens)  # its turn has come and its pictures are whole: the status is 200
+            await anext(tokens)  # waits for the turn and checks the pictures; from here on the status is 200
             response: Response
             if chat.stream:
                 response = StreamingResponse(_events(chat, cost, tokens), media_type="text/event-stream")
@@ -157,7 +157,7 @@ class _Engine:
             await response(scope, receive, send)
 
     async def _tokens(self, chat: Chat, cost: _Cost) -> AsyncGenerator[str]:
-        """Yield "" when the reading begins, then the answer token by token. Closing it stops the reader."""
+        """Yield "" when the reader starts, then the answer token by token. Closing the generator stops the reader."""
         if self._inside > MAX_WAITING:
             wait_s = max(1, round(self._last_s))
             message = f"{MAX_WAITING} requests are already waiting for the embedded engine. Try again in {wait_s} s."
@@ -184,7 +184,7 @@ class _Engine:
             self._inside -= 1
 
     def _texts(self, chat: Chat, cost: _Cost, stop: Callable[[], bool]) -> Generator[str]:
-        """Yield "", then the parts of the answer; runs in the reader's thread."""
+        """Yield "", then the parts of the answer. Runs in the reader's thread."""
         pictures = Pictures(chat.files, stop)
         cost.image_tokens = pictures.tokens
         cost.prompt_tokens = chat.text_tokens + pictures.tokens + images.DELIMITER_TOKENS * len(pictures)
@@ -194,7 +194,7 @@ class _Engine:
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, but cancel it if the client hangs up."""
+    """Await the work, but cancel it if the client disconnects."""
 
     async def hung_up() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -216,7 +216,7 @@ def _envelope(kind: str) -> dict[str, Any]:
 
 
 async def _events(chat: Chat, cost: _Cost, tokens: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Yield the server-sent events of a streamed answer. The status is sent by then, so a failure is an event too."""
+    """Yield the server-sent events of a streamed answer. The status is already sent, so a failure is an event too."""
     envelope = _envelope("chat.completion.chunk")
 
     def event(delta: dict[str, str], finish: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""A clip, sent as frames with their times: when a text is shown, and what can be read at a time."""
+"""Questions about a clip, sent as frames with their times: when a text is shown, and which text is shown at a time."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ def answer(
     times: Sequence[float],
     pages: Sequence[Page],
     fields: Sequence[str],
-    filled: Callable[[Page], dict[str, str]],
+    fill_in: Callable[[Page], dict[str, str]],
 ) -> str:
-    """Answer a question about a clip. `fields` are those of a form to fill in, and `filled` does so from one page."""
+    """Answer a question about a clip. `fields` are those of a form, and `fill_in` fills them in from one page."""
     if _WHEN.search(question):
         first = re.split(r"(?<=[.?!])\s", question.strip(), maxsplit=1)[0]
-        sought = first if re.search(r"[\"“'‘]", first) else _ABOUT.sub(" ", first)
-        found = [locate.sought(page, sought) for page in pages]
-        spans = [[at for at, _ in run] for shown, run in groupby(enumerate(found), lambda pair: bool(pair[1])) if shown]
+        phrase = first if re.search(r"[\"“'‘]", first) else _ABOUT.sub(" ", first)
+        spots = [locate.search(page, phrase) for page in pages]
+        spans = [[at for at, _ in run] for shown, run in groupby(enumerate(spots), lambda pair: bool(pair[1])) if shown]
         if fields and spans:
             start = spans[0][0]
-            form = filled(pages[start]) | {name: f"{times[start]:.2f}" for name in fields if "time" in name.lower()}
+            form = fill_in(pages[start]) | {name: f"{times[start]:.2f}" for name in fields if "time" in name.lower()}
             return json.dumps(form, ensure_ascii=False)
         if spans:
             return "\n".join(
-                f"{found[run[0]][0].text}: from {times[run[0]]:.2f} s to {times[run[-1]]:.2f} s." for run in spans
+                f"{spots[run[0]][0].text}: from {times[run[0]]:.2f} s to {times[run[-1]]:.2f} s." for run in spans
             )
-        none = f"No words of the question stand on the {len(pages)} frames. {WHO}, and I cannot see what moves."
-        return f"{none} I read these texts:\n{_read(times, pages)}"
+        apology = f"No words of the question stand on the {len(pages)} frames. {WHO}, and I cannot see what moves."
+        return f"{apology} I read these texts:\n{_timed_texts(times, pages)}"
     if hit := _AT.search(question):
-        wanted = 60 * int(hit[1] or 0) + float(hit[2])
-        at = min(range(len(times)), key=lambda i: abs(times[i] - wanted))
-        beyond = " (the last one)" if wanted > times[-1] + 1 else ""
+        time_s = 60 * int(hit[1] or 0) + float(hit[2])
+        at = min(range(len(times)), key=lambda i: abs(times[i] - time_s))
+        beyond = " (the last one)" if time_s > times[-1] + 1 else ""
         return f"On the frame at {times[at]:.2f} s{beyond} I read: {pages[at].text or 'nothing'}"
-    return f"{WHO}. I read these texts, and cannot see what happens beside them.\n{_read(times, pages)}"
+    return f"{WHO}. I read these texts, and cannot see what happens beside them.\n{_timed_texts(times, pages)}"
 
 
-def _read(times: Sequence[float], pages: Sequence[Page]) -> str:
-    """Return the texts in the order in which they come, each with its times."""
-    shown: dict[str, list[int]] = {}
-    for at, page in enumerate(pages):
+def _timed_texts(times: Sequence[float], pages: Sequence[Page]) -> str:
+    """Return the texts in order of appearance, each with its times."""
+    frames_of: dict[str, list[int]] = {}
+    for frame, page in enumerate(pages):
         for segment in page.segments:
-            shown.setdefault(segment.text, []).append(at)
-    lasting = {text: run for text, run in shown.items() if len(run) > 1} or shown  # a running clock says little
+            frames_of.setdefault(segment.text, []).append(frame)
+    lasting = {text: run for text, run in frames_of.items() if len(run) > 1} or frames_of  # ignores a running clock
     return "\n".join(f"{times[run[0]]:.2f} - {times[run[-1]]:.2f} seconds: {text}" for text, run in lasting.items())

@@ -1,7 +1,7 @@
-"""Filling in a form (a JSON schema) from what stands on pages: labels with their values, and rows of tables.
+"""Fills in a form (a JSON schema) from the text of pages: labels with their values, and rows of tables.
 
-A value needs a label that says what the field says, or a column under such a heading. Whatever has neither is null:
-nothing is invented. A label serves one field only, the one that it names best.
+A value needs a label that matches the name of the field, or a column under such a heading. A field without either is
+null: nothing is invented. A label belongs to one field only, the one that it matches best.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Where = TypeVar("Where", bound=Hashable)
 
 _MOST_PARTS = 20_000  # of a schema with its references in place
 _NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
-_NAMED, _ALONE = 0.85, 0.75  # share of a field's words that its label must have, and of the label's words that are its
+_NAMED, _ALONE = 0.85, 0.75  # lowest recall of a field's words by its label, and lowest precision of the label
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
-_LARGE = 1.4  # times the usual height: the name of a shop
-_TOP = 0.2  # of the height of the page: where such a name stands
-_LONGEST = 6  # words of a description that may be a label
+_LARGE = 1.4  # times the usual height: the name of a shop is larger
+_TOP = 0.2  # of the height of the page: the name of a shop stands above
+_LONGEST = 6  # most words of a description that may be a label
 
 
 def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value that follows `schema`, with null for what the pages do not say."""
+    """Return a value that follows `schema`, with null for whatever the pages do not contain."""
     try:
         schema = _expanded(schema, schema, iter(range(_MOST_PARTS)))
         return _Filling(schema, pages).value(schema, ())
@@ -44,81 +44,81 @@ def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON
         raise Refused(f"The schema cannot be used: {error}.", param="response_format") from error
 
 
-def _expanded(node: Any, root: Node, left: Iterator[int], inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
-    """Return a schema with its references in place; within itself, one is null. `left` counts its parts."""
-    if next(left, None) is None:
+def _expanded(node: Any, root: Node, budget: Iterator[int], inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    """Return a schema with its references inlined, recursive ones as null. `budget` limits the number of its parts."""
+    if next(budget, None) is None:
         raise Refused(f"The schema has more than {_MOST_PARTS:,} parts: too many.", param="response_format")
     if isinstance(node, list):
-        return [_expanded(one, root, left, inside) for one in node]
+        return [_expanded(item, root, budget, inside) for item in node]
     if not isinstance(node, Mapping):
         return node
     name = node.get("$ref")
     if not isinstance(name, str):
-        return {key: _expanded(one, root, left, inside) for key, one in node.items() if key != "$defs"}
-    found = root if name == "#" else root.get("$defs", {}).get(name.rpartition("/")[2], {})
-    return {"enum": [None]} if name in inside else _expanded(found, root, left, (*inside, name))
+        return {key: _expanded(item, root, budget, inside) for key, item in node.items() if key != "$defs"}
+    target = root if name == "#" else root.get("$defs", {}).get(name.rpartition("/")[2], {})
+    return {"enum": [None]} if name in inside else _expanded(target, root, budget, (*inside, name))
 
 
 class _Filling:
     def __init__(self, schema: Node, pages: Sequence[Page]) -> None:
         self._pages = pages
-        self._title = tuple(words(str(schema.get("title", ""))))  # an invoice's number is the invoice number
+        self._title = tuple(words(str(schema.get("title", ""))))  # the number in an invoice is the "invoice number"
         fields = list(self._fields(schema, ()))
         self._labels = [name for names, _ in fields for name in names]
-        found = [one for names, node in fields for one in self._labelled(names, node)]
+        candidates = [candidate for names, node in fields for candidate in self._candidates(names, node)]
         self._values: dict[Names, str | None] = {}
-        for names, (likeness, place) in _assigned(found).items():
-            rivals = {one[2] for alike, other, one in found if (alike, other) == (likeness, names)}
-            self._values[names] = place[2] if len(rivals) == 1 else None  # two labels alike: neither is sure
+        for names, (likeness, place) in _assign(candidates).items():
+            rivals = {candidate[2] for alike, other, candidate in candidates if (alike, other) == (likeness, names)}
+            self._values[names] = place[2] if len(rivals) == 1 else None  # two equal labels: neither is certain
 
     def value(self, node: Node, names: Names) -> Any:  # noqa: ANN401
         """Return the value of a part of the schema."""
         node = self._plain(node)
         if "properties" in node:
-            return {key: self.value(one, self._named(names, key, one)) for key, one in node["properties"].items()}
+            return {key: self.value(part, self._names(names, key, part)) for key, part in node["properties"].items()}
         if node.get("type") == "array":
             return list(self._rows(self._plain(node.get("items", {}))))[: node.get("maxItems")]
         options = node.get("enum") or ([node["const"]] if "const" in node else [])
         text = self._values.get(names)
         if options:
-            alike = [one for one in options if text and str(one).casefold() == text.casefold()]
+            alike = [option for option in options if text and str(option).casefold() == text.casefold()]
             return alike[0] if alike else None if None in options else options[0]
         return {} if node.get("type") == "object" else text
 
     def _plain(self, node: Node) -> Node:
         """Return the first alternative that is not null."""
-        other = [one for one in node.get("anyOf", ()) if one.get("type") != "null"]
-        return self._plain(other[0]) if other and "properties" not in node else node
+        parts = [part for part in node.get("anyOf", ()) if part.get("type") != "null"]
+        return self._plain(parts[0]) if parts and "properties" not in node else node
 
     def _fields(self, node: Node, names: Names) -> Iterator[tuple[Names, Node]]:
         node = self._plain(node)
         if "properties" in node:
-            for key, one in node["properties"].items():
-                yield from self._fields(one, self._named(names, key, one))
+            for key, part in node["properties"].items():
+                yield from self._fields(part, self._names(names, key, part))
         elif node.get("type") != "array" and names:
             yield names, node
 
-    def _named(self, around: Names, key: str, node: Node) -> Names:
-        """Return the wordings of a field: its key, also with the names around it, and its description."""
+    def _names(self, around: Names, key: str, node: Node) -> Names:
+        """Return the wordings of a field: its key, alone and with the names around it, and its description."""
         own = tuple(word.lower() for word in _CAMEL.split(key) if word)
         inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
-        alone = not around or not set(own) <= VAGUE | _NEUTRAL  # a name alone may be the buyer's or the seller's
+        alone = not around or not set(own) <= VAGUE | _NEUTRAL  # "name" alone may be the buyer's or the seller's
         return (*inside, *([own] if alone else []), *_wording(node))
 
-    def _labelled(self, names: Names, node: Node) -> Iterator[tuple[float, Names, Place]]:
-        """Yield (likeness, names, place) for every value whose label says what the field says."""
-        looks = re.compile(r"\d") if _told(node) else None
+    def _candidates(self, names: Names, node: Node) -> Iterator[tuple[float, Names, Place]]:
+        """Yield (likeness, names, place) for every value whose label matches the names of the field."""
+        looks = re.compile(r"\d") if _kind(node) else None
         for number, page in enumerate(self._pages):
             usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
             for name in names:
-                wanted = dict.fromkeys(name, 1.0)
-                for found in by_label(page, wanted, looks, " ".join(name), every=True):
-                    likeness = score(name, found.label)
-                    less = 0.1 * found.rank + 0.05 * (found.where == "below")  # which may be the cell of a table
+                weights = dict.fromkeys(name, 1.0)
+                for hit in by_label(page, weights, looks, " ".join(name), all_sides=True):
+                    likeness = score(name, hit.label)
+                    less = 0.1 * hit.rank + 0.05 * (hit.where == "below")  # a value below may be the cell of a table
                     less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
-                    if likeness and _fits(node, found.value) and not self._is_label(found.value):
-                        yield likeness - less, names, (number, found.box, found.value)
-                top = None if looks else heading(page, wanted)
+                    if likeness and _fits(node, hit.value) and not self._is_label(hit.value):
+                        yield likeness - less, names, (number, hit.box, hit.value)
+                top = None if looks else heading(page, weights)
                 if top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]:
                     yield 0.5, names, (number, top.box, top.value)
 
@@ -127,10 +127,10 @@ class _Filling:
 
     def _rows(self, node: Node) -> Iterator[dict[str, Any]]:
         """Yield the rows of the tables whose headings name the properties of a record."""
-        columns = {key: self._named((), key, one) for key, one in node.get("properties", {}).items()}
+        columns = {key: self._names((), key, part) for key, part in node.get("properties", {}).items()}
         for page in self._pages:
             heads = [(_headings(line, columns), number) for number, line in enumerate(page.lines)]
-            head, start = max(heads, key=lambda one: len(one[0]), default=({}, 0))
+            head, start = max(heads, key=lambda item: len(item[0]), default=({}, 0))
             if len(head) < min(2, len(columns)) or not head:
                 continue
             rows: list[dict[str, Any]] = []
@@ -141,7 +141,7 @@ class _Filling:
                 if len(cells) > len(head) / 2:
                     fitting = {key: text for key, text in cells.items() if _fits(node["properties"][key], text)}
                     rows.append(dict.fromkeys(columns) | fitting)
-                elif rows and len(cells) == 1 and not _told(node["properties"][next(iter(cells))]):  # a second line
+                elif rows and len(cells) == 1 and not _kind(node["properties"][next(iter(cells))]):  # a second line
                     rows[-1] |= {key: f"{rows[-1][key] or ''} {text}".strip() for key, text in cells.items()}
                 elif rows:
                     break
@@ -150,40 +150,40 @@ class _Filling:
 
 def _wording(node: Node) -> Names:
     """Return the words of a field's description, if it may be a printed label."""
-    told = tuple(words(str(node.get("description", "")).removesuffix(_told(node))))
-    return (told,) if 0 < len(told) <= _LONGEST else ()
+    description = tuple(words(str(node.get("description", "")).removesuffix(_kind(node))))
+    return (description,) if 0 < len(description) <= _LONGEST else ()
 
 
 def score(name: Sequence[str], label: str) -> float:
-    """Return how well a label names a field, 0 if it does not. Words such as "grand" and numbers do not count."""
-    said = words(label)
+    """Return how well a label names a field, or 0. Words such as "grand" and numbers do not count."""
+    label_words = words(label)
     ignored = _NEUTRAL | FORMS if set(name) <= VAGUE else _NEUTRAL  # a number may be the invoice number
-    printed = [word for word in said if word in name or not (word in ignored or word.isdigit())] or said
+    printed = [word for word in label_words if word in name or not (word in ignored or word.isdigit())] or label_words
     if "".join(name) == "".join(printed):  # e-mail and email
         return 1.0
-    wanted = [word for word in name if word not in _NEUTRAL] or list(name)
-    telling = [word for word in wanted if word not in VAGUE]
+    counted = [word for word in name if word not in _NEUTRAL] or list(name)
+    telling = [word for word in counted if word not in VAGUE]
     others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
-    recall, _ = match(dict.fromkeys(telling or wanted, 1.0), " ".join(printed))
-    _, precision = match(dict.fromkeys(wanted, 1.0), " ".join(others)) if others else (1.0, 1.0)
+    recall, _ = match(dict.fromkeys(telling or counted, 1.0), " ".join(printed))
+    _, precision = match(dict.fromkeys(counted, 1.0), " ".join(others)) if others else (1.0, 1.0)
     return (recall + precision) / 2 if recall >= _NAMED and precision >= _ALONE else 0.0
 
 
-def _told(node: Node) -> str:
+def _kind(node: Node) -> str:
     """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
     return next((kind for kind in (NUMBER, DAY) if kind in str(node.get("description", ""))), "")
 
 
 def _fits(node: Node, text: str) -> bool:
-    kind = _told(node)
+    kind = _kind(node)
     return (kind != NUMBER or values.number(text) is not None) and (kind != DAY or values.day(text) is not None)
 
 
-def _assigned(found: Iterable[tuple[float, Field, Where]]) -> dict[Field, tuple[float, Where]]:
-    """Return for each field its likeliest place, with the likeness; a place serves one field only."""
+def _assign(candidates: Iterable[tuple[float, Field, Where]]) -> dict[Field, tuple[float, Where]]:
+    """Return (likeness, place) of the likeliest place for each field; a place belongs to one field only."""
     chosen: dict[Field, tuple[float, Where]] = {}
     taken: set[Where] = set()
-    for likeness, field, place in sorted(found, key=lambda one: -one[0]):
+    for likeness, field, place in sorted(candidates, key=lambda candidate: -candidate[0]):
         if field not in chosen and place not in taken:
             chosen[field] = likeness, place
             taken.add(place)
@@ -193,15 +193,15 @@ def _assigned(found: Iterable[tuple[float, Field, Where]]) -> dict[Field, tuple[
 def _headings(line: Line, columns: Mapping[str, Names]) -> dict[str, Segment]:
     """Return the segments of a line that name a column."""
     pairs = product(columns.items(), line.segments)
-    scored = [(max(score(name, one.text) for name in names), key, one) for (key, names), one in pairs]
-    return {key: one for key, (_, one) in _assigned(pair for pair in scored if pair[0]).items()}
+    scored = [(max(score(name, segment.text) for name in names), key, segment) for (key, names), segment in pairs]
+    return {key: segment for key, (_, segment) in _assign(pair for pair in scored if pair[0]).items()}
 
 
 def _cells(line: Line, head: Mapping[str, Segment]) -> dict[str, str]:
     """Return the text of each cell, by the column under whose heading it stands."""
-    found: dict[str, str] = {}
+    cells: dict[str, str] = {}
     for segment in line.segments:
         key = max(head, key=lambda key: shared_width(segment.box, head[key].box))
         if shared_width(segment.box, head[key].box) > 0:
-            found[key] = f"{found.get(key, '')} {segment.text}".strip()
-    return found
+            cells[key] = f"{cells.get(key, '')} {segment.text}".strip()
+    return cells

@@ -1,8 +1,8 @@
-"""Who may reach the embedded engine: never a web page, and no connection for longer than it needs.
+"""Access control of the embedded engine: no web pages, not too many connections, no idle ones.
 
-A page in a browser on this machine can send requests to 127.0.0.1. Under a name of its own that resolves to 127.0.0.1
-(DNS rebinding), it can read the answers too. `Origin` and `Sec-Fetch-Site` reveal a browser, and `Host` reveals a
-foreign name; and no page can send JSON to a foreign address without asking first.
+A page in a browser on this machine can send requests to 127.0.0.1. Under a domain of its own that resolves to 127.0.0.1
+(DNS rebinding), it can read the answers too. `Origin` and `Sec-Fetch-Site` reveal a browser, `Host` reveals a foreign
+domain, and no page can send JSON to another origin without a preflight request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_CONNECTIONS = 128
-IDLE_S = 10  # for the head of a request, counted from the end of the last one; and for a client that stops reading
+IDLE_S = 10  # timeout for the head of a request, since the end of the last one; also for a client that stops reading
 
 
 def error(message: str, status: int, code: str | None, param: str | None = None, retry_s: int = 0) -> Response:
@@ -41,7 +41,7 @@ def error_body(message: str, status: int, code: str | None, param: str | None = 
 
 
 class Gate:
-    """Passes on what may reach `app`. With `api_key`, every path but /health requires it as a bearer token."""
+    """Passes allowed requests on to `app`. With `api_key`, every path but /health requires it as a bearer token."""
 
     def __init__(self, app: ASGIApp, *, api_key: str | None) -> None:
         self._app, self._api_key = app, api_key
@@ -58,17 +58,17 @@ class Gate:
             await self._app(scope, receive, send)
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
-        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        return not self._api_key or hmac.compare_digest(given.encode(), self._api_key.encode())
+        token = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        return not self._api_key or hmac.compare_digest(token.encode(), self._api_key.encode())
 
 
 def foreign(method: str, headers: Mapping[str, str], address: str, port: int) -> tuple[int, str] | None:
     """Return (HTTP status, sentence) for a request that a web page may have sent, else None.
 
-    `address` and `port` are where it arrived. The names in `headers` are in lower case.
+    The request arrived at `address` and `port`. The names in `headers` are in lower case.
     """
     host = headers.get("host", "")
-    if is_loopback(address) and not _is_here(host, port):
+    if is_loopback(address) and not _is_this_machine(host, port):
         return 403, (
             f"This engine serves its own machine as 127.0.0.1:{port} or localhost:{port}, but the request is for"
             f" {host[:100]!r}. Use one of these addresses. A tunnel must have the same port at both ends."
@@ -85,7 +85,7 @@ def foreign(method: str, headers: Mapping[str, str], address: str, port: int) ->
     return None
 
 
-def _is_here(host: str, port: int) -> bool:
+def _is_this_machine(host: str, port: int) -> bool:
     """Whether a `Host` header names this machine and `port`."""
     try:
         parts = urlsplit(f"//{host}")
@@ -96,7 +96,7 @@ def _is_here(host: str, port: int) -> bool:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection with two more limits: how many there are, and how long one may be idle."""
+    """uvicorn's connection with two more limits: on the number of connections, and on idle time."""
 
     _stalled: asyncio.TimerHandle | None = None
 
@@ -114,7 +114,7 @@ class Connection(H11Protocol):
             self.timeout_keep_alive_task = self.loop.call_later(IDLE_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in. Only a whole head stops the clock; in uvicorn each byte would stop it."""
+        """Receive bytes. Only a complete head stops the timer; in uvicorn, any byte would stop it."""
         self.conn.receive_data(data)
         self.handle_events()
 
@@ -124,7 +124,7 @@ class Connection(H11Protocol):
         self._stalled = self.loop.call_later(IDLE_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that clock."""
+        """Stop the timer of `pause_writing`."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()

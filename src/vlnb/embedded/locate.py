@@ -1,4 +1,4 @@
-"""Where a text stands: answers to grounding prompts, in Qwen2.5-VL's own forms and in pixels of the picture sent."""
+"""Locates texts: answers to grounding prompts, in Qwen2.5-VL's own formats and in pixels of the picture as sent."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _ALIKE = 0.8  # share of a phrase's words that must stand on the page
 
 @dataclass(frozen=True)
 class Spot:
-    """A text, where it stands, and what the question called it."""
+    """A text, its box, and its name in the question."""
 
     text: str
     box: Rect
     label: str = ""
 
 
-def wants(question: str) -> bool:
+def asks_for_places(question: str) -> bool:
     """Whether a question asks for places on the picture."""
     return bool(_PATTERNS["asks"].search(question))
 
 
-def every(question: str) -> bool:
-    """Whether it asks for the places of all text."""
+def asks_for_all_text(question: str) -> bool:
+    """Whether a question asks for the places of all text."""
     return bool(_PATTERNS["every"].search(question)) and not _quoted(question)
 
 
 def spots_on(line: Line, question: str) -> list[Spot]:
-    """Return the texts of one line: words, the whole line, or runs of text, as the question says."""
+    """Return the texts of one line: words, the whole line, or segments, as the question asks."""
     if _PATTERNS["words"].search(question):
         return [Spot(word.text, word.box) for segment in line.segments for word in segment.words]
     if _PATTERNS["lines"].search(question):
@@ -49,19 +49,19 @@ def spots_on(line: Line, question: str) -> list[Spot]:
     return [Spot(segment.text, segment.box) for segment in line.segments]
 
 
-def sought(page: Page, question: str) -> list[Spot]:
-    """Return where on the page stands what the question names: a quoted text, the value of a label, or a text.
+def search(page: Page, question: str) -> list[Spot]:
+    """Return the places on the page of what the question names: a quoted text, the value of a label, or another text.
 
-    A thing to detect or to count is none of these unless it is quoted: a sign that says TAXI is not a taxi.
+    An object to detect or count has no place unless it is quoted: a sign that says TAXI is not a taxi.
     """
     if quoted := _quoted(question):
-        return [spot for phrase in quoted for spot in _standing(page, phrase)]
-    asked = _asked(question)
-    if not asked or _PATTERNS["thing"].search(question):
+        return [spot for phrase in quoted for spot in _occurrences(page, phrase)]
+    subject = _subject(question)
+    if not subject or _PATTERNS["thing"].search(question):
         return []
-    exact = _standing(page, asked)
-    value = find(page, f"What is the {asked}?")
-    return [Spot(value.value, value.box, asked)] if value and (value.label or not exact) else exact
+    exact = _occurrences(page, subject)
+    value = find(page, f"What is the {subject}?")
+    return [Spot(value.value, value.box, subject)] if value and (value.label or not exact) else exact
 
 
 def _quoted(question: str) -> list[str]:
@@ -69,28 +69,28 @@ def _quoted(question: str) -> list[str]:
     return [double or single for double, single in _QUOTED.findall(_without_forms(question))]
 
 
-def _asked(question: str) -> str:
-    """Return the words of the first sentence that say what to find; the rest describes the form of the answer."""
+def _subject(question: str) -> str:
+    """Return what to find, in words of the first sentence; the rest describes the format of the answer."""
     first = re.split(r"(?<=[.?!])\s", _without_forms(question).strip(), maxsplit=1)[0]
     return " ".join(terms(_PATTERNS["talk"].sub(" ", first)))
 
 
 def _without_forms(question: str) -> str:
-    """Drop the form of the answer that a prompt spells out: {"bbox_2d": […], …}, <points …>…</points>."""
+    """Drop the template of the answer from a prompt: {"bbox_2d": […], …}, <points …>…</points>."""
     return re.sub(r"\[?\{[^{}]*\}\]?|<[^<>]*>", " ", question)
 
 
-def _standing(page: Page, phrase: str) -> list[Spot]:
-    """Return every run of words on the page that is the phrase, misread letters allowed."""
-    wanted = words(phrase)
-    found = []
+def _occurrences(page: Page, phrase: str) -> list[Spot]:
+    """Return every run of words on the page that matches the phrase; misread letters are allowed."""
+    sought = words(phrase)
+    spots = []
     for segment in page.segments:
-        for part in _runs(segment, len(wanted)):
-            text = " ".join(word.text for word in part)
-            score = sum(alike(a, b) for a, b in zip(wanted, words(text), strict=True)) / len(wanted)
+        for run in _runs(segment, len(sought)):
+            text = " ".join(word.text for word in run)
+            score = sum(alike(a, b) for a, b in zip(sought, words(text), strict=True)) / len(sought)
             if score >= _ALIKE:
-                found.append(Spot(text, around([word.box for word in part]), phrase))
-    return found
+                spots.append(Spot(text, around([word.box for word in run]), phrase))
+    return spots
 
 
 def _runs(segment: Segment, count: int) -> Iterator[tuple[Word, ...]]:
@@ -102,13 +102,13 @@ def _runs(segment: Segment, count: int) -> Iterator[tuple[Word, ...]]:
                 yield segment.words[start:end]
 
 
-def written(spots: Iterable[Spot], question: str) -> Iterator[str]:
-    """Yield the answer piece by piece in the form that the question names, else as JSON."""
-    asks = question.lower()
+def format_spots(spots: Iterable[Spot], question: str) -> Iterator[str]:
+    """Yield the answer piece by piece, in the format that the question names, else as JSON."""
+    lowered = question.lower()
     points = bool(_PATTERNS["points"].search(question))
-    if points and ("xml" in asks or "<points" in asks):
+    if points and ("xml" in lowered or "<points" in lowered):
         before, between, after, write = "", "\n", "", _xml
-    elif "html" in asks:
+    elif "html" in lowered:
         before, between, after, write = "```html\n<html><body>\n", "\n", "\n</body></html>\n```", _html
     else:
         before, between, after = "```json\n[\n\t", ",\n\t", "\n]\n```"
@@ -143,6 +143,6 @@ def _middle(box: Rect) -> tuple[int, int]:
 
 
 def not_found(question: str) -> str:
-    """Say what cannot be located, in a form that parses as no boxes."""
-    about = ", ".join(_quoted(question)) or _asked(question) or "that"
-    return f"[]\n{WHO}: I can locate text only, and I found no text here for “{about}”."
+    """Return an answer that names what cannot be located, and that parses as an empty list of boxes."""
+    subject = ", ".join(_quoted(question)) or _subject(question) or "that"
+    return f"[]\n{WHO}: I can locate text only, and I found no text here for “{subject}”."

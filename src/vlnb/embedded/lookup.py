@@ -1,6 +1,6 @@
-"""Finding the answer to a question on a page: the label that the question names, and the value that belongs to it.
+"""Finds the answer to a question on a page: the label that the question names, and the value of this label.
 
-Words of the question match words on the page, with misread letters and common synonyms allowed. The value stands after
+Words of the question match words on the page; misread letters and common synonyms are allowed. The value stands after
 the label, to its right, below it, or where its row meets a column.
 """
 
@@ -25,8 +25,8 @@ STOP, VAGUE, _TITLES, FORMS, _BLOCKS = (
 )
 _VAGUE_WEIGHT = 0.4
 _SYNONYMS = tuple(frozenset(group.split()) for group in WORDS["synonyms"])
-_ALIKE = 82  # of 100: from here on, two words are one word with a misread letter
-_SHORT = 3  # letters: shorter words must be equal
+_ALIKE = 82  # lowest ratio of 100 for two words that differ only in a misread letter
+_SHORT = 3  # letters: words up to this length must be equal
 
 _FOUND = 0.55  # lowest score of an answer
 _AMOUNT = r"\d"
@@ -35,15 +35,15 @@ _KINDS = tuple(
     for kind in WORDS["kind"]
 )
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
-_FAR, _NEAR = 10, 4  # times the height of a label: to its value on the same line, and to the row below
+_FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
 _LETTER = re.compile(r"[^\W\d]")
 
 
 @dataclass(frozen=True)
-class Found:
-    """A value on a page, its box and its score (0 to 1), and how it lies to its label: `where` "right of" `label`.
+class Candidate:
+    """A value on a page, its box and its score (0 to 1), and its place at its label: `where` "right of" `label`.
 
-    `rank` is 0 for the likeliest place at that label, 1 for the next one.
+    `rank` is 0 for the likeliest place at that label, 1 for the next.
     """
 
     value: str
@@ -54,18 +54,18 @@ class Found:
     rank: int = 0
 
 
-def find(page: Page, question: str) -> Found | None:
-    """Return the answer to the question, or None if no label on the page is close enough to it."""
-    question = question.partition("?")[0]  # what follows describes the form of the answer
-    if found := _by_value(page, question):
-        return found
+def find(page: Page, question: str) -> Candidate | None:
+    """Return the answer to the question, or None if no label on the page matches it well enough."""
+    question = question.partition("?")[0]  # the rest describes the format of the answer
+    if hit := _by_value(page, question):
+        return hit
     quoted = re.search(r"[\"“”‘'«](.{2,60}?)[\"“”’'»](?:\W|$)", question)
     labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
-    wanted = dict.fromkeys(words(quoted[1]), 1.0) if quoted else terms(question, labels=labels)
+    weights = dict.fromkeys(words(quoted[1]), 1.0) if quoted else terms(question, labels=labels)
     looks, certain = next(((looks, sure) for asks, looks, sure in _KINDS if asks.search(question)), (None, False))
-    answers = [*by_label(page, wanted, looks, question), *_by_row_and_column(page, wanted, looks)]
-    best = max(answers, key=lambda found: found.score, default=None)
-    title = heading(page, wanted)
+    answers = [*by_label(page, weights, looks, question), *_by_row_and_column(page, weights, looks)]
+    best = max(answers, key=lambda answer: answer.score, default=None)
+    title = heading(page, weights)
     if best and best.score >= _FOUND and not (title and best.label in title.value):
         return best
     return (_by_pattern(page, looks) if looks and certain else None) or title
@@ -77,18 +77,18 @@ def words(text: str) -> list[str]:
 
 
 def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, float]:
-    """Return the words that say what a question is about, each with its weight.
+    """Return the words that tell what a question is about, each with its weight.
 
     A stop word counts only if it is a whole label of the page (`labels`): "Where does it go to?" and TO.
     """
-    every = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
-    told = [word for word in every if word not in STOP or word in labels]
-    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE else 1.0 for word in told}
+    all_words = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
+    kept = [word for word in all_words if word not in STOP or word in labels]
+    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE else 1.0 for word in kept}
 
 
 @lru_cache(maxsize=20_000)
 def alike(a: str, b: str) -> float:
-    """Return how surely two words mean the same: 1 equal but for their ending, 0.9 synonyms, less misread, else 0."""
+    """Return the similarity of two words: 1 if only the endings differ, 0.9 for synonyms, less if misread, else 0."""
     if a == b or _stem(a) == _stem(b):
         return 1.0
     if any({_stem(a), a} & group and {_stem(b), b} & group for group in _SYNONYMS):
@@ -106,30 +106,30 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 4 else word  # "fare" is not "far"
 
 
-def match(wanted: dict[str, float], label: str) -> tuple[float, float]:
-    """Return (recall, precision), 0 to 1: how much of the question the label holds, and the reverse."""
+def match(weights: dict[str, float], label: str) -> tuple[float, float]:
+    """Return (recall, precision), 0 to 1: how much of the question the label contains, and vice versa."""
     printed = words(label)
-    if not wanted or not printed:
+    if not weights or not printed:
         return 0.0, 0.0
-    recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in wanted.items())
-    telling = [word for word in printed if (word not in STOP and len(word) > 1) or word in wanted] or printed
-    precision = sum(max(alike(term, word) for term in wanted) for word in telling)
-    return recall / sum(wanted.values()), precision / len(telling)
+    recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in weights.items())
+    telling = [word for word in printed if (word not in STOP and len(word) > 1) or word in weights] or printed
+    precision = sum(max(alike(term, word) for term in weights) for word in telling)
+    return recall / sum(weights.values()), precision / len(telling)
 
 
 def by_label(
-    page: Page, wanted: dict[str, float], looks: re.Pattern[str] | None, question: str, *, every: bool = False
-) -> Iterator[Found]:
-    """Yield the value of each label that has a wanted word; with `every`, also the values at its other sides."""
+    page: Page, weights: dict[str, float], looks: re.Pattern[str] | None, question: str, *, all_sides: bool = False
+) -> Iterator[Candidate]:
+    """Yield the value of each label that contains a word of the question; with `all_sides`, the values at each side."""
     amount = looks is not None and looks.pattern == _AMOUNT
     for row, line in enumerate(page.lines):
         for column, segment in enumerate(line.segments):
             label, inline = _split(segment)
-            recall, precision = match(wanted, label)
+            recall, precision = match(weights, label)
             if not recall or not _LETTER.search(label):
                 continue
             right = _right(line.segments[column + 1 :], amount and "many" not in question.lower())
-            if every and right and _may_be_label(page, row, segment, right):
+            if all_sides and right and _may_be_label(page, row, segment, right):
                 right = None
             places = [("right of", right), ("after", inline), ("below", _below(page, row, segment, question))]
             if label.endswith(":") or not (right and re.match(r"\W*\w{0,3}\W*\d", right.text)):
@@ -142,13 +142,13 @@ def by_label(
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
             if looks and not fit:
                 fit = [("in the row of", s) for s in line.segments if s is not segment and looks.search(s.text)]
-            for rank, (where, value) in enumerate((fit or near)[: None if every else 1]):
+            for rank, (where, value) in enumerate((fit or near)[: None if all_sides else 1]):
                 score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
-                yield Found(value.text, value.box, label, where, score, rank)
+                yield Candidate(value.text, value.box, label, where, score, rank)
 
 
 def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
-    """Whether what is right of a label may be another label: far away, or in a row of labels above their values."""
+    """Whether the text right of a label may be another label: far away, or in a row of labels above their values."""
     if label.text.endswith((":", "：")) or re.search(r"\d", right.text):
         return False
     height = label.box[3] - label.box[1]
@@ -161,14 +161,14 @@ def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
 
 
 def _split(segment: Segment) -> tuple[str, Segment | None]:
-    """Return label and value of a segment that holds both: "No: 4711" and "TOTAL 17,000"."""
-    split = segment.words
-    end = next((i + 1 for i, word in enumerate(split[:-1]) if word.text.endswith((":", "："))), 0)
-    end = end or next((i for i, word in enumerate(split) if i and re.search(r"\d", word.text)), 0)
+    """Return label and value of a segment that contains both: "No: 4711" and "TOTAL 17,000"."""
+    parts = segment.words
+    end = next((i + 1 for i, word in enumerate(parts[:-1]) if word.text.endswith((":", "："))), 0)
+    end = end or next((i for i, word in enumerate(parts) if i and re.search(r"\d", word.text)), 0)
     if not end or segment.text.endswith((":", "：")):
         return segment.text, None
-    text, value = (" ".join(word.text for word in part) for part in (split[:end], split[end:]))
-    return text, Segment(value, around([word.box for word in split[end:]]), split[end:])
+    text, value = (" ".join(word.text for word in part) for part in (parts[:end], parts[end:]))
+    return text, Segment(value, around([word.box for word in parts[end:]]), parts[end:])
 
 
 def _right(following: tuple[Segment, ...], last: bool) -> Segment | None:
@@ -206,24 +206,24 @@ def _is_header(page: Page, row: int) -> bool:
     return all(under) and (len(labels) > 2 or re.search(r"\d", under[0][0].text) is not None)
 
 
-def _by_row_and_column(page: Page, wanted: dict[str, float], looks: re.Pattern[str] | None) -> Iterator[Found]:
-    """Yield the cells of tables whose row and column together are what the question names."""
-    scored = [(row, s, match(wanted, s.text)) for row, line in enumerate(page.lines) for s in line.segments]
+def _by_row_and_column(page: Page, weights: dict[str, float], looks: re.Pattern[str] | None) -> Iterator[Candidate]:
+    """Yield the cells of tables whose row and column together match the question."""
+    scored = [(row, s, match(weights, s.text)) for row, line in enumerate(page.lines) for s in line.segments]
     scored = [(row, s, m) for row, s, m in scored if m[0]]
     for header_row, header, (header_recall, header_precision) in scored:
         for row, label, (label_recall, label_precision) in scored:
             if row <= header_row or label is page.lines[row].segments[-1]:
                 continue
-            recall, _ = match(wanted, f"{header.text} {label.text}")
+            recall, _ = match(weights, f"{header.text} {label.text}")
             cells = [s for s in page.lines[row].segments if s is not label and shared_width(s.box, header.box) > 0]
             if cells and recall - max(header_recall, label_recall) > 0.1 and (not looks or looks.search(cells[0].text)):
                 score = 0.75 * recall + 0.25 * (header_precision + label_precision) / 2
                 name = f"{label.text} / {header.text}"
-                yield Found(cells[0].text, cells[0].box, name, "in the row and column of", score)
+                yield Candidate(cells[0].text, cells[0].box, name, "in the row and column of", score)
 
 
-def _by_value(page: Page, question: str) -> Found | None:
-    """Answer "Which item costs 4.50?" with the start of the row that holds the number."""
+def _by_value(page: Page, question: str) -> Candidate | None:
+    """Answer "Which item costs 4.50?" with the start of the row that contains the number."""
     if not re.search(r"\b(which|who|what (item|product|article|line|row|one))\b", question, re.IGNORECASE):
         return None
     numbers = set(re.findall(r"(?<![\w.,])\d[\d.,]*(?<![.,])", question))
@@ -231,22 +231,22 @@ def _by_value(page: Page, question: str) -> Found | None:
         for segment in line.segments[1:]:
             if numbers & set(re.findall(r"[\d.,]*\d", segment.text)):
                 label = next((s for s in line.segments if _LETTER.search(s.text)), line.segments[0])
-                return Found(label.text, label.box, segment.text, "in the row of", 1.0)
+                return Candidate(label.text, label.box, segment.text, "in the row of", 1.0)
     return None
 
 
-def _by_pattern(page: Page, looks: re.Pattern[str]) -> Found | None:
+def _by_pattern(page: Page, looks: re.Pattern[str]) -> Candidate | None:
     for segment in page.segments:
         if hit := looks.search(segment.text):
-            return Found(hit.group().strip(), segment.box, "", "with no label beside it", 0.5)
+            return Candidate(hit.group().strip(), segment.box, "", "with no label beside it", 0.5)
     return None
 
 
-def heading(page: Page, wanted: dict[str, float]) -> Found | None:
-    """Answer who issued the page, or what its title is, with the largest line of its upper half."""
+def heading(page: Page, weights: dict[str, float]) -> Candidate | None:
+    """Answer questions for the issuer or the title of the page with the largest line of its upper half."""
     upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not FORMS & set(words(s.text))]
-    if not upper or not _TITLES & set(wanted):
+    if not upper or not _TITLES & set(weights):
         return None
     tallest = max(s.box[3] - s.box[1] for s in upper)
     first = next(s for s in upper if s.box[3] - s.box[1] >= 0.85 * tallest)
-    return Found(first.text, first.box, "", "as the largest words at the top", 0.5)
+    return Candidate(first.text, first.box, "", "as the largest words at the top", 0.5)

@@ -1,7 +1,7 @@
-"""A page: the text on a picture, where it stands, and the order in which a person reads it.
+"""A page: the text on a picture, its boxes, and its reading order.
 
-The order comes from the boxes alone, before any letter is recognised, so the first line can be sent while the last is
-still being read.
+The order comes from the boxes alone, before any letter is recognised, so the engine can stream the first line while it
+still reads the last.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Quad = Sequence[Sequence[float]]
 _Box = tuple[float, float, float, float]
 
 _GAP = "    "  # between segments of one line: a label and its value, or two cells of a table
-_SAME_ROW = 0.5  # of the smaller height: how far apart the centres of two boxes on one row may lie
-# A column of prose has several lines. Most of them fill it, and they are much wider than high; a column of labels or
-# prices is different.
+_SAME_ROW = 0.5  # of the smaller height: largest distance between the centres of two boxes on one row
+# A column of prose has several lines. Most of them fill it, and they are much wider than high, unlike a column of
+# labels or prices.
 _MIN_COLUMN_LINES, _FILLED, _LONG_LINE = 4, 0.72, 6.0
 
 
@@ -37,7 +37,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text without a wide gap, and how sure the reading is (0 to 1)."""
+    """A run of text without a wide gap, and the score of the recogniser (0 to 1)."""
 
     text: str
     box: Rect
@@ -47,7 +47,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Line:
-    """Segments beside each other, from left to right."""
+    """Segments side by side, from left to right."""
 
     segments: tuple[Segment, ...]
 
@@ -91,7 +91,7 @@ def reading_order(quads: Sequence[Quad]) -> list[list[int]]:
     angle = skew(quads)
     cos, sin = math.cos(-angle), math.sin(-angle)
     boxes = []
-    for quad in quads:  # as if the page were not tilted
+    for quad in quads:  # rotated back, if the page is tilted
         xs, ys = [x * cos - y * sin for x, y in quad], [x * sin + y * cos for x, y in quad]
         boxes.append((min(xs), min(ys), max(xs), max(ys)))
     return _order(list(range(len(boxes))), boxes)
@@ -158,6 +158,6 @@ def _rows(members: list[int], boxes: list[_Box]) -> list[list[int]]:
 
 
 def _covers(row: list[int], i: int, boxes: list[_Box]) -> bool:
-    """Whether box `i` lies below or above another one of the row: then it is on another line, however near."""
+    """Whether box `i` lies below or above another box of the row: then it is on another line, however close."""
     widths = [boxes[j][2] - boxes[j][0] for j in (i, *row)]
     return any(shared_width(boxes[i], boxes[j]) > 0.5 * min(widths[0], w) for j, w in zip(row, widths[1:], strict=True))

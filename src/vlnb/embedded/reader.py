@@ -1,10 +1,11 @@
-"""Reading a picture on the CPU with RapidOCR.
+"""Reads a picture on the CPU with RapidOCR.
 
-Text is found on a copy of bounded size, which bounds time and memory, and recognised in the picture itself.
+Text is detected on a copy of limited size, which limits time and memory, and recognised in the picture itself.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import math
@@ -24,24 +25,24 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-DETECT_PIXELS = 1_250_000  # of the copy: it finds letters of 22 pixels on a page of 12 megapixels
-_NO_LIMIT = 1 << 16  # pixels of a side: the library's own limits would shrink a long picture too far
+DETECT_PIXELS = 1_250_000  # of the copy: enough to find letters of 22 pixels on a page of 12 megapixels
+_NO_LIMIT = 1 << 16  # pixels of a side: the library's own limit would shrink a long picture too far
 WORD_GAP = 0.8  # of the height of the text: a wider gap separates a label from its value, or two columns
-MIN_SCORE = 0.5  # text with a lower score is noise more often than not
-SURE = 0.9  # printed text has a higher score; text that stands on its head, and is read as it comes, a lower one
-_BETTER = 0.1  # by so much must the score of text rise when it is turned round
-_PROBES = 3  # runs of text that tell how the page is turned
+MIN_SCORE = 0.5  # text with a lower score is usually noise
+SURE = 0.9  # upright printed text has a higher score, text read upside down a lower one
+_BETTER = 0.1  # least gain in score for a text to count as upside down
+_PROBES = 3  # runs of text that tell the rotation of the page
 _TALL = 1.5  # times as high as wide: the library turns such a box a quarter to the left before it reads it
-_KEPT = 32  # pages: a second question about a picture needs no second reading
-_PADDED = [3, 48, 96]  # short texts are padded to 96 columns instead of 320, which is a third faster
+_MAX_PAGES = 32  # that it remembers: a second question about a picture needs no second reading
+_PADDED = [3, 48, 96]  # pads short texts to 96 columns instead of 320, which is a third faster
 
 
-class Stopped(Exception):  # noqa: N818 - the client hung up, which is no error
-    """The reading was stopped because no client waits for it."""
+class Stopped(Exception):  # noqa: N818 - the client disconnected, which is not an error
+    """The reader stopped because no client waits for the answer."""
 
 
 class Reader:
-    """Reads text. It loads its models (30 MB, inside the installed package) with the first picture.
+    """Reads text. It loads its models (30 MB, part of the installed package) with the first picture.
 
     It reads one picture at a time, because the models use all cores, and remembers the last pages.
     """
@@ -78,7 +79,7 @@ class Reader:
                 yield line
             if lines:  # a benchmark's noise has none, and every run of it must take its time
                 self._pages[key] = tuple(lines)
-                if len(self._pages) > _KEPT:
+                if len(self._pages) > _MAX_PAGES:
                     del self._pages[next(iter(self._pages))]
 
     def _new_lines(self, bgr: Array, stop: Callable[[], bool]) -> Iterator[Line]:
@@ -95,14 +96,14 @@ class Reader:
                 raise Stopped
             new = [i for i in row if i not in readings]
             readings |= zip(new, self._recognise(bgr, [quads[i] for i in new], margin=turns == 1), strict=True)
-            read = [(quads[i], readings.pop(i)) for i in row]
-            segments = [_segment(bgr, *one, upright=not turns) for one in read if one[1].score >= MIN_SCORE]
+            pairs = [(quads[i], readings.pop(i)) for i in row]
+            segments = [_segment(bgr, *pair, upright=not turns) for pair in pairs if pair[1].score >= MIN_SCORE]
             if segments:
-                yield Line(tuple(segments if turns else together(segments)))
+                yield Line(tuple(segments if turns else join_close(segments)))
 
     def _models(self) -> Any:  # noqa: ANN401 - the library has no types
         if self._ocr is None:
-            # It imports requests, whose urllib3 prints a warning about SOCKS that does not matter here.
+            # It imports requests, whose urllib3 prints an irrelevant warning about SOCKS.
             warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
 
@@ -120,39 +121,45 @@ class Reader:
         return self._ocr
 
     def _detect(self, bgr: Array) -> list[Array]:
-        """Return the corners of the runs of text, each of shape (4, 2), in pixels."""
+        """Return the corners of each run of text, in pixels. Shape (4, 2)."""
         import cv2
 
         scale = min(1.0, math.sqrt(DETECT_PIXELS / (bgr.shape[0] * bgr.shape[1])))
         small = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else bgr
-        found = self._models()(small, use_det=True, use_cls=False, use_rec=False).boxes
-        return [] if found is None else list(found / scale)
+        boxes = self._models()(small, use_det=True, use_cls=False, use_rec=False).boxes
+        return [] if boxes is None else list(boxes / scale)
 
     def _recognise(self, bgr: Array, quads: Sequence[Array], *, margin: bool = False) -> list[_Reading]:
-        """Read runs of text; one with a low score also turned round, and the better reading counts."""
+        """Read runs of text; read those with a low score upside down too, and keep the better reading."""
         import numpy as np
 
         if not quads:
             return []
         crops = self._models().crop_text_regions(bgr, quads)
-        if margin:  # small letters at the edge of a column of Japanese need room
+        if margin:  # small letters at the edge of a column of Japanese need a margin
             margins = [max(1, crop.shape[0] // 8) for crop in crops]
             crops = [np.pad(crop, ((m, m), (m, m), (0, 0)), "edge") for crop, m in zip(crops, margins, strict=True)]
-        readings = self._as_they_stand(crops)
+        readings = self._read_crops(crops)
         unsure = [i for i, reading in enumerate(readings) if reading.score < SURE]
-        again = self._as_they_stand([crops[i][::-1, ::-1].copy() for i in unsure]) if unsure else []
+        again = self._read_crops([crops[i][::-1, ::-1].copy() for i in unsure]) if unsure else []
         for i, reading in zip(unsure, again, strict=True):
             if reading.score >= max(SURE, readings[i].score + _BETTER):
-                readings[i] = replace(reading, on_its_head=True)
+                readings[i] = replace(reading, upside_down=True)
         return readings
 
-    def _as_they_stand(self, crops: Sequence[Array]) -> list[_Reading]:
-        found = self._models().recognize_txt(crops)
-        read = zip(crops, found.txts, found.scores, found.word_results, strict=True)
+    def _read_crops(self, crops: Sequence[Array]) -> list[_Reading]:
+        result = self._models().recognize_txt(crops)
+        read = zip(crops, result.txts, result.scores, result.word_results, strict=True)
         return [
             _Reading(crop, text.strip(), score * bool(text.strip()), _centres(chars, crop.shape[1]))
             for crop, text, score, chars in read
         ]
+
+
+@functools.cache
+def shared() -> Reader:
+    """Return the reader of this process: two of them would load the models twice (300 MB)."""
+    return Reader()
 
 
 @dataclass(frozen=True)
@@ -163,12 +170,12 @@ class _Reading:
     text: str
     score: float
     centres: list[float]
-    on_its_head: bool = False
+    upside_down: bool = False
 
 
 def _segment(bgr: Array, quad: Array, reading: _Reading, *, upright: bool) -> Segment:
     segment = ink.segment(bgr, quad, reading.crop, reading.text, reading.centres)
-    words = segment.words if upright and not reading.on_its_head else (Word(segment.text, segment.box),)
+    words = segment.words if upright and not reading.upside_down else (Word(segment.text, segment.box),)
     return replace(segment, words=words, score=reading.score)
 
 
@@ -184,18 +191,18 @@ def _sides(quad: Array) -> tuple[float, float]:
 def _turns(quads: Sequence[Array], probes: Sequence[_Reading]) -> int:
     """Return how many quarter turns to the left set a page upright.
 
-    Most text of a page that lies on its side is in tall boxes; so are columns of Japanese, whose lines then come in
-    their order, from right to left.
+    On a page that lies on its side, most text is in tall boxes. So are columns of Japanese: turned, their lines are in
+    order, from right to left.
     """
-    on_its_head = sum(probe.on_its_head for probe in probes) > len(probes) / 2
+    upside_down = sum(probe.upside_down for probe in probes) > len(probes) / 2
     sides = [_sides(quad) for quad in quads]
     tall = [high for wide, high in sides if high >= _TALL * wide]
     other = [max(wide, high) for wide, high in sides if high < _TALL * wide]
     long = sum(wide >= _TALL * high for wide, high in sides)
     words = any(high >= 2 * _TALL * wide for wide, high in sides)  # single digits are in tall boxes too
     if not words or len(tall) <= long or sum(tall) <= sum(other):
-        return 2 if on_its_head else 0
-    if on_its_head:
+        return 2 if upside_down else 0
+    if upside_down:
         return 3
     return int(median(probe.score for probe in probes) >= SURE)
 
@@ -209,8 +216,8 @@ def _turned(points: Array, size: tuple[int, int], turns: int) -> Array:
     return points
 
 
-def together(segments: Sequence[Segment]) -> list[Segment]:
-    """Join neighbours on a line that are as close as words, because the detector cuts some phrases in two."""
+def join_close(segments: Sequence[Segment]) -> list[Segment]:
+    """Join neighbours on a line that are as close as words, because the detector splits some phrases."""
     joined = list(segments[:1])
     for right in segments[1:]:
         left = joined[-1]

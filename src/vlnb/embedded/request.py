@@ -1,4 +1,4 @@
-"""A chat request as it came over the wire, checked: a refusal is a sentence that names the field."""
+"""Parses and checks a chat request; a refusal is a sentence that names the field."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 MAX_PICTURES = 64
 MAX_PICTURE_PIXELS = 25_000_000  # twice what Qwen2.5-VL sees; decoding takes up to 24 bytes a pixel
 MAX_PIXELS = 100_000_000  # of all pictures of a request: about half a minute of reading
-MAX_TEXT_CHARS = 50_000  # looking up a question of this length takes some seconds
+MAX_TEXT_CHARS = 50_000  # a question of this length takes some seconds
 PDF_S = 10.0
-_MAX_MARKS = 100_000  # in JSON: 48 MB of brackets would become a gigabyte of lists
+_MAX_MARKS = 100_000  # brackets and commas: 48 MB of brackets would become a gigabyte of lists
 _LARGE_PIXELS = 4_000_000
-TEMPLATE_TOKENS = 21  # what Qwen2.5-VL's chat template adds around one short user message
+TEMPLATE_TOKENS = 21  # that Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
 _UNSUPPORTED = ("tools", "functions", "logprobs", "audio")
 
 
 class Refused(VlnbError):  # noqa: N818
-    """A request that gets an HTTP error; `code` and `param` go into the error body of OpenAI's API."""
+    """A request that gets an HTTP error; `code` and `param` go into the error body, as in OpenAI's API."""
 
     def __init__(
         self, message: str, status: int = 400, code: str | None = None, param: str | None = None, retry_s: int = 0
@@ -104,10 +104,10 @@ class _Request(BaseModel):
 
 @dataclass(frozen=True)
 class Chat:
-    """One request: its system text, the last question, the files of all pictures in their order, and how to answer.
+    """One request: its system prompt, the last question, the files of all pictures in order, and the options.
 
-    `schema` is the JSON schema that the answer must follow, if there is one. `times` are the seconds of the pictures,
-    if each is a frame of a clip, with a text such as "t = 1.50 s:" before it.
+    `schema` is the JSON schema that the answer must follow, if any. `times` are the seconds of the pictures, if each of
+    them is a frame of a clip, after a text such as "t = 1.50 s:".
     """
 
     system: str
@@ -122,9 +122,9 @@ class Chat:
 
 
 def pieces(text: str) -> list[str]:
-    """Split text into approximately the tokens of Qwen's tokenizer: a digit, a mark, or up to five letters each.
+    """Split text approximately into the tokens of Qwen's tokenizer: a digit, a mark, or up to five letters each.
 
-    The count is within about 15 % on English and on receipts. The pieces joined are the text.
+    The count is accurate to about 15 % on English text and on receipts. Joined, the pieces are the text.
     """
     return _PIECE.findall(text)
 
@@ -136,10 +136,10 @@ def parse(body: bytes | bytearray) -> Chat:
     try:
         request = _Request.model_validate(from_json(body))
     except ValidationError as error:
-        wrong = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
-        field = ".".join(map(str, wrong["loc"])) or "the JSON"
-        message = f"The request cannot be used. {field}: {wrong['msg']}."
-        raise Refused(message, code=None if wrong["loc"] else "invalid_json", param=field) from error
+        detail = max(error.errors(include_url=False, include_input=False), key=lambda error: len(error["loc"]))
+        field = ".".join(map(str, detail["loc"])) or "the JSON"
+        message = f"The request cannot be used. {field}: {detail['msg']}."
+        raise Refused(message, code=None if detail["loc"] else "invalid_json", param=field) from error
     except ValueError as error:
         raise Refused(f"The body is not valid JSON: {error}. Was the request cut off?", code="invalid_json") from error
     if request.model != MODEL:
@@ -167,13 +167,13 @@ def parse(body: bytes | bytearray) -> Chat:
     text = "\n".join(part.text for part in parts if isinstance(part, _Text))
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
-    asked = [message.content for message in request.messages if message.role == "user"][-1:]
-    told = [part for message in request.messages if message.role == "system" for part in message.content]
-    said = [part.text for content in asked for part in content if isinstance(part, _Text)]
-    times = [float(hit[1]) for one in said if (hit := TIME.fullmatch(one))]
+    last = [message.content for message in request.messages if message.role == "user"][-1:]
+    system = [part for message in request.messages if message.role == "system" for part in message.content]
+    texts = [part.text for content in last for part in content if isinstance(part, _Text)]
+    times = [float(hit[1]) for text in texts if (hit := TIME.fullmatch(text))]
     return Chat(
-        system="\n".join(part.text for part in told if isinstance(part, _Text)),
-        question="\n".join(one for one in said if not TIME.fullmatch(one)),
+        system="\n".join(part.text for part in system if isinstance(part, _Text)),
+        question="\n".join(text for text in texts if not TIME.fullmatch(text)),
         schema=form.json_schema.schema_ if form.json_schema else None,
         files=tuple(_file(number, url) for number, url in enumerate(urls, 1)),
         times=tuple(times) if len(times) == len(urls) else (),
@@ -202,12 +202,12 @@ def _file(number: int, url: str) -> bytes:
             code="invalid_image_url",
             param="messages",
         )
-    with _about(number):
+    with _refusing(number):
         return from_data_uri(url, max_bytes=images.MAX_FILE_BYTES)
 
 
 @contextlib.contextmanager
-def _about(number: int) -> Iterator[None]:
+def _refusing(number: int) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
@@ -215,10 +215,10 @@ def _about(number: int) -> Iterator[None]:
 
 
 class Pictures:
-    """The pictures of a request, each decoded when it is used; only the last one is kept.
+    """The pictures of a request, each decoded on access; only the last one is kept.
 
-    `tokens` is their cost according to their headers, delimiters not counted. When `stop()` turns true, `Stopped` is
-    raised between two pictures and while a PDF is drawn.
+    `tokens` is their cost according to their headers, without delimiters. Once `stop()` is true, `Stopped` is raised
+    before the next picture and while a PDF is drawn.
     """
 
     def __init__(self, files: Sequence[bytes], stop: Callable[[], bool]) -> None:
@@ -229,16 +229,16 @@ class Pictures:
         self.tokens = 0
         options: dict[str, Any] = {"dpi": images.DPI, "max_pixels": MAX_PICTURE_PIXELS, "timeout_s": PDF_S}
         for number, file in enumerate(files, 1):
-            self._watch()
-            with _about(number):
-                self._peeked.append(peek(file, "it", watch=self._watch, **options))
+            self._check_stop()
+            with _refusing(number):
+                self._peeked.append(peek(file, "it", watch=self._check_stop, **options))
                 self.tokens += images.tokens(*self._peeked[-1][0])
         pixels = sum(width * height for (width, height), _ in self._peeked)
         _limit(pixels / 1e6, MAX_PIXELS / 1e6, "megapixels", "too_many_pixels")
         if files:
-            self[0]  # a broken picture is refused before the answer begins
+            self[0]  # refuses a broken picture before the answer begins
 
-    def _watch(self) -> None:
+    def _check_stop(self) -> None:
         if self._stop():
             raise Stopped
 
@@ -246,14 +246,14 @@ class Pictures:
         return len(self._peeked)
 
     def __getitem__(self, index: int) -> Image:
-        """Return a picture, upright. Raises `Refused` if it is broken. Keep no reference while you read another one."""
+        """Return a picture, upright. Raises `Refused` if it is broken. Drop each reference before you get the next."""
         if self._last is None or self._last[0] != index:
             self._last = None
-            self._watch()
+            self._check_stop()
             (width, height), draw = self._peeked[index]
             if width * height > _LARGE_PIXELS:
-                with contextlib.suppress(AttributeError):  # glibc alone can
-                    ctypes.CDLL(None).malloc_trim(0)  # it would keep 200 MB of the last large picture
-            with _about(index + 1):
+                with contextlib.suppress(AttributeError):  # only glibc has it
+                    ctypes.CDLL(None).malloc_trim(0)  # else 200 MB of the last large picture stay allocated
+            with _refusing(index + 1):
                 self._last = index, draw().image
         return self._last[1]

@@ -1,4 +1,4 @@
-"""The embedded engine running: in a thread of this process, or as a process of its own (`vlnb serve`)."""
+"""Runs the embedded engine: in a thread of this process, or as its own process (`vlnb serve`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _guard = threading.Lock()
 
 @dataclass(frozen=True)
 class Running:
-    """An engine that answers at `base_url` until `stop()`."""
+    """An engine that serves `base_url` until `stop()`."""
 
     base_url: str
     _server: uvicorn.Server
@@ -54,7 +54,7 @@ def _start(*, api_key: str | None = None) -> Running:
 
 
 def serve(host: str, port: int, *, api_key: str | None) -> None:
-    """Serve until interrupted, as a process of its own. Prints the address once it answers.
+    """Serve in this process until interrupted. Prints the address once the port is open.
 
     Raises `BadInput` for an address that other machines can reach without an API key, `LaunchFailed` for a port in use.
     """
@@ -64,8 +64,8 @@ def serve(host: str, port: int, *, api_key: str | None) -> None:
             " or leave out --host to serve this machine alone."
         )
     listener = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"embedded engine … http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
+    name = f"[{host}]" if ":" in host else host
+    print(f"embedded engine … http://{name}:{listener.getsockname()[1]}/v1  (Ctrl-C stops it)", flush=True)  # noqa: T201
     _server(api_key).run(sockets=[listener])
 
 
@@ -74,10 +74,10 @@ def _server(api_key: str | None) -> uvicorn.Server:
 
     from vlnb.embedded.app import create_app
     from vlnb.embedded.gate import IDLE_S, Connection
-    from vlnb.embedded.reader import Reader
+    from vlnb.embedded.reader import shared
 
-    reader = Reader()
-    # The models load in the background; a request that comes sooner waits for the same load.
+    reader = shared()
+    # The models load in the background; an early request waits for them.
     threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up", daemon=True).start()
     config = uvicorn.Config(
         create_app(api_key=api_key, reader=reader), http=Connection, log_level="critical", access_log=False,
@@ -87,6 +87,6 @@ def _server(api_key: str | None) -> uvicorn.Server:
 
 
 def _warm_up(reader: Reader) -> None:
-    # A failure here (a missing package, for example) comes again with the first request, which reports it.
+    # A failure (a missing package, for example) occurs again with the first request, which reports it.
     with contextlib.suppress(Exception):
         reader.warm_up()

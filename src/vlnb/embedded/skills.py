@@ -1,7 +1,7 @@
-"""What the embedded engine can answer, and how it says what it cannot.
+"""The questions that the embedded engine can answer, and its replies to all others.
 
-It reads text, finds values in it, says where they stand and when they are shown in a clip, and compares the text of
-several pictures. It declines everything else, and says what it does see: the size and the text.
+It reads text, finds values, locates them on pictures and in time, and compares the text of several pictures. It
+declines everything else, and names what it can see: the size and the text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb.embedded import act, clip, locate
 from vlnb.embedded.fill import fill
 from vlnb.embedded.locate import WHO
-from vlnb.embedded.lookup import Found, find, terms, words
+from vlnb.embedded.lookup import Candidate, find, terms, words
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,8 +34,8 @@ _COMPARE = re.compile(
     r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
 )
 _FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
-_UNSURE = 0.8  # of 1: the reader's score of gibberish is lower
-_SHOWN = 8  # texts of each picture that a comparison quotes
+_UNSURE = 0.8  # of 1: gibberish has a lower score
+_SHOWN = 8  # most texts of a picture that a comparison quotes
 
 
 def answer(
@@ -50,8 +50,8 @@ def answer(
 ) -> Iterator[str]:
     """Yield the answer in pieces, each as soon as it is known; with `schema`, one JSON value that follows it.
 
-    `times` are the seconds of the pictures, if they are the frames of a clip. A `system` text with the schema of a
-    screen's actions asks for an action.
+    `times` are the seconds of the pictures, if they are frames of a clip. A `system` prompt with the schema of actions
+    on a screen asks for an action.
 
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
@@ -62,28 +62,28 @@ def answer(
     elif times:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
         fields = re.findall(r'"([^"]+)"\s*:', form[0]) if form else []
-        yield clip.answer(question, times, pages, fields, lambda page: _values(fields, [page]))
+        yield clip.answer(question, times, pages, fields, lambda page: _fill_in(fields, [page]))
     elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
-    elif act.wanted(system):
+    elif act.asks_for_action(system):
         yield act.answer(question, reader.read(pictures[count - 1], stop=stop))
-    elif not form and ((places := locate.wants(question)) or _wants_all(question)):
+    elif not form and ((places := locate.asks_for_places(question)) or _wants_all(question)):
         for i in range(count):
             yield ("\n\n" * bool(i) + f"Picture {i + 1}:\n") * (count > 1)
             yield from _locate(question, pictures[i], reader, stop) if places else _read(pictures[i], reader, stop)
     else:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
         if form:
-            filled = _values(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
-            yield f"```json\n{json.dumps(filled, ensure_ascii=False, indent=1)}\n```"
+            form_values = _fill_in(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
+            yield f"```json\n{json.dumps(form_values, ensure_ascii=False, indent=1)}\n```"
         elif count > 1 and _COMPARE.search(question):
-            yield _compared(pages)
+            yield _compare(pages)
         else:
             yield _look_up(question, pages)
 
 
 def _wants_all(question: str) -> bool:
-    """Whether the question is for the whole text, and not for one thing in it."""
+    """Whether the question asks for the whole text, not for part of it."""
     if not question.strip():
         return True
     return bool(_READ.search(question)) and all(word in _READING or word.isdigit() for word in terms(question))
@@ -102,48 +102,48 @@ def _read(image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Itera
 
 
 def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
-    if locate.every(question):
+    if locate.asks_for_all_text(question):
         lines = reader.lines(image, stop=stop)
-        yield from locate.written((spot for line in lines for spot in locate.spots_on(line, question)), question)
-    elif found := locate.sought(reader.read(image, stop=stop), question):
-        yield from locate.written(found, question)
+        yield from locate.format_spots((spot for line in lines for spot in locate.spots_on(line, question)), question)
+    elif spots := locate.search(reader.read(image, stop=stop), question):
+        yield from locate.format_spots(spots, question)
     else:
         yield locate.not_found(question)
 
 
-def _values(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
-    """Fill in an empty form: each field with the answer to a question for it, or with nothing."""
-    found = {field: _best(f"What is the {field.replace('_', ' ')}?", pages) for field in fields}
-    return {field: hit.value if hit else "" for field, (_, hit) in found.items()}
+def _fill_in(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
+    """Fill in an empty form: each field with the answer to a question for it, or with ""."""
+    best = {field: _best(f"What is the {field.replace('_', ' ')}?", pages) for field in fields}
+    return {field: hit.value if hit else "" for field, (_, hit) in best.items()}
 
 
-def _best(question: str, pages: Sequence[Page]) -> tuple[int, Found | None]:
-    """Return the best answer on any page, and the number of that page from 1."""
-    found = ((number, find(page, question)) for number, page in enumerate(pages, 1))
-    return max(found, key=lambda pair: pair[1].score if pair[1] else 0)
+def _best(question: str, pages: Sequence[Page]) -> tuple[int, Candidate | None]:
+    """Return the number of the page (from 1) with the best answer, and this answer."""
+    candidates = ((number, find(page, question)) for number, page in enumerate(pages, 1))
+    return max(candidates, key=lambda pair: pair[1].score if pair[1] else 0)
 
 
 def _look_up(question: str, pages: Sequence[Page]) -> str:
-    """Return the value on a line of its own and then its place, or else what there is to see."""
+    """Return the value on its own line and then its place; without a value, describe the pictures."""
     number, best = _best(question, pages)
     several = len(pages) > 1
     if best:
         picture = f" of picture {number}" * several
         place = f'{best.where} "{best.label}"' if best.label else best.where
         return f"{best.value}\n(at [{', '.join(map(str, best.box))}]{picture}, {place})"
-    shown = []
+    descriptions = []
     for i, page in enumerate(pages, 1):
         text = f"this text:\n{page.text}" if page.lines else "no text that I can read"
-        shown.append(f"{f'Picture {i}: ' * several}a picture of {_size(page)}, with {text}")
+        descriptions.append(f"{f'Picture {i}: ' * several}a picture of {_size(page)}, with {text}")
     about = ", ".join(terms(question)) or " ".join(words(question))
     return (
         f"I found no text that answers this (I looked for: {about}). {WHO}, and I cannot describe, count or compare"
-        f" what a picture shows. What I can see: " + "\n\n".join(shown)
+        f" what a picture shows. What I can see: " + "\n\n".join(descriptions)
     )
 
 
-def _compared(pages: Sequence[Page]) -> str:
-    """Say what each picture alone says, and what all of them say."""
+def _compare(pages: Sequence[Page]) -> str:
+    """Return the texts that only one picture has, for each picture, and the texts that all of them have."""
     texts = [{segment.text: None for segment in page.segments} for page in pages]
     parts = []
     for number, page in enumerate(pages):
@@ -157,8 +157,8 @@ def _compared(pages: Sequence[Page]) -> str:
 
 
 def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(f"“{text}”" for text in texts[:_SHOWN])
-    return shown + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
+    listing = ", ".join(f"“{text}”" for text in texts[:_SHOWN])
+    return listing + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
 def _size(page: Page) -> str:

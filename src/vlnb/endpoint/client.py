@@ -176,7 +176,7 @@ class Endpoint:
             if way == "video_url":
                 return [video.header(source)]
             clip = source if isinstance(source, video.Clip) else video.frames(source)
-            return [piece for one in clip.said for piece in ([one] if isinstance(one, str) else parts_of(one))]
+            return [piece for one in clip.parts for piece in ([one] if isinstance(one, str) else parts_of(one))]
 
         def user(said: Said, first: Sequence[images.Source] = ()) -> tuple[dict[str, Any], list[Part]]:
             told = _said(said)

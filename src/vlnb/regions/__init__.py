@@ -1,6 +1,6 @@
-"""Places on a picture: from whatever a model wrote to typed regions in original pixels, and how good they are.
+"""Regions of a picture: parses any answer of a model into typed regions in original pixels, and scores them.
 
-`parse` reads an answer; `to_original` maps between the picture as seen and as it was; `iou` and `match` compare.
+`parse` reads an answer; `to_original` maps from the size that the model saw to the original; `iou` and `match` compare.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Comparing boxes: how much they overlap, which belongs to which, and precision, recall and mean IoU of the whole."""
+"""Compares boxes: IoU, one-to-one matching, precision, recall and mean IoU."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def iou(a: Box, b: Box) -> float:
 
 @dataclass(frozen=True)
 class Match:
-    """Which found box belongs to which true one.
+    """The matching of found boxes to true ones.
 
     `pairs` are (index of found, index of true, IoU), each with at least the threshold; `extra` and `missing` are the
     indices left over. `mean_iou` is the mean over all true boxes, where a missing one counts 0.
@@ -43,8 +43,8 @@ class Match:
     @property
     def precision(self) -> float:
         """Share of the found boxes that are right; 1 if none was found."""
-        found = len(self.pairs) + len(self.extra)
-        return len(self.pairs) / found if found else 1.0
+        count = len(self.pairs) + len(self.extra)
+        return len(self.pairs) / count if count else 1.0
 
     @property
     def recall(self) -> float:
@@ -70,7 +70,7 @@ class Match:
 
 
 def match(found: Sequence[Box], truth: Sequence[Box], *, threshold: float = 0.5, labels: bool = False) -> Match:
-    """Assign found boxes to true ones, one to one, so that the sum of their IoU is as large as possible.
+    """Match found boxes to true ones, one to one, so that the sum of their IoU is as large as possible.
 
     Pairs below `threshold` (above 0, at most 1) do not count. With `labels`, only boxes with the same label match.
 

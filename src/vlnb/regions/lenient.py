@@ -1,7 +1,7 @@
-"""A lenient JSON reader for what models write: cut off, single-quoted, commas missing, quotes inside quotes.
+"""A lenient JSON parser for the output of models: truncated, single-quoted, without commas, with quotes inside quotes.
 
-A strict reader returns nothing if one comma is wrong. This one returns every value it can make out, with its place in
-the text, and reports each repair.
+A strict parser returns nothing if one comma is wrong. This one returns every value that it can recover, with its place
+in the text, and reports each repair.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Repair = Callable[[str, int], None]
-"""Called with what was repaired and its offset in the text."""
+"""A callback for repairs: called with the kind of repair and its offset in the text."""
 
 NUMBER = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
 _UNIT = re.compile(r"\s?(?:px\b|%)")
@@ -34,7 +34,7 @@ _OPENERS, _COMMAS = "[(［（{", ",;，、"
 _CLOSERS = {"list": "])］）", "object": "}"}
 _QUOTES = {'"': '"', "'": "'", "“": '”"“', "”": '”"', "‘": "’'", "’": "’'"}  # each opening mark and its closing ones
 _MAX_TEXT = 8000  # characters kept of a text whose quote never closes
-_AHEAD = 200  # characters looked at behind a quote, to tell whether it ends a text
+_AHEAD = 200  # characters after a quote that tell whether it ends a text
 _STRING_MARK = re.compile(r"\\?[\"'“”‘’]|\\.", re.DOTALL)  # a quote, escaped or not, or another escape
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
@@ -84,14 +84,14 @@ class Reader:
         self._left = _PATIENCE * (len(text) + _LEAST)  # characters that may still be read
 
     def read(self, start: int, end: int, repair: Repair) -> Node:
-        """Return the value that begins with the bracket at `start`; nothing from `end` on is looked at.
+        """Return the value that begins with the bracket at `start`; it ends before `end`.
 
-        Whatever else begins there is the members of an object without its brackets, such as the arguments of a call;
-        those by position have the key "".
+        If there is no bracket at `start`, the value is an object without brackets, such as the arguments of a call;
+        positional arguments have the key "".
 
         Raises:
-            Unreadable: The bracket begins something else, brackets nest without end, or so many of them never close
-                that reading every one would take hours.
+            Unreadable: The bracket begins something else, brackets nest too deeply, or so many of them never close that
+                reading all of them would take hours.
         """
         if self._left < 0:
             raise Unreadable(len(self._text))
@@ -109,7 +109,7 @@ class Reader:
         return pattern.match(self._text, self._at if at is None else at, self._end)
 
     def _skip(self) -> str:
-        """Skip white space and comments; return the next character, or "" at the end."""
+        """Skip white space and comments; return the next character, or "" at the end of the text."""
         if hit := self._match(_SPACE):
             if "/" in hit[0] or "#" in hit[0]:
                 self._repair("comment", hit.start())
@@ -133,7 +133,7 @@ class Reader:
         raise Unreadable
 
     def _container(self, kind: str) -> Node:
-        """Read a list or an object: both hold items parted by commas, those of an object with keys."""
+        """Read a list or an object: both hold items separated by commas; those of an object have keys."""
         if self._depth > _MAX_DEPTH:
             raise Unreadable(_MAX_DEPTH)
         start = self._at
@@ -149,7 +149,7 @@ class Reader:
         return Node(kind, pairs if kind == "object" else [node for _, node in pairs], start, self._at, closed)
 
     def _items(self, kind: str, pairs: list[tuple[str, Node]]) -> bool:
-        """Read items into `pairs` up to the end of their container; return False if the text ended before."""
+        """Read items into `pairs` up to the end of their container; return False if the text ends before it."""
         comma = True
         closers = ")）" if self._call and self._depth == 1 else _CLOSERS[kind]
         while char := self._skip():
@@ -171,7 +171,7 @@ class Reader:
         return False
 
     def _item(self, kind: str, char: str, pairs: list[tuple[str, Node]]) -> bool:  # noqa: C901, PLR0911 - a grammar
-        """Read one item into `pairs`; return False if what comes does not belong to this container."""
+        """Read one item into `pairs`; return False if the next item does not belong to this container."""
         key, at = self._match(_KEY), self._at
         if kind == "object" and key:
             if self._lines and self._depth == 1:
@@ -234,7 +234,7 @@ class Reader:
         return Node("list", items, start, self._at, whole=items[-1].whole)
 
     def _stray_bracket(self, kind: str) -> bool:
-        """Skip a bracket that closes nothing; return False if it closes a container around this one."""
+        """Skip a bracket that closes no container; return False if it closes one around this container."""
         at = self._at
         self._at += 1
         char = self._skip()
@@ -279,15 +279,15 @@ class Reader:
         return Node("text", _unescaped(self._text[begin : self._at]).strip(), start, self._at)
 
     def _ends_text(self, at: int, quote: str) -> bool:
-        """Whether the quote at `at` ends a text: what follows must be able to follow a value."""
+        """Whether the quote at `at` ends a text: the next characters must be able to follow a value."""
         after = self._text[at + 1 : min(self._end, at + _AHEAD)].lstrip(" \t\r\n")
         if after.startswith("\\n"):
             after = after[2:].lstrip(" \t\r\n")
         if not after or after.startswith("```"):
             return True
         if after[0] in ",，":
-            then = after[1:].lstrip()
-            return not then or then[0] in "{[(]}\"'“‘\\-+.…0123456789/#" or bool(_KEY.match(then) or _WORD.match(then))
+            rest = after[1:].lstrip()
+            return not rest or rest[0] in "{[(]}\"'“‘\\-+.…0123456789/#" or bool(_KEY.match(rest) or _WORD.match(rest))
         # After a quote, the same quote follows only if it begins the next key and the comma is missing.
         return (
             after[0] in "]}:，：；;)"
@@ -300,8 +300,8 @@ class Reader:
 def _unescaped(text: str) -> str:
     """Return `text` with JSON's escapes resolved."""
 
-    def one(hit: re.Match[str]) -> str:
+    def resolve(hit: re.Match[str]) -> str:
         code = hit[1]
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)
 
-    return _ESCAPE.sub(one, text) if "\\" in text else text
+    return _ESCAPE.sub(resolve, text) if "\\" in text else text

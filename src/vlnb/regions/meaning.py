@@ -1,4 +1,4 @@
-"""What lenient JSON says about a picture: which numbers are boxes, points and polygons, and what they are called."""
+"""Interprets lenient JSON: which numbers are boxes, points and polygons, and which texts are their labels."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
 
 
 @dataclass(frozen=True)
-class Found:
-    """A region as it was written: `numbers` in the answer's own space, `start` and `end` its place in the text."""
+class RawRegion:
+    """A region as written: `numbers` in the answer's own space, `start` and `end` its place in the text."""
 
     kind: str  # "box", "point" or "polygon"
     numbers: tuple[float, ...]
@@ -47,18 +47,18 @@ class Found:
     label: str = ""
     text: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
-    space: str = ""  # of the numbers, if the notation has its own
+    space: str = ""  # of the numbers, if the notation implies one
 
 
 def short(key: str) -> str:
-    """Return a key in the form in which keys are compared."""
+    """Return the normal form of a key, for comparison."""
     return re.sub(r"[\W_]", "", key.lower())
 
 
 def verb_of(words: str, *, call: bool = True) -> str:
-    """Return the verb in the name of an action, `left_click` or `robot.tap`, or "" for anything else.
+    """Return the verb in the name of an action, such as `left_click` or `robot.tap`, or "".
 
-    In prose (not a `call`), "at this point [3, 4]" names none.
+    In prose (not a `call`), "at this point [3, 4]" has no verb.
     """
     parts = re.findall(r"[a-z]{1,40}", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", words).lower()) if len(words) < 40 else []
     return next((part for part in (*parts, "".join(parts)) if part in (_VERBS if call else _POINTING)), "")
@@ -84,7 +84,7 @@ def numbers_of(node: Node) -> list[float] | None:
 
 
 def corners(named: Mapping[str, Sequence[float]]) -> tuple[float, ...] | None:
-    """Return (x1, y1, x2, y2) of numbers named after sides or corners, (x, y) of numbers named so, or None."""
+    """Return (x1, y1, x2, y2) of numbers named after sides or corners, (x, y) of numbers named x and y, or None."""
     if {"x0", "y0"} <= named.keys():  # then x1 is on the right
         named = {name.replace("1", "2"): numbers for name, numbers in named.items()}
     sides = {SIDES[name] + i: number for name, numbers in named.items() for i, number in enumerate(numbers)}
@@ -94,11 +94,11 @@ def corners(named: Mapping[str, Sequence[float]]) -> tuple[float, ...] | None:
     return tuple(sides[i] for i in range(count)) or None
 
 
-def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str = "") -> Iterator[Found]:
+def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str = "") -> Iterator[RawRegion]:
     """Yield every region in a value.
 
-    `label` and `text` are used for those that have none of their own. `verb` names the action whose arguments these
-    are: then two numbers are a point.
+    `label` and `text` are the defaults for regions without their own. If the value holds the arguments of an action,
+    `verb` is its name: then two numbers are a point.
     """
     if node.kind == "object":
         for members in _split(node.value):
@@ -111,7 +111,7 @@ def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str 
         yield from _placed(node, "box", log, label, text)
 
 
-def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
+def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     items: list[Node] = node.value
     names, rest = list[Node](), list[Node]()
     for item in items:
@@ -126,9 +126,9 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
     drops, bare = len(log.drops), []
     for item in items:
         count = len(log.drops)
-        found = list(regions(item, log, label=label, text=text))
-        yield from found
-        if item.kind == "object" and item.value and not found and len(log.drops) == count:
+        inner = list(regions(item, log, label=label, text=text))
+        yield from inner
+        if item.kind == "object" and item.value and not inner and len(log.drops) == count:
             bare.append(item)
     if len(bare) < len(items) or len(log.drops) > drops:
         for item in bare:
@@ -136,7 +136,7 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[Found]:
 
 
 def _split(members: Sequence[tuple[str, Node]]) -> list[list[tuple[str, Node]]]:
-    """Split the members of objects that ran together: after a place, a repeated key begins the next object."""
+    """Split the members of merged objects: after a place, a repeated key begins the next object."""
     groups: list[list[tuple[str, Node]]] = [[]]
     seen: set[str] = set()
     for key, node in members:
@@ -155,19 +155,19 @@ class _Object:
         by_position = [node for key, node in members if not key and node.kind == "number"]
         if by_position:  # tap(10, 20)
             both = Node("list", by_position, by_position[0].start, by_position[-1].end)
-            members = [("", both), *(one for one in members if one[1] not in by_position)]
+            members = [("", both), *(member for member in members if member[1] not in by_position)]
         self.members, self.log = members, log
         self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
         keys = _VERB_KEYS if _ARGUMENTS.isdisjoint(self.by_name) else (*_VERB_KEYS, "name")
         verbs = [verb, *(verb_of(str(node.value)) for name, node in self.by_name.items() if name in keys)]
-        self.verb = next((one for one in verbs if one in STROKES), max(verbs))
+        self.verb = next((word for word in verbs if word in STROKES), max(verbs))
         self.text = self.take(_TEXT_KEYS) or text
         label = (self.verb and self.text) or self.take(_VAGUE_KEYS) or label
-        self.label = self.take(_LABEL_KEYS) or self.named() or label
+        self.label = self.take(_LABEL_KEYS) or self.compound_label() or label
 
     def take(self, names: Sequence[str]) -> str:
-        """Return the value of the first of these keys that has one."""
+        """Return the first value under one of these keys, or ""."""
         for name in names:
             node = self.by_name.get(name)
             place = node is not None and name in KIND_OF and numbers_of(node)
@@ -178,7 +178,7 @@ class _Object:
                 return str(node.plain())
         return ""
 
-    def named(self) -> str:
+    def compound_label(self) -> str:
         """Return the value of a key such as "label_de" or "element_info", or the first of {"de": …, "en": …} in it."""
         for key, node in self.members:
             values = [value for _, value in node.value] if node.kind == "object" else [node]
@@ -190,19 +190,19 @@ class _Object:
                 return str(values[0].value)
         return ""
 
-    def regions(self) -> Iterator[Found]:
-        found, inner, attributes = list(self.places()), [], {}
+    def regions(self) -> Iterator[RawRegion]:
+        own, inner, attributes = list(self.places()), [], {}
         for key, node in self.members:
             if short(key) not in self.used:
-                below = self.below(key, node)
-                inner += below
-                if not below and key:
+                nested = self.nested(key, node)
+                inner += nested
+                if not nested and key:
                     attributes[key] = node.plain()
-        for one in found:
-            yield replace(one, attributes={**attributes, **one.attributes})
+        for region in own:
+            yield replace(region, attributes={**attributes, **region.attributes})
         yield from inner
 
-    def places(self) -> Iterator[Found]:
+    def places(self) -> Iterator[RawRegion]:
         """Yield the regions under keys that name a kind of place."""
         labels = next((self.by_name[name] for name in _LABEL_LISTS if name in self.by_name), None)
         names: list[str] = []  # of {"bboxes": […], "labels": […]}
@@ -226,18 +226,18 @@ class _Object:
                 yield from _placed(node, kind, self.log, self.label, self.text, names, verb=self.verb)
         yield from self.sides()
 
-    def sides(self) -> Iterator[Found]:
+    def sides(self) -> Iterator[RawRegion]:
         """Yield the region that named sides make."""
-        known = {name: node for name, node in self.by_name.items() if name in SIDES.keys() - self.used and node.whole}
-        named = {name: numbers for name, node in known.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
+        nodes = {name: node for name, node in self.by_name.items() if name in SIDES.keys() - self.used and node.whole}
+        named = {name: numbers for name, node in nodes.items() if (numbers := numbers_of(node)) and len(numbers) <= 2}
         if sides := corners(named):
             self.used |= named.keys()
-            start, end = min(known[name].start for name in named), max(known[name].end for name in named)
+            start, end = min(nodes[name].start for name in named), max(nodes[name].end for name in named)
             if not named.keys().isdisjoint({"w", "width"}):
                 self.log.repair("width and height turned into corners", start)
             rows = [sides[:2], sides[2:]] if self.verb in STROKES else [sides]
             for row in filter(None, rows):
-                yield Found("box" if len(row) == _ROW else "point", row, start, end, self.label, self.text)
+                yield RawRegion("box" if len(row) == _ROW else "point", row, start, end, self.label, self.text)
 
     def argument(self, key: str, node: Node) -> str | None:
         """Return "place" for a list of numbers that is an argument of an action."""
@@ -245,8 +245,8 @@ class _Object:
             return None
         return "place" if node.kind == "list" or (node.kind == "text" and "," in node.value) else None
 
-    def below(self, key: str, node: Node) -> list[Found]:
-        """Return the regions in a value whose key names no place; the key is their label unless it is a wrapper's."""
+    def nested(self, key: str, node: Node) -> list[RawRegion]:
+        """Return the regions in a value whose key names no place; the key is their label, unless it is a wrapper."""
         name = short(key)
         if name in _NOT_PLACES or node.kind not in ("list", "object", "text"):
             return []
@@ -266,7 +266,7 @@ def _is_pairs(node: Node) -> bool:
 
 
 def _is_whole(node: Node) -> bool:
-    """Whether no number can be missing: the value was closed, or has four numbers and something after the last."""
+    """Whether no number can be missing: the value is closed, or it has four complete numbers."""
     if node.kind != "list":
         return node.whole
     complete = len(node.value) == _ROW and all(item.kind == "number" for item in node.value)
@@ -275,8 +275,8 @@ def _is_whole(node: Node) -> bool:
 
 def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     node: Node, kind: str, log: Log, label: str, text: str, names: Sequence[str] = (), *, verb: str = ""
-) -> Iterator[Found]:
-    """Yield the regions that the numbers of a value make, or report why they make none."""
+) -> Iterator[RawRegion]:
+    """Yield the regions in the numbers of a value, or report why there are none."""
     several = node.kind == "list" and node.value and all(item.kind == "list" for item in node.value)
     if several and kind != "point" and not _is_pairs(node):
         for i, item in enumerate(node.value):
@@ -290,7 +290,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     what = "box" if kind == "size" else kind
     if not numbers:
         mixed = numbers is None and node.kind == "list"
-        log.drop(f"a {what} with {'something else than' if mixed else 'no'} numbers in it", node.start)
+        log.drop(f"a {what} with {'something other than' if mixed else 'no'} numbers in it", node.start)
         return
     if not _is_whole(node):
         log.drop(f"a {what} cut off before its end", node.start)
@@ -324,4 +324,4 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         if what == "box" and len(rows) > 1:
             log.repair(f"{len(rows)} boxes in one list separated", node.start)
         for row in rows:
-            yield Found(what, row, node.start, node.end, label, text, attributes)
+            yield RawRegion(what, row, node.start, node.end, label, text, attributes)

@@ -1,4 +1,4 @@
-"""Places in an answer that is not JSON: tags, special tokens, HTML, tables, and plain lines of text."""
+"""Finds regions in an answer that is not JSON: tags, special tokens, HTML, tables, and plain lines of text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vlnb.regions.lenient import NUMBER
-from vlnb.regions.meaning import SIDES, STROKES, Found, corners, short, verb_of
+from vlnb.regions.meaning import SIDES, STROKES, RawRegion, corners, short, verb_of
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
@@ -21,7 +21,7 @@ _C = rf"{_S}[,，]{_S}"
 _N4 = _C.join([f"({_N})"] * 4)
 _N4S = r"[\s,，;_]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
-# A mark of a place, or of the name before it: the text between two marks belongs to the first.
+# A tag of a place, or of the name before it: the text between two tags belongs to the first.
 _MARK = re.compile(
     r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_)?(?:click|tap|press|touch|hover"
     r"|drag|swipe|slide|scroll|coords?|coordinates?|position|location))(?:_(?P<edge>start|end))?\|?>"
@@ -43,7 +43,7 @@ _ATTRIBUTE = re.compile(
 )
 _DIGIT, _NUMBER = re.compile(r"\d"), re.compile(_N)
 _NUMBER_NEXT = re.compile(r"[\s(\[]{0,24}[-+.]?\d")
-_QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key is read with its object
+_QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key, which belongs to its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
 _BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 _CORNERS = re.compile(
@@ -87,13 +87,13 @@ _PLAIN_TAG = re.compile(r"</?[a-z]\w{0,30}>", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
-_FILLER = re.compile(  # a word at the end of a name that is none of it: "TOTAL is located at"
+_FILLER = re.compile(  # a word at the end of a name that is not part of it: "TOTAL is located at"
     r"\b(?:is|are|was|located|found|on|positioned|visible|appears?|at|in|by|with|its|the|has|of|coordinates?|bounding"
     r"|box(?:es)?|bbox(?:_2d)?|region|area|position|approximately|about|around|top[- ]?left|corner|from)$",
     re.IGNORECASE,
 )
 _FILLER_CHARS = 16
-_SECTION = re.compile(  # what a name may begin with that is none of it: "Action: tap", `, "label": "cup"`
+_SECTION = re.compile(  # a prefix of a name that is not part of it: "Action: tap", `, "label": "cup"`
     r"^\W{0,24}(?:(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}){1,3}"
     r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
     r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
@@ -111,30 +111,30 @@ _REF_BEFORE = re.compile(
 _LABEL_CHARS = 80
 _HEADING_CHARS = 400
 _NAME_BLANKS = 4
-NEAR_CHARS = 200  # around a place in which its name is looked for
+NEAR_CHARS = 200  # around a place, which may contain its name
 _HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
-_INSIDE = 40  # tags inside an element, at most
+_INSIDE = 40  # most tags inside an element
 _TAGS = re.compile(r"<[^<>]{0,300}>?")
 
 
-def tagged(text: str, log: Log) -> Iterator[Found]:
+def tagged(text: str, log: Log) -> Iterator[RawRegion]:
     """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
     tags = list(_TAG.finditer(text))
     for number, hit in enumerate(tags):
         if hit["close"] or not hit["head"]:
             continue
-        named = {one["name"].lower().removeprefix("data-"): one for one in _ATTRIBUTE.finditer(hit["head"])}
-        if named and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
-            yield from _points(hit, named, _words(text, tags, number), log)
-        for kind in named.keys() & {"bbox", "polygon"}:
+        attrs = {item["name"].lower().removeprefix("data-"): item for item in _ATTRIBUTE.finditer(hit["head"])}
+        if attrs and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
+            yield from _points(hit, attrs, _words(text, tags, number), log)
+        for kind in attrs.keys() & {"bbox", "polygon"}:
             yield from _element(
-                hit, kind, named[kind], named.get("class") or named.get("name"), _words(text, tags, number), log
+                hit, kind, attrs[kind], attrs.get("class") or attrs.get("name"), _words(text, tags, number), log
             )
     yield from _tokens(text, log)
 
 
 def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
-    """Return the words of an element: those up to its end, or to the next element with a place."""
+    """Return the text of an element, up to its end or to the next element with a place."""
     hit, end = tags[number], len(text)
     for other in tags[number + 1 : number + 1 + _INSIDE]:
         if (other["close"] and other["name"].lower() == hit["name"].lower()) or _HAS_DATA.search(other["head"]):
@@ -144,41 +144,41 @@ def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
     return " ".join(html.unescape(_TAGS.sub(" ", body)).split())
 
 
-def _points(hit: re.Match[str], named: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[Found]:
-    alt = named.get("alt") or named.get("label")
+def _points(hit: re.Match[str], attrs: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[RawRegion]:
+    alt = attrs.get("alt") or attrs.get("label")
     label = html.unescape((alt["value"] or "").strip() if alt else "") or words
-    if coords := named.get("coords"):  # "image (index x y) (index x y) …", in thousandths
+    if coords := attrs.get("coords"):  # "image (index x y) (index x y) …", in thousandths
         numbers = [float(number) for number in NUMBER.findall(coords["value"] or "")]
         for at in range(2, len(numbers) - 1 if len(numbers) % 3 == 1 else 0, 3):
-            yield Found("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, space="thousand")
+            yield RawRegion("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, space="thousand")
     axes: dict[str, dict[str, float]] = {}
-    for name, value in named.items():
+    for name, value in attrs.items():
         axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch((value["value"] or value["bare"] or "").strip(" \"'"))
         if axis and number and (value["end"] or hit[0].endswith(">")):
             axes.setdefault(axis[2], {})[axis[1]] = float(number[0])
     for pair in axes.values():
         if len(pair) == 2:
-            yield Found("point", (pair["x"], pair["y"]), hit.start(), hit.end(), label)
+            yield RawRegion("point", (pair["x"], pair["y"]), hit.start(), hit.end(), label)
         else:
             log.drop("a point with one coordinate", hit.start())
 
 
 def _element(
-    hit: re.Match[str], kind: str, data: re.Match[str], named: re.Match[str] | None, words: str, log: Log
-) -> Iterator[Found]:
+    hit: re.Match[str], kind: str, data: re.Match[str], name: re.Match[str] | None, words: str, log: Log
+) -> Iterator[RawRegion]:
     label = hit["name"].lower()
-    if named and (said := (named["value"] or "").split()):  # one class of several, but a name as a whole
-        label = said[0] if named["name"].lower().endswith("class") else " ".join(said)
+    if name and (value := (name["value"] or "").split()):  # one class of several, but a name as a whole
+        label = value[0] if name["name"].lower().endswith("class") else " ".join(value)
     numbers = tuple(map(float, NUMBER.findall(data["value"] or "")))
     fits = len(numbers) == 4 if kind == "bbox" else len(numbers) > 4 and len(numbers) % 2 == 0
     if data["end"] and fits:
-        yield Found("box" if kind == "bbox" else kind, numbers, hit.start(), hit.end(), label, words)
+        yield RawRegion("box" if kind == "bbox" else kind, numbers, hit.start(), hit.end(), label, words)
     else:
         log.drop(f"an element whose {kind} has {len(numbers)} numbers", hit.start())
 
 
-def _tokens(text: str, log: Log) -> Iterator[Found]:
-    """Yield the places between `<box>`, `<|box_start|>` and the like and the next mark; a `<ref>` before names them."""
+def _tokens(text: str, log: Log) -> Iterator[RawRegion]:
+    """Yield the places between `<box>`, `<|box_start|>` and the like and the next tag; a `<ref>` before names them."""
     marks = list(_MARK.finditer(text))
     name, last = None, 0
     for hit, after in zip(marks, [*marks, None][1:], strict=True):
@@ -190,16 +190,16 @@ def _tokens(text: str, log: Log) -> Iterator[Found]:
             name = html.unescape(body[:_REF_CHARS]).strip() if after else name
         elif after and not closed and kind == _kind(after) and _NUMBER_NEXT.match(text, after.end()):
             if _DIGIT.search(body):
-                log.drop("a place begun anew", hit.start())
+                log.drop("a place that starts again", hit.start())
             last = after.start()
-            yield Found("", (), hit.start(), last)
+            yield RawRegion("", (), hit.start(), last)
         elif (closed or _DIGIT.search(body)) and not _QUOTED.search(text, max(0, hit.start() - 8), hit.start()):
             line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
             span = (hit.start(), after.end() if after and closed else hit.end() + len(body))
-            label = before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
+            label = name_before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
             if not label:
                 behind = _MARK.split(line_after(text, span[1]), maxsplit=1)[0]
-                label, last = _after(_TAGS.sub(" ", behind)), span[1] + len(behind)
+                label, last = _name_after(_TAGS.sub(" ", behind)), span[1] + len(behind)
             yield from _token(
                 body, span, kind, label, log, closed=after is not None or bool(hit["bare"] and not log.cut)
             )
@@ -213,7 +213,7 @@ def _closes(mark: re.Match[str]) -> bool:
     return bool(mark["close"] or mark["edge"] == "end")
 
 
-def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *, closed: bool) -> Iterator[Found]:
+def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *, closed: bool) -> Iterator[RawRegion]:
     numbers = [float(number) for number in re.findall(_N, body)]
     cut = not closed and not body.rstrip().endswith((")", "]"))
     if kind not in _PLACES and not (_NUMBERS.fullmatch(body) and len(numbers) in (2, 4)):
@@ -222,51 +222,51 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
         numbers.pop()  # more digits may have been missing
     step = 8 if kind == "quad" else 4
     if len(numbers) == 2:
-        yield Found("point", tuple(numbers), *span, label)
+        yield RawRegion("point", tuple(numbers), *span, label)
     elif numbers and len(numbers) % step == 0:
         if cut:
             log.repair("missing end of a box", span[1])
         step = 2 if step == len(numbers) and verb_of(kind) in STROKES else step
         for i in range(0, len(numbers), step):
-            yield Found({2: "point", 4: "box"}.get(step, "polygon"), tuple(numbers[i : i + step]), *span, label)
+            yield RawRegion({2: "point", 4: "box"}.get(step, "polygon"), tuple(numbers[i : i + step]), *span, label)
     else:
         log.drop("a box cut off before its end" if cut else f"a box of {len(numbers)} numbers, not {step}", span[0])
-        yield Found("", (), *span)  # so that nothing else reads it again
+        yield RawRegion("", (), *span)  # so that nothing else reads it again
 
 
-def plain(text: str) -> Iterator[Found]:
+def plain(text: str) -> Iterator[RawRegion]:
     """Yield the boxes in plain text: `x1,y1,x2,y2 name` and the like, one a line, or a pair of corners."""
     count = sum(
-        not (_NO_ROW.fullmatch(one) or (_HEADED.search(one) and _WORDS.fullmatch(one))) for _, one in _lines(text)
+        not (_NO_ROW.fullmatch(line) or (_HEADED.search(line) and _WORDS.fullmatch(line))) for _, line in _lines(text)
     )
     blank = text
     for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
-        found = list(form(blank, text))
-        yield from found
-        blank = without(blank, [(one.start, one.end) for one in found])
+        regions = list(form(blank, text))
+        yield from regions
+        blank = blank_out(blank, [(region.start, region.end) for region in regions])
 
 
-def lone_points(text: str) -> Iterator[Found]:
-    """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers that hold nothing surer."""
+def lone_points(text: str) -> Iterator[RawRegion]:
+    """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers without any clearer region."""
     blank = _PLAIN_TAG.sub(lambda tag: " " * len(tag[0]), text)
     if only := _ONLY_PAIR.fullmatch(blank):
-        yield Found("point", (float(only[1]), float(only[2])), *only.span(1), "")
+        yield RawRegion("point", (float(only[1]), float(only[2])), *only.span(1), "")
         return
     yield from _matches(_LONE_PAIR, "point", blank, text)
     for hit in _SPOKEN.finditer(blank):
-        yield Found("point", (float(hit[1]), float(hit[2])), *hit.span(), "")
+        yield RawRegion("point", (float(hit[1]), float(hit[2])), *hit.span(), "")
 
 
-def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[Found]:
+def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[RawRegion]:
     for hit in pattern.finditer(blank):
         numbers = tuple(float(number) for number in hit.groups() if number is not None)
         stroke = len(numbers) == 4 and _STROKE.search(line_before(text, hit.start()))
         for row in [numbers[:2], numbers[2:]] if stroke else [numbers]:
-            yield Found("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
+            yield RawRegion("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
 
 
-def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
-    """Yield the boxes of lines with four numbers, `count` being how many lines are not empty."""
+def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[RawRegion]:
+    """Yield the boxes of lines with four numbers; `count` is the number of lines that are not empty."""
     rows = [(at, hit) for at, line in _lines(blank) if len(line) <= _LINE_CHARS and (hit := _LINE.fullmatch(line))]
     for at, hit in rows:
         first, last = hit[1], hit[6]
@@ -276,10 +276,11 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[Found]:
         named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
         listed = named and "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
         if not (first and last) and (listed or len(rows) == count):
-            yield Found("box", (x1, y1, x2, y2), at, at + hit.end(), before(first) if first else _after(last or ""))
+            name = name_before(first) if first else _name_after(last or "")
+            yield RawRegion("box", (x1, y1, x2, y2), at, at + hit.end(), name)
 
 
-def _table_rows(_blank: str, text: str) -> Iterator[Found]:
+def _table_rows(_blank: str, text: str) -> Iterator[RawRegion]:
     """Yield the regions of a table, in Markdown or CSV, whose header names their sides."""
     header: list[str] = []
     for at, line in _lines(text):
@@ -294,7 +295,7 @@ def _table_rows(_blank: str, text: str) -> Iterator[Found]:
             sides = corners({name: (float(cell),) for name, cell in pairs if name in SIDES and _NUMBER.fullmatch(cell)})
             name = next((cell for name, cell in pairs if name not in SIDES and re.search(r"[^\W\d]", cell)), "")
             if sides and (len(sides) == 4 or name):  # columns x and y alone may be those of a chart
-                yield Found("box" if len(sides) == 4 else "point", sides, at, at + len(line), name)
+                yield RawRegion("box" if len(sides) == 4 else "point", sides, at, at + len(line), name)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -306,7 +307,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def name_around(text: str, start: int, end: int) -> str:
-    """Return the name that the words on the line give to a place: those before it, or else those after it."""
+    """Return the name of a place: the words before it on its line, else those after it, else the heading above."""
     line = line_before(text, start)
     if named := _REF_BEFORE.search(line):
         return html.unescape(named[1]).strip()
@@ -314,23 +315,23 @@ def name_around(text: str, start: int, end: int) -> str:
     line = _JSON.split(line)[-1]
     if line.lstrip().startswith("|"):  # a cell of a table
         line = line.rstrip(" |").rpartition("|")[2]
-    return before(line) or _after(line_after(text, end)) or _heading(text, start, end)
+    return name_before(line) or _name_after(line_after(text, end)) or _heading(text, start, end)
 
 
 def _heading(text: str, start: int, end: int) -> str:
-    """Return the name in the heading above a place that its own line calls only a box, or coordinates."""
+    """Return the name in the heading above a place whose own line says only "box", "coordinates" or the like."""
     *above, line = text[max(0, start - _HEADING_CHARS) : end].split("\n")
     if re.search(r"[^\W\d_]", line):
-        for one in reversed(above):
-            if heading := _HEADING.match(one):
+        for above_line in reversed(above):
+            if heading := _HEADING.match(above_line):
                 is_name = heading[1].count(" ") <= _NAME_BLANKS and not _NO_NAME.search(heading[1])
-                return before(heading[1]) if is_name else ""
-            if not _DETAIL.match(one):
+                return name_before(heading[1]) if is_name else ""
+            if not _DETAIL.match(above_line):
                 break
     return ""
 
 
-def before(text: str) -> str:
+def name_before(text: str) -> str:
     """Return the name in the words before a place, without bullets, quotes and words such as "is located at"."""
     text = _SECTION.sub("", _ARGUMENT.sub("", _BULLET.sub("", text)).rstrip(_MARKS))
     while hit := _FILLER.search(text, max(0, len(text) - _FILLER_CHARS)):
@@ -338,7 +339,7 @@ def before(text: str) -> str:
     return "" if _NO_LABEL.fullmatch(text) else _bare(text)[-_LABEL_CHARS:]
 
 
-def _after(text: str) -> str:
+def _name_after(text: str) -> str:
     """Return the name in the words after a place."""
     text = re.sub(r"^\s{0,9}\((?=[^\W\d])", "", _SECTION.sub("", text))
     return _bare(re.split(r"[\[({<}\]]", text, maxsplit=1)[0])[:_LABEL_CHARS]
@@ -368,8 +369,8 @@ def line_after(text: str, at: int) -> str:
     return text[at : at + NEAR_CHARS].partition("\n")[0]
 
 
-def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Return `text` with these spans replaced by spaces, so that all other offsets stay the same."""
+def blank_out(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return `text` with these spans replaced by spaces, which keeps all other offsets."""
     parts, at = [], 0
     for start, end in sorted(spans):
         if end > at:

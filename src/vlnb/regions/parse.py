@@ -1,4 +1,4 @@
-"""From whatever a model wrote to typed regions in pixels of the original picture; every loss is reported."""
+"""Parses any answer of a model into typed regions in pixels of the original picture, and reports every loss."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Literal, cast
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations
-from vlnb.regions.meaning import KIND_OF, Found, regions, short, verb_of
+from vlnb.regions.meaning import KIND_OF, RawRegion, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
 _THOUGHTS = re.compile(r"<(think\w{0,40}|reasoning)>.{0,1000000}?(?:</\1>|\Z)", re.DOTALL)
-_SPACES = re.compile(r"\s{25,1000000}")  # the patterns bound a run of white space by 24
+_SPACES = re.compile(r"\s{25,1000000}")  # the patterns accept at most 24 characters of white space
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
     r"[\[{]|(?<=\w)\(|(?<![\w\"'.<-])[\"'*`]{0,4}(?P<key>(?:(?:bounding[ _])?box|bbox|coordinates|point|rect)(?:_?2d)?"
@@ -31,7 +31,7 @@ _TELLING = re.compile(  # a first argument that makes any call an action: do(act
 _VERB_BEFORE = re.compile(
     r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
 )
-_BEYOND = 0.25  # of a side, and a patch of 28 px: a model that means pixels does not miss an edge by more
+_BEYOND = 0.25  # of a side, plus a patch of 28 px: the largest error beyond an edge of a model that answers in pixels
 _PATCH_PX = 28
 _THOUSAND = 1000.0
 
@@ -40,9 +40,9 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
     """Return the boxes, points and polygons that `text` names, in pixels of the picture at its `original` size.
 
     `seen` is the (width, height) at which the model saw the picture: Qwen2.5-VL answers in pixels of that. `space` is
-    the unit of its numbers: "pixels", "thousand" (0 to 1000), "unit" (0 to 1), or "auto", which takes anything but
-    pixels only if the numbers prove it. With the `finish_reason` "length", whatever is missing at the end is reported
-    as cut off by max_tokens. An empty list is an answer too, and gives no regions.
+    the unit of its numbers: "pixels", "thousand" (0 to 1000), "unit" (0 to 1), or "auto": pixels, unless the numbers
+    prove another unit. With the `finish_reason` "length", whatever is missing at the end is reported as cut off by
+    max_tokens. An empty list is a valid answer without regions.
 
     >>> answer = '[{"bbox_2d": [28, 28, 56, 84], "label": "cup"}]'
     >>> found = parse(answer, seen=(280, 280), original=(1000, 500))
@@ -51,7 +51,7 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
 
     Raises:
         BadAnswer: The text names no place at all; `partial` is the text.
-        BadInput: An argument cannot be used.
+        BadInput: An argument is invalid.
     """
     if not isinstance(text, str):
         raise BadInput(f"parse needs the text of an answer, not a {type(text).__name__}. Pass reply.text.")
@@ -59,22 +59,22 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         raise BadInput(f"Unknown space {space!r}. Choose 'auto', 'pixels', 'thousand' or 'unit'.")
     if min(*seen, *original) < 1:
         raise BadInput(f"seen={seen} and original={original} must be (width, height) of at least 1 pixel each.")
-    reading = _Reading(_SPACES.sub(_few, text[:MAX_CHARS]), cut=finish_reason == "length")
-    found, log = reading.everything(), reading.log
-    if not found and not log.drops and not reading.empty:
+    reading = _Reading(_SPACES.sub(_shorten, text[:MAX_CHARS]), cut=finish_reason == "length")
+    raw_regions, log = reading.all_regions(), reading.log
+    if not raw_regions and not log.drops and not reading.empty:
         raise BadAnswer(
             "The answer names no place: it contains no box, point or polygon. Ask for coordinates (vlnb.prompts has"
             f" prompts that do), or look at the text: {excerpt(text, 0, 120)!r}",
             partial=text,
         )
-    taken, reason = _space(found, seen) if space == "auto" else (space, "as requested")
-    factor = {"pixels": (1.0, 1.0), "thousand": (seen[0] / _THOUSAND, seen[1] / _THOUSAND), "unit": seen}[taken]
+    chosen, reason = _space(raw_regions, seen) if space == "auto" else (space, "as requested")
+    factor = {"pixels": (1.0, 1.0), "thousand": (seen[0] / _THOUSAND, seen[1] / _THOUSAND), "unit": seen}[chosen]
     kept: dict[object, Any] = {}
-    for one in found:
-        region = _finished(one, factor, seen, log)
+    for item in raw_regions:
+        region = _finish(item, factor, seen, log)
         key = (type(region), replace(region, attributes={})) if region else None
         if region and key in kept:
-            log.drop("a duplicate", one.start)
+            log.drop("a duplicate", item.start)
         elif region:
             kept[key] = to_original(region, seen=seen, original=original)
     if len(text) > MAX_CHARS:
@@ -87,13 +87,13 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         repairs=_in_order(log.repairs),
         dropped=_in_order(log.drops),
         raw=text,
-        space=taken,
+        space=chosen,
         space_reason=reason,
     )
 
 
-def _few(spaces: re.Match[str]) -> str:
-    """Return fewer spaces than the patterns can pass over; the offsets behind them shrink."""
+def _shorten(spaces: re.Match[str]) -> str:
+    """Return fewer spaces, which the patterns accept; later offsets shrink."""
     return "\n\n" if "\n" in spaces[0] else spaces[0][:24]
 
 
@@ -102,34 +102,34 @@ def _in_order(changes: list[Change]) -> tuple[Change, ...]:
 
 
 class _Reading:
-    """One answer while it is read."""
+    """The state of parsing one answer."""
 
     def __init__(self, text: str, *, cut: bool) -> None:
         self.text, self.log = text, Log(text, cut=cut)
         self.empty = False  # whether the answer is an empty list
 
-    def everything(self) -> list[Found]:
-        """Return all regions in the order of the text. Thoughts count only if the answer itself has none."""
+    def all_regions(self) -> list[RawRegion]:
+        """Return all regions in the order of the text; those in thoughts only if the answer itself has none."""
         thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
-        answer = notations.without(self.text, thoughts)
-        if thoughts and not self.text[: thoughts[0][0]].strip():  # what follows begins a line
+        answer = notations.blank_out(self.text, thoughts)
+        if thoughts and not self.text[: thoughts[0][0]].strip():  # the answer begins on a new line
             answer = "\n".rjust(thoughts[0][1]) + answer[thoughts[0][1] :]
-        found = self.read(answer)
-        return self.read(self.text) if thoughts and not found and not self.log.drops else found
+        raw_regions = self.read(answer)
+        return self.read(self.text) if thoughts and not raw_regions and not self.log.drops else raw_regions
 
-    def read(self, text: str) -> list[Found]:
-        found = list(notations.tagged(text, self.log))
+    def read(self, text: str) -> list[RawRegion]:
+        raw_regions = list(notations.tagged(text, self.log))
         for reader in (self.json, notations.plain):
-            text = notations.without(text, [(one.start, one.end) for one in found])
-            found += reader(text)
-        found = [one for one in found if one.numbers]
-        if not found and not self.log.drops:
-            found = list(notations.lone_points(text))
-        return sorted(found, key=lambda one: one.start)
+            text = notations.blank_out(text, [(item.start, item.end) for item in raw_regions])
+            raw_regions += reader(text)
+        raw_regions = [item for item in raw_regions if item.numbers]
+        if not raw_regions and not self.log.drops:
+            raw_regions = list(notations.lone_points(text))
+        return sorted(raw_regions, key=lambda item: item.start)
 
-    def json(self, text: str) -> list[Found]:
-        """Return the regions in all values that begin with a bracket or a key, wherever they are."""
-        found: list[Found] = []
+    def json(self, text: str) -> list[RawRegion]:
+        """Return the regions in all values that begin with a bracket or a key, anywhere in the text."""
+        raw_regions: list[RawRegion] = []
         reader, at = lenient.Reader(text + "\n"), 0
         fences = [*(fence.start() for fence in re.finditer("```", text)), len(text)]
         while (hit := _OPEN.search(text, at)) is not None:
@@ -148,16 +148,16 @@ class _Reading:
                     self.log.drop("everything from here on: too many brackets never close", at)
                 at += error.skip
                 continue
-            found += places or ()
+            raw_regions += places or ()
             at = hit.end() if places is None else node.end
-        return found
+        return raw_regions
 
     def value(
         self, text: str, reader: lenient.Reader, at: int, end: int, verb: str
-    ) -> tuple[lenient.Node, list[Found] | None]:
-        """Return the value that begins at `at`, and its regions; None if it has nothing to do with places."""
+    ) -> tuple[lenient.Node, list[RawRegion] | None]:
+        """Return the value that begins at `at`, and its regions, or None if it does not concern places."""
         log, is_json, is_line = Log(self.text, cut=self.log.cut), text[at] in "[{", text[at] not in "[{("
-        # A number at the very end may have lost digits, but hardly in a line of plain text.
+        # A number at the very end may have lost digits, but this is unlikely in a line of plain text.
         node = reader.read(at, end + (is_line and not log.cut), log.repair)
         places = list(regions(node, log, label=_label_of(text, node), verb=verb))
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
@@ -176,27 +176,27 @@ class _Reading:
 
 
 def _label_of(text: str, node: lenient.Node) -> str:
-    """Return the name around a value, as in "cat: [1, 2, 3, 4]" or "[…] cat", unless it has names of its own."""
+    """Return the name around a value, as in "cat: [1, 2, 3, 4]" or "[…] cat", unless it contains its own names."""
     if text[node.start] == "{" or (node.kind == "list" and any(item.kind == "object" for item in node.value)):
         return ""
-    read = text[node.start : node.end]
+    source = text[node.start : node.end]
     if text[node.start] not in "[(":  # members on lines of their own
-        read = read.partition("\n")[0]
-    return notations.name_around(text, node.start, node.start + len(read.rstrip()))
+        source = source.partition("\n")[0]
+    return notations.name_around(text, node.start, node.start + len(source.rstrip()))
 
 
 def _mentions_places(node: lenient.Node) -> bool:
-    """Whether a value would hold places but holds none: {"objects": []}."""
+    """Whether a value has a key for places but no place: {"objects": []}."""
     if node.kind != "object":
         return False
-    return any(KIND_OF.get(short(key)) == "box" or (one.kind == "list" and not one.value) for key, one in node.value)
+    return any(KIND_OF.get(short(key)) == "box" or (item.kind == "list" and not item.value) for key, item in node.value)
 
 
-def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:
-    """Return the space of the numbers, and why: anything but pixels only if it is certain."""
-    if stated := next((one.space for one in found if one.space), ""):
+def _space(raw_regions: list[RawRegion], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:
+    """Return the space of the numbers and the reason; it is pixels unless another space is certain."""
+    if stated := next((item.space for item in raw_regions if item.space), ""):
         return cast("Literal['thousand']", stated), "its notation has numbers from 0 to 1000"
-    numbers = [abs(n) for one in found for n in one.numbers]
+    numbers = [abs(n) for item in raw_regions for n in item.numbers]
     if not numbers:
         return "pixels", "the answer contains no numbers"
     if max(numbers) <= 1 and any(not n.is_integer() for n in numbers):
@@ -204,29 +204,29 @@ def _space(found: list[Found], seen: Size) -> tuple[Literal["pixels", "thousand"
     if max(numbers) > _THOUSAND:
         return "pixels", "some are over 1000"
     for axis, (side, size) in enumerate(zip(("width", "height"), seen, strict=True)):
-        top = max(n for one in found for n in one.numbers[axis::2])
+        top = max(n for item in raw_regions for n in item.numbers[axis::2])
         if top > size * (1 + _BEYOND) + _PATCH_PX:
             return "thousand", f"{'xy'[axis]} {top:g} lies beyond the {side} of {size} px, and none is over 1000"
     return "pixels", "the scale of Qwen2.5-VL"
 
 
-def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:
-    """Return a region in pixels as seen, with its corners in order and within the picture; report why if it is None."""
-    if one.kind == "box" and one.numbers[:2] == one.numbers[2:] and any(one.numbers):
-        one = replace(one, kind="point", numbers=one.numbers[:2])
-    points = [(x * factor[0], y * factor[1]) for x, y in zip(one.numbers[::2], one.numbers[1::2], strict=True)]
+def _finish(raw: RawRegion, factor: tuple[float, float], seen: Size, log: Log) -> Box | Point | Polygon | None:
+    """Return a region in pixels as seen, with ordered corners inside the picture, or None; log every change."""
+    if raw.kind == "box" and raw.numbers[:2] == raw.numbers[2:] and any(raw.numbers):
+        raw = replace(raw, kind="point", numbers=raw.numbers[:2])
+    points = [(x * factor[0], y * factor[1]) for x, y in zip(raw.numbers[::2], raw.numbers[1::2], strict=True)]
     region: Box | Point | Polygon
-    if one.kind == "point":
-        region = Point(*points[0], one.label, one.attributes)
-    elif one.kind == "polygon":
-        region = Polygon(tuple(points), one.label, one.text, one.attributes)
+    if raw.kind == "point":
+        region = Point(*points[0], raw.label, raw.attributes)
+    elif raw.kind == "polygon":
+        region = Polygon(tuple(points), raw.label, raw.text, raw.attributes)
     else:
         (left, right), (top, bottom) = (sorted(axis) for axis in zip(*points, strict=True))
-        region = Box(left, top, right, bottom, one.label, one.text, one.attributes)
+        region = Box(left, top, right, bottom, raw.label, raw.text, raw.attributes)
         if points[0] != (left, top):
-            log.repair("corners swapped", one.start)
+            log.repair("corners swapped", raw.start)
         if not region.area:
-            log.drop("a box without area", one.start)
+            log.drop("a box without area", raw.start)
             return None
     inside = clamped(region, seen)
     if isinstance(inside, Box):
@@ -236,9 +236,9 @@ def _finished(one: Found, factor: tuple[float, float], seen: Size, log: Log) -> 
     else:
         lost = max(abs(points[0][0] - inside.x), abs(points[0][1] - inside.y)) > _PATCH_PX
     if lost:
-        log.drop(f"a {one.kind} outside the picture", one.start)
+        log.drop(f"a {raw.kind} outside the picture", raw.start)
         return None
     if inside != region:
-        how = "moved onto it" if one.kind == "point" else "cut to the picture"
-        log.repair(f"a {one.kind} beyond the edge {how}", one.start)
+        how = "moved onto it" if raw.kind == "point" else "cut to the picture"
+        log.repair(f"a {raw.kind} beyond the edge {how}", raw.start)
     return inside

@@ -1,4 +1,4 @@
-"""Regions of a picture, in pixels: boxes, points and polygons, and what `parse` returns of them."""
+"""Regions of a picture, in pixels: boxes, points and polygons, and `Regions`, the result of `parse`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Size = tuple[int, int]
 class Box:
     """A rectangle from (x1, y1), its top left corner, to (x2, y2), its bottom right corner, in pixels.
 
-    `label` names what it contains, `text` is what is written in it, `attributes` are all its other keys and values.
+    `label` names its content, `text` is the text written in it, `attributes` are all other keys and values.
 
     >>> Box(10, 20, 40, 60, label="cup").area
     1200
@@ -61,7 +61,7 @@ class Polygon:
 
     @property
     def box(self) -> Box:
-        """The upright box around it."""
+        """The bounding box."""
         xs, ys = zip(*self.points, strict=True)
         return Box(min(xs), min(ys), max(xs), max(ys), self.label, self.text, self.attributes)
 
@@ -72,7 +72,7 @@ Region = TypeVar("Region", bound=Box | Point | Polygon)
 def to_original(region: Region, *, seen: Size, original: Size) -> Region:
     """Map a region from the size at which the model saw the picture (`seen`) to the picture's `original` size.
 
-    Nothing is rounded: mapping it back with the sizes exchanged returns it to where it was.
+    Nothing is rounded: with the sizes exchanged, it maps the region back.
 
     >>> to_original(Box(28, 28, 56, 84), seen=(280, 280), original=(1000, 500)).corners
     (100.0, 50.0, 200.0, 150.0)
@@ -104,9 +104,9 @@ def _mapped(region: Region, move: Callable[[float, float], tuple[float, float]])
 
 @dataclass(frozen=True)
 class Change:
-    """Something that was repaired in an answer or dropped from it.
+    """A repair in an answer, or a part dropped from it.
 
-    `what` says it in words. `at` is its offset in the text, in which a run of more than 24 spaces counts as at most 24.
+    `what` describes it. `at` is its offset in the text, in which a run of more than 24 spaces counts as at most 24.
     """
 
     what: str
@@ -118,7 +118,7 @@ class Change:
 
 
 class Log:
-    """The repairs and drops of `text` so far; `cut` says that max_tokens ended the answer."""
+    """The repairs and drops of `text` so far; `cut` is whether max_tokens ended the answer."""
 
     def __init__(self, text: str, *, cut: bool = False) -> None:
         self.text, self.cut = text, cut
@@ -150,16 +150,16 @@ def counted(shapes: Iterable[Box | Point | Polygon], between: str = " and ") -> 
     """
     names = {Box: ("box", "boxes"), Polygon: ("polygon", "polygons"), Point: ("point", "points")}
     counts = Counter(type(shape) for shape in shapes)
-    return between.join(f"{counts[kind]} {said[counts[kind] > 1]}" for kind, said in names.items() if counts[kind])
+    return between.join(f"{counts[kind]} {forms[counts[kind] > 1]}" for kind, forms in names.items() if counts[kind])
 
 
 @dataclass(frozen=True)
 class Regions:
     """The regions that an answer names, in pixels of the original picture and in the order of the text.
 
-    `space` says how the numbers were read ("pixels" of the picture as the model saw it, "thousand": 0 to 1000, or
-    "unit": 0 to 1), and `space_reason` why. `repairs` lists everything that was repaired, `dropped` everything that
-    could not be used; `raw` is the text.
+    `space` is the unit of the numbers in the text ("pixels" of the picture as the model saw it, "thousand": 0 to 1000,
+    or "unit": 0 to 1), and `space_reason` why. `repairs` lists all repairs, `dropped` everything unusable; `raw` is the
+    text.
     """
 
     boxes: tuple[Box, ...]
@@ -176,7 +176,7 @@ class Regions:
 
     @property
     def summary(self) -> str:
-        """One line: what was read, what was repaired, what was left out, and in which space."""
+        """One line: the regions, the repairs, the parts left out, and the space."""
         parts = [f"{counted([*self.boxes, *self.points, *self.polygons], ', ') or 'nothing'} read"]
         for word, changes in (("repaired", self.repairs), ("left out", self.dropped)):
             counts = Counter(change.what for change in changes)

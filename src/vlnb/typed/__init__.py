@@ -1,7 +1,7 @@
-"""Typed answers: a schema on its way to a server, the answer on its way back, and where each value stands.
+"""Typed answers: schemas for servers, checked data from answers, and the place of each value on the pictures.
 
-`Form.of` lowers a schema to what servers enforce, `read` reads an answer by it, `evidence.find` places the values on
-the pictures, `values` reads printed amounts and dates.
+`Form.of` lowers a schema to what servers enforce, `read` parses and checks an answer, `evidence.find` locates its
+values on the pictures, `values` reads printed amounts and dates.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An answer on its way back: from text to checked data, and what is wrong with it, by path."""
+"""From the text of an answer to checked data, and a list of its problems by path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_ISSUES = 50
 
 @dataclass(frozen=True)
 class Issue:
-    """What is wrong with an answer at `path` ("" for the whole).
+    """A problem with an answer at `path` ("" for the whole answer).
 
     `kind` is "cut", "white space", "not JSON", "repaired", "unreadable", "ambiguous", or "violation" of the schema.
     """
@@ -38,9 +38,9 @@ class Issue:
 
 
 def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, tuple[Issue, ...]]:
-    """Return (data, printed, issues): the checked data, or plain data if it violates the schema; and as answered.
+    """Return (data, printed, issues) of an answer; a truncated answer keeps its complete rows.
 
-    An answer that was cut keeps its whole rows.
+    `data` is checked by the schema, or plain data if it violates the schema; `printed` is the JSON as answered.
 
     >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]})
     >>> read(form, '{"total": "1.234 EUR"}')
@@ -50,22 +50,22 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     printed = _json(text, finish_reason, issues)
     data = _Typing(form, issues).typed(form.wire, printed, "")
     if printed is not None:
-        checked, wrong = form.check(_asked(data, form.needed))
+        checked, violations = form.check(_drop_nulls(data, form.needed))
         data = checked if form.exact else data
-        said = dict(wrong) | {path: _MISSING for path, value in leaves(printed, nulls=True) if value is None}
-        issues += (Issue(path, "violation", said[path]) for path, _ in wrong[:_MOST_ISSUES])
+        messages = dict(violations) | {path: _MISSING for path, value in leaves(printed, nulls=True) if value is None}
+        issues += (Issue(path, "violation", messages[path]) for path, _ in violations[:_MOST_ISSUES])
     return data, printed, tuple(issues)
 
 
 def leaves(value: Any, *path: str | int, nulls: bool = False) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Yield (path, value) of everything that is neither an object nor a list, and null only with `nulls`.
+    """Yield (path, value) of every value that is neither an object nor a list; null only with `nulls`.
 
     >>> list(leaves({"items": [{"price": "2,50", "tax": None}]}))
     [('items[0].price', '2,50')]
     """
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
-        yield from leaves(one, *path, key, nulls=nulls)
+    for key, item in inner:
+        yield from leaves(item, *path, key, nulls=nulls)
     if (nulls or value is not None) and not isinstance(value, dict | list):
         yield joined(path), value
 
@@ -76,48 +76,48 @@ def records(data: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:  # no
     >>> list(records({"items": [{"price": 2}], "tags": ["a"]}))
     [('items', [{'price': 2}])]
     """
-    if isinstance(data, list) and data and all(isinstance(one, dict) for one in data):
+    if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):
         yield path, data
-    for key, one in data.items() if isinstance(data, dict) else ():
-        yield from records(one, f"{path}.{key}".removeprefix("."))
+    for key, item in data.items() if isinstance(data, dict) else ():
+        yield from records(item, f"{path}.{key}".removeprefix("."))
 
 
 class _Typing:
-    """Turns printed amounts and dates into values, by the schema of the wire."""
+    """Turns printed amounts and dates into values, by the lowered schema."""
 
     def __init__(self, form: Form, issues: list[Issue]) -> None:
         self._form, self._issues = form, issues
 
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
-        """Return a part of an answer with its amounts and dates as values."""
+        """Return part of an answer, its amounts and dates turned into values."""
         if isinstance(value, list):
             inner = self._branch(node, "array").get("items", {})
-            return [self.typed(inner, one, f"{path}[{i}]") for i, one in enumerate(value)]
+            return [self.typed(inner, item, f"{path}[{i}]") for i, item in enumerate(value)]
         if not isinstance(value, dict):
             return self._leaf(node, value, path)
         node = self._branch(node, "object")
-        known, other = node.get("properties", {}), node.get("additionalProperties") or {}
+        properties, additional = node.get("properties", {}), node.get("additionalProperties") or {}
         paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
-        return {key: self.typed(known.get(key, other), one, paths[key]) for key, one in value.items()}
+        return {key: self.typed(properties.get(key, additional), member, paths[key]) for key, member in value.items()}
 
     def _branch(self, node: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-        """Return the first alternative of a node that is of a kind, or nothing."""
+        """Return the first alternative of a node that has this type, or {}."""
         if "$ref" in node:
             node = self._form.wire["$defs"][node["$ref"].rpartition("/")[2]]
-        fitting = (one for part in node.get("anyOf", ()) if (one := self._branch(part, kind)))
+        fitting = (branch for part in node.get("anyOf", ()) if (branch := self._branch(part, kind)))
         return node if node.get("type") == kind else next(fitting, {})
 
     def _leaf(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         if value == UNREADABLE:
             self._issues.append(Issue(path, "unreadable", "is on the picture, but the model could not read it"))
             return None
-        told = node.get("description", "")
+        description = node.get("description", "")
         if not isinstance(value, str):
             return value
-        if NUMBER in told and (amount := values.number(value)) is not None:
+        if NUMBER in description and (amount := values.number(value)) is not None:
             whole = amount == amount.to_integral_value()
             return int(amount) if whole else amount if self._form.exact else float(amount)
-        if DAY in told and (day := values.day(value)) is not None:
+        if DAY in description and (day := values.day(value)) is not None:
             if values.is_ambiguous(value):
                 message = f"{value} may have the month first; it is read as {day:%d %B %Y}"
                 self._issues.append(Issue(path, "ambiguous", message))
@@ -125,18 +125,18 @@ class _Typing:
         return value
 
 
-def _asked(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: ANN401
-    """Return data without the nulls of optional fields, which the full schema leaves out instead."""
+def _drop_nulls(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: ANN401
+    """Return data without the nulls of optional fields: in the full schema, these fields are absent instead."""
     if isinstance(data, list):
-        return [_asked(one, needed, f"{path}[]") for one in data]
+        return [_drop_nulls(item, needed, f"{path}[]") for item in data]
     if not isinstance(data, dict):
         return data
-    parts = [(key, f"{path}.{key}".removeprefix("."), one) for key, one in data.items()]
-    return {key: _asked(one, needed, at) for key, at, one in parts if one is not None or at in needed}
+    members = [(key, f"{path}.{key}".removeprefix("."), item) for key, item in data.items()]
+    return {key: _drop_nulls(item, needed, at) for key, at, item in members if item is not None or at in needed}
 
 
 def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401
-    """Return the value that an answer holds, and note how it differs from plain JSON."""
+    """Return the JSON value in an answer; add an issue if the answer is not plain, complete JSON."""
     with contextlib.suppress(ValueError, RecursionError):
         value = json.loads(text)
         if _levels(value) <= _MOST_LEVELS:
@@ -148,32 +148,32 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
         issues.append(Issue("", "not JSON", f"The answer is not JSON: {text.strip()[:80]!r}."))
         return None
     kept: list[str] = []
-    value = _whole(node, (), kept)
+    value = _complete(node, (), kept)
     if node.whole:
         issues.append(Issue("", "repaired", "The answer is not plain JSON, so the server does not enforce the schema."))
     elif finish_reason == "white space":
         issues.append(Issue("", "white space", _RUNAWAY))
     else:
-        why = "The answer was cut at max_tokens" if finish_reason == "length" else "The answer ends in the middle"
+        reason = "The answer was cut at max_tokens" if finish_reason == "length" else "The answer ends in the middle"
         issues.append(
-            Issue("", "cut", f"{why}; {' and '.join(kept) or 'no rows'} kept. Raise max_tokens for the rest.")
+            Issue("", "cut", f"{reason}; {' and '.join(kept) or 'no rows'} kept. Raise max_tokens for the rest.")
         )
     return value
 
 
 def _levels(value: Any) -> int:  # noqa: ANN401
-    """Return how deep values nest: whatever walks through a deep one would run out of stack, as this may."""
+    """Return the nesting depth of a value. A very deep one overflows the stack of any recursive function, also here."""
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + max(map(_levels, inside), default=0)
 
 
-def _whole(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401
-    """Return what is whole of a value that was cut; `kept` says how many items of the list it was cut in."""
+def _complete(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401
+    """Return the complete part of a truncated value; add to `kept` how many rows of the truncated list remain."""
     if node.whole or node.kind not in ("object", "list"):
         return node.plain()
     if node.kind == "list":
         rows = [item.plain() for item in node.value if item.whole]
         kept.append(f"{len(rows)} whole row{'s' * (len(rows) != 1)} of {joined(path) or 'the list'}")
         return rows
-    parts = ((key, one) for key, one in node.value if one.whole or one.kind in ("object", "list"))
-    return {key: _whole(one, (*path, key), kept) for key, one in parts}
+    members = ((key, item) for key, item in node.value if item.whole or item.kind in ("object", "list"))
+    return {key: _complete(item, (*path, key), kept) for key, item in members}

@@ -1,9 +1,9 @@
-"""A schema on its way to a server.
+"""Lowers a schema to the part of JSON Schema that servers enforce.
 
-Servers enforce different parts of JSON Schema: what one refuses another ignores. So a schema is lowered to what
-SGLang, vLLM, llama.cpp and Ollama all enforce, and the answer is checked by the full one here (`answer`). On the wire
-every value may be null and none may be left out: a model that must fill a field invents a value, and one that may omit
-it forgets it.
+Servers enforce different parts: what one refuses, another ignores. So a schema is lowered to what SGLang, vLLM,
+llama.cpp and Ollama all enforce, and the client checks the answer by the full schema (`answer`). In the lowered schema
+every field is required and every value may be null: a model that must fill a field invents a value, and one that may
+omit it forgets it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NUMBER: str = _WORDS["number"]
 DAY: str = _WORDS["day"]
 _KEYWORDS = {name: frozenset(words.split()) for name, words in _WORDS["keywords"].items()}
 _MOST_PARTS = 5_000
-_UNKNOWN = "is no keyword of JSON Schema, so nothing checks it"
+_UNKNOWN = "is not a keyword of JSON Schema, so nothing checks it"
 _HERE = "is checked here, not by the server"
 _ALTERNATIVES = f"which of its alternatives applies {_HERE}"
 _TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -36,10 +36,10 @@ _TEXT: dict[str, Any] = {"type": ["string", "null"]}
 
 @dataclass(frozen=True)
 class Form:
-    """A schema as it goes over the wire; `loosened` lists, by path, what only this side checks.
+    """A schema as sent to the server (`wire`); `loosened` lists, by path, what only the client checks.
 
     `needed` are the paths (`items[].price`) that the full schema requires. `check` returns the typed data, and the
-    violations of the full schema as (path, sentence). With `exact` (any schema but JSON), amounts are `Decimal`.
+    violations of the full schema as (path, message). With `exact` (any schema but JSON), amounts are `Decimal`.
     """
 
     wire: Mapping[str, Any]
@@ -52,14 +52,14 @@ class Form:
     def of(cls, schema: Any) -> Form:  # noqa: ANN401 - a JSON schema, or a type that pydantic knows
         """Return the form of a JSON schema (a dictionary), a Pydantic model, or another type such as `list[Model]`.
 
-        A form is its own.
+        A `Form` is returned as it is.
 
         >>> form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
         >>> form.wire["properties"]["total"]["type"], form.loosened
         (['string', 'null'], ('total: multipleOf is checked here, not by the server',))
 
         Raises:
-            BadInput: It is neither, or not a valid schema.
+            BadInput: `schema` is none of these, or not a valid schema.
         """
         if isinstance(schema, Form):
             return schema
@@ -71,10 +71,10 @@ class Form:
         except RecursionError as error:
             raise BadInput("The schema nests deeper than any document. Make it flatter.") from error
         if not any(full.get(name) for name in _KEYWORDS["asking"]):
-            odd = "".join(f" ({one})" for one in lowering.loosened if _UNKNOWN in one)
-            raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{odd}")
-        around = {"title": full.get("title"), "$defs": lowering.definitions}
-        wire |= {name: part for name, part in around.items() if part}
+            hint = "".join(f" ({note})" for note in lowering.loosened if _UNKNOWN in note)
+            raise BadInput(f"The schema asks for nothing: give it `properties` (or `items`), each with a `type`.{hint}")
+        root = {"title": full.get("title"), "$defs": lowering.definitions}
+        wire |= {name: part for name, part in root.items() if part}
         return cls(wire, tuple(lowering.loosened), frozenset(lowering.needed), check, exact=not plain)
 
     @property
@@ -84,7 +84,7 @@ class Form:
 
     @property
     def prompt(self) -> str:
-        """The instructions for the model, with the schema, because servers do not show it to the model."""
+        """The instructions for the model. They contain the schema, because servers do not show it to the model."""
         schema, prompt = json.dumps(self.wire, ensure_ascii=False), str(_WORDS["prompt"])
         return prompt.format(schema=schema, unreadable=UNREADABLE)
 
@@ -111,7 +111,7 @@ def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
         try:
             return adapter.validate_python(data), []
         except ValidationError as error:
-            return data, [(joined(one["loc"]), one["msg"]) for one in error.errors(include_url=False)]
+            return data, [(joined(item["loc"]), item["msg"]) for item in error.errors(include_url=False)]
 
     return full, check
 
@@ -125,14 +125,14 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
     try:
         Validator.check_schema(schema)
     except SchemaError as error:
-        why = next(iter(error.context), error).message  # of several alternatives, the first is the usual one
+        why = next(iter(error.context), error).message  # of several alternatives, the first is the most common
         raise BadInput(f"This is not a valid JSON schema, at {joined(error.path) or 'its root'}: {why:.200}") from error
-    # With a registry of its own it fetches nothing: a schema may name any address.
+    # The default registry fetches whatever address a schema names; this one fetches nothing.
     validator = Validator(schema, registry=REGISTRY, format_checker=Validator.FORMAT_CHECKER)
 
     def check(data: Any) -> tuple[Any, list[tuple[str, str]]]:  # noqa: ANN401
         try:
-            return data, [(joined(one.absolute_path), f"{one.message:.200}") for one in validator.iter_errors(data)]
+            return data, [(joined(flaw.absolute_path), f"{flaw.message:.200}") for flaw in validator.iter_errors(data)]
         except (RecursionError, Unresolvable) as error:
             return data, [("", f"the schema cannot be checked: {type(error).__name__} {error!s:.100}")]
 
@@ -140,7 +140,7 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 
 
 class _Lowering:
-    """Rewrites one schema in the keywords that every server enforces."""
+    """Rewrites one schema with the keywords that every server enforces."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root, self._parts = root, 0
@@ -150,7 +150,7 @@ class _Lowering:
         self.definitions: dict[str, Any] = {}
 
     def lower(self, node: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - a schema: an object, true or false
-        """Return a part of the schema for the wire. Raises `BadInput` for a reference to nothing, or endless parts."""
+        """Return a part of the schema, lowered. Raises `BadInput` for a dangling reference, or too many parts."""
         self._parts += 1
         if self._parts > _MOST_PARTS:
             raise BadInput(f"The schema has more than {_MOST_PARTS:,} parts with its references in place: too many.")
@@ -164,14 +164,14 @@ class _Lowering:
         for name in sorted(node.keys() - _KEYWORDS["lowered"] - _KEYWORDS["silent"]):
             self._loosen(path, f"{name} {_HERE if name in _KEYWORDS['checked'] else _UNKNOWN}")
         wire = self._bare(node, path)
-        told = (str(node.get("description", "")), wire.get("description", ""))
-        return {**wire, "description": "; ".join(filter(None, told))} if any(told) else wire
+        descriptions = (str(node.get("description", "")), wire.get("description", ""))
+        return {**wire, "description": "; ".join(filter(None, descriptions))} if any(descriptions) else wire
 
     def _loosen(self, path: str, what: str) -> None:
         self.loosened.append(f"{path or 'the whole schema'}: {what}")
 
     def _target(self, node: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        found: Any = self._root
+        target: Any = self._root
         if not isinstance(node, Mapping) or "$ref" not in node:
             return node if isinstance(node, Mapping) else {}
         if not re.match(r"#(/|$)", str(node["$ref"])):
@@ -179,19 +179,19 @@ class _Lowering:
                 f"The schema refers to {node['$ref']!r}: only references within it can be used, by their path."
             )
         for step in str(node["$ref"]).removeprefix("#").split("/")[1:]:
-            found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-        if not isinstance(found, Mapping):
+            target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
+        if not isinstance(target, Mapping):
             raise BadInput(f"The schema refers to {node['$ref']!r}, which it does not define.")
-        return {**found, **{key: value for key, value in node.items() if key != "$ref"}}
+        return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
 
     def _reference(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
-        """Put what is referred to in its place: nested references are broken in llama.cpp. Recursion keeps them."""
+        """Inline a reference, because llama.cpp mishandles nested ones. Only recursive references remain."""
         name = str(node["$ref"])
         short = name.rpartition("/")[2].removeprefix("#") or "root"
         if name in self._open:
             self._open[name] = short
-            within = {"$ref": f"#/$defs/{short}"}
-            return within if path.endswith("[]") else {"anyOf": [within, {"type": "null"}]}  # a list may end empty
+            link = {"$ref": f"#/$defs/{short}"}
+            return link if path.endswith("[]") else {"anyOf": [link, {"type": "null"}]}  # a list may end empty
         self._open[name] = ""
         wire = self.lower(self._target(node), path)
         if {"$ref": f"#/$defs/{short}"} in wire.get("anyOf", ()):
@@ -203,13 +203,13 @@ class _Lowering:
     def _bare(self, node: dict[str, Any], path: str) -> dict[str, Any]:
         kind, branches = node.get("type"), node.get("anyOf") or node.get("oneOf") or ()
         if isinstance(kind, list):
-            return self._alternatives([self._bare({**node, "type": one}, path) for one in kind if one != "null"], path)
+            return self._alternatives([self._bare({**node, "type": k}, path) for k in kind if k != "null"], path)
         if node.get("properties") or kind == "object" or isinstance(node.get("additionalProperties"), Mapping):
             container = self._object(node, path)
         elif kind == "array" or {"items", "prefixItems"} & node.keys():
             container = self._array(node, path)
         elif branches:
-            lowered = [self.lower(one, path) for one in branches if self._target(one).get("type") != "null"]
+            lowered = [self.lower(branch, path) for branch in branches if self._target(branch).get("type") != "null"]
             return self._alternatives(lowered, path)
         else:
             return self._leaf(node, path)
@@ -218,12 +218,12 @@ class _Lowering:
         return container
 
     def _leaf(self, node: dict[str, Any], path: str) -> dict[str, Any]:
-        kind, options = node.get("type"), [one for one in node.get("enum", [node.get("const")]) if one is not None]
-        if options and all(isinstance(one, str) for one in options):
+        kind, options = node.get("type"), [item for item in node.get("enum", [node.get("const")]) if item is not None]
+        if options and all(isinstance(item, str) for item in options):
             return {"enum": [*options, UNREADABLE, None]}
         if kind == "boolean":
             return {"type": ["boolean", "null"]}
-        if kind in {"number", "integer"} or (options and all(isinstance(one, int | float) for one in options)):
+        if kind in {"number", "integer"} or (options and all(isinstance(item, int | float) for item in options)):
             return {**_TEXT, "description": NUMBER}
         if node.get("format") == "date":
             return {**_TEXT, "description": DAY}
@@ -246,7 +246,7 @@ class _Lowering:
         return {"type": "array", "items": self.lower(node.get("items", {}), f"{path}[]"), **limits}
 
     def _alternatives(self, lowered: list[dict[str, Any]], path: str) -> dict[str, Any]:
-        """Return several leaves as printed text, which serves all of them, and other alternatives as they are."""
+        """Return several leaves as printed text, which fits all of them, and other alternatives unchanged."""
         if len(lowered) > 1:
             self._loosen(path, _ALTERNATIVES)
         if not all("enum" in wire or isinstance(wire.get("type"), list) for wire in lowered):

@@ -1,4 +1,4 @@
-"""Amounts and dates as they are printed, read as values."""
+"""Parses printed amounts and dates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AMOUNT = re.compile(
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
     r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
 )
-_GROUPED = re.compile(r"\d*|\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}")  # in threes; or 12,34,567, as in India
+_GROUPED = re.compile(r"\d*|\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}")  # groups of three; or 12,34,567, as in India
 _MONTH = r"[^\W\d]{3,10}\.?"
 _DATE = re.compile(
     rf"(?:[^\W\d]{{2,10}}[.,]{{0,2}} )?"
@@ -42,7 +42,7 @@ def read(text: str) -> Decimal | date | None:
 def number(text: str) -> Decimal | None:
     """Return the amount that a text prints, with its currency or unit around it, or None.
 
-    Of two different marks the last one is the decimal mark. A single mark before exactly three digits groups thousands,
+    Of two different marks, the last is the decimal mark. A single mark before exactly three digits separates thousands,
     unless only a zero stands before it.
 
     >>> [str(number(text)) for text in ("1.234,50 €", "USD 1,234.50", "17,000", "0,482 kg", "(3.20)", "-1 050,00")]
@@ -62,12 +62,12 @@ def number(text: str) -> Decimal | None:
         return None
     units = re.sub(r"\D", "", whole) or "0"
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
-    behind = re.search(r"[^.,/\s]\s?-[^\w%]?$", text.strip())  # 5.00-, but 5,- has no cents, and a 12-pack is positive
-    return -value if behind or hit["sign"] in {"-", "–", "\u2212", "("} else value
+    minus = re.search(r"[^.,/\s]\s?-[^\w%]?$", text.strip())  # 5.00-, but 5,- has no cents, and a 12-pack is positive
+    return -value if minus or hit["sign"] in {"-", "–", "\u2212", "("} else value
 
 
 def day(text: str, *, month_first: bool = False) -> date | None:
-    """Return the date that a text prints, or None. Of 03/04/2026 the day comes first unless `month_first`.
+    """Return the date that a text prints, or None. In 03/04/2026 the day comes first, unless `month_first`.
 
     >>> day("31/01/2026") == day("2026-01-31") == day("Jan 31, 2026") == day("31. Jan 2026")
     True
@@ -78,8 +78,8 @@ def day(text: str, *, month_first: bool = False) -> date | None:
 
     text = _TIME.sub("", text.strip())
     words = re.findall(r"[^\W\d]{3,}", text)
-    known = all(_words().month(word) is not None or _words().weekday(word) is not None for word in words)
-    if not _DATE.fullmatch(text) or not known:  # the parser would take today's month for any other word
+    are_known = all(_words().month(word) is not None or _words().weekday(word) is not None for word in words)
+    if not _DATE.fullmatch(text) or not are_known:  # the parser would replace any other word by today's month
         return None
     text = re.sub(r"[年月]", "-", text).removesuffix("日")
     day_first = not month_first and not re.match(r"\d{4}", text)
@@ -91,20 +91,20 @@ def day(text: str, *, month_first: bool = False) -> date | None:
 
 @cache
 def _words() -> parserinfo:
-    """Return the words of dates in several languages, for the parser."""
+    """Return the parser's vocabulary for dates in several languages."""
     from dateutil.parser import parserinfo
 
-    known = tables.read("typed/months.toml")
+    table = tables.read("typed/months.toml")
 
-    months = [tuple(line.split()) for line in known["months"]]
-    days = [tuple(line.split()) for line in known["weekdays"]]
-    between = [*parserinfo.JUMP, *known["between"].split()]
+    months = [tuple(line.split()) for line in table["months"]]
+    days = [tuple(line.split()) for line in table["weekdays"]]
+    between = [*parserinfo.JUMP, *table["between"].split()]
     words = {"MONTHS": months, "WEEKDAYS": days, "JUMP": between}
     return cast("parserinfo", type("Words", (parserinfo,), words)())
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether a printed date means another day where the month comes first; with dots, the day comes first everywhere.
+    """Whether a printed date is another day if the month comes first. With dots, the day comes first everywhere.
 
     >>> is_ambiguous("03/04/2026"), is_ambiguous("31/01/2026"), is_ambiguous("03.04.2026")
     (True, False, False)

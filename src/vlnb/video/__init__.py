@@ -1,7 +1,7 @@
-"""Video: frames with exact times, what they cost before they are sent, the events of an answer, a server's clock.
+"""Video: frames with exact times, their token cost, the events in an answer, and a check of a server's times.
 
-`frames` takes them from a file, `cost` says what they cost, `events` reads an answer and `timeline` draws it; `check`
-measures whether the times that a server answers are right.
+`frames` extracts frames from a file, `cost` predicts the tokens of a request, `events` parses an answer, `timeline`
+draws its events, and `check` measures whether the times in a server's answers are right.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measuring a server's sense of time: a clip with a clock in its pixels, and words that appear at known moments.
+"""Measures whether a server gives frames the right times, with a clip that shows a clock and words at known moments.
 
-For each word the model says when it appears and what the clock then shows. The clock is what was on the frame; the time
-is where the model believes the frame to be. A line through the two tells a wrong rate from a drift, and scatter around
-it tells that the server shows other frames than it dates.
+For each word, the model answers when it appears and what the clock shows then. The clock tells which frame the model
+saw, the time tells where the model believes this frame to be. A line fitted through the pairs tells a wrong frame rate
+from a drift, and scatter around it means that the frames do not have the times that the server gives them.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 _WORDS = tables.read("video/clock.toml")
 _MAX_TOKENS = 60
-_STEP_S = 1.0  # the frames that servers take are half a second apart, and models round
-_DRIFT, _SCALE = 0.03, 0.25  # share by which times are too long or too short
-_NO_VIDEO = (400, 415, 422)  # what a server answers to a part of a request that it does not know
-_LEAST = 3  # different readings of the clock that a line needs
+_STEP_S = 1.0  # tolerance: servers take frames half a second apart, and models round
+_DRIFT, _SCALE = 0.03, 0.25  # relative error of the times
+_NO_VIDEO = (400, 415, 422)  # HTTP status for a part of a request that the server does not know
+_LEAST = 3  # fewest different readings of the clock for a fit
 
 
-class Asks(Protocol):
-    """What can be asked: a `vlnb.Endpoint`."""
+class CanAsk(Protocol):
+    """The part of a `vlnb.Endpoint` that the check uses."""
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is the embedded engine, which takes frames only."""
+        """Whether this is the embedded engine, which takes frames only."""
 
     def ask(self, prompt: str, *pictures: Any, **options: Any) -> Any:  # noqa: ANN401 - a `vlnb.Reply`
         """Return the answer to a question about a clip."""
@@ -46,10 +46,10 @@ class Asks(Protocol):
 
 @dataclass(frozen=True)
 class Answered:
-    """The answer about one `word`: the times are in seconds, None where the answer has none that can be read.
+    """The answer about one `word`. Times are in seconds, or None if the answer has no readable time.
 
-    `shown` is when the word is really shown, from and to; `time_s` is when the model says it appears, and `clock_s`
-    what it reads on the clock.
+    `shown` is the true (start, end) of the word, `time_s` the time at which it appears according to the model, and
+    `clock_s` what the model reads on the clock.
     """
 
     word: str
@@ -61,7 +61,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Clock:
-    """What a server makes of time: `time = scale * clock + offset_s`, with a scatter of at most `scatter_s` seconds.
+    """How a server times frames: `time = scale * clock + offset_s`, with a scatter of at most `scatter_s` seconds.
 
     `verdict` is "sound", "wrong scale", "drift", "offset", "wrong frames", "blind" or "no video".
     """
@@ -77,26 +77,26 @@ class Clock:
         fit = f" time = {self.scale:.3f} x clock {self.offset_s:+.2f} s, scatter {self.scatter_s:.2f} s."
         fitted = self.verdict not in {"blind", "no video"}
         means = _WORDS["means"][self.verdict]
-        named = "" if self.verdict == "sound" else f"{self.verdict}. "
-        return printable(f"Video by {self.way}: {named}{means}{fit if fitted else ''}")
+        name = "" if self.verdict == "sound" else f"{self.verdict}. "
+        return printable(f"Video by {self.way}: {name}{means}{fit if fitted else ''}")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         rows = (
-            (one.word, "{:.1f}–{:.1f}".format(*one.shown), _number(one.clock_s), _number(one.time_s))
-            for one in self.answered
+            (answer.word, "{:.1f}–{:.1f}".format(*answer.shown), _number(answer.clock_s), _number(answer.time_s))
+            for answer in self.answered
         )
         head = ("word", "shown (s)", "clock that the model reads (s)", "time that it answers (s)")
-        shown: Html = joined([element("p", str(self)), table(head, rows)])
-        return {"text/plain": str(self), "text/html": shown}
+        body: Html = joined([element("p", str(self)), table(head, rows)])
+        return {"text/plain": str(self), "text/html": body}
 
 
-def check(endpoint: Asks, *, way: Way | None = None, seconds: float = 30.0, seed: int | None = None) -> Clock:
-    """Ask when six words appear in a clip of `seconds` seconds, and return what that says about the server's times.
+def check(endpoint: CanAsk, *, way: Way | None = None, seconds: float = 30.0, seed: int | None = None) -> Clock:
+    """Ask when six words appear in a clip of `seconds` seconds, and return a verdict on the server's times.
 
-    By `video_url` unless the embedded engine is asked, which takes frames. `seed` chooses the words and their times.
+    The clip goes as `video_url`, but to the embedded engine as frames. `seed` chooses the words and their times.
 
     Raises:
-        NoServer, ServerRefused, BadAnswer: As `Endpoint.ask` does; a server that refuses video as such is no error.
+        NoServer, ServerRefused, BadAnswer: As in `Endpoint.ask`; a server that refuses video in general is no error.
         BadInput: The clip would be too short.
     """
     if not seconds >= 3:
@@ -117,9 +117,9 @@ def check(endpoint: Asks, *, way: Way | None = None, seconds: float = 30.0, seed
 
 
 def judge(answered: Sequence[Answered], way: Way, sample: SampleClip) -> Clock:
-    """Return the verdict on the answers about a clip."""
-    pairs = [(one.clock_s, one.time_s) for one in answered if one.clock_s is not None and one.time_s is not None]
-    seen = [one for one in answered if one.clock_s is not None and _near(one.clock_s, one.shown)]
+    """Return the verdict on the answers about the clip `sample`."""
+    pairs = [(item.clock_s, item.time_s) for item in answered if item.clock_s is not None and item.time_s is not None]
+    seen = [item for item in answered if item.clock_s is not None and _near(item.clock_s, item.shown)]
     if len({clock for clock, _ in pairs}) < _LEAST or 2 * len(seen) < len(answered):
         return Clock("blind", way, tuple(answered))
     clocks, times = zip(*pairs, strict=True)
@@ -143,10 +143,10 @@ def _near(clock_s: float, shown: tuple[float, float]) -> bool:
 def _read(text: str) -> tuple[float | None, float | None]:
     """Return (time, clock) of an answer, in seconds."""
     try:
-        said = lenient.Reader(text + "\n").read(text.index("{"), len(text), lambda *_: None).plain()
+        fields = lenient.Reader(text + "\n").read(text.index("{"), len(text), lambda *_: None).plain()
     except (ValueError, lenient.Unreadable):
         return None, None
-    values = {key.lower(): value for key, value in said.items()} if isinstance(said, dict) else {}
+    values = {key.lower(): value for key, value in fields.items()} if isinstance(fields, dict) else {}
     return first_seconds(values.get("time")), first_seconds(values.get("clock"))
 
 

@@ -1,7 +1,7 @@
-"""What a video costs before it is sent, and which times the model will then believe in.
+"""Predicts what a video costs, and how the server scales its times for the model.
 
 Sources: `qwen_vl.py` of SGLang 0.5.6 and 0.5.23 (frames and sizes), the video loader of vLLM 0.33, and for times the
-position ids of Qwen2.5-VL (`second_per_grid_ts`) as each server fills them in.
+position ids of Qwen2.5-VL (`second_per_grid_ts`) as each server computes them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from vlnb.video.clip import header, plan
 Way = Literal["frames", "video_url"]
 
 _SERVER_FPS, _LEAST_FRAMES, _MOST_FRAMES = 2.0, 4, 768
-_LEAST_PX, _MOST_PX, _ALL_PX = 128 * UNIT_PX**2, 768 * UNIT_PX**2, 90_316_800  # a frame; all pairs of frames together
-_RIGHT = 0.02  # share by which times may be off before there is a warning
+_LEAST_PX, _MOST_PX, _ALL_PX = 128 * UNIT_PX**2, 768 * UNIT_PX**2, 90_316_800  # of a frame; of all pairs of frames
+_RIGHT = 0.02  # relative error of the times above which there is a warning
 
 
 @dataclass(frozen=True)
 class Server:
     """How a server treats `video_url`.
 
-    `assumed_fps` is the rate at which it believes the frames to be taken, None if it uses the real one; `capped` is
-    whether a long video's frames become smaller.
+    `assumed_fps` is the sampling rate that it assumes for the frames, None if it uses the real one; `capped` is whether
+    it shrinks the frames of a long video.
     """
 
     title: str
@@ -48,9 +48,9 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Cost:
-    """What a video costs: `frames` of `size` (width, height) in pixels, and their `tokens`, delimiters included.
+    """The cost of a video: `frames` of `size` (width, height) in pixels, and their `tokens`, delimiters included.
 
-    `time_scale` is how long a second of the video seems to the model: 1 is right. `warning` says what that means.
+    `time_scale` is how many seconds of the model a second of the video lasts: 1 is right. `warning` explains any other.
     """
 
     way: Way
@@ -63,51 +63,51 @@ class Cost:
 
     def __str__(self) -> str:
         how = "frames as pictures" if self.way == "frames" else f"video_url to {self.server}"
-        said = f"{how}: {self.frames} frames of {self.size[0]} x {self.size[1]} px, {self.tokens:,} tokens"
-        return printable(f"{said}; {self.warning}" if self.warning else f"{said}; times are right")
+        text = f"{how}: {self.frames} frames of {self.size[0]} x {self.size[1]} px, {self.tokens:,} tokens"
+        return printable(f"{text}; {self.warning}" if self.warning else f"{text}; times are right")
 
 
 def cost(source: images.Source, way: Way = "frames", server: str = "sglang", **options: Any) -> Cost:  # noqa: ANN401
-    """Return what a video will cost, without decoding it.
+    """Return the cost of a video, without decoding it.
 
-    `way` is "frames" (pictures with their times in words; `options` are those of `plan`) or "video_url" (the server
-    takes the frames); `server` is one of `SERVERS`.
+    `way` is "frames" (pictures, each after a text with its time; `options` are those of `plan`) or "video_url" (the
+    server extracts the frames); `server` is one of `SERVERS`.
 
     Raises:
-        BadInput: As `frames` does; an unknown way or server; or the server would refuse the video.
+        BadInput: As in `frames`; the way or the server is unknown; or the server would refuse the video.
     """
     if way not in {"frames", "video_url"} or server not in SERVERS:
         raise BadInput(f"Unknown way {way!r} or server {server!r}: frames or video_url, {', '.join(SERVERS)}.")
-    found, rule = header(source), SERVERS[server]
+    video, rule = header(source), SERVERS[server]
     if way == "frames":
-        wanted, size = plan(found, **options)
-        tokens = len(wanted) * (images.tokens(*size) + DELIMITER_TOKENS)
-        return Cost(way, "any server", len(wanted), size, tokens, 1.0)
-    count = frame_count(len(found.times), found.fps)
+        times, size = plan(video, **options)
+        tokens = len(times) * (images.tokens(*size) + DELIMITER_TOKENS)
+        return Cost(way, "any server", len(times), size, tokens, 1.0)
+    count = frame_count(len(video.times), video.fps)
     if count < 2:
-        raise BadInput(f"{found.name} has {len(found.times)} frame: {rule.title} needs two. Send it as a picture.")
-    size = frame_size(*found.size, count, capped=rule.capped)
+        raise BadInput(f"{video.name} has {len(video.times)} frame: {rule.title} needs two. Send it as a picture.")
+    size = frame_size(*video.size, count, capped=rule.capped)
     tokens = count // 2 * (size[0] // UNIT_PX) * (size[1] // UNIT_PX) + DELIMITER_TOKENS
-    scale = count / rule.assumed_fps / found.duration_s if rule.assumed_fps else 1.0
+    scale = count / rule.assumed_fps / video.duration_s if rule.assumed_fps else 1.0
     warning = ""
     if abs(scale - 1) > _RIGHT:
-        much = f"{1 / scale:.3g} times too short" if scale < 1 else f"{scale:.3g} times too long"
-        warning = f"{rule.title} takes these frames for {rule.assumed_fps:g} a second: times come out {much}"
+        error = f"{1 / scale:.3g} times too short" if scale < 1 else f"{scale:.3g} times too long"
+        warning = f"{rule.title} assumes {rule.assumed_fps:g} frames a second: times come out {error}"
     return Cost(way, rule.title, count, size, tokens, scale, warning)
 
 
 def frame_count(total: int, fps: float) -> int:
-    """Return how many frames a server takes of `total` at `fps` a second: two a second, from 4 to 768, an even number.
+    """Return how many of `total` frames at `fps` a server samples: two a second, from 4 to 768, an even number.
 
     >>> frame_count(300, 30), frame_count(54_000, 30)
     (20, 768)
     """
-    wanted = min(max(total / fps * _SERVER_FPS, _LEAST_FRAMES), min(_MOST_FRAMES, total) // 2 * 2)
-    return int(wanted // 2 * 2)
+    count = min(max(total / fps * _SERVER_FPS, _LEAST_FRAMES), min(_MOST_FRAMES, total) // 2 * 2)
+    return int(count // 2 * 2)
 
 
 def frame_size(width: int, height: int, count: int, *, capped: bool = True) -> tuple[int, int]:
-    """Return the (width, height) in pixels of each of `count` frames; if `capped`, all together have a limit.
+    """Return the (width, height) in pixels of each of `count` frames; `capped` limits the sum of their pixels.
 
     >>> frame_size(1280, 720, 120), frame_size(640, 360, 768)
     ((1008, 560), (644, 364))

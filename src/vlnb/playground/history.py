@@ -26,7 +26,7 @@ from pydantic import Field, TypeAdapter
 from vlnb import images, records
 from vlnb.endpoint import Endpoint, Reply, Usage
 from vlnb.endpoint.keys import redacted
-from vlnb.endpoint.typed import answered
+from vlnb.endpoint.typed import typed_reply
 from vlnb.errors import BadInput
 from vlnb.local import runs
 from vlnb.playground.question import Question, Shown, sent
@@ -166,7 +166,7 @@ class History:
         told = {name: run.facts[name] for name in _REPLY}
         used = run.facts["usage"] and Usage(*(run.facts["usage"][name] for name in _USAGE))
         reply = Reply(**told, usage=used, pictures=pictures, seen_sizes=sizes)
-        return answered(form, reply) if (form := run.question.form) else reply
+        return typed_reply(form, reply) if (form := run.question.form) else reply
 
     @property
     def said(self) -> str:

@@ -54,7 +54,7 @@ def busy(users, requests, *, length=1.0, every=None):
 
 def test_a_load_that_was_reached():
     found = load(run(*busy(4, 20), concurrency=4))
-    assert (found.asked, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
+    assert (found.target, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
     assert not examined(*busy(4, 20), concurrency=4)["load"].warning
 
 

@@ -155,8 +155,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """
     import numpy as np
 
-    generator, data = np.random.default_rng(0), np.asarray(values)
-    means = [generator.choice(data, len(data)).mean() for _ in range(1000)]
+    rng, data = np.random.default_rng(0), np.asarray(values)
+    means = [rng.choice(data, len(data)).mean() for _ in range(1000)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

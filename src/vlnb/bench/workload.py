@@ -131,11 +131,11 @@ def lengths(workload: Workload) -> tuple[list[int], list[int]]:
     """
     import numpy as np
 
-    generator = np.random.RandomState(workload.seed)
+    rng = np.random.RandomState(workload.seed)
 
     def draw(longest: int) -> list[int]:
         shortest = max(int(longest * workload.range_ratio), 1)
-        return [int(n) for n in generator.randint(shortest, longest + 1, size=workload.prompts)]
+        return [int(n) for n in rng.randint(shortest, longest + 1, size=workload.prompts)]
 
     inputs = draw(workload.input_len)
     return inputs, draw(workload.output_len)
@@ -161,5 +161,5 @@ def texts(workload: Workload, lengths_: Sequence[int]) -> list[str]:
     """Return a text of about `lengths_[i]` tokens for each request `i`; long texts all differ."""
     import random
 
-    generator = random.Random(workload.seed)  # noqa: S311 - the same texts each time
-    return [" ".join(generator.choices(_WORDS, k=length)) for length in lengths_]
+    rng = random.Random(workload.seed)  # noqa: S311 - the same texts each time
+    return [" ".join(rng.choices(_WORDS, k=length)) for length in lengths_]

@@ -44,7 +44,7 @@ class Measured:
 def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
     """Return the size and cost of `picture` for each budget, a limit in tokens of 28 x 28 pixels.
 
-    Skips budgets that lead to the same size. Raises `BadInput` for a budget below that of the smallest picture (4 tokens).
+    Skips budgets that lead to the same size. Raises `BadInput` for one below that of the smallest picture (4 tokens).
 
     >>> from vlnb import images
     >>> from PIL import Image
@@ -66,7 +66,7 @@ def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...
 def measure(endpoint: Endpoint, sample: Sample, budgets: Sequence[int] = BUDGETS) -> Iterator[Measured]:
     """Ask the server to read all text of `sample` at each budget; yield the time and the accuracy one by one.
 
-    A first question is a warm-up that does not count: the server may still load or compile. The accuracy is the
+    A first question is a warm-up: the server may still load or compile. The accuracy is the
     mean similarity of the true lines to the text that the server read (`reading.lines`).
     """
     steps_ = steps(sample.picture, budgets)

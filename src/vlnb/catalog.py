@@ -14,7 +14,7 @@ from vlnb import tables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EMBEDDED_MODEL = "vlnb-embedded-ocr"  # a name that nobody takes for Qwen2.5-VL
+EMBEDDED_MODEL = "vlnb-embedded-ocr"  # a name that cannot be mistaken for Qwen2.5-VL
 COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 
 

@@ -71,7 +71,7 @@ def _server(stored: Stored) -> Iterator[str]:
     if "ignore_eos" in dropped:
         yield "The server refuses ignore_eos, so requests went without it: answers may end before their full length."
     if early:
-        yield f"{early} of {len(good)} answers ended before their full length: the server does not heed ignore_eos."
+        yield f"{early} of {len(good)} answers ended before their full length: the server does not honour ignore_eos."
     if uncounted := sum(record.input_tokens is None for record in good):
         reason = " (it refuses stream_options)" if "stream_options" in dropped else ""
         yield (

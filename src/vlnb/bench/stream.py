@@ -72,7 +72,7 @@ def _parsed(trace: Trace) -> Parsed:
     return Parsed(tuple(text_at), output, inputs, finish_reason, trace.error or error)
 
 
-def _tokens(usage: Any, name: str, previous: int | None) -> int | None:  # noqa: ANN401 - whatever the server sent
+def _tokens(usage: Any, name: str, previous: int | None) -> int | None:  # noqa: ANN401 - any JSON value
     """Return a token count from `usage`, else the previous one: some servers end with {}, null or text."""
     count = usage.get(name) if isinstance(usage, dict) else None
     return count if type(count) is int and 0 <= count <= _MOST_TOKENS else previous

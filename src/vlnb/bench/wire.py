@@ -214,7 +214,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self.over:
-            raise ConnectionError("the server sent an answer that nobody asked for")
+            raise ConnectionError("the server sent an answer without a request")
         self.reason, self._sized = b"", False
 
     def on_status(self, status: bytes) -> None:

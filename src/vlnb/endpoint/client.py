@@ -44,7 +44,7 @@ Part = str | SeenPicture | video.Header
 class Request:
     """One question: the request `body`, and the `parts` (texts, pictures, videos) that its messages are made of.
 
-    `form` is what the answer fills in, if the question has a schema.
+    `form` describes the answer in JSON, if the question has a schema.
     """
 
     body: dict[str, Any]
@@ -142,7 +142,7 @@ class Endpoint:
         extra_body: Mapping[str, Any] | None = None,
         way: video.Way = "frames",
         schema: object = None,
-        **options: Any,  # noqa: ANN401 - whatever the server's API takes
+        **options: Any,  # noqa: ANN401 - any options of the server's API
     ) -> Request:
         """Return the request that `stream` sends.
 
@@ -193,7 +193,7 @@ class Endpoint:
             all_parts += parts
         message, parts = user(prompt, pictures)
         body = {"messages": [*messages, message], "max_tokens": max_tokens, "temperature": temperature, **options}
-        return Request(self._whole(body | dict(extra_body or {})), (*all_parts, *parts), form)
+        return Request(self._with_defaults(body | dict(extra_body or {})), (*all_parts, *parts), form)
 
     def send(
         self,
@@ -206,15 +206,15 @@ class Endpoint:
     ) -> Stream:
         """Send the body of a chat request and return the answer as it arrives. Adds the model and streaming if missing.
 
-        `parts` are the texts and pictures that the body was made of, `form` is what the answer fills in. Raises what
+        `parts` are the texts and pictures that the body was made of, `form` describes an answer in JSON. Raises what
         `stream` does, when the answer is read.
         """
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first_s = self.first_token_s if first_token_s is None else first_token_s
         most_s = self.total_s if total_s is None else total_s
-        return Stream(self._talk(self._whole(body), parts, form, pieces, first_s, most_s), pieces)
+        return Stream(self._talk(self._with_defaults(body), parts, form, pieces, first_s, most_s), pieces)
 
-    def _whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_defaults(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **body}
 
     @cached_property
@@ -234,7 +234,7 @@ class Endpoint:
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        shown = [part for part in parts if isinstance(part, tuple)]
+        pictures = [part for part in parts if isinstance(part, tuple)]
         videos = [part for part in parts if isinstance(part, video.Header)]
         answer, notes = Answer(pieces), [f"{note}: see vlnb.video.check" for note in map(_warning, videos) if note]
         start = asyncio.get_running_loop().time()
@@ -261,8 +261,8 @@ class Endpoint:
             ttft_s=(answer.first or ended) - answer.started,
             latency_s=ended - answer.started,
             usage=answer.usage,
-            pictures=tuple(picture for picture, _ in shown),
-            seen_sizes=tuple(seen.size for _, seen in shown),
+            pictures=tuple(picture for picture, _ in pictures),
+            seen_sizes=tuple(seen.size for _, seen in pictures),
             note="; ".join(filter(None, [*notes, answer.remark])),
         )
         return await asyncio.to_thread(typed_reply, form, reply) if form else reply

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vlnb.images import Picture
     from vlnb.regions import Box, Regions
 
-# Models whose coordinates run from 0 to 1000 whatever the picture's size: Qwen2-VL, Qwen3-VL and later ones.
+# Models whose coordinates run from 0 to 1000 for any picture size: Qwen2-VL, Qwen3-VL and later ones.
 # Qwen2.5-VL, between them, answers in pixels of the picture as it saw it.
 THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 _SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many

@@ -64,11 +64,11 @@ def connect(
     return endpoint
 
 
-def _embedded(why: str) -> Endpoint:
+def _embedded(purpose: str) -> Endpoint:
     """Start the embedded engine, unless this process has one already."""
     from vlnb import extras
 
-    extras.require("engine", why)
+    extras.require("engine", purpose)
     from vlnb import embedded
 
     return Endpoint(embedded.start().base_url, "", origin="embedded")

@@ -28,8 +28,8 @@ class TypedReply(Reply):
     """An answer by a schema.
 
     `data` is the checked instance of the model if the reply is `valid`, else a dictionary; for a JSON schema it is
-    always plain data, with null for what is not in the picture. `issues` list what is wrong, by path. `printed` is the
-    answer with each value as the picture prints it.
+    always plain data, with null for values that the picture lacks. `issues` list what is wrong, by path. `printed` is
+    the answer with each value as the picture prints it.
     """
 
     data: Any = field(kw_only=True)

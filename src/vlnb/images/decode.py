@@ -169,7 +169,7 @@ def _without_damaged_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     edges = [0, *(edge for start, end, _ in damaged for edge in (start, end)), len(data)]
     kept = b"".join(data[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
     names = ", ".join(sorted({name for _, _, name in damaged})[:_MOST_NAMES])
-    return kept, (f"left out what is damaged and not part of the picture: {names}",)
+    return kept, (f"left out damaged chunks that are not part of the picture: {names}",)
 
 
 def _with_end(data: bytes) -> bytes | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LIMITS: dict[str, Any] = {"first_token_s": 60.0, "total_s": 120.0}
 _MAX_TOKENS = 160
 _TEXT = ("seen", "fine print", "places", "tables", "twice", "usage")  # skills of an engine that only reads
-_GONE = 2  # questions in a row without a server
+_LOST = 2  # questions in a row without a server
 _SAME = 0.5  # IoU from which two boxes are the same place
 
 
@@ -64,18 +64,18 @@ def vision_check(
     todo = [task for task in questions if task.skill not in skipped]
     owner = _owner(endpoint)
     so_far = Check(endpoint.model, seed, (), len(todo), 0.0, owner=owner, skipped=tuple(skipped))
-    began, gone = time.perf_counter(), 0
+    began, lost = time.perf_counter(), 0
     for task in todo:
         try:
             answer = _answer(endpoint, task)
-            gone = 0
+            lost = 0
         except VlnbError as error:
             answer = Answered(task, "", right=False, error=str(error))
-            gone = gone + 1 if isinstance(error, NoServer) else 0
+            lost = lost + 1 if isinstance(error, NoServer) else 0
         answered = (*so_far.answered, answer)
         so_far = replace(so_far, answered=answered, seconds=time.perf_counter() - began)
         watch(so_far)
-        if gone == _GONE:
+        if lost == _LOST:
             return replace(so_far, stopped=f"Stopped after {len(answered)} questions: {answer.error}")
     return replace(so_far, clock=_clock(endpoint, seed))
 

@@ -78,7 +78,7 @@ class Check:
         score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."
         end = self.stopped or ("" if self.findings else "The check found no fault.")
         titles = ", ".join(SKILLS[name].title for name in self.skipped)
-        skipped = f" This engine reads text only; questions that need eyes were skipped: {titles}." if titles else ""
+        skipped = f" This engine reads text only; questions that need vision were skipped: {titles}." if titles else ""
         return f"{self.model}: {score} {end}".rstrip() + skipped
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ _WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, for an overloa
 _LONGEST_S = 30.0
 _RETRIED = {429, 502, 503, 504}  # HTTP status of an overloaded server
 _FIRST_TOKEN_S = 600.0  # long, because many concurrent questions wait for each other
-_GONE = 3  # questions in a row without a connection
+_LOST = 3  # questions in a row without a connection
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Work:
                 self._todo.appendleft(question)
             else:
                 lost[endpoint.base_url] = 0
-            if lost[endpoint.base_url] < _GONE:
+            if lost[endpoint.base_url] < _LOST:
                 free.append(endpoint)
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Work:
         except NoServer as error:
             return error
         except Exception as error:  # noqa: BLE001 - no error, such as a failing disk, may stop the other questions
-            reason = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
+            reason = f"The question could not be asked: {error!r}. Check where its pictures are stored."
             reason = str(error) if isinstance(error, VlnbError) else reason
             return StoredAnswer(question.id, None, reason, server=endpoint.base_url)
         usage = reply.usage

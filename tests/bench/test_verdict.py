@@ -89,7 +89,7 @@ def test_several_tokens_in_a_chunk_are_named(tokens, warning):
 
 
 def test_percentiles_of_few_requests_are_marked_in_the_terminal_too():
-    few, many = report.beside({"a": run(record(0))}), report.beside({"a": run(*map(record, range(100)))})
+    few, many = report.side_by_side({"a": run(record(0))}), report.side_by_side({"a": run(*map(record, range(100)))})
     assert next(line for line in few.splitlines() if "TTFT P99" in line).endswith("†")
     assert "† from too few requests" in few
     assert "†" not in many

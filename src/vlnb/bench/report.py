@@ -88,9 +88,9 @@ def cell(row: Row, values: Mapping[str, Any], times: Mapping[str, Sequence[float
     `values` come from `metrics.table`, and `times` from `metrics.series`.
     """
     value = number(values.get(row.key))
-    means = times[row.interval] if row.interval else []
-    if len(means) > 1:
-        low, high = metrics.mean_interval(means)
+    samples = times[row.interval] if row.interval else []
+    if len(samples) > 1:
+        low, high = metrics.mean_interval(samples)
         value += f" ({number(1000 * low)} to {number(1000 * high)})"
     return _marked(row, value, values["completed"])
 
@@ -132,11 +132,11 @@ def why_itl_exceeds_tpot(run: SpeedRun) -> str:
 
 def text(stored: Stored) -> str:
     """Return a run as text for a terminal."""
-    return "\n".join([beside({"": stored}), "", *sentences(stored)])
+    return "\n".join([side_by_side({"": stored}), "", *sentences(stored)])
 
 
-def beside(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
-    """Return the metrics of runs beside each other, as text. † marks a percentile of too few requests."""
+def side_by_side(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
+    """Return the metrics of several runs side by side, as text. † marks a percentile of too few requests."""
     frame = table(runs)
     completed = list(frame.loc["requests completed"])
     cells = frame.astype(object)

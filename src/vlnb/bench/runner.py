@@ -20,7 +20,7 @@ from vlnb.bench.gauges import Watch
 from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
-from vlnb.endpoint.resolve import moved
+from vlnb.endpoint.resolve import current_address
 from vlnb.errors import BadInput
 from vlnb.launch.gpus import gpus
 from vlnb.local import is_loopback
@@ -162,7 +162,7 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     stored = store.read(folder)
     if not stored.todo:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    server = moved(stored.manifest.server.base_url, stored.manifest.server.model)
+    server = current_address(stored.manifest.server.base_url, stored.manifest.server.model)
     is_same = endpoint is not None and same_server(endpoint.base_url, server)
     return Running(stored.folder, server, endpoint.api_key if endpoint and is_same else key_for(server))
 

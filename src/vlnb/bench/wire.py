@@ -46,7 +46,7 @@ class Trace:
     connected: float | None = None
     first_byte_sent: float | None = None
     sent: float | None = None
-    moved: float = 0.0  # when a slice of the body was last sent
+    last_sent: float = 0.0  # when a slice of the body was last sent
     ended: float = 0.0
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     error: str | None = None
@@ -296,9 +296,9 @@ async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes
         finally:
             turns.give()
         await connection.room()
-        trace.moved = time.perf_counter()
+        trace.last_sent = time.perf_counter()
     if not (rest or connection.lost or transport.get_write_buffer_size()):
-        trace.sent = trace.moved
+        trace.sent = trace.last_sent
 
 
 def _hand_over(transport: Any, rest: memoryview) -> int:  # noqa: ANN401 - asyncio's
@@ -323,7 +323,7 @@ async def _deadlines(trace: Trace, limits: Limits) -> AsyncIterator[None]:
 
     def check() -> None:
         nonlocal timer
-        last = trace.pieces[-1][0] if trace.pieces else trace.moved
+        last = trace.pieces[-1][0] if trace.pieces else trace.last_sent
         left = min(last + limits.silent_s, trace.started + limits.total_s) - time.perf_counter()
         if left > 0:
             timer = loop.call_later(left, check)
@@ -346,7 +346,7 @@ async def send(
     `fresh` opens a new connection, after the server has closed one that it had promised to keep.
     """
     now = time.perf_counter()
-    trace = Trace(started=now, moved=now)
+    trace = Trace(started=now, last_sent=now)
     connection = None if fresh else server.kept()
     try:
         async with _deadlines(trace, limits):

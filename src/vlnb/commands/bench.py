@@ -83,7 +83,7 @@ def compare(*runs: str) -> int:
         columns |= {f"{name} {number}" if number > 1 else name: row for number, row in enumerate(found.rows, 1)}
     if not columns:
         return 1
-    show(tables.beside(columns))
+    show(tables.side_by_side(columns))
     return status(ours)
 
 

@@ -74,7 +74,7 @@ def _embedded(purpose: str) -> Endpoint:
     return Endpoint(embedded.start().base_url, "", origin="embedded")
 
 
-def moved(base_url: str, model: str) -> str:
+def current_address(base_url: str, model: str) -> str:
     """Return the current address of a server used before. An embedded engine that has ended starts at a new address.
 
     Raises:

@@ -58,11 +58,11 @@ def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: 
     data, notes = _without_damaged_chunks(data)
     with _open(data, name, max_pixels=max_pixels) as image, _reported(data, name):
         # The further frames of an MPO are a phone's depth map, not pictures.
-        count = 1 if image.format == "MPO" else _frames(image)
+        count = 1 if image.format == "MPO" else _frame_count(image)
     return Pages(name, count, partial(_frame, data, name, notes, count, max_pixels))
 
 
-def _frames(image: Image.Image) -> int:
+def _frame_count(image: Image.Image) -> int:
     """Count the frames, in a TIFF at most `_MOST_FRAMES`: Pillow's own count can take hours."""
     if image.format != "TIFF":
         return getattr(image, "n_frames", 1)

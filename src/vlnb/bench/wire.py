@@ -75,7 +75,7 @@ class Server:
         """Return the head of a request with a body of `size` bytes."""
         return b"%s%d\r\n\r\n" % (self._head, size)
 
-    def connection(self) -> _Connection | None:
+    def kept(self) -> _Connection | None:
         """Return a kept connection that is still open, or None."""
         while self._kept:
             connection = self._kept.pop()

@@ -19,7 +19,7 @@ import vlnb
 from vlnb import cli, extras, samples
 from vlnb.commands import extract
 from vlnb.endpoint.reply import Reply
-from vlnb.endpoint.typed import answered
+from vlnb.endpoint.typed import typed_reply
 from vlnb.typed import Form
 
 ROOT = Path(__file__).parent.parent
@@ -399,7 +399,7 @@ def test_a_table_has_a_row_for_each_record_beside_what_its_document_says_once():
     rows = {"type": "array", "items": {"type": "object", "properties": {"code": {"type": "string"}}}}
     form = Form.of({"type": "object", "properties": {"total [EUR]": {"type": "number"}, "items": rows}})
     said = json.dumps({"total [EUR]": "9,50", "items": [{"code": "A"}, {"code": None}]})
-    found = {"a.png": answered(form, Reply(said, "m", "s", "stop", 0.0, 0.0)), "b.png": vlnb.BadInput("broken")}
+    found = {"a.png": typed_reply(form, Reply(said, "m", "s", "stop", 0.0, 0.0)), "b.png": vlnb.BadInput("broken")}
     text = extract._csv(found).removeprefix("\ufeff").replace("\r", "")
     assert text == "source,total [EUR],code\na.png,9.5,A\na.png,9.5,\nb.png,,\n"
 

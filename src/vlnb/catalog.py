@@ -1,6 +1,6 @@
-"""The facts: GPUs, models, and the results published for them, each with its source.
+"""Facts about GPUs and models, and the results published for them, each with its source.
 
-The numbers are in `catalog.toml`; this module says what each of them means.
+The numbers are in `catalog.toml`; this module defines what they mean.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vlnb import tables
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EMBEDDED_MODEL = "vlnb-embedded-ocr"  # the embedded engine's name: nobody takes it for Qwen2.5-VL
+EMBEDDED_MODEL = "vlnb-embedded-ocr"  # a name that cannot be mistaken for Qwen2.5-VL
 COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 
 
@@ -22,8 +22,8 @@ COOKBOOK_URL = "https://docs.sglang.io/cookbook/autoregressive/Qwen/Qwen2.5-VL"
 class Gpu:
     """One AMD Instinct GPU.
 
-    `memory_mib` is what the tools show; the bandwidth is the peak; `image` has the SGLang that the
-    cookbook verified.
+    `memory_mib` is the size that AMD's tools show, `memory_tb_s` the peak bandwidth in TB/s; `image` is the container
+    image with the SGLang that the cookbook verified.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Model:
-    """One size of Qwen2.5-VL: the shape that decides memory and how it may be split.
+    """One size of Qwen2.5-VL: the dimensions that determine its memory and its tensor parallelism.
 
-    `tensor_parallel` lists the sizes that divide both the text heads and the 16 heads of the vision tower.
+    `tensor_parallel` lists the TP sizes that divide both the text heads and the 16 heads of the vision tower.
     `scores` are published benchmark results, in percent (OCRBench: points of 1000).
     """
 
@@ -64,9 +64,9 @@ class Model:
 
 
 def kv_token_bytes(kv_heads: int, layers: int, *, head_dim: int = 128, tp: int = 1) -> int:
-    """Return the bytes of KV cache for a token on each of `tp` GPUs: keys and values of every layer, in BF16.
+    """Return the bytes of KV cache per token on each of `tp` GPUs: keys and values of all layers, in BF16.
 
-    A head is never split: with more GPUs than KV heads, each GPU keeps a copy of one.
+    KV heads are never split: with more GPUs than KV heads, each GPU keeps a copy of one.
     """
     return 2 * 2 * head_dim * max(1, kv_heads // tp) * layers
 
@@ -99,7 +99,7 @@ class SpeedRun:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer printed on the cookbook page: the prompt, the text and how long it took, in seconds."""
+    """An answer printed on the cookbook page: the prompt, the text, and the time in seconds."""
 
     prompt: str
     text: str
@@ -111,14 +111,14 @@ _FACTS = tables.read("catalog.toml")
 
 
 def _frozen(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of facts whose lists and tables cannot be changed."""
+    """Return a row of facts with immutable lists and tables."""
     kinds: dict[type, Any] = {list: tuple, dict: MappingProxyType}
-    return {key: kinds.get(type(value), lambda same: same)(value) for key, value in row.items()}
+    return {key: kinds.get(type(value), lambda value: value)(value) for key, value in row.items()}
 
 
 GPUS: Mapping[str, Gpu] = MappingProxyType({row["name"]: Gpu(**row) for row in _FACTS["gpu"]})
 SIBLINGS: Mapping[str, str] = MappingProxyType(_FACTS["siblings"])
-"""GPUs that the cookbook lacks, and the one with the same memory, architecture and image."""
+"""GPUs that the cookbook lacks, each with the one that has the same memory, architecture and image."""
 MODELS: Mapping[str, Model] = MappingProxyType({row["size"]: Model(**_frozen(row)) for row in _FACTS["model"]})
 
 OCR_EXAMPLE, COMPARE_EXAMPLE = Answer(**_FACTS["example"]["ocr"]), Answer(**_FACTS["example"]["compare"])
@@ -131,9 +131,9 @@ _DOMAINS = _FACTS["mmmu"]["domain"]
 MMMU_DOMAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {domain: tuple(row["subjects"]) for domain, row in _DOMAINS.items()}
 )
-"""MMMU's domains, and the subjects of each."""
+"""MMMU's domains with their subjects."""
 MMMU_EACH: int = _FACTS["mmmu"]["questions_per_subject"]
 MMMU_SCORES: Mapping[str, float] = MappingProxyType(
     {name: accuracy for row in _DOMAINS.values() for name, accuracy in row["subjects"].items()}
 )
-"""The published accuracy (0 to 1) of the 72B by subject, over `MMMU_EACH` questions each, as its harness rounded it."""
+"""The published accuracy (0 to 1) of the 72B by subject, over `MMMU_EACH` questions each, rounded by its harness."""

@@ -1,4 +1,4 @@
-"""Every failure that vlnb explains.
+"""The errors of vlnb.
 
     VlnbError
     ├── BadInput        what you passed cannot be used: a path, a picture, a setting
@@ -7,8 +7,8 @@
     ├── BadAnswer       an answer is broken or incomplete (`partial` is the text that arrived)
     └── LaunchFailed    a server did not come up
 
-A message is a sentence or two for the person at the keyboard: what happened, where, and what to do next.
-In a notebook the message stands alone, without a traceback.
+A message is a sentence or two for the user: what happened, where, and what to do next. In a notebook it appears
+without a traceback.
 
 >>> try:
 ...     raise ServerRefused("http://host/v1 is overloaded (429): try again in 7 s.", status=429, retry_after_s=7)
@@ -23,19 +23,19 @@ from vlnb.terminal import printable
 
 
 class VlnbError(Exception):
-    """The base of all errors of vlnb: catch it to catch them all."""
+    """The base class of all errors of vlnb."""
 
     def __str__(self) -> str:
-        """Return the sentence, without control characters: it may quote a server."""
+        """Return the message without control characters, because it may quote a server."""
         return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
-        """Show the sentence alone in IPython (its hook for exceptions that explain themselves)."""
+        """Show only the message in IPython (its hook for custom tracebacks)."""
         return [str(self)]
 
 
 class BadInput(VlnbError):  # noqa: N818 - the tree reads as words
-    """What was passed cannot be used; the message says why, and what can be."""
+    """An argument or input cannot be used; the message says why, and what can."""
 
 
 class NoServer(VlnbError):  # noqa: N818

@@ -1,7 +1,7 @@
-"""What a light installation leaves out, and the command that brings it.
+"""Check for the packages of vlnb's extras, and name the command that installs them.
 
-`pip install vlnb` brings what it takes to load a picture, ask a server and read its answer. Everything else belongs to
-an extra of the package: `vlnb[engine]`, `vlnb[notebooks]`, `vlnb[bench]`, `vlnb[mmmu]`, `vlnb[video]`,
+`pip install vlnb` suffices to load a picture, ask a server and read its answer. All other features need an extra of
+the package: `vlnb[engine]`, `vlnb[notebooks]`, `vlnb[bench]`, `vlnb[mmmu]`, `vlnb[video]`,
 `vlnb[agent]`, `vlnb[batch]`, `vlnb[router]`, `vlnb[app]`, `vlnb[all]`.
 """
 
@@ -17,24 +17,24 @@ _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:[^;]*;\s*(?:.*\band\s+)?
 
 
 def require(extra: str, purpose: str) -> None:
-    """Raise `BadInput` where a package of `extra` is missing; `purpose` says what it is needed for."""
+    """Raise `BadInput` if a package of `extra` is missing; its message says that `purpose` needs it."""
     if missing := [name for name in packages(extra) if version(name) is None]:
         raise BadInput(f"{purpose} needs {', '.join(missing)}, not installed here: pip install 'vlnb[{extra}]'")
 
 
 @cache
 def packages(extra: str = "") -> tuple[str, ...]:
-    """Return the names of the packages of an extra ("" for the base), as vlnb's own metadata lists them."""
+    """Return the names of the packages of an extra ("" for the base), from vlnb's own metadata."""
     try:
         lines = metadata.requires("vlnb") or []
-    except metadata.PackageNotFoundError:  # run from its source, without being installed
+    except metadata.PackageNotFoundError:  # vlnb runs from source, not installed
         return ()
-    found = [hit for line in lines if (hit := _REQUIREMENT.match(line)) and (hit["extra"] or "") == extra]
-    return tuple(hit["name"] for hit in found if hit["name"] != "vlnb")
+    matches = [match for line in lines if (match := _REQUIREMENT.match(line)) and (match["extra"] or "") == extra]
+    return tuple(match["name"] for match in matches if match["name"] != "vlnb")
 
 
 def version(package: str) -> str | None:
-    """Return the version of an installed package, None where it is missing."""
+    """Return the version of a package, or None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""The one bounded GET: every look-up of vlnb has a limit in bytes and a single deadline.
+"""A bounded GET: every look-up of vlnb has a limit in bytes and a single deadline.
 
-A time-out for each read does not stop a server that drips one byte a second, and a limit on the bytes received does not
-stop gzip, which unpacks a thousandfold. `get` bounds both, from name resolution to the last redirect.
+A time-out for each read does not stop a server that sends one byte a second, and a limit on the bytes received does not
+stop gzip, which unpacks a thousandfold. `get` limits both, from name resolution to the last redirect.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vlnb.errors import BadInput
-from vlnb.local import is_here, is_loopback
+from vlnb.local import is_local, is_loopback
 
 if TYPE_CHECKING:
     import httpx2
 
 LOOKUP_BYTES = 1_000_000  # more than any list of models or flags needs
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-LOOKUP_S = 5.0  # a server lists its models quickly, and nobody wants to wait for a dead address
+LOOKUP_S = 5.0  # a server lists its models quickly, and a dead address should fail soon
 
 
-class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which knows what was fetched
+class TooLarge(Exception):  # noqa: N818 - a signal to the caller, which raises the proper error
     """The answer has too many bytes."""
 
 
@@ -54,12 +54,12 @@ def get(
     total_s: float = LOOKUP_S,
     redirects: int = 0,
 ) -> Fetched:
-    """Return the answer to a GET. Blocks until it is complete; Ctrl-C hangs up.
+    """Send a GET request and return the answer. Blocks until it is complete; Ctrl-C hangs up.
 
     Follows at most `redirects` redirects, and never sends a key in `headers` to another server.
 
     Raises:
-        TimeoutError: it all takes longer than `total_s` seconds.
+        TimeoutError: the whole exchange takes longer than `total_s` seconds.
         TooLarge: the body, packed or unpacked, has more than `max_bytes`.
         BadRedirect: a redirect leads from a public address to a private one, or there are too many.
         httpx2.HTTPError, httpx2.InvalidURL: there is no connection, or no valid answer.
@@ -73,7 +73,7 @@ def get(
 
 
 def shown_url(address: str) -> str:
-    """Return an address, valid or not, without user, password, query and fragment, which may hold secrets.
+    """Return an address, valid or not, without user, password, query and fragment, which may contain secrets.
 
     >>> shown_url("https://user:secret@example.com/a.png?sig=secret")
     'https://example.com/a.png'
@@ -81,7 +81,7 @@ def shown_url(address: str) -> str:
     scheme, mark, rest = re.split("[?#]", address.strip(), maxsplit=1)[0].rpartition("://")
     host, slash, path = rest.partition("/")
     if "@" in host or not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host):
-        host, slash, path = rest.rpartition("@")[2].partition("/")  # a password may hold a slash
+        host, slash, path = rest.rpartition("@")[2].partition("/")  # a password may contain a slash
     return f"{scheme}{mark}{host}{slash}{path}"
 
 
@@ -102,47 +102,47 @@ def client(host: str, **options: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - w
     import httpx2
 
     try:
-        return httpx2.AsyncClient(trust_env=not is_here(host), **options)
+        return httpx2.AsyncClient(trust_env=not is_local(host), **options)
     except (ImportError, ValueError, OSError) as error:
-        usual = {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+        variables = {"SSL_CERT_FILE", "SSL_CERT_DIR"}
         if not isinstance(error, OSError):
-            usual = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
-        names = " or ".join(name for name in os.environ if name.upper() in usual)
+            variables = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
+        names = " or ".join(name for name in os.environ if name.upper() in variables)
         if not names:
             raise
         raise BadInput(f"{names} in the environment cannot be used ({error}). Correct it, or unset it.") from error
 
 
-async def _get(url: str, headers: dict[str, str], max_bytes: int, total_s: float, redirects: int) -> Fetched:
+async def _get(address: str, headers: dict[str, str], max_bytes: int, total_s: float, redirects: int) -> Fetched:
     import httpx2
 
     async with asyncio.timeout(total_s):
-        here = httpx2.URL(url)
-        from_public = redirects > 0 and await _is_public(here.host)
+        url = httpx2.URL(address)
+        from_public = redirects > 0 and await _is_public(url.host)
         for _ in range(redirects + 1):
-            if (here.port or 0) > 65535:
-                raise httpx2.InvalidURL(f"port {here.port} does not exist")
+            if (url.port or 0) > 65535:
+                raise httpx2.InvalidURL(f"port {url.port} does not exist")
             async with (
-                client(here.host, timeout=None) as http,
-                http.stream("GET", here, headers={"accept-encoding": "identity", **headers}) as response,
+                client(url.host, timeout=None) as http,
+                http.stream("GET", url, headers={"accept-encoding": "identity", **headers}) as response,
             ):
                 if not (redirects and response.has_redirect_location):
                     return await received(response, max_bytes)
-                there = here.join(response.headers["location"])
-            if from_public and not await _is_public(there.host):
+                target = url.join(response.headers["location"])
+            if from_public and not await _is_public(target.host):
                 raise BadRedirect("it redirects to an address inside this network, which a public site must not choose")
-            if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-            here = there
+            url = target
     raise BadRedirect(f"it redirects more than {redirects} times")
 
 
 async def received(response: httpx2.Response, max_bytes: int) -> Fetched:
-    """Return an answer with its body, which is unpacked here if the server has packed it although asked not to.
+    """Read the body of an answer; unpack it if the server compressed it in spite of the request headers.
 
     Raises:
         TooLarge: The body, packed or unpacked, exceeds `max_bytes`.
-        httpx2.HTTPError: It does not arrive whole, or its encoding is broken.
+        httpx2.HTTPError: It does not arrive completely, or its encoding is broken.
     """
     import httpx2
 
@@ -164,15 +164,15 @@ async def received(response: httpx2.Response, max_bytes: int) -> Fetched:
 async def _is_public(host: str) -> bool:
     """Return whether every address of `host` is on the public internet; an unknown name counts as public."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except OSError:  # behind a proxy, often only the proxy knows names
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:  # behind a proxy, often only the proxy can resolve names
         return not is_loopback(host)
-    return all(_is_public_address(str(address[0])) for *_, address in found)
+    return all(_is_public_address(str(address[0])) for *_, address in addresses)
 
 
 def _is_public_address(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):  # it leads to the address wrapped in it
+    if isinstance(address, ipaddress.IPv6Address):  # traffic goes to the IPv4 address embedded in it
         wrapped = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
             wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

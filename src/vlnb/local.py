@@ -1,4 +1,4 @@
-"""This machine: which addresses stay on it, a port to listen on, and where vlnb keeps its files."""
+"""This machine: its own addresses, ports to listen on, and the folders where vlnb keeps its files."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_here(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Return whether a connection to `host` stays on this machine, and so needs no proxy.
 
-    Besides loopback addresses, these are the unspecified ones (0.0.0.0, ::), names below localhost, IPv4 addresses
-    written as IPv6, and short forms.
+    True for loopback addresses, also in short form or as IPv4-mapped IPv6, for the unspecified ones (0.0.0.0, ::), and
+    for names below localhost.
 
-    >>> is_here("127.1"), is_here("app.localhost"), is_here("example.com")
+    >>> is_local("127.1"), is_local("app.localhost"), is_local("example.com")
     (True, True, False)
     """
     name = host.strip("[]").lower().rstrip(".")
@@ -51,19 +51,19 @@ def is_here(host: str) -> bool:
 
 
 def cache() -> Path:
-    """Return the folder for vlnb's files: the one that VLNB_CACHE names, or the user's cache."""
+    """Return the folder for vlnb's files: VLNB_CACHE, or a folder in the user's cache."""
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
 
 
 def models() -> tuple[Path, int]:
-    """Return the folder for models (HF_HOME, or the hub's own), and the bytes that are free on its disk."""
+    """Return the folder for models (HF_HOME, or the hub's default), and the free bytes on its disk."""
     folder = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return folder, shutil.disk_usage(there).free
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return folder, shutil.disk_usage(existing).free
 
 
 def runs() -> Path:
-    """Return the folder for runs: the one that VLNB_RUNS names, or `runs` in the working folder."""
+    """Return the folder for runs: VLNB_RUNS, or `runs` in the working directory."""
     return Path(os.environ.get("VLNB_RUNS") or "runs")
 
 

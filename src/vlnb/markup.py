@@ -1,7 +1,8 @@
-"""How words become HTML: the one mechanism, by type.
+"""Build HTML from untrusted text, safely by type.
 
-`element` builds every tag. A child or an attribute that is plain text is escaped; only what `element` has built
-(`Html`) is taken as it is. So nothing a model, a server or a file says can become a tag, and nobody has to remember it.
+`element` builds every tag. It escapes children and attributes that are plain text, and keeps only those of type `Html`
+unchanged, which it has built itself. So no text of a model, a server or a file can become a tag, without any care by
+the caller.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ FAINT = "#8884"
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows for it as the last value of a cell."""
+        """Return the HTML that a notebook shows if this is the last value of a cell."""
         return str(self)
 
 
@@ -33,42 +34,42 @@ def element(name: str, *children: str, **attributes: str | int) -> Html:
     >>> print(element("b", "2 < 3", class_="sum"))
     <b class="sum">2 &lt; 3</b>
     """
-    said = "".join(
+    attrs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value), quote=True)}"'
         for key, value in attributes.items()
     )
     inner = joined(children)
-    return Html(f"<{name}{said}>" if name in {"br", "img", "meta"} else f"<{name}{said}>{inner}</{name}>")
+    return Html(f"<{name}{attrs}>" if name in {"br", "img", "meta"} else f"<{name}{attrs}>{inner}</{name}>")
 
 
 def joined(parts: Iterable[str], between: str = "") -> Html:
-    """Return parts side by side, each escaped unless it is HTML."""
+    """Concatenate parts, each escaped unless it is `Html`, with `between` in between."""
     safe = (part if isinstance(part, Html) else Html(html.escape(part)) for part in parts)
     return Html((between if isinstance(between, Html) else html.escape(between)).join(safe))
 
 
 def words(text: str) -> Html:
-    """Return a model's words: line breaks and spaces kept."""
+    """Return a model's text with its line breaks and spaces kept."""
     return element("div", text, style="white-space:pre-wrap;overflow-wrap:anywhere")
 
 
 def row(*parts: str) -> Html:
-    """Return parts beside each other, wrapped where the page is narrow."""
+    """Return parts side by side, wrapped on a narrow page."""
     return element("div", *parts, style=ROW)
 
 
 def alert(error: Exception) -> Html:
-    """Return an error that a screen reader reads out at once."""
+    """Return an error that a screen reader announces at once."""
     return element("div", element("strong", str(error)), role="alert")
 
 
 def live(*parts: str) -> Html:
-    """Return parts that a screen reader reads out whenever they change, once it has finished speaking."""
+    """Return parts that a screen reader announces when they change, once it has finished speaking."""
     return element("div", *parts, aria_live="polite")
 
 
 def listed(items: Iterable[str]) -> Html:
-    """Return a bulleted list, or nothing without items."""
+    """Return a bulleted list, or "" without items."""
     points = [element("li", item) for item in items]
     return element("ul", *points) if points else Html()
 
@@ -81,12 +82,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
 
 
 def bar(share: float, colour: str, *, width_px: int = 90) -> Html:
-    """Return a small bar, filled to a share of 0 to 1."""
+    """Return a small bar, filled to a `share` from 0 to 1."""
     fill = element("div", style=f"width:{width_px * share:.0f}px;height:8px;background:{colour}")
     return element("div", fill, style=f"width:{width_px}px;height:8px;background:{FAINT}")
 
 
 def page(title: str, css: str, *parts: str) -> str:
-    """Return a self-contained HTML page. `css` is a style sheet of ours, not untrusted text."""
+    """Return a self-contained HTML page. `css` must be our own style sheet, not untrusted text."""
     head = element("head", element("meta", charset="utf-8"), element("title", title), element("style", Html(css)))
     return f"<!doctype html>{element('html', head, element('body', element('h1', title), *parts), lang='en')}"

@@ -1,9 +1,9 @@
 """Runs on disk: a folder with a manifest, and one line of JSON for each request or question that has ended.
 
 Only one process at a time writes to a folder: it holds the folder's lock, which the system frees when the process ends.
-A line goes to the system when its request ends, so neither a signal nor a crash can take it back. It is on the disk
-within a second, so a power cut costs at most the lines of the last second and leaves one torn line. Lost lines count as
-missing when the run is read, and `resume` asks for them again. The manifest is written as a whole or not at all.
+A line goes to the operating system when its request ends, so that it survives a signal or a crash. It is on the disk
+within a second, so a power cut loses at most the lines of the last second and leaves one torn line. Lost lines count as
+missing when the run is read, and `resume` asks for them again. The manifest is written atomically.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class Server:
-    """The server of a run, as its manifest names it."""
+    """The server of a run, as stored in its manifest."""
 
     base_url: str
     model: str
-    reported: dict[str, Any] = field(default_factory=dict, repr=False)  # its settings, as far as it tells them
-    gpus: str = field(default="", repr=False)  # known where it runs on this machine
+    reported: dict[str, Any] = field(default_factory=dict, repr=False)  # the settings that the server reports
+    gpus: str = field(default="", repr=False)  # only if the server runs on this machine
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """Return a line of JSON. An unpaired surrogate, as a broken server may send it, becomes a question mark.
+    """Return a line of JSON. An unpaired surrogate, which a broken server may send, becomes a question mark.
 
     >>> line({"id": 1, "text": "café"}).decode().strip()
     '{"id":1,"text":"café"}'
@@ -83,7 +83,7 @@ def held(folder: Path) -> Iterator[None]:
 def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> None:
     """Create the folder of a new run with its manifest and other files.
 
-    Raises `BadInput` if the folder already holds a run or cannot be written.
+    Raises `BadInput` if the folder already contains a run or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,23 +93,23 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
             for name, data in (files or {}).items():
                 replace(folder / name, data)
             stamp = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds")}
-            told = {**stamp, "client": {"vlnb": __version__}, **manifest}
-            replace(folder / MANIFEST, json.dumps(told, indent=1).encode())  # last: it makes the run
+            content = {**stamp, "client": {"vlnb": __version__}, **manifest}
+            replace(folder / MANIFEST, json.dumps(content, indent=1).encode())  # last: only with it is the folder a run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 
 
 def folder_for(kind: str, out: str | Path | None) -> Path:
-    """Return the folder that the user named, or a new one in `local.runs()`, by kind."""
+    """Return `out`, or else the path of a new folder in `local.runs()` for this kind of run."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return Path(out) if out else runs() / kind / f"{stamp}-{os.urandom(2).hex()}"
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: whatever happens, it has either its old content or the new one. Raises `OSError`."""
+    """Replace a file atomically: it always has either its old content or the new one. Raises `OSError`."""
     new = path.with_name(f".{path.name}.new")
     try:
-        new.unlink(missing_ok=True)  # left by a crash, or a link that somebody made
+        new.unlink(missing_ok=True)  # left by a crash, or a planted link
         with _own(new) as file:
             file.write(data)
             file.flush()
@@ -122,7 +122,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Sync the folder itself, so that the names of its files are on disk too, if the system can."""
+    """Sync the folder itself, if the system can, so that the names of its files are on disk too."""
     with contextlib.suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -132,10 +132,11 @@ def _sync_names(folder: Path) -> None:
 
 
 class Journal:
-    """A file to append lines to. A torn last line is cut off first.
+    """A file to append lines to. Opening it cuts off a torn last line.
 
-    A thread syncs the file once a second and checks that it is still at its path, because a deleted folder would take
-    everything with it. Opening, writing and leaving the context raise `BadInput` if the file cannot be written.
+    A thread syncs the file once a second and checks that it is still at its path, because lines written after the
+    folder was deleted would be lost. Opening, writing and leaving the context raise `BadInput` if the file cannot be
+    written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -161,7 +162,7 @@ class Journal:
             raise BadInput(self._problem)
 
     def write(self, data: bytes) -> None:
-        """Hand a line to the system. After a failure no further line is accepted. Raises `BadInput`."""
+        """Write a line. After a failure, the journal accepts no further line. Raises `BadInput`."""
         try:
             while data and not self._problem:
                 data = data[self._file.write(data) :]
@@ -198,7 +199,7 @@ class Journal:
 
 
 def _own(path: Path) -> io.FileIO:
-    """Open a file to append to, or make it. Raises `OSError` for a link, and never waits for a pipe."""
+    """Open a file to append to, or create it. Raises `OSError` for a link, and never blocks on a pipe."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     return io.FileIO(os.open(path, flags, 0o644), "ab")
 
@@ -206,12 +207,12 @@ def _own(path: Path) -> io.FileIO:
 def _cut_torn(path: Path) -> None:
     if path.is_file() and not path.is_symlink() and path.stat().st_size:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            whole = data.rfind(b"\n") + 1
-        os.truncate(path, whole)
+            size = data.rfind(b"\n") + 1
+        os.truncate(path, size)
 
 
 def manifest(folder: Path, kind: type[Kind]) -> Kind:
-    """Return the manifest of a run as the dataclass `kind`; what that does not know is left out.
+    """Return the manifest of a run as the dataclass `kind`, without fields that `kind` lacks.
 
     Raises `BadInput` if the folder holds no run, or the manifest is damaged or belongs to another kind of run.
     """
@@ -231,38 +232,38 @@ def manifest(folder: Path, kind: type[Kind]) -> Kind:
 
 
 def keyed(
-    found: Iterator[Any],
-    asked: Any,  # noqa: ANN401 - a container of ids
+    stored: Iterator[Any],
+    ids: Any,  # noqa: ANN401 - a container of ids
     name: str,
     notes: list[str],
     *,
     replaceable: Callable[[Any], bool] = lambda _: False,
 ) -> dict[Any, Any]:
-    """Return records by their id: the first of each that is not `replaceable`, or the last.
+    """Return records by id: for each id the first record that is not `replaceable`, or else the last one.
 
-    Ids that are not in `asked` are left out. A note names those, and ids with another record that would have counted.
+    Ignores records whose id is not in `ids`, and further valid records of an id. A note names the ids of both.
     """
-    known: dict[Any, Any] = {}
+    by_id: dict[Any, Any] = {}
     odd = []
-    for one in found:
-        if one.id in asked and (one.id not in known or replaceable(known[one.id])):
-            known[one.id] = one
-        elif one.id not in asked or not replaceable(one):
-            odd.append(one.id)
+    for record in stored:
+        if record.id in ids and (record.id not in by_id or replaceable(by_id[record.id])):
+            by_id[record.id] = record
+        elif record.id not in ids or not replaceable(record):
+            odd.append(record.id)
     if odd:
-        notes.append(f"{name} has records of {_some(odd)} that repeat others or were not asked for; they are ignored.")
-    return known
+        notes.append(f"{name} has records of {_names(odd)} that repeat others or were not asked for; they are ignored.")
+    return by_id
 
 
 def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
-    """Yield the content of each line of a file. Damaged lines are skipped, and a note names them.
+    """Yield each line of a file as an instance of `kind`. Skips damaged lines, and adds a note that names them.
 
-    A torn last line, as a kill leaves it, is skipped too.
+    Also skips a torn last line, which a killed process can leave.
 
     Raises:
         BadInput: the file cannot be read.
     """
-    damaged, why = [], ""
+    damaged, reason = [], ""
     try:
         with opened(path) as file:
             for number, data in enumerate(iter(lambda: file.readline(_LINE_BYTES), b""), 1):
@@ -273,17 +274,17 @@ def lines(kind: type[Kind], path: Path, notes: list[str]) -> Iterator[Kind]:
                     yield parsed(kind, data)
                 except ValueError as error:
                     damaged.append(number)
-                    why = why or str(error)
+                    reason = reason or str(error)
     except FileNotFoundError:
         return
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     if damaged:
-        notes.append(f"{path}: line {_some(damaged)} is damaged ({why}) and counts as missing.")
+        notes.append(f"{path}: line {_names(damaged)} is damaged ({reason}) and counts as missing.")
 
 
 def parsed(kind: type[Kind], data: bytes) -> Kind:
-    """Return the instance of the dataclass `kind` that JSON holds.
+    """Parse JSON as an instance of the dataclass `kind`.
 
     Raises:
         ValueError: the JSON is broken or has another form; the message is a short reason.
@@ -297,23 +298,23 @@ def parsed(kind: type[Kind], data: bytes) -> Kind:
     from pydantic import ValidationError
 
     try:
-        found: Kind = _reader(kind).validate_json(data, strict=True)  # type: ignore[arg-type] # a class is hashable
+        instance: Kind = _reader(kind).validate_json(data, strict=True)  # type: ignore[arg-type] # a class is hashable
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
-    return found
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise ValueError(f"{place}: {problem['msg']}" if place else problem["msg"]) from error
+    return instance
 
 
 @cache
-def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter of a class; making one takes milliseconds
+def _reader(kind: Any) -> Any:  # noqa: ANN401 - pydantic's TypeAdapter; creating one takes milliseconds
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a file to read. Raises `OSError`, and `BadInput` for anything but a regular file: a pipe would block."""
+    """Open a file for reading. Raises `OSError`, and `BadInput` unless it is a regular file: a pipe would block."""
     if path.stat().st_size > _FILE_BYTES or not path.is_file():
         raise BadInput(
             f"{path} is not a regular file of at most {_FILE_BYTES // 10**9} GB, so it cannot be part of a run."
@@ -330,6 +331,6 @@ def text(path: str | Path, most_bytes: int) -> str:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _some(found: list[Any]) -> str:
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(map(str, found[:_SHOWN])) + more
+def _names(items: list[Any]) -> str:
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return ", ".join(map(str, items[:_SHOWN])) + more

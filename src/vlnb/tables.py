@@ -1,4 +1,4 @@
-"""The data that are shipped beside the code: one reader for every TOML file of the package."""
+"""The reader for the package's data: its TOML files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def read(path: str) -> dict[str, Any]:
-    """Return what a TOML file of the package holds; `path` is relative to the package.
+    """Return the content of a TOML file of the package; `path` is relative to the package.
 
     >>> read("bench/settings.toml").keys()
     dict_keys(['kept'])

@@ -9,7 +9,7 @@ from tests.bench.test_metrics import record, run
 from vlnb import BadInput
 from vlnb.bench import metrics, runner
 from vlnb.bench.store import read
-from vlnb.bench.sweep import Load, judged, largest, sweep
+from vlnb.bench.sweep import Load, judge, largest, sweep
 from vlnb.bench.workload import Workload
 
 GOAL = metrics.Objective(ttft_s=2.0, tpot_s=0.05)
@@ -21,18 +21,18 @@ def made(*records, prompts=None):
 
 def test_goodput_counts_what_met_the_objective():
     slow, broken = record(1, ttft=3.0, started=0.0), record(2, error="HTTP 500")
-    load = judged(made(record(0), slow, broken), GOAL)
+    load = judge(made(record(0), slow, broken), GOAL)
     assert load.users == 7
     assert not load.kept
-    assert load.goodput == pytest.approx(load.found["request_throughput"] / 2), (
+    assert load.goodput == pytest.approx(load.metrics["request_throughput"] / 2), (
         "one of the two that ended well was too slow"
     )
 
 
 def test_a_load_is_kept_with_19_of_20_requests():
     nearly = [record(number) for number in range(19)]
-    assert judged(made(*nearly, record(19, ttft=3.0)), GOAL).kept
-    assert not judged(made(*nearly, prompts=21), GOAL).kept, "missing requests count"
+    assert judge(made(*nearly, record(19, ttft=3.0)), GOAL).kept
+    assert not judge(made(*nearly, prompts=21), GOAL).kept, "missing requests count"
 
 
 def load(users, goodput, *, kept=True):
@@ -79,5 +79,5 @@ def test_a_real_sweep_stores_every_run(tmp_path):
     assert [one.users for one in loads] == [1, 3]
     assert all(one.kept for one in loads)
     for one in loads:
-        assert judged(read(one.folder), metrics.Objective(5, 5)) == one
+        assert judge(read(one.folder), metrics.Objective(5, 5)) == one
         assert len(read(one.folder).records) == max(4, 4 * one.users)

@@ -54,7 +54,7 @@ def busy(users, requests, *, length=1.0, every=None):
 
 def test_a_load_that_was_reached():
     found = load(run(*busy(4, 20), concurrency=4))
-    assert (found.asked, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
+    assert (found.target, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
     assert not examined(*busy(4, 20), concurrency=4)["load"].warning
 
 
@@ -89,7 +89,7 @@ def test_several_tokens_in_a_chunk_are_named(tokens, warning):
 
 
 def test_percentiles_of_few_requests_are_marked_in_the_terminal_too():
-    few, many = report.beside({"a": run(record(0))}), report.beside({"a": run(*map(record, range(100)))})
+    few, many = report.side_by_side({"a": run(record(0))}), report.side_by_side({"a": run(*map(record, range(100)))})
     assert next(line for line in few.splitlines() if "TTFT P99" in line).endswith("†")
     assert "† from too few requests" in few
     assert "†" not in many

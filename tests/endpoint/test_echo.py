@@ -10,7 +10,7 @@ import vlnb
 from vlnb import bench
 from vlnb.endpoint.keys import key_for, redacted
 from vlnb.endpoint.resolve import models, resolve
-from vlnb.local import is_here, is_loopback
+from vlnb.local import is_local, is_loopback
 
 KEY = "sk-canary-4242424242"
 SMALL = bench.Workload(prompts=2, concurrency=1, images=0, input_len=4, output_len=2)
@@ -90,6 +90,6 @@ def test_the_text_of_an_error_takes_no_time(raw_server, body):
     ],
 )  # fmt: skip
 def test_what_stays_on_this_machine(host, here, loopback):
-    assert is_here(host) is here
+    assert is_local(host) is here
     if loopback is not None:
         assert is_loopback(host) is loopback

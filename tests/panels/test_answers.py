@@ -6,7 +6,7 @@ import pytest
 
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.mmmu import Run, StoredAnswer
-from vlnb.accuracy.mmmu.runs import Asked, Manifest
+from vlnb.accuracy.mmmu.runs import Manifest, SetOrigin
 from vlnb.panels.answers import Answers
 
 
@@ -18,7 +18,7 @@ def run(tmp_path_factory):
     said[questions[0].id] = StoredAnswer(questions[0].id, questions[0].answers[0])
     said[questions[1].id] = StoredAnswer(questions[1].id, None, error="the server failed <on> this")
     said[questions[2].id] = StoredAnswer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
-    manifest = Manifest(Asked("drawn", 24), (), 1024)
+    manifest = Manifest(SetOrigin("drawn", 24), (), 1024)
     return Run(tmp_path_factory.mktemp("run"), manifest, questions, said)
 
 
@@ -70,7 +70,7 @@ def test_what_a_model_wrote_runs_nothing(run):
 
 
 def test_a_data_set_that_has_moved_leaves_the_words(run):
-    moved = Run(run.folder, replace(run.manifest, set=Asked("mmmu", 24, "/no/such/folder")), *_rest(run))
+    moved = Run(run.folder, replace(run.manifest, set=SetOrigin("mmmu", 24, "/no/such/folder")), *_rest(run))
     panel = Answers(moved)
     assert "contains no Parquet file" in panel.detail.value
     assert "The right answer is" in panel.detail.value

@@ -1,6 +1,6 @@
-"""Is the server right? `check` asks questions with known answers, `mmmu` the public benchmark.
+"""Measure a server's accuracy: `check` asks questions with known answers, `mmmu` runs the public benchmark.
 
-`reading` compares what was read with the truth, line by line; `resolution` measures what a smaller picture loses.
+`reading` compares a reading with the true text, line by line; `resolution` measures the loss at smaller picture sizes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The resolution dial: what a picture costs at each size a model may see it, and what it loses."""
+"""The resolution dial: the cost of a picture at each size at which a model may see it, and the loss in accuracy."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from vlnb.samples import Sample
 
 BUDGETS = (9, 16, 30, 60, 120, 250, 500, 1280)
-"""Picture tokens that one may allow, from far too few to what the Qwen cookbooks allow."""
+"""Limits on the picture tokens, from far too low to that of the Qwen cookbooks."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A picture seen at most `max_pixels` large: its `size` (width, height) then, its picture tokens, its bytes."""
+    """A picture limited to `max_pixels`: its resulting `size` (width, height), its picture tokens, its bytes."""
 
     max_pixels: int
     size: tuple[int, int]
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a server made of a step: `seconds` for the whole answer, and the share of the text that it read, 0 to 1."""
+    """A server's result at a step: `seconds` for the whole answer, and the share of the text that it read, 0 to 1."""
 
     step: Step
     seconds: float
@@ -42,10 +42,9 @@ class Measured:
 
 
 def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...]:
-    """Return what `picture` costs if it may have at most so many tokens of 28 x 28 pixels, for each budget.
+    """Return the size and cost of `picture` for each budget, a limit in tokens of 28 x 28 pixels.
 
-    Budgets that give the same size again are left out. Raises `BadInput` for one that is smaller than the smallest
-    picture (4 tokens).
+    Skips budgets that lead to the same size. Raises `BadInput` for one below that of the smallest picture (4 tokens).
 
     >>> from vlnb import images
     >>> from PIL import Image
@@ -53,27 +52,27 @@ def steps(picture: Picture, budgets: Sequence[int] = BUDGETS) -> tuple[Step, ...
     >>> [(one.size, one.tokens) for one in steps(picture, (120, 121))]
     [((392, 224), 112)]
     """
-    found: dict[tuple[int, int], Step] = {}
+    by_size: dict[tuple[int, int], Step] = {}
     for budget in budgets:
         max_pixels = budget * images.UNIT_PX**2
         if max_pixels < images.MIN_PIXELS:
             raise BadInput(f"budget={budget} tokens is less than any picture has: give 4 or more.")
-        seen = picture.seen(max_pixels=max_pixels)
-        step = Step(max_pixels, seen.size, images.tokens(*seen.size), len(seen.encoded[1]))
-        found.setdefault(seen.size, step)
-    return tuple(found.values())
+        resized = picture.seen(max_pixels=max_pixels)
+        step = Step(max_pixels, resized.size, images.tokens(*resized.size), len(resized.encoded[1]))
+        by_size.setdefault(resized.size, step)
+    return tuple(by_size.values())
 
 
 def measure(endpoint: Endpoint, sample: Sample, budgets: Sequence[int] = BUDGETS) -> Iterator[Measured]:
-    """Have all text of `sample` read at each budget and yield, one by one, time and the share that was right.
+    """Ask the server to read all text of `sample` at each budget; yield the time and the accuracy one by one.
 
-    The first question is asked twice, and only the second time counted: a server's first one may load or compile.
-    The share is the mean over the true lines of their similarity to what was read (`reading.lines`).
+    A first question is a warm-up: the server may still load or compile. The accuracy is the
+    mean similarity of the true lines to the text that the server read (`reading.lines`).
     """
-    found = steps(sample.picture, budgets)
-    for one in found[:1]:
-        endpoint.ask(prompts.read(), sample.picture, max_pixels=one.max_pixels)
-    for one in found:
-        reply = endpoint.ask(prompts.read(), sample.picture, max_pixels=one.max_pixels)
+    steps_ = steps(sample.picture, budgets)
+    for step in steps_[:1]:
+        endpoint.ask(prompts.read(), sample.picture, max_pixels=step.max_pixels)
+    for step in steps_:
+        reply = endpoint.ask(prompts.read(), sample.picture, max_pixels=step.max_pixels)
         scores = reading.lines(reply.text, sample.truth.lines)
-        yield Measured(one, reply.latency_s, sum(line.similarity for line in scores) / len(scores))
+        yield Measured(step, reply.latency_s, sum(line.similarity for line in scores) / len(scores))

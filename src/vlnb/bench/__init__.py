@@ -1,7 +1,7 @@
 """Measure how fast a server is: `run` or `resume` a `Workload`, then read the result.
 
 `store` keeps the records, `metrics` and `report` evaluate them, `choices` measures one plan after another, and `sglang`
-has the command of SGLang's own tool.
+builds the command of SGLang's own tool.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a function or a module
-    """Import a part when it is first used: the command line needs only the workload to list its options."""
+    """Import a module on first use: the command line needs only the workload to list its options."""
     if name in ("resume", "run", "start"):
         return getattr(import_module("vlnb.bench.runner"), name)
     if name in __all__:

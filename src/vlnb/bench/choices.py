@@ -1,4 +1,4 @@
-"""Which of several plans is the fastest on this machine: each is started, measured and stopped, one after another."""
+"""Find the fastest of several plans on this machine: start, measure and stop one server after another."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def measure(
 ) -> pd.DataFrame:
     """Return a row of metrics for each command (as `Plan.argv` gives it), whose server listens on `port`.
 
-    If a server does not start, the column "failed start" says why, and the others are measured all the same. The runs
-    are stored in `out` (default: a new folder in runs/bench), numbered. `watch` is called with each name, and then with
-    the progress in words.
+    If a server does not start, the column "failed start" says why, and the next one follows. The runs are stored in
+    numbered folders in `out` (default: a new folder in runs/bench). `watch` is called with each name, and then with the
+    progress as text.
 
     Raises `BadInput`, `NoServer`, `ServerRefused` and `BadAnswer` as `connect` and `runner.run` do.
     """
@@ -54,6 +54,6 @@ def _measured(
     try:
         server.wait(watch=lambda status, _: watch(str(status)))
         endpoint = connect(server.base_url, announce=None)
-        return runner.run(workload, endpoint, folder, watch=lambda now: watch(runner.told(now)))
+        return runner.run(workload, endpoint, folder, watch=lambda progress: watch(runner.format_progress(progress)))
     finally:
         server.stop()

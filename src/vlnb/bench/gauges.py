@@ -1,6 +1,6 @@
-"""What a server says of itself while it is measured: its Prometheus page `/metrics`, where it offers one.
+"""Gauges that the server reports during a run, from its Prometheus page `/metrics`.
 
-SGLang does with `--enable-metrics`, vLLM always. The names are theirs; a real SGLang 0.5.23 is read in `tests/engine`.
+SGLang has the page with `--enable-metrics`, vLLM always. `tests/engine` reads that of a real SGLang 0.5.23.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Gauge:
-    """A server at one moment, in seconds since 1970: requests running and queued, and its cache hit rate (0 to 1)."""
+    """A server's running and queued requests and its cache hit rate (0 to 1), `at` a time in seconds since 1970."""
 
     at: float
     running: records.Number
@@ -42,29 +42,29 @@ class Gauge:
 
 
 def read(server: str, key: str) -> Gauge | None:
-    """Return the gauges of a server now; None if it offers none. Several ranks or engines are added up.
+    """Return the current gauges of a server; None if it has none. Sums the requests of several ranks or engines.
 
     Raises:
         VlnbError: The server does not answer.
     """
     page = look_up(server.rstrip("/").removesuffix("/v1"), "/metrics", key=key)
-    found: dict[str, list[float]] = {}
-    for hit in _LINE.finditer(page.body.decode(errors="replace") if page.status == 200 else ""):
-        if hit[1] in _NAMES:
-            found.setdefault(_NAMES[hit[1]], []).append(float(hit[2]))
-    if "running" not in found:
+    values: dict[str, list[float]] = {}
+    for match in _LINE.finditer(page.body.decode(errors="replace") if page.status == 200 else ""):
+        if match[1] in _NAMES:
+            values.setdefault(_NAMES[match[1]], []).append(float(match[2]))
+    if "running" not in values:
         return None
-    rates = found.get("cache_hit_rate")
-    return Gauge(time.time(), sum(found["running"]), sum(found.get("queued", [])), max(rates) if rates else None)
+    rates = values.get("cache_hit_rate")
+    return Gauge(time.time(), sum(values["running"]), sum(values.get("queued", [])), max(rates) if rates else None)
 
 
 class Watch:
-    """Reads a server's gauges each second until `stop`, and writes them to the run's folder."""
+    """Reads a server's gauges every second until `stop`, and writes them to the run's folder."""
 
     def __init__(self, folder: Path, server: str, key: str) -> None:
         self._folder, self._server, self._key = folder, server, key
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._go, name="vlnb-gauges", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="vlnb-gauges", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -72,7 +72,7 @@ class Watch:
         self._ended.set()
         self._thread.join()
 
-    def _go(self) -> None:
+    def _run(self) -> None:
         try:
             first = read(self._server, self._key)
             if first is None:
@@ -82,22 +82,22 @@ class Watch:
                 ended = False
                 while not ended:
                     ended = self._ended.wait(_EVERY_S)
-                    if one := read(self._server, self._key):
-                        journal.write(records.line(asdict(one)))
-        except (VlnbError, ValueError):  # without its gauges the run counts all the same
+                    if gauge := read(self._server, self._key):
+                        journal.write(records.line(asdict(gauge)))
+        except (VlnbError, ValueError):  # the run is valid without gauges
             return
 
 
 def sentence(gauges: Sequence[Gauge]) -> str:
-    """Return what the gauges say of a run: before, at most, and after."""
+    """Summarise the gauges of a run in a sentence: before it, the peak, and after it."""
     if not gauges:
         return ""
     before, after = gauges[0], gauges[-1]
-    most = max(one.running for one in gauges), max(one.queued for one in gauges)
-    said = (
+    peak = max(gauge.running for gauge in gauges), max(gauge.queued for gauge in gauges)
+    text = (
         f"By its own metrics the server had {before.running:.0f} requests running and {before.queued:.0f} queued before"
-        f" the run, at most {most[0]:.0f} and {most[1]:.0f} during it,"
+        f" the run, at most {peak[0]:.0f} and {peak[1]:.0f} during it,"
         f" and {after.running:.0f} and {after.queued:.0f} after it"
     )
-    rates = [one.cache_hit_rate for one in gauges if one.cache_hit_rate is not None]
-    return said + (f"; its cache hit rate was {max(rates):.0%} at most." if rates else ".")
+    rates = [gauge.cache_hit_rate for gauge in gauges if gauge.cache_hit_rate is not None]
+    return text + (f"; its cache hit rate was {max(rates):.0%} at most." if rates else ".")

@@ -2,8 +2,8 @@
 
 It completes the run in FOLDER: it sends the requests that are not on disk, writes each record as its request ends, and
 reports progress as lines of JSON on standard output. The key, if any, comes in the environment and is never written.
-Standard input is a pipe whose other end the parent holds. When it closes, or on a signal, the load stops at once, and
-everything that has ended is written.
+Standard input is a pipe whose other end the parent holds. When it closes, or on a signal, the load stops at once, after
+writing the requests that have ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from vlnb.errors import VlnbError
 
 _REPORT_S = 0.25  # between two progress reports
 _LAG_S = 0.1  # between two measurements of the event loop's lateness
-_NEXT_S = 0.005  # enough to send the next request of a user, with two 720p pictures
+_NEXT_S = 0.005  # long enough for a user to send the next request, with two 720p pictures
 _REFUSED = 20  # refused connections in a row after which the run stops
 
 
@@ -64,31 +64,31 @@ class Run:
         self.server: wire.Server
         self.tasks: asyncio.TaskGroup
 
-    async def go(self) -> None:
+    async def run(self) -> None:
         """Warm up, send everything, and write the figures of the segment.
 
         Raises `BadInput` if a record cannot be written; then no further request is sent.
         """
         began = time.perf_counter()
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
-        made = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
+        views = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began
         self.server = wire.Server(self.url, self.headers)
         with records.Journal(self.folder / store.RECORDS) as self.journal, contextlib.closing(self.server):
             async with asyncio.TaskGroup() as self.tasks:
-                self._end_with_others(self.tasks.create_task(self._load(made, warm_up, prepared_s)))
+                self._end_with_others(self.tasks.create_task(self._load(views, warm_up, prepared_s)))
         if self.figures:
             with records.Journal(self.folder / store.SEGMENTS) as journal:
                 journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
         self._report()
 
     def _end_with_others(self, load: asyncio.Task[None]) -> None:
-        """Stop the load when the process that started it has gone, or on a signal."""
+        """Stop the load when the parent process has ended, or on a signal."""
         loop = asyncio.get_running_loop()
 
-        def stop(why: str) -> None:
+        def stop(reason: str) -> None:
             loop.remove_reader(sys.stdin)
-            self.stopped = self.stopped or f"The load stopped early: {why}."
+            self.stopped = self.stopped or f"The load stopped early: {reason}."
             load.cancel()
 
         loop.add_reader(sys.stdin, stop, "the command that started it has ended")
@@ -108,18 +108,18 @@ class Run:
             return await send(fresh=True)
         return trace
 
-    async def _load(self, made: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:
-        _say({"preparing": len(made), "of": len(made)})
-        await self._send(made[warm_up])
+    async def _load(self, views: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:
+        _emit({"preparing": len(views), "of": len(views)})
+        await self._send(views[warm_up])
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
-        lag = asyncio.create_task(self._watch())
+        lag = asyncio.create_task(self._measure_lag())
 
         async def ask(request: int, due: float) -> None:
             self.running += 1
-            trace = await self._send(made[request])
-            self.sent_bytes += len(made[request])
+            trace = await self._send(views[request])
+            self.sent_bytes += len(views[request])
             self.running -= 1
             self.refused = self.refused + 1 if (trace.error or "").startswith(store.NO_CONNECTION) else 0
             if self.refused >= _REFUSED and not self.stopped:
@@ -127,7 +127,7 @@ class Run:
             self.tasks.create_task(self._write(request, due, trace))
 
         try:
-            await (self._users(ask) if self.workload.rate is None else self._arrive(ask))
+            await (self._closed_loop(ask) if self.workload.rate is None else self._open_loop(ask))
         finally:
             wall, cpu = time.perf_counter() - self.zero, time.process_time() - cpu
             lag.cancel()
@@ -147,8 +147,8 @@ class Run:
             )
 
     async def _write(self, request: int, due: float, trace: wire.Trace) -> None:
-        """Parse and write what has ended, while no request is being sent. Without a journal the load ends."""
-        await asyncio.sleep(_NEXT_S)  # its user sends the next request first
+        """Parse an answer and write its record, while no request is being sent. A journal error ends the load."""
+        await asyncio.sleep(_NEXT_S)  # first its user sends the next request
         await self.turns.take(math.inf)
         try:
             record = self._record(request, due, trace)
@@ -157,7 +157,7 @@ class Run:
         finally:
             self.turns.give()
 
-    async def _users(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function above
+    async def _closed_loop(self, ask: Any) -> None:  # noqa: ANN401 - the coroutine function in `_load`
         """Run a closed loop: each user sends the next request when the last one has ended."""
         left: Iterator[int] = iter(self.todo)
         users = min(self.workload.concurrency, len(self.todo))
@@ -171,38 +171,38 @@ class Run:
 
         await asyncio.gather(*(user(number) for number in range(users)))
 
-    async def _arrive(self, ask: Any) -> None:  # noqa: ANN401
+    async def _open_loop(self, ask: Any) -> None:  # noqa: ANN401
         """Run an open loop: each request starts when it is due, or as soon afterwards as `concurrency` allows."""
         due = arrivals(self.workload) or []
         first = due[self.todo[0]] if self.todo else 0.0  # a resumed run continues where the schedule was cut
         free = asyncio.Semaphore(self.workload.concurrency)
 
-        async def one(request: int, at: float) -> None:
+        async def send_at(request: int, due_s: float) -> None:
             async with free:
                 if not self.stopped:
-                    await ask(request, at)
+                    await ask(request, due_s)
 
         async with asyncio.TaskGroup() as tasks:
             for request in self.todo:
-                at = due[request] - first
-                await asyncio.sleep(max(0.0, self.zero + at - time.perf_counter()))
+                due_s = due[request] - first
+                await asyncio.sleep(max(0.0, self.zero + due_s - time.perf_counter()))
                 if self.stopped:
                     break
-                tasks.create_task(one(request, at))
+                tasks.create_task(send_at(request, due_s))
 
     def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
         answer = stream.parse(trace)
-        first = answer.text_at[0] if answer.text_at else None
-        begun = trace.started - self.zero
+        first_text = answer.text_at[0] if answer.text_at else None
+        started = trace.started - self.zero
         record = store.Record(
             id=request,
             scheduled_s=due,
-            started_s=begun,
-            queue_s=max(0.0, begun - due),
+            started_s=started,
+            queue_s=max(0.0, started - due),
             connect_s=(trace.connected - trace.connecting) if trace.connected and trace.connecting else 0.0,
             upload_s=(trace.sent - trace.first_byte_sent) if trace.sent and trace.first_byte_sent else None,
-            server_s=(first - trace.sent) if first and trace.sent else None,
-            ttft_s=(first - trace.started) if first else None,
+            server_s=(first_text - trace.sent) if first_text and trace.sent else None,
+            ttft_s=(first_text - trace.started) if first_text else None,
             e2e_s=trace.ended - trace.started,
             itl_s=tuple(b - a for a, b in zip(answer.text_at, answer.text_at[1:], strict=False)),
             output_tokens=answer.output_tokens if answer.output_tokens is not None else len(answer.text_at),
@@ -211,7 +211,7 @@ class Run:
             input_tokens=answer.input_tokens,
             segment=self.segment,
         )
-        if record.error is None and first is None:
+        if record.error is None and first_text is None:
             return replace(record, error="the answer has no text")
         return record
 
@@ -223,7 +223,7 @@ class Run:
         if time.perf_counter() - self.reported > _REPORT_S:
             self._report()
 
-    async def _watch(self) -> None:
+    async def _measure_lag(self) -> None:
         """Measure how late the event loop is, until cancelled."""
         while True:
             before = time.perf_counter()
@@ -233,40 +233,40 @@ class Run:
     def _preparing(self, count: int) -> None:
         if time.perf_counter() - self.reported > _REPORT_S:
             self.reported = time.perf_counter()
-            _say({"preparing": count, "of": len(self.todo) + 1})
-            if select.select([sys.stdin], [], [], 0)[0]:  # the command that started it has gone
+            _emit({"preparing": count, "of": len(self.todo) + 1})
+            if select.select([sys.stdin], [], [], 0)[0]:  # closed: the parent process has ended
                 sys.exit(1)
 
     def _report(self) -> None:
         self.reported = time.perf_counter()
         recent = sorted(self.ttft_s)
-        half, most = (recent[int(share * (len(recent) - 1))] if recent else None for share in (0.5, 0.99))
-        _say(
+        p50, p99 = (recent[int(share * (len(recent) - 1))] if recent else None for share in (0.5, 0.99))
+        _emit(
             {
                 "done": self.done, "of": len(self.todo), "running": self.running, "failed": self.failed,
-                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": half, "ttft_p99_s": most,
+                "elapsed_s": round(time.perf_counter() - self.zero, 3), "ttft_p50_s": p50, "ttft_p99_s": p99,
                 "stopped": self.stopped,
             }
         )  # fmt: skip
 
 
 def main() -> int:
-    """Run the segment. Errors are reported as one line of JSON."""
+    """Run the segment. Report an error as one line of JSON."""
     os.set_blocking(sys.stdout.fileno(), False)  # a slow reader must not hold up the load
     folder, failed = Path(sys.argv[1]), False
     try:
         with records.held(folder):
             run = Run(folder, sys.argv[2])
             if run.todo:  # unless another resume has just completed it
-                asyncio.run(run.go())
+                asyncio.run(run.run())
     except* VlnbError as errors:
-        _say({"error": str(errors.exceptions[0])})
+        _emit({"error": str(errors.exceptions[0])})
         failed = True
     return int(failed)
 
 
-def _say(data: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # without a reader the run still counts
+def _emit(data: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the run is valid without a reader
         os.write(sys.stdout.fileno(), json.dumps(data).encode() + b"\n")
 
 

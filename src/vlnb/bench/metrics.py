@@ -1,4 +1,4 @@
-"""Metrics of a run: SGLang's, under its own names, and next to them what SGLang leaves out.
+"""Metrics of a run: SGLang's, under its own names, and some that SGLang lacks.
 
 The definitions are those of `calculate_metrics` in `sglang/bench_serving.py` 0.5.6 unless a docstring says otherwise.
 """
@@ -20,14 +20,14 @@ _PERCENTILES = (90, 95, 99)
 
 @dataclass(frozen=True)
 class Objective:
-    """Upper limits of a good service for each request: TTFT and TPOT, in seconds."""
+    """The service-level objective for each request: upper limits of TTFT and TPOT, in seconds."""
 
     ttft_s: float = 2.0
     tpot_s: float = 0.05
 
 
 def meets(record: Record, objective: Objective) -> bool:
-    """Return whether a request succeeded within the objective."""
+    """Return whether a request succeeded and met the objective."""
     if record.error is not None or record.ttft_s is None:
         return False
     return record.ttft_s <= objective.ttft_s and (tpot_s(record) or 0.0) <= objective.tpot_s
@@ -51,20 +51,20 @@ def phases(record: Record) -> list[tuple[str, float, float]]:
 
     Unknown phases are left out. A gap between two phases belongs to the later one.
     """
-    begun = record.started_s
-    found = [("queue", begun - record.queue_s, record.queue_s)]
+    start = record.started_s
+    phases = [("queue", start - record.queue_s, record.queue_s)]
     if record.ttft_s is None:
-        return [*found, ("server", begun, record.e2e_s)]
-    at = begun
+        return [*phases, ("server", start, record.e2e_s)]
+    position = start
     if record.connect_s:
-        found.append(("connect", at, record.connect_s))
-        at += record.connect_s
+        phases.append(("connect", position, record.connect_s))
+        position += record.connect_s
     if record.server_s is not None:
-        upload = record.ttft_s - record.server_s - (at - begun)
-        found.append(("upload", at, upload))
-        at += upload
-    found.append(("server", at, begun + record.ttft_s - at))
-    return [*found, ("stream", begun + record.ttft_s, record.e2e_s - record.ttft_s)]
+        upload = record.ttft_s - record.server_s - (position - start)
+        phases.append(("upload", position, upload))
+        position += upload
+    phases.append(("server", position, start + record.ttft_s - position))
+    return [*phases, ("stream", start + record.ttft_s, record.e2e_s - record.ttft_s)]
 
 
 def duration_s(stored: Stored) -> float:
@@ -84,9 +84,9 @@ def table(stored: Stored) -> dict[str, Any]:
     usage. A metric without any measurement is left out.
     """
     good = stored.good
-    seconds, found_s = duration_s(stored), series(good)
+    seconds, times_s = duration_s(stored), series(good)
     output, inputs = sum(r.output_tokens for r in good), sum(r.input_tokens or 0 for r in good)
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "completed": len(good),
         "failed": len(stored.records) - len(good),
         "missing": len(stored.missing),
@@ -95,28 +95,28 @@ def table(stored: Stored) -> dict[str, Any]:
         "total_output_tokens": output,
     }
     if seconds > 0:
-        found["request_throughput"] = len(good) / seconds
-        found["input_throughput"] = inputs / seconds
-        found["output_throughput"] = output / seconds
-        found["total_throughput"] = (inputs + output) / seconds
-        found["concurrency"] = sum(r.e2e_s for r in good) / seconds
-        found["pictures_per_second"] = stored.manifest.workload.images * len(good) / seconds
+        values["request_throughput"] = len(good) / seconds
+        values["input_throughput"] = inputs / seconds
+        values["output_throughput"] = output / seconds
+        values["total_throughput"] = (inputs + output) / seconds
+        values["concurrency"] = sum(r.e2e_s for r in good) / seconds
+        values["pictures_per_second"] = stored.manifest.workload.images * len(good) / seconds
         sent = [segment.sent_bytes for segment in stored.segments]
         begun = {record.segment for record in stored.records}
-        if all(sent) and len(sent) == len(begun):  # a part that was killed has not counted its bytes
-            found["upload_mb_per_second"] = sum(sent) / 1e6 / seconds
-    if connects := found_s["connect"]:
-        found["reused_connections"] = connects.count(0.0) / len(connects)
-    asked = lengths(stored.manifest.workload)[1]
-    found["other_length"] = sum(r.output_tokens != asked[r.id] for r in good)
-    for name, values in found_s.items():
-        found |= _statistics(name, values)
-    return found
+        if all(sent) and len(sent) == len(begun):  # a killed segment has not stored how many bytes it sent
+            values["upload_mb_per_second"] = sum(sent) / 1e6 / seconds
+    if connects := times_s["connect"]:
+        values["reused_connections"] = connects.count(0.0) / len(connects)
+    output_lens = lengths(stored.manifest.workload)[1]
+    values["other_length"] = sum(r.output_tokens != output_lens[r.id] for r in good)
+    for name, times in times_s.items():
+        values |= _statistics(name, times)
+    return values
 
 
 def series(good: Sequence[Record]) -> dict[str, list[float]]:
-    """Return each time of requests that succeeded, in seconds; all but "itl" have one value for each that knows it."""
-    known: dict[str, Iterable[float | None]] = {
+    """Return the times of successful requests by name, in seconds: one per request that has it; "itl": one per gap."""
+    times: dict[str, Iterable[float | None]] = {
         "e2e_latency": (r.e2e_s for r in good),
         "ttft": (r.ttft_s for r in good),
         "tpot": map(tpot_s, good),
@@ -128,7 +128,7 @@ def series(good: Sequence[Record]) -> dict[str, list[float]]:
         "queue": (r.queue_s for r in good),
         "due_ttft": (r.queue_s + r.ttft_s for r in good if r.ttft_s is not None),
     }
-    return {name: [value for value in values if value is not None] for name, values in known.items()}
+    return {name: [value for value in values if value is not None] for name, values in times.items()}
 
 
 def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:
@@ -137,13 +137,13 @@ def _statistics(name: str, seconds: Sequence[float]) -> dict[str, float]:
     if not seconds:
         return {}
     ms = np.asarray(seconds) * 1000
-    found = {
+    values = {
         f"mean_{name}_ms": float(ms.mean()),
         f"median_{name}_ms": float(np.median(ms)),
         f"std_{name}_ms": float(ms.std()),
         f"max_{name}_ms": float(ms.max()),
     }
-    return found | {f"p{p}_{name}_ms": float(np.percentile(ms, p)) for p in _PERCENTILES}
+    return values | {f"p{p}_{name}_ms": float(np.percentile(ms, p)) for p in _PERCENTILES}
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -155,8 +155,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """
     import numpy as np
 
-    chance, data = np.random.default_rng(0), np.asarray(values)
-    means = [chance.choice(data, len(data)).mean() for _ in range(1000)]
+    rng, data = np.random.default_rng(0), np.asarray(values)
+    means = [rng.choice(data, len(data)).mean() for _ in range(1000)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
@@ -166,9 +166,9 @@ def pause(stored: Stored) -> str:
     resumed = len({record.segment for record in stored.records}) - 1
     if resumed < 1:
         return ""
-    often = "once" if resumed == 1 else f"{resumed} times"
+    count = "once" if resumed == 1 else f"{resumed} times"
     return (
-        f"The run was resumed {often}. Throughput covers the {duration_s(stored):.1f} s in which it ran; the load built"
+        f"The run was resumed {count}. Throughput covers the {duration_s(stored):.1f} s in which it ran; the load built"
         " up and ran down again each time, so the figure is slightly low."
     )
 

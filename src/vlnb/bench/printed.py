@@ -1,4 +1,4 @@
-"""Results that other tools wrote: `bench_serving` of SGLang and vLLM, as the block they print or the JSON they save."""
+"""Parse the results of other tools: `bench_serving` of SGLang and vLLM, as the printed block or the saved JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _METRIC = re.compile(rf"(?:^|_)({'|'.join([*_KEYS['other'], *_KEYS['own']])})$")
 
 @dataclass(frozen=True)
 class Printed:
-    """Results under the keys of SGLang's JSONL, in their order; `notes` say what is odd about them."""
+    """Results under the keys of SGLang's JSONL, in their order; `notes` describe anomalies."""
 
     rows: tuple[dict[str, float], ...]
     notes: tuple[str, ...]
@@ -43,7 +43,7 @@ def read(path: str | Path) -> Printed:
 
 
 def parse(text: str) -> Printed:
-    """Return every result in a text; if there is none, a note says so. A result ends where a metric comes again.
+    """Return all results in a text; a note says if there are none. A repeated metric begins a new result.
 
     >>> parse('{"completed": 24, "total_token_throughput": 228.57}').rows
     ({'completed': 24.0, 'total_throughput': 228.57},)
@@ -56,7 +56,7 @@ def parse(text: str) -> Printed:
     for pair in _PAIR.finditer(text):
         key, value = _key(pair[1]), float(pair[2].replace(",", ""))
         if not key:
-            if re.search(r"[^\W\d_]", pair[1]):  # else it is the time of a log
+            if re.search(r"[^\W\d_]", pair[1]):  # otherwise it is a timestamp of a log
                 unknown["_".join(re.findall(r"[^\W_]+", pair[1].lower()))] = value
             continue
         if not rows or key in rows[-1] or _END.search(text, end, pair.start()):
@@ -70,17 +70,17 @@ def parse(text: str) -> Printed:
     if rows and not _END.search(text, end):
         notes.append("The last result has no end: was it cut when it was copied? Its last number may be cut too.")
     if not rows:
-        first = next((line.strip() for line in text.splitlines() if re.search(r"\w", line)), "")
-        notes.append(f"No result of bench_serving was found. The text begins with {first[:_SHOWN_CHARS]!r}.")
+        first_line = next((line.strip() for line in text.splitlines() if re.search(r"\w", line)), "")
+        notes.append(f"No result of bench_serving was found. The text begins with {first_line[:_SHOWN_CHARS]!r}.")
     return Printed(tuple(rows), tuple(notes))
 
 
 def _key(label: str) -> str:
-    """Return the key of a metric for its label or for another tool's key, or "" for what is no metric.
+    """Return the key of a metric for its label or for another tool's key, or "" if it is not a metric.
 
     >>> _key("bench-1 | Mean E2EL (ms)"), _key("Backend")
     ('mean_e2e_latency_ms', '')
     """
     words = re.sub(r"\((?:s|\w+/s)\)", "", label.lower()).replace("e2el", "e2e_latency")
-    found = _METRIC.search("_".join(re.findall(r"[^\W_]+", words)))
-    return _KEYS["other"].get(found[1], found[1]) if found else ""
+    match = _METRIC.search("_".join(re.findall(r"[^\W_]+", words)))
+    return _KEYS["other"].get(match[1], match[1]) if match else ""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Row:
     """One row of a report: a metric's key, title and meaning.
 
-    `interval` names the metric per request whose mean it is; `least` is the least number of requests for which the row
-    says something.
+    `interval` names the series in `metrics.series` whose mean it is, if it has a confidence interval; `least` is the
+    smallest number of requests for which the row is meaningful.
     """
 
     key: str
@@ -51,52 +51,52 @@ def table(runs: Mapping[str, Stored | Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def sentences(stored: Stored) -> Iterator[str]:
-    """Yield what the numbers do not say: failures, the client's own error, pauses, and damaged files."""
-    for why, count in metrics.failures(stored).items():
-        yield f"{count} of {len(stored.records)} requests failed: {why}."
+    """Yield what the numbers do not show: failures, the verdicts on the client and the load, pauses, damaged files."""
+    for error, count in metrics.failures(stored).items():
+        yield f"{count} of {len(stored.records)} requests failed: {error}."
     yield from _server(stored)
     if stored.todo:
         yield f"{len(stored.todo)} requests were not sent or did not reach the server. Resume the run to complete it."
-    yield from (one.sentence for one in verdicts(stored))
+    yield from (verdict.sentence for verdict in verdicts(stored))
     stops = (segment.stopped for segment in stored.segments)
     yield from filter(None, (metrics.pause(stored), gauges.sentence(stored.gauges), *stored.notes, *stops))
     yield f"The command that repeats this run: {command(stored)}"
 
 
 def _server(stored: Stored) -> Iterator[str]:
-    """Yield what the server did otherwise than asked, and what follows from it."""
+    """Yield where the server deviated from the requests, and the consequence for the numbers."""
     good = stored.good
     dropped = {name for segment in stored.segments for name in segment.dropped}
     early = sum(record.finish_reason == "stop" for record in good)
     if "ignore_eos" in dropped:
         yield "The server refuses ignore_eos, so requests went without it: answers may end before their full length."
     if early:
-        yield f"{early} of {len(good)} answers ended before their full length: the server does not heed ignore_eos."
+        yield f"{early} of {len(good)} answers ended before their full length: the server does not honour ignore_eos."
     if uncounted := sum(record.input_tokens is None for record in good):
-        why = " (it refuses stream_options)" if "stream_options" in dropped else ""
+        reason = " (it refuses stream_options)" if "stream_options" in dropped else ""
         yield (
-            f"The server did not count the tokens of {uncounted} of {len(good)} answers{why}: their chunks count as"
+            f"The server did not count the tokens of {uncounted} of {len(good)} answers{reason}: their chunks count as"
             " output tokens, and their input tokens are unknown."
         )
     if resent := sum(segment.resent for segment in stored.segments):
         yield f"{resent} requests were sent again, because the server had closed a connection that it had kept open."
 
 
-def cell(row: Row, found: Mapping[str, Any], times: Mapping[str, Sequence[float]]) -> str:
+def cell(row: Row, values: Mapping[str, Any], times: Mapping[str, Sequence[float]]) -> str:
     """Return a metric of a run as text: with its 95 % interval if it is a mean, and † if the requests are too few.
 
-    `found` is what `metrics.table` returns, and `times` what `metrics.series` does.
+    `values` come from `metrics.table`, and `times` from `metrics.series`.
     """
-    value = number(found.get(row.key))
-    values = times[row.interval] if row.interval else []
-    if len(values) > 1:
-        low, high = metrics.mean_interval(values)
+    value = number(values.get(row.key))
+    samples = times[row.interval] if row.interval else []
+    if len(samples) > 1:
+        low, high = metrics.mean_interval(samples)
         value += f" ({number(1000 * low)} to {number(1000 * high)})"
-    return _marked(row, value, found["completed"])
+    return _marked(row, value, values["completed"])
 
 
 def typical(run: SpeedRun, *, tokens: int = 40) -> Record:
-    """Return a made-up request with the mean times of a published run: its TTFT, TPOT, and gaps between chunks.
+    """Return a synthetic request with the mean times of a published run: its TTFT, TPOT, and gaps between chunks.
 
     >>> from vlnb import catalog
     >>> request = typical(catalog.LATENCY_RUN)
@@ -132,19 +132,19 @@ def why_itl_exceeds_tpot(run: SpeedRun) -> str:
 
 def text(stored: Stored) -> str:
     """Return a run as text for a terminal."""
-    return "\n".join([beside({"": stored}), "", *sentences(stored)])
+    return "\n".join([side_by_side({"": stored}), "", *sentences(stored)])
 
 
-def beside(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
-    """Return the metrics of runs beside each other, as text. † marks a percentile of too few requests."""
-    found = table(runs)
-    completed = list(found.loc["requests completed"])
-    cells = found.astype(object)
+def side_by_side(runs: Mapping[str, Stored | Mapping[str, Any]]) -> str:
+    """Return the metrics of several runs side by side, as text. † marks a percentile of too few requests."""
+    frame = table(runs)
+    completed = list(frame.loc["requests completed"])
+    cells = frame.astype(object)
     for row in ROWS:
-        values = zip(found.loc[row.title], completed, strict=True)
+        values = zip(frame.loc[row.title], completed, strict=True)
         cells.loc[row.title] = [_marked(row, number(value), count) for value, count in values]
     marked = any(cell.endswith(_MARK) for cell in cells.to_numpy().flat)
-    if marked:  # so that numbers stay under each other
+    if marked:  # keep the numbers aligned
         cells = cells.map(lambda cell: cell if cell.endswith(_MARK) else cell + " " * len(_MARK))
     lines = [line.rstrip() for line in cells.to_string(header=any(runs)).splitlines()]
     return "\n".join([*lines, *[_FEW] * marked])
@@ -156,23 +156,23 @@ def _marked(row: Row, text: str, completed: float | None) -> str:
 
 
 def command(stored: Stored) -> str:
-    """Return the command line that repeats a run. The key, if any, comes from VLNB_API_KEY again."""
+    """Return the command line that repeats a run. It contains no key: that comes from VLNB_API_KEY again."""
     workload, server = stored.manifest.workload, stored.manifest.server
-    usual = Workload()
-    options = {one.name: getattr(workload, one.name) for one in fields(workload)}
-    changed = {name: value for name, value in options.items() if value != getattr(usual, name)}
-    # The embedded engine has a new port each time, and answers when no server is named.
-    told = changed if server.model == EMBEDDED_MODEL else {**changed, "url": server.base_url, "model": server.model}
-    words = (word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+    defaults = Workload()
+    options = {field.name: getattr(workload, field.name) for field in fields(workload)}
+    changed = {name: value for name, value in options.items() if value != getattr(defaults, name)}
+    # The embedded engine has a new port each time, and is the default server.
+    named = changed if server.model == EMBEDDED_MODEL else {**changed, "url": server.base_url, "model": server.model}
+    words = (word for name, value in named.items() for word in (f"--{name.replace('_', '-')}", str(value)))
     return shlex.join(["vlnb", "bench", "run", *words])
 
 
 def number(value: Any) -> str:  # noqa: ANN401 - a number or None
-    """Return a number as the tables show it; a missing one is a dash.
+    """Format a number for the tables; a missing one is a dash.
 
     >>> number(1234.5), number(12.0), number(None)
     ('1,234.50', '12', '–')
     """
-    if value is None or value != value:  # noqa: PLR0124 - not a number
+    if value is None or value != value:  # noqa: PLR0124 - true for NaN
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"

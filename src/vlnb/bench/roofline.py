@@ -1,4 +1,4 @@
-"""What the hardware allows: the lower bound on TPOT by memory bandwidth."""
+"""The hardware's lower bound on TPOT, from memory bandwidth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vlnb.errors import BadInput
 
 
 def bound(gpu: str, size: str, gpus: int) -> float:
-    """Return the shortest possible TPOT in seconds: each token needs every weight once, at full memory bandwidth.
+    """Return the lower bound on TPOT in seconds: each token reads every weight once, at full memory bandwidth.
 
     The weights are split over the GPUs. No real server reaches the bound. Source: the peak figures of the data sheets
     in `catalog`. Raises `BadInput` for an unknown GPU or size, or fewer than one GPU.

@@ -1,4 +1,4 @@
-"""Start, follow, stop and resume a run. The load comes from a separate process (`vlnb.bench.load`)."""
+"""Start, follow, stop and resume a run. Its load generator (`vlnb.bench.load`) is a separate process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vlnb.bench.gauges import Watch
 from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
 from vlnb.endpoint.keys import NO_KEY, key_for, same_server
-from vlnb.endpoint.resolve import moved
+from vlnb.endpoint.resolve import current_address
 from vlnb.errors import BadInput
 from vlnb.launch.gpus import gpus
 from vlnb.local import is_loopback
@@ -30,19 +30,20 @@ if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
 LoadProgress = dict[str, Any]
-"""A report of the client: `preparing` and `of`; or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s` …"""
+"""A progress report: `preparing` and `of`; or `done`, `of`, `running`, `failed`, `elapsed_s`, `ttft_p50_s` …"""
 
 
 def left_s(report: LoadProgress) -> float:
-    """Return the seconds that a run will still take at the rate so far; 0 if that is unknown."""
+    """Estimate the seconds left from the rate so far; 0 before the first request is done."""
     done = report["done"]
     return float(report["elapsed_s"] / done * (report["of"] - done)) if done else 0.0
 
 
-def told(report: LoadProgress) -> str:
-    """Return a report of the client in words.
+def format_progress(report: LoadProgress) -> str:
+    """Format a progress report as one line of text.
 
-    >>> told({"done": 2, "of": 8, "running": 1, "failed": 0, "elapsed_s": 3.0, "ttft_p50_s": 0.25, "stopped": ""})
+    >>> report = {"done": 2, "of": 8, "running": 1, "failed": 0, "elapsed_s": 3.0, "ttft_p50_s": 0.25, "stopped": ""}
+    >>> format_progress(report)
     '2 of 8 done, 1 in flight, 0 failed, 3 s, about 9 s left, TTFT P50 250 ms'
     """
     if "preparing" in report:
@@ -54,9 +55,9 @@ def told(report: LoadProgress) -> str:
         )
     done, of, elapsed_s = report["done"], report["of"], report["elapsed_s"]
     left = f", about {left_s(report):.0f} s left" if done else ""
-    first = f", TTFT P50 {1000 * report['ttft_p50_s']:.0f} ms" if report["ttft_p50_s"] is not None else ""
+    ttft = f", TTFT P50 {1000 * report['ttft_p50_s']:.0f} ms" if report["ttft_p50_s"] is not None else ""
     words = f"{done} of {of} done, {report['running']} in flight, {report['failed']} failed, {elapsed_s:.0f} s"
-    return f"{words}{left}{first} {report['stopped']}".rstrip()
+    return f"{words}{left}{ttft} {report['stopped']}".rstrip()
 
 
 class Running:
@@ -66,35 +67,35 @@ class Running:
         self.folder, self.server = folder, server
         self._gauges = Watch(folder, server, api_key)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the client gets the key of its server, and no other
+        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the load generator gets only the key of its server
             environment.pop(name, None)
         if api_key != NO_KEY:
             environment[store.KEY_VARIABLE] = api_key
-        self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
+        self._process = subprocess.Popen(  # noqa: S603 - this Python, and our own module
             [sys.executable, "-m", "vlnb.bench.load", str(folder), server],
-            stdin=subprocess.PIPE,  # stays empty: when it closes, the client knows that this process has gone
+            stdin=subprocess.PIPE,  # stays empty: when it closes, the load generator knows that this process has gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
             text=True,
-            start_new_session=True,  # Ctrl-C is for the notebook, which then stops the client
+            start_new_session=True,  # Ctrl-C reaches only the notebook, which then stops the load generator
         )
 
     def follow(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> store.Stored:
-        """Wait for the run to end and return it as it is on disk; `watch` gets about four reports per second.
+        """Wait for the run to end and return the stored run; `watch` gets about four reports per second.
 
         Raises `BadInput` if the load generator fails.
         """
-        failed = last_words = ""
+        failure = last_line = ""
         try:
             for line in self._lines():
                 try:
                     report = json.loads(line)
-                except ValueError:  # a traceback of a client that crashed
-                    last_words = line.strip(" |+-\n") or last_words  # a group of errors comes in a frame
+                except ValueError:  # the traceback of a crash
+                    last_line = line.strip(" |+-\n") or last_line  # an exception group is printed in a frame
                     continue
                 if "error" in report:
-                    failed = str(report["error"])
+                    failure = str(report["error"])
                 else:
                     watch(report)
         except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
@@ -103,17 +104,17 @@ class Running:
         code = self._process.wait()
         self._close()
         self._gauges.stop()
-        if failed:
-            raise BadInput(failed)
+        if failure:
+            raise BadInput(failure)
         if code > 0:
             raise BadInput(
-                f"The load generator crashed (exit code {code}): {last_words[-300:] or 'without a message'}."
+                f"The load generator crashed (exit code {code}): {last_line[-300:] or 'without a message'}."
                 f" What was measured is in {self.folder}; resume the run."
             )
         return store.read(self.folder)
 
     def stop(self) -> None:
-        """End the client. Requests in flight are lost; everything that has ended is on disk."""
+        """Stop the load generator. Requests in flight are lost; those that have ended are on disk."""
         self._process.terminate()
         try:
             self._process.wait(5)
@@ -124,7 +125,7 @@ class Running:
         self._gauges.stop()
 
     def _lines(self) -> Iterator[str]:
-        """Yield what the client prints, until it ends or `stop` in another thread closes the pipe."""
+        """Yield the load generator's output, until it ends or `stop` in another thread closes the pipe."""
         try:
             yield from self._process.stdout or ()
         except ValueError:
@@ -150,10 +151,10 @@ def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None)
 def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     """Complete a run: send the requests that are not on disk, and those that did not reach the server.
 
-    They go to the server that the manifest names; an embedded engine that has ended is started again.
+    They go to the server that the manifest names; an embedded engine that has ended starts again.
 
-    That address comes from a file, so it gets a key only if the key is known to belong there: the key of `endpoint` if
-    that is the same server, or the key in the environment if `VLNB_BASE_URL` names this server.
+    That address comes from a file, so it gets a key only if the key belongs there: the key of `endpoint` if that is the
+    same server, or the key in the environment if `VLNB_BASE_URL` names this server.
 
     Raises:
         BadInput: the folder holds no run, or a complete one.
@@ -161,9 +162,9 @@ def resume(folder: str | Path, endpoint: Endpoint | None = None) -> Running:
     stored = store.read(folder)
     if not stored.todo:
         raise BadInput(f"{folder} is complete: all {len(stored.records)} requests are on disk.")
-    server = moved(stored.manifest.server.base_url, stored.manifest.server.model)
-    known = endpoint is not None and same_server(endpoint.base_url, server)
-    return Running(stored.folder, server, endpoint.api_key if endpoint and known else key_for(server))
+    server = current_address(stored.manifest.server.base_url, stored.manifest.server.model)
+    is_same = endpoint is not None and same_server(endpoint.base_url, server)
+    return Running(stored.folder, server, endpoint.api_key if endpoint and is_same else key_for(server))
 
 
 def run(
@@ -173,7 +174,7 @@ def run(
     *,
     watch: Callable[[LoadProgress], None] = lambda _: None,
 ) -> store.Stored:
-    """Run a workload to its end and return the stored run. Ctrl-C stops it and keeps what is done.
+    """Run a workload to its end and return the stored run. Ctrl-C stops it and keeps the finished requests.
 
     `watch` is called with every report of the load generator, about four times a second.
 
@@ -184,15 +185,15 @@ def run(
 
 
 def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
-    """Return what describes a run, apart from its records. It holds no key."""
+    """Return the manifest of a run: server, workload, limits and client. It contains no key."""
     import httptools
 
-    here = is_loopback(urlsplit(endpoint.base_url).hostname or "") and gpus()
+    node = is_loopback(urlsplit(endpoint.base_url).hostname or "") and gpus()
     server = records.Server(
         endpoint.base_url.split("?")[0],
         endpoint.model,
         server_info(endpoint.base_url),
-        str(here) if here and here.gpus else "",
+        str(node) if node and node.gpus else "",
     )
     return {
         "server": asdict(server),

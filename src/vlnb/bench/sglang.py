@@ -20,7 +20,7 @@ _VALUE_CHARS = 300
 def command(workload: Workload, base_url: str, model: str) -> str:
     """Return the shell command that makes `sglang.bench_serving` run a workload.
 
-    The tool prints its result, and `vlnb bench compare` sets it beside ours.
+    The tool prints its result, which `vlnb bench compare` shows beside ours.
 
     Raises:
         BadInput: the tool cannot run the workload.
@@ -52,7 +52,7 @@ def command(workload: Workload, base_url: str, model: str) -> str:
 
 
 def server_info(base_url: str) -> dict[str, Any]:
-    """Return the known settings that a server reports at `/get_server_info`, or {} if it reports none.
+    """Return the settings of a server from `/get_server_info` that settings.toml allows, or {} if it reports none.
 
     Sends no key, and reads at most 1 MB within 5 s. Never raises.
     """
@@ -68,5 +68,5 @@ def _is_plain(name: str, value: object) -> bool:
     if name not in _KEPT:
         return False
     if isinstance(value, str):
-        return len(value) <= _VALUE_CHARS and "@" not in value and "?" not in value  # a URL may carry a secret there
+        return len(value) <= _VALUE_CHARS and "@" not in value and "?" not in value  # a URL may contain a secret there
     return isinstance(value, int | float)

@@ -1,4 +1,4 @@
-"""A speed run on disk: one line for each request, and one for each time the run was started or resumed."""
+"""A speed run on disk: one line for each request, and one for each segment (a start or resumption of the run)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
 
 KEY_VARIABLE = "VLNB_BENCH_KEY"  # passes the key to the load generator; the key is never stored
-NO_CONNECTION = "no connection"  # how the error of a request begins that the server never saw
+NO_CONNECTION = "no connection"  # the beginning of the error of a request that never reached the server
 RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
 
 
@@ -21,10 +21,10 @@ RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
 class Record:
     """One request. Times are in seconds; `scheduled_s` and `started_s` count from the start of the segment.
 
-    A request passes through `queue_s` (due, but waiting in this client), `connect_s`, `upload_s` (first byte sent to
+    The phases of a request are `queue_s` (due, but waiting in this client), `connect_s`, `upload_s` (first byte sent to
     last byte sent), `server_s` (last byte sent to first token), and the stream. `ttft_s` and `e2e_s` count from its
-    start, so they include everything but the queue. `itl_s` holds the gaps between chunks with text. `error` is a
-    sentence or None. `segment` counts how often the run was started or resumed, from 0.
+    start, so they include all phases but the queue. `itl_s` holds the gaps between chunks with text. `error` is a
+    sentence or None. `segment` is the number of the segment, from 0.
     """
 
     id: int
@@ -45,7 +45,7 @@ class Record:
 
     @property
     def unreached(self) -> bool:
-        """Whether there was no connection, so that the server never saw the request."""
+        """Whether the request never reached the server, for lack of a connection."""
         return (self.error or "").startswith(NO_CONNECTION)
 
     def line(self) -> bytes:
@@ -57,11 +57,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a run: how long it took, how late and how busy the client was, and why it stopped early (or "").
+    """One part of a run: its duration, how late and how busy the client was, and why it stopped early (or "").
 
-    `dropped` names the fields that the server refused, so that the requests went without them; `resent` counts the
-    requests that were sent again because the server had closed the connection it had promised to keep. `sent_bytes` is
-    the size of all bodies sent; 0 if it was not counted.
+    `dropped` names the fields that the server refused, which vlnb then left out; `resent` counts the requests that were
+    sent again because the server had closed the connection it had promised to keep. `sent_bytes` is the size of all
+    bodies sent; 0 if it was not counted.
     """
 
     segment: Count
@@ -79,7 +79,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What describes a speed run, apart from its records."""
+    """The description of a speed run: all but its records."""
 
     created: str
     server: Server
@@ -90,7 +90,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Stored:
-    """A run as it is on disk. `notes` describe damaged files, in sentences; `gauges` are the server's own."""
+    """A run read from disk. `notes` are sentences about damaged files; `gauges` come from the server's own metrics."""
 
     folder: Path
     manifest: Manifest
@@ -125,9 +125,9 @@ def read(folder: str | Path) -> Stored:
     folder = Path(folder)
     stored = manifest(folder, Manifest)
     notes: list[str] = []
-    asked = range(stored.workload.prompts)
+    ids = range(stored.workload.prompts)
     records = keyed(
-        lines(Record, folder / RECORDS, notes), asked, RECORDS, notes, replaceable=lambda one: one.unreached
+        lines(Record, folder / RECORDS, notes), ids, RECORDS, notes, replaceable=lambda record: record.unreached
     )
     segments = tuple(lines(Segment, folder / SEGMENTS, notes))
     gauges = tuple(lines(Gauge, folder / GAUGES, notes))

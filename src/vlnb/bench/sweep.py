@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
 
 _REQUESTS_EACH = 4  # per user at each load, at least
-_COLLAPSED = 0.5  # of the best goodput: beyond this, more users only wait
+_COLLAPSED = 0.5  # of the best goodput: below this, more users only wait longer
 
 
 @dataclass(frozen=True)
 class Load:
-    """A server with `users` requests in flight, and the metrics of its run (`metrics.table`).
+    """A load of `users` requests in flight, and the metrics of its run (from `metrics.table`).
 
-    `goodput` counts, per second, only requests that met the objective; `kept` says that at least 95 % of all did.
+    `goodput` counts only requests that met the objective, per second; `kept` is true if at least 95 % of all did.
     """
 
     users: int
-    found: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     goodput: float
     kept: bool
     folder: Path
@@ -43,35 +43,35 @@ def sweep(
     objective: metrics.Objective,
     users: Sequence[int] = USERS,
 ) -> Iterator[Load]:
-    """Yield the server's behaviour under each load; each run is stored in `out` (default: a new folder in runs/bench).
+    """Measure each load in turn and yield it; the runs are stored in `out` (default: a new folder in runs/bench).
 
-    It ends early once goodput falls below half of the best. Raises `BadInput` if no load, or one below 1, is given, and
-    as `runner.run` does.
+    Ends early once goodput falls below half of the best. Raises `BadInput` if `users` is empty or has a number below 1,
+    and as `runner.run` does.
     """
     if not users or min(users) < 1:
         raise BadInput("Give at least one number of users, each 1 or more, such as 1, 2, 4, 8.")
     folder, best = folder_for("bench", out), 0.0
     for count in users:
         plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
-        load = judged(runner.run(plan, endpoint, folder / f"users-{count:04d}"), objective)
+        load = judge(runner.run(plan, endpoint, folder / f"users-{count:04d}"), objective)
         yield load
         best = max(best, load.goodput)
         if load.goodput < _COLLAPSED * best:
             return
 
 
-def judged(stored: Stored, objective: metrics.Objective) -> Load:
-    """Return a stored run judged by an objective. Failed and missing requests do not meet it."""
-    found = {"output_throughput": 0.0, "request_throughput": 0.0, "p95_ttft_ms": float("inf"), "p95_tpot_ms": 0.0}
-    found |= metrics.table(stored)
+def judge(stored: Stored, objective: metrics.Objective) -> Load:
+    """Judge a stored run by an objective. Failed and missing requests do not meet it."""
+    values = {"output_throughput": 0.0, "request_throughput": 0.0, "p95_ttft_ms": float("inf"), "p95_tpot_ms": 0.0}
+    values |= metrics.table(stored)
     good = sum(metrics.meets(record, objective) for record in stored.records)
     kept = good >= 0.95 * max(1, len(stored.records) + len(stored.missing))
     users = stored.manifest.workload.concurrency
-    return Load(users, found, good / max(found["duration"], 1e-9), kept, stored.folder)
+    return Load(users, values, good / max(values["duration"], 1e-9), kept, stored.folder)
 
 
 def largest(loads: Sequence[Load]) -> Load | None:
-    """Return the load with the most users that kept the objective, or None.
+    """Return the load with the most users that met the objective, or None.
 
     >>> largest([Load(n, {}, n, n < 4, Path()) for n in (1, 2, 4)]).users
     2

@@ -1,8 +1,8 @@
 """One request on the wire, with a timestamp at each step. The answer is parsed only after its end (`stream`).
 
-What makes the times accurate: the body is ready as bytes; the system takes only as much of it as has left, and little
-more (`TCP_NOTSENT_LOWAT`), so that "sent" means sent; and between two slices, of whichever requests, the event loop
-reads what has arrived, stamps it, and puts it aside.
+The times are accurate because the body is ready as bytes; because the kernel buffers only little unsent data
+(`TCP_NOTSENT_LOWAT`), so that "sent" means sent; and because between any two slices that are sent, the event loop reads
+what has arrived, and only stores it with its time.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from vlnb.endpoint.failures import refused_field
 if TYPE_CHECKING:
     from vlnb.bench.workload import Limits
 
-_WAIT_BYTES = 64 * 1024  # of a body: what the transport waits with when the system takes no more
+_WAIT_BYTES = 64 * 1024  # of a body: the slice that the transport buffers while the kernel takes no more
 _NOT_SENT_BYTES = 64 * 1024
 _MESSAGE_CHARS = 200
 _CONNECT_S = 30.0
-_KEPT_S = 60.0  # longer, and something on the way may have forgotten the connection without a word
-_PIECE_BYTES = 128  # of memory that a piece takes besides its data
+_KEPT_S = 60.0  # after this, a proxy or firewall may have dropped the idle connection silently
+_PIECE_BYTES = 128  # memory overhead of a piece, besides its data
 
 
 @dataclass
@@ -46,64 +46,64 @@ class Trace:
     connected: float | None = None
     first_byte_sent: float | None = None
     sent: float | None = None
-    moved: float = 0.0  # when some of the body last left
+    last_sent: float = 0.0  # when a slice of the body was last sent
     ended: float = 0.0
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     error: str | None = None
     refused: str | None = None  # the optional field that the server does not accept
-    stale: bool = False  # a kept connection turned out to be closed before any answer
+    stale: bool = False  # the server had closed the kept connection before any answer
 
 
 class Server:
-    """The server that receives the load, and the connections that it keeps open for the next request.
+    """The server that receives the load, and the open connections to it that wait for the next request.
 
-    It connects directly, through no proxy, and follows no redirect: no other server gets the key or the pictures.
+    Uses no proxy and follows no redirect: no other server gets the key or the pictures.
     """
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._url = httpx2.URL(url)
-        told = {"Host": self._url.netloc.decode(), "Accept": "*/*", "User-Agent": f"vlnb/{__version__}"}
+        base = {"Host": self._url.netloc.decode(), "Accept": "*/*", "User-Agent": f"vlnb/{__version__}"}
         # A kilobyte that unpacks to a gigabyte would evade every limit.
-        lines = [f"{name}: {value}\r\n" for name, value in {**told, "Accept-Encoding": "identity", **headers}.items()]
+        lines = [f"{name}: {value}\r\n" for name, value in {**base, "Accept-Encoding": "identity", **headers}.items()]
         self._head = b"POST %s HTTP/1.1\r\n%sContent-Length: " % (self._url.raw_path, "".join(lines).encode())
         self._tls = ssl.create_default_context() if self._url.scheme == "https" else None
         self._kept: list[_Connection] = []
         self._looked_up: asyncio.Future[list[Any]] | None = None
-        self._made = 0
+        self._opened = 0
 
     def head(self, size: int) -> bytes:
         """Return the head of a request with a body of `size` bytes."""
         return b"%s%d\r\n\r\n" % (self._head, size)
 
     def kept(self) -> _Connection | None:
-        """Return a connection that is still open, if there is one."""
+        """Return a kept connection that is still open, or None."""
         while self._kept:
-            kept = self._kept.pop()
-            if kept.usable and time.perf_counter() - kept.idle_since < _KEPT_S:
-                return kept
-            kept.abort()
+            connection = self._kept.pop()
+            if connection.usable and time.perf_counter() - connection.idle_since < _KEPT_S:
+                return connection
+            connection.abort()
         return None
 
     async def connect(self) -> _Connection:
-        """Return a new connection; the addresses of a name take turns, so that replicas share the load.
+        """Return a new connection. The addresses of the host take turns, so that replicas share the load.
 
         Raises `OSError`.
         """
         loop, name = asyncio.get_running_loop(), self._url.raw_host.decode()
         if not self._looked_up or (self._looked_up.done() and self._looked_up.exception()):
             port = self._url.port or (443 if self._tls else 80)
-            # Once for all connections: a hundred look-ups would wait for each other.
+            # One look-up for all connections: a hundred would wait for each other.
             self._looked_up = loop.create_task(loop.getaddrinfo(name, port, type=socket.SOCK_STREAM))
         rows = await asyncio.shield(self._looked_up)
-        self._made += 1
+        self._opened += 1
         failed: OSError | None = None
         for number in range(len(rows)):
-            host, port = rows[(self._made + number) % len(rows)][4][:2]
+            host, port = rows[(self._opened + number) % len(rows)][4][:2]
             expected = name.rstrip(".") if self._tls else None
             try:
                 async with asyncio.timeout(_CONNECT_S / len(rows)):
-                    made = loop.create_connection(_Connection, host, port, ssl=self._tls, server_hostname=expected)
-                    return (await made)[1]
+                    pending = loop.create_connection(_Connection, host, port, ssl=self._tls, server_hostname=expected)
+                    return (await pending)[1]
             except OSError as error:
                 failed = error
         raise failed or OSError("the name has no address")
@@ -123,7 +123,7 @@ class Server:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. It stamps what arrives, puts it aside, and finds where the answer ends."""
+    """One connection: it stores what arrives with its time, and finds the end of the answer."""
 
     transport: Any  # asyncio's: plain or TLS
 
@@ -134,16 +134,16 @@ class _Connection(asyncio.Protocol):
         self.alive = True  # the server promises to keep it open
         self.status = 0
         self.reason = b""
-        self._sized = False  # the head tells where the body ends
-        self.over = True  # no answer is awaited, or no more of it will come
+        self._sized = False  # the head says where the body ends
+        self.over = True  # no request is in progress, or its answer has ended
         self._error: Exception | None = None
-        self._awake = asyncio.Event()  # there is room for more of the body, or the answer is over
+        self._awake = asyncio.Event()  # set when more of the body can be written, or the answer is over
 
     def begin(self, trace: Trace, limits: Limits) -> None:
         """Expect the answer to the request of `trace`."""
         self._trace, self._limits, self._left = trace, limits, limits.answer_bytes
         self._parser = httptools.HttpResponseParser(self)
-        # As browsers do: some servers end a line without CR, or leave spaces after a size.
+        # As browsers do: some servers end a line without CR, or put spaces after a chunk size.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
@@ -153,11 +153,11 @@ class _Connection(asyncio.Protocol):
             self._end(ConnectionError("the server closed it before the request"))
 
     async def room(self) -> None:
-        """Wait until the system takes more of the body, or the answer is over."""
+        """Wait until the kernel takes more of the body, or the answer is over."""
         await self._awake.wait()
 
     async def answer(self) -> None:
-        """Wait for the end of the answer. Raises what broke it."""
+        """Wait for the end of the answer. Raises the error that broke it off."""
         while not self.over:
             self._awake.clear()
             await self._awake.wait()
@@ -165,8 +165,8 @@ class _Connection(asyncio.Protocol):
             raise self._error
 
     def abort(self) -> None:
-        """Close it at once: an orderly end would wait for a server that does not read."""
-        if not self.lost:  # asyncio fails at what it has closed by itself
+        """Close the connection at once: an orderly end would wait for a server that does not read."""
+        if not self.lost:  # asyncio fails to abort a transport that it has closed itself
             self.transport.abort()
 
     def _end(self, error: Exception | None = None, *, alive: bool = False) -> None:
@@ -178,11 +178,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.transport.set_write_buffer_limits(high=1)  # with 0, a TLS transport would wait forever
-        end = transport.get_extra_info("socket")
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         low_water = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if hasattr(socket, "SO_PEERCRED") else None)
         if low_water is not None:
-            end.setsockopt(socket.IPPROTO_TCP, low_water, _NOT_SENT_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, low_water, _NOT_SENT_BYTES)
 
     def pause_writing(self) -> None:
         self._awake.clear()
@@ -192,13 +192,13 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._now = time.perf_counter()
-        if self.over:  # nobody asked for it
+        if self.over:  # data that no request asked for
             self.abort()
             return
         self._left -= len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # its status says so
+        except httptools.HttpParserUpgrade:  # `send` reports its status
             self._end()
         except httptools.HttpParserError as error:
             self._end(ConnectionError(f"the answer is not HTTP: {error}"))
@@ -208,13 +208,13 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost, self.usable = True, False
-        whole = self.status >= 200 and not self._sized  # such an answer ends with its connection
-        why = _why(exc) if exc else "the server closed it before the answer was complete"
-        self._end(None if whole else ConnectionError(why))
+        complete = self.status >= 200 and not self._sized  # such an answer ends with its connection
+        reason = _reason(exc) if exc else "the server closed it before the answer was complete"
+        self._end(None if complete else ConnectionError(reason))
 
     def on_message_begin(self) -> None:
         if self.over:
-            raise ConnectionError("the server sent an answer that nobody asked for")
+            raise ConnectionError("the server sent an answer without a request")
         self.reason, self._sized = b"", False
 
     def on_status(self, status: bytes) -> None:
@@ -232,15 +232,15 @@ class _Connection(asyncio.Protocol):
         self._left -= _PIECE_BYTES
 
     def on_message_complete(self) -> None:
-        if not 100 <= self.status < 200:  # before the answer there may be others, such as 103
+        if not 100 <= self.status < 200:  # interim answers, such as 103, may come first
             self._end(alive=self._parser.should_keep_alive())
 
 
 class Turns:
-    """Decides which request sends its next slice: the one that started first, of those whose connection is ready.
+    """Decides which request sends its next slice: of those whose connection is ready, the one that started first.
 
-    A hundred uploads at once would keep the event loop from reading what arrives for tens of milliseconds.
-    Work that is not timed takes turns too, with a start at infinity.
+    A hundred uploads at once would keep the event loop from reading answers for tens of milliseconds. Untimed work
+    takes turns too, with its start at infinity.
     """
 
     def __init__(self) -> None:
@@ -257,13 +257,13 @@ class Turns:
             try:
                 await turn
             except asyncio.CancelledError:
-                if not turn.cancelled():  # the turn was given at the same moment
+                if not turn.cancelled():  # it got its turn at the same moment
                     self.give()
                 raise
         self._taken = True
 
     def give(self) -> None:
-        """Let the next one write, after the event loop has read what has arrived."""
+        """Pass the turn on, after the event loop has read what has arrived."""
         asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
@@ -277,9 +277,9 @@ class Turns:
 
 
 async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes], trace: Trace, turns: Turns) -> None:
-    """Send head, body and ending in slices; record when the first one started and the last one had left.
+    """Send head, body and ending in slices; record when the first slice started and when the last one was sent.
 
-    A server that has answered before it read everything, or has gone, gets no more.
+    Stops when the server answers early or closes the connection.
     """
     head, rest, ending = parts
     transport = connection.transport
@@ -289,48 +289,48 @@ async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes
     while rest and not connection.over:
         await turns.take(trace.started)
         try:
-            if not connection.over:  # while it waited; its number may belong to another file by now
+            if not connection.over:  # checked again: its file descriptor may belong to another file by now
                 rest = rest[_hand_over(transport, rest[:-_WAIT_BYTES]) :]
                 piece, rest = rest[:_WAIT_BYTES], rest[_WAIT_BYTES:]
                 transport.write(piece if rest else b"".join((piece, ending)))
         finally:
             turns.give()
         await connection.room()
-        trace.moved = time.perf_counter()
+        trace.last_sent = time.perf_counter()
     if not (rest or connection.lost or transport.get_write_buffer_size()):
-        trace.sent = trace.moved
+        trace.sent = trace.last_sent
 
 
 def _hand_over(transport: Any, rest: memoryview) -> int:  # noqa: ANN401 - asyncio's
-    """Write to the socket itself; return how many bytes the system took. The transport would copy all the others."""
+    """Write to the socket itself; return how many bytes the kernel took. The transport would copy all the others."""
     if transport.get_extra_info("sslcontext") or transport.get_write_buffer_size():
         return 0
     try:
         return os.write(transport.get_extra_info("socket").fileno(), rest)  # -1 once it is closed
-    except OSError:  # the system takes nothing now, or never again: the transport finds out
+    except OSError:  # the kernel takes nothing now, or never again: the transport will notice
         return 0
 
 
 @contextlib.asynccontextmanager
-async def _patience(trace: Trace, limits: Limits) -> AsyncIterator[None]:
+async def _deadlines(trace: Trace, limits: Limits) -> AsyncIterator[None]:
     """Raise `TimeoutError` if no data moves for too long, or the whole request takes too long.
 
-    The timer checks only when the time may be up: restarting it for each piece would cost as much as reading the piece.
+    The timer fires only when a limit may be reached: restarting it for each piece would cost as much as reading one.
     """
     loop = asyncio.get_running_loop()
     limit = asyncio.timeout(None)
     timer: asyncio.TimerHandle
 
-    def look() -> None:
+    def check() -> None:
         nonlocal timer
-        last = trace.pieces[-1][0] if trace.pieces else trace.moved
+        last = trace.pieces[-1][0] if trace.pieces else trace.last_sent
         left = min(last + limits.silent_s, trace.started + limits.total_s) - time.perf_counter()
         if left > 0:
-            timer = loop.call_later(left, look)
+            timer = loop.call_later(left, check)
         else:
             limit.reschedule(loop.time())
 
-    timer = loop.call_later(min(limits.silent_s, limits.total_s), look)
+    timer = loop.call_later(min(limits.silent_s, limits.total_s), check)
     try:
         async with limit:
             yield
@@ -343,13 +343,13 @@ async def send(
 ) -> Trace:
     """Send one request and collect the answer, within `limits`. A failure becomes the error of the trace.
 
-    `fresh` asks for a connection of its own: the server had closed one that it promised to keep.
+    `fresh` opens a new connection, after the server has closed one that it had promised to keep.
     """
     now = time.perf_counter()
-    trace = Trace(started=now, moved=now)
+    trace = Trace(started=now, last_sent=now)
     connection = None if fresh else server.kept()
     try:
-        async with _patience(trace, limits):
+        async with _deadlines(trace, limits):
             if not connection:
                 trace.connecting = time.perf_counter()
                 connection = await server.connect()
@@ -358,20 +358,20 @@ async def send(
             parts = (server.head(len(body) + len(ending)), body, ending)
             await _upload(connection, parts, trace, turns)
             await connection.answer()
-        # Only here: whatever ends a request earlier leaves bytes on the way, which the next one must not meet.
+        # Only after a complete exchange: otherwise the next request could receive late bytes of this one.
         connection.usable = connection.alive and trace.sent is not None
         if trace.error is None and connection.status != 200:
-            said = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
+            message = " ".join(b"".join(piece for _, piece in trace.pieces).decode(errors="replace").split())
             reason = connection.reason.decode(errors="replace")
-            trace.error = f"HTTP {connection.status}: {said[:_MESSAGE_CHARS] or reason}"
-            trace.refused = refused_field(said) if 400 <= connection.status < 500 else None
-    except Exception as error:  # noqa: BLE001 - whatever a server does: the other requests go on
-        late = isinstance(error, TimeoutError) and not error.errno  # else the system's own
+            trace.error = f"HTTP {connection.status}: {message[:_MESSAGE_CHARS] or reason}"
+            trace.refused = refused_field(message) if 400 <= connection.status < 500 else None
+    except Exception as error:  # noqa: BLE001 - no error of a server may stop the other requests
+        timed_out = isinstance(error, TimeoutError) and not error.errno  # with an errno it is the kernel's own
         if trace.connecting and not trace.connected:
-            why = f" within {min(_CONNECT_S, limits.silent_s):g} s" if late else f": {_why(error)}"
-            trace.error = f"{NO_CONNECTION}{why}"
-        elif not late:
-            trace.error = f"the connection broke: {_why(error)}"
+            detail = f" within {min(_CONNECT_S, limits.silent_s):g} s" if timed_out else f": {_reason(error)}"
+            trace.error = f"{NO_CONNECTION}{detail}"
+        elif not timed_out:
+            trace.error = f"the connection broke: {_reason(error)}"
             trace.stale = trace.connecting is None and not (connection and connection.status >= 200)
         elif time.perf_counter() - trace.started >= limits.total_s:
             trace.error = f"the answer was not complete after {limits.total_s:g} s"
@@ -384,10 +384,10 @@ async def send(
     return trace
 
 
-def _why(failed: Exception) -> str:
-    """Return the reason in the system's words: asyncio's own name each address, and not the reason."""
-    if isinstance(failed, ssl.SSLCertVerificationError):
-        return f"the certificate is not trusted ({failed.verify_message}); SSL_CERT_FILE can name the CA"
-    if number := re.search(r"\[Errno (\d+)\]", str(failed)):
+def _reason(error: Exception) -> str:
+    """Return the reason in the operating system's words: asyncio's message lists the addresses instead."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted ({error.verify_message}); SSL_CERT_FILE can name the CA"
+    if number := re.search(r"\[Errno (\d+)\]", str(error)):
         return os.strerror(int(number[1]))
-    return getattr(failed, "strerror", None) or str(failed) or type(failed).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

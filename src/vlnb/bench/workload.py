@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 RESOLUTIONS = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160)}
 _MOST = 1_000_000
-# Each is one token of Qwen's vocabulary if a space precedes it.
+# With a space before it, each word is one token of Qwen's vocabulary.
 _WORDS = resources.files("vlnb.bench").joinpath("words.txt").read_text("utf-8").split()
 USERS = (1, 2, 4, 8, 16, 32, 64, 128)  # loads of a sweep
 
@@ -26,10 +26,10 @@ class Workload:
 
     Lengths are in tokens, uniform between `range_ratio` times the length and the length itself, as
     `sglang.bench_serving` draws them (`random_range_ratio`; 1.0 fixes them). With a `rate` (requests per second),
-    requests arrive at random, independent moments, at most `concurrency` at once. Without it, each of `concurrency`
-    users sends the next request when the last one has ended; the users start evenly within `ramp_s` seconds. `picture`
-    is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures are used in turn.
-    Raises `BadInput` for a value out of its range.
+    requests arrive at random, independent moments (a Poisson process), at most `concurrency` at once. Without it, each
+    of `concurrency` users sends the next request when the last one has ended; the users start evenly within `ramp_s`
+    seconds. `picture` is "noise" (a new picture each time), "blank", the path of a picture, or a folder whose pictures
+    are used in turn. Raises `BadInput` for a value out of its range.
 
     >>> workload = Workload(prompts=4, images=1, resolution="640x480")
     >>> workload.size, workload.vision_tokens
@@ -99,7 +99,7 @@ class Workload:
 
     @property
     def vision_tokens(self) -> int:
-        """Picture tokens of the whole run, their two delimiters included, as `sglang.bench_serving` counts them."""
+        """Picture tokens of the whole run, including two delimiters per picture, as `sglang.bench_serving` counts."""
         return self.prompts * self.images * (images.tokens(*self.size) + images.DELIMITER_TOKENS)
 
 
@@ -113,7 +113,7 @@ class Limits:
 
 
 def limits(workload: Workload) -> Limits:
-    """Return the limits for a workload. A streamed token takes about 300 bytes, so 4,096 leave room enough."""
+    """Return the limits for a workload: 4,096 bytes per token, which is plenty, as a streamed one has about 300."""
     return Limits(answer_bytes=min(Limits.answer_bytes, 1_000_000 + 4_096 * workload.output_len))
 
 
@@ -131,20 +131,20 @@ def lengths(workload: Workload) -> tuple[list[int], list[int]]:
     """
     import numpy as np
 
-    chance = np.random.RandomState(workload.seed)
+    rng = np.random.RandomState(workload.seed)
 
     def draw(longest: int) -> list[int]:
         shortest = max(int(longest * workload.range_ratio), 1)
-        return [int(n) for n in chance.randint(shortest, longest + 1, size=workload.prompts)]
+        return [int(n) for n in rng.randint(shortest, longest + 1, size=workload.prompts)]
 
     inputs = draw(workload.input_len)
     return inputs, draw(workload.output_len)
 
 
 def arrivals(workload: Workload) -> list[float] | None:
-    """Return when each request is due, in seconds from the start, or None for users that wait for their last answer.
+    """Return when each request is due, in seconds from the start; None for a closed loop (a workload without `rate`).
 
-    All moments are drawn in advance, so that lateness never adds up.
+    All times are drawn in advance, so that delays do not add up.
 
     >>> arrivals(Workload(prompts=3)) is None
     True
@@ -158,8 +158,8 @@ def arrivals(workload: Workload) -> list[float] | None:
 
 
 def texts(workload: Workload, lengths_: Sequence[int]) -> list[str]:
-    """Return a text of about the given number of tokens for each request; long texts all differ."""
+    """Return a text of about `lengths_[i]` tokens for each request `i`; long texts all differ."""
     import random
 
-    chance = random.Random(workload.seed)  # noqa: S311 - the same texts each time
-    return [" ".join(chance.choices(_WORDS, k=length)) for length in lengths_]
+    rng = random.Random(workload.seed)  # noqa: S311 - the same texts each time
+    return [" ".join(rng.choices(_WORDS, k=length)) for length in lengths_]

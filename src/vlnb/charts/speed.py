@@ -162,7 +162,7 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
     figure = make_subplots(cols=2, horizontal_spacing=0.14)
     users = [load.users for load in loads]
     figure.add_scatter(
-        x=[load.found["output_throughput"] for load in loads], y=[load.found["p95_ttft_ms"] for load in loads],
+        x=[load.metrics["output_throughput"] for load in loads], y=[load.metrics["p95_ttft_ms"] for load in loads],
         row=1, col=1, mode="lines+markers+text", text=list(map(str, users)), textposition="top center",
         line={"color": COLOURS[0]}, marker={"size": 10}, showlegend=False, cliponaxis=False,
         hovertemplate="%{text} users: %{x:.0f} tokens per second, P95 TTFT %{y:.0f} ms<extra></extra>",
@@ -171,7 +171,7 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
         y=1000 * objective.ttft_s, line={"color": _GREY, "dash": "dot"}, annotation_text="TTFT target", row=1, col=1
     )
     for name, values, colour, symbol in (
-        ("all requests", [load.found["request_throughput"] for load in loads], COLOURS[4], "circle"),
+        ("all requests", [load.metrics["request_throughput"] for load in loads], COLOURS[4], "circle"),
         ("goodput: within the target", [load.goodput for load in loads], COLOURS[2], "diamond"),
     ):
         figure.add_scatter(
@@ -179,8 +179,8 @@ def sweep(loads: Sequence[Load], objective: metrics.Objective) -> Chart:
             marker={"size": 10, "symbol": symbol},
         )  # fmt: skip
     summary = "; ".join(
-        f"{load.users} users {load.found['output_throughput']:.0f} tokens/s, P95 TTFT"
-        f" {load.found['p95_ttft_ms']:.0f} ms, goodput {load.goodput:.2f}/s"
+        f"{load.users} users {load.metrics['output_throughput']:.0f} tokens/s, P95 TTFT"
+        f" {load.metrics['p95_ttft_ms']:.0f} ms, goodput {load.goodput:.2f}/s"
         for load in loads
     )
     x, y = ({"title": title, "rangemode": "tozero"} for title in ("output tokens per second", "P95 TTFT, ms"))

@@ -83,7 +83,7 @@ def compare(*runs: str) -> int:
         columns |= {f"{name} {number}" if number > 1 else name: row for number, row in enumerate(found.rows, 1)}
     if not columns:
         return 1
-    show(tables.beside(columns))
+    show(tables.side_by_side(columns))
     return status(ours)
 
 
@@ -162,9 +162,9 @@ def sweep(
     for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
         loads.append(one)
         show(
-            f"{one.users:5d}{one.found['output_throughput']:11.1f}{one.found['request_throughput']:12.2f}"
-            f"{one.goodput:10.2f}{one.found['p95_ttft_ms']:13.0f}{one.found.get('p95_server_ms', math.nan):13.0f}"
-            f"{one.found['p95_tpot_ms']:13.1f}"
+            f"{one.users:5d}{one.metrics['output_throughput']:11.1f}{one.metrics['request_throughput']:12.2f}"
+            f"{one.goodput:10.2f}{one.metrics['p95_ttft_ms']:13.0f}{one.metrics.get('p95_server_ms', math.nan):13.0f}"
+            f"{one.metrics['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)
     say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")
@@ -174,7 +174,7 @@ def sweep(
 
 def _finish(running: Running) -> int:
     from vlnb.bench import report as tables
-    from vlnb.bench.runner import left_s, told
+    from vlnb.bench.runner import format_progress, left_s
 
     say(f"storing in {running.folder}")
     announced: list[float] = []
@@ -183,7 +183,7 @@ def _finish(running: Running) -> int:
         if not announced and report.get("done", 0) >= _SURE and (left := left_s(report)) > _LONG_S:
             announced.append(left)
             say(f"This takes about {left / 60:.0f} more minutes. Ctrl-C stops it; finished requests are kept.")
-        progress(told(report))
+        progress(format_progress(report))
 
     try:
         stored = running.follow(watch)

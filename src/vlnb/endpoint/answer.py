@@ -1,4 +1,4 @@
-"""What a server streams, read event by event into one answer, in any form that such servers use."""
+"""The parser of a streamed answer: it reads the events, in any dialect of the OpenAI API, into one `Answer`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from vlnb.endpoint.reply import Usage
 from vlnb.fetch import Fetched
 
 WHITE_SPACE = "white space"
-"""The finish reason of an answer that was stopped because nothing else came."""
+"""The finish reason of an answer that vlnb stopped because it consisted of white space without end."""
 
 _BOM = b"\xef\xbb\xbf"
 _CALL = '<tool_call>\n{{"name": {}, "arguments": {}}}\n</tool_call>\n'
 _REFUSAL_CHARS = 300
-_RUNAWAY = 400  # characters of white space in a row: no JSON is indented so far
+_RUNAWAY = 400  # characters of white space in a row: no JSON is indented that far
 
 
 class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows the server
-    """The server answers with an error: under an HTTP status of 400 or more, or as an event of the stream."""
+    """The server answers with an error: as an HTTP status of 400 or more, or as an event of the stream."""
 
     def __init__(self, answer: Fetched) -> None:
         super().__init__(f"{answer.status} {answer.reason}")
@@ -32,8 +32,9 @@ class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows th
 class Answer:
     """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives.
 
-    `done` says whether [DONE] came. `calls` are the tools that the model calls: they become text at the end, in
-    Qwen's own notation. `other` collects the lines that are no events: a web page, or one JSON object.
+    `done` says whether [DONE] arrived. `calls` are the model's tool calls: they become text at the end, in Qwen's own
+    notation. `other_lines` are those that belong to no event: a web page, or one JSON object. `started` and `first`
+    (the first text) are times of `time.perf_counter`.
     """
 
     pieces: queue.SimpleQueue[str | None]
@@ -49,10 +50,10 @@ class Answer:
     refusal: str = ""
     event: bytes = b""
     calls: dict[Any, dict[str, str]] = field(default_factory=dict)
-    other: list[bytes] = field(default_factory=list)
+    other_lines: list[bytes] = field(default_factory=list)
 
     def read(self, line: bytes) -> bool:
-        """Read one line of a stream of server-sent events; return whether it brought the first text or thought.
+        """Read one line of a stream of server-sent events; return whether it contains the first text or thought.
 
         Raises:
             Refusal: The server reports an error.
@@ -63,41 +64,41 @@ class Answer:
             self.event = data.strip()
         if name != b"data":
             if self.first is None:
-                self.other.append(line)
+                self.other_lines.append(line)
             return False
         self.done = data.strip() == b"[DONE]"
         return not self.done and self._event(json.loads(data), data)
 
     def end(self) -> None:
-        """Note the end; take an answer that is one JSON object instead of a stream.
+        """Finish the answer; accept one JSON object instead of a stream.
 
         Raises:
             Refusal: The object is an error.
             ValueError: It is not JSON.
-            EOFError: The answer came to no proper end: neither a finish_reason nor [DONE] after its text.
+            EOFError: The answer has no proper end: neither a finish_reason nor [DONE] after its text.
         """
         self.ended = True
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
         for call in self.calls.values():
-            self._say(_CALL.format(json.dumps(call["name"], ensure_ascii=False), call["arguments"] or "{}"))
-        came = self.text or self.thought
-        if self.finish_reason == "error" or not (self.finish_reason or (self.done and came)):
+            self._append(_CALL.format(json.dumps(call["name"], ensure_ascii=False), call["arguments"] or "{}"))
+        has_content = self.text or self.thought
+        if self.finish_reason == "error" or not (self.finish_reason or (self.done and has_content)):
             raise EOFError
 
     @property
     def page(self) -> bytes:
-        """What came beside events: one JSON object, or a web page."""
-        return b"\n".join(self.other).strip().removeprefix(_BOM)
+        """The body besides events: one JSON object, or a web page."""
+        return b"\n".join(self.other_lines).strip().removeprefix(_BOM)
 
     @property
     def is_runaway(self) -> bool:
-        """Whether nothing but white space comes, as from a grammar that allows it without end."""
+        """Whether the model only writes white space, which some grammars allow without end."""
         return len(self.text) >= _RUNAWAY and self.text[-_RUNAWAY:].isspace()
 
     @property
     def remark(self) -> str:
-        """Why the answer has no text, or less than the model wrote; "" if it is as usual."""
+        """Why the answer has no text, or less than the model wrote; "" for a normal answer."""
         if self.finish_reason == "content_filter":
             return "a content filter of the server ended the answer"
         if self.text.strip():
@@ -111,8 +112,8 @@ class Answer:
     def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
         if not isinstance(chunk, dict):
             return False
-        told = chunk.get("detail") or (chunk.get("message") if needed or self.event == b"error" else None)
-        bare = "choices" not in chunk and told
+        message = chunk.get("detail") or (chunk.get("message") if needed or self.event == b"error" else None)
+        bare = "choices" not in chunk and message
         error = chunk.get("error") or chunk.get("object") == "error" or bare
         if error or (needed and needed not in chunk):
             code = error.get("code") if isinstance(error, dict) else chunk.get("code")
@@ -121,19 +122,19 @@ class Answer:
         self.usage = Usage.of(chunk.get("usage")) or self.usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and choice.get("index") in (None, 0, "0", ""):  # the others are further answers
+            if isinstance(choice, dict) and choice.get("index") in (None, 0, "0", ""):  # n > 1 gives further choices
                 return self._add(choice)
         return False
 
     def _add(self, choice: dict[str, Any]) -> bool:
-        finish = choice.get("finish_reason")
+        reason = choice.get("finish_reason")
         self.finish_reason = (
-            finish if isinstance(finish, str) and finish.lower() not in ("", "null", "none") else self.finish_reason
+            reason if isinstance(reason, str) and reason.lower() not in ("", "null", "none") else self.finish_reason
         )
-        whole = choice.get("message") or {}
-        if self.text and whole.get("content") == self.text:  # some repeat it at the end
-            whole = {}
-        delta = choice.get("delta") or whole or {"content": choice.get("text")}
+        message = choice.get("message") or {}
+        if self.text and message.get("content") == self.text:  # some servers repeat the whole text at the end
+            message = {}
+        delta = choice.get("delta") or message or {"content": choice.get("text")}
         content = delta.get("content") or ""
         parts: list[Any] = content if isinstance(content, list) else [content]
         parts = [{"text": part} if isinstance(part, str) else part for part in parts]
@@ -141,18 +142,18 @@ class Answer:
         begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
-        refusal, called = delta.get("refusal"), delta.get("function_call")  # the older form of tool_calls
+        refusal, function_call = delta.get("refusal"), delta.get("function_call")  # the older form of tool_calls
         self.refusal += refusal if isinstance(refusal, str) else ""
-        older = [{"function": called}] if isinstance(called, dict) else []
+        older = [{"function": function_call}] if isinstance(function_call, dict) else []
         for number, call in enumerate(delta.get("tool_calls") or older):
-            made = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
-            for name, said in (call.get("function") or {}).items():
-                made[name] = made.get(name, "") + (said if isinstance(said, str) else json.dumps(said or {}))
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair becomes “�”
-        self._say(text)
+            stored = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
+            for name, value in (call.get("function") or {}).items():
+                stored[name] = stored.get(name, "") + (value if isinstance(value, str) else json.dumps(value or {}))
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair becomes “�”
+        self._append(text)
         return begins and bool(text or self.thought or self.calls)
 
-    def _say(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         if text:
             self.first = self.first or time.perf_counter()
             self.text += text

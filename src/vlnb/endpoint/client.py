@@ -1,4 +1,4 @@
-"""Asking a model: the way to one answer (`bench.wire` sends load, `fetch` looks things up)."""
+"""The client that asks a model one question at a time (`bench.wire` generates load, `fetch` makes short requests)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vlnb.endpoint.answer import WHITE_SPACE, Answer, Refusal
 from vlnb.endpoint.keys import redacted
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.stream import Stream
-from vlnb.endpoint.typed import TypedReply, answered, enforces
+from vlnb.endpoint.typed import TypedReply, enforces, typed_reply
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.prompts import Prompt
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 2048
 
-Said = str | Prompt | Sequence[str | images.Source]
-"""A text, a prompt from `vlnb.prompts`, or texts and pictures in the order in which they are sent."""
+Content = str | Prompt | Sequence[str | images.Source]
+"""A text, a prompt from `vlnb.prompts`, or texts and pictures in the order in which they go into the message."""
 
-Shown = tuple[images.Picture, images.Picture]
+SeenPicture = tuple[images.Picture, images.Picture]
 """A picture, and the same picture at the size at which the model sees it."""
 
-Part = str | Shown | video.Header
+Part = str | SeenPicture | video.Header
 """A text, a picture, or a video that is sent as a whole."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question on its way out: the `body` that is sent, the `parts` that were shown or said in it.
+    """One question: the request `body`, and the `parts` (texts, pictures, videos) that its messages are made of.
 
-    `form` is what the answer fills in, if a schema was given.
+    `form` describes the answer in JSON, if the question has a schema.
     """
 
     body: dict[str, Any]
@@ -88,32 +88,32 @@ class Endpoint:
                 " Set VLNB_BASE_URL to use another."
             )
         if self.is_embedded:
-            what = "the embedded engine (reads text on a CPU; it is not Qwen2.5-VL)"
+            kind = "the embedded engine (reads text on a CPU; it is not Qwen2.5-VL)"
         elif self.is_qwen25vl:
-            what = "which is Qwen2.5-VL by its name"
+            kind = "which is Qwen2.5-VL by its name"
         else:
-            what = "which is not Qwen2.5-VL by its name"
-        return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {what}.")
+            kind = "which is not Qwen2.5-VL by its name"
+        return printable(f"Connected to {self.base_url} (from {self.origin}): model {self.model}, {kind}.")
 
     @cached_property
     def enforces_schemas(self) -> bool:
-        """Whether the server enforces a JSON schema: asked once, by a tiny request whose schema allows one random word.
+        """Whether the server enforces a JSON schema. The first use sends a tiny request to find out (see `enforces`).
 
         Raises what `ask` raises.
         """
         return enforces(self)
 
     @overload
-    def ask(self, prompt: Said, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...  # noqa: ANN401
+    def ask(self, prompt: Content, *pictures: images.Source, schema: None = None, **options: Any) -> Reply: ...  # noqa: ANN401
     @overload
-    def ask(self, prompt: Said, *pictures: images.Source, schema: object, **options: Any) -> TypedReply: ...  # noqa: ANN401
-    def ask(self, prompt: Said, *pictures: images.Source, schema: object = None, **options: Any) -> Reply:
-        """Ask about pictures and return the whole answer. Takes and raises what `stream` does."""
+    def ask(self, prompt: Content, *pictures: images.Source, schema: object, **options: Any) -> TypedReply: ...  # noqa: ANN401
+    def ask(self, prompt: Content, *pictures: images.Source, schema: object = None, **options: Any) -> Reply:
+        """Ask about pictures and return the whole answer. Same arguments and errors as `stream`."""
         return self.stream(prompt, *pictures, schema=schema, **options).reply
 
     def stream(
         self,
-        prompt: Said,
+        prompt: Content,
         *pictures: images.Source,
         first_token_s: float | None = None,
         total_s: float | None = None,
@@ -132,31 +132,32 @@ class Endpoint:
 
     def request(
         self,
-        prompt: Said,
+        prompt: Content,
         *pictures: images.Source,
         system: str | None = None,
-        before: Sequence[tuple[Said, str]] = (),
+        before: Sequence[tuple[Content, str]] = (),
         max_tokens: int = MAX_TOKENS,
         temperature: float = 0.0,
         max_pixels: int = images.MAX_PIXELS,
         extra_body: Mapping[str, Any] | None = None,
         way: video.Way = "frames",
         schema: object = None,
-        **options: Any,  # noqa: ANN401 - whatever the server's API takes
+        **options: Any,  # noqa: ANN401 - any options of the server's API
     ) -> Request:
         """Return the request that `stream` sends.
 
         `prompt` is a text, or one of `vlnb.prompts`, which may have its own system message, or a list of texts (`str`)
-        and pictures (anything else), which are sent in that order. `before` holds the earlier turns of a conversation:
-        what was said, and what was answered.
+        and pictures (anything else), which are sent in that order. `before` holds the earlier turns of a conversation,
+        as pairs of prompt and answer.
 
         Each picture is sent at the size that the model sees, at most `max_pixels`. A video (from `video.frames`, or its
-        path) is sent as frames with their times in words; with `way="video_url"` the server takes the frames, and the
-        reply's note warns of wrong times. `options` and `extra_body` are added to the request (`seed`,
+        path) is sent as frames with their times as text; with `way="video_url"` the server samples the frames, and the
+        reply's note warns of wrong times. `options` and `extra_body` are added to the request body (`seed`,
         `response_format`, …).
 
         With `schema` (a JSON schema as a dictionary, a Pydantic model, or a type such as `list[Model]`), the reply is a
-        `TypedReply`: its `data` follows the schema, and its `issues` say what does not. The schema ends the prompt.
+        `TypedReply`: its `data` follows the schema, and its `issues` list what does not. The schema is appended to the
+        prompt.
 
         Raises:
             BadInput: A picture, the prompt or the schema cannot be used.
@@ -167,7 +168,7 @@ class Endpoint:
             system = system or prompt.system
         form = None if schema is None else typed.Form.of(schema)
         if form:
-            prompt, options = [*_said(prompt), form.prompt], {"response_format": form.response_format, **options}
+            prompt, options = [*_content(prompt), form.prompt], {"response_format": form.response_format, **options}
 
         def parts_of(source: images.Source) -> list[Part]:
             if not video.is_video(source):
@@ -176,23 +177,23 @@ class Endpoint:
             if way == "video_url":
                 return [video.header(source)]
             clip = source if isinstance(source, video.Clip) else video.frames(source)
-            return [piece for one in clip.parts for piece in ([one] if isinstance(one, str) else parts_of(one))]
+            return [part for piece in clip.parts for part in ([piece] if isinstance(piece, str) else parts_of(piece))]
 
-        def user(said: Said, first: Sequence[images.Source] = ()) -> tuple[dict[str, Any], list[Part]]:
-            told = _said(said)
-            parts = [part for picture in first for part in parts_of(picture)]
-            parts += (piece for part in told for piece in ([part] if isinstance(part, str) else parts_of(part)))
+        def user(content: Content, pictures: Sequence[images.Source] = ()) -> tuple[dict[str, Any], list[Part]]:
+            pieces = _content(content)
+            parts = [part for picture in pictures for part in parts_of(picture)]
+            parts += (part for piece in pieces for part in ([piece] if isinstance(piece, str) else parts_of(piece)))
             return {"role": "user", "content": [_part(part) for part in parts]}, parts
 
         messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-        shown: list[Part] = []
-        for said, told in before:
-            message, parts = user(said)
-            messages += message, {"role": "assistant", "content": told}
-            shown += parts
+        all_parts: list[Part] = []
+        for question, answer in before:
+            message, parts = user(question)
+            messages += message, {"role": "assistant", "content": answer}
+            all_parts += parts
         message, parts = user(prompt, pictures)
         body = {"messages": [*messages, message], "max_tokens": max_tokens, "temperature": temperature, **options}
-        return Request(self._whole(body | dict(extra_body or {})), (*shown, *parts), form)
+        return Request(self._with_defaults(body | dict(extra_body or {})), (*all_parts, *parts), form)
 
     def send(
         self,
@@ -203,17 +204,17 @@ class Endpoint:
         first_token_s: float | None = None,
         total_s: float | None = None,
     ) -> Stream:
-        """Send the body of a chat request and return the answer as it arrives. What the body leaves out is added.
+        """Send the body of a chat request and return the answer as it arrives. Adds the model and streaming if missing.
 
-        `parts` are the texts and pictures that it was made of, `form` is what the answer fills in. Raises what `stream`
-        does, when the answer is read.
+        `parts` are the texts and pictures that the body was made of, `form` describes an answer in JSON. Raises what
+        `stream` does, when the answer is read.
         """
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         first_s = self.first_token_s if first_token_s is None else first_token_s
         most_s = self.total_s if total_s is None else total_s
-        return Stream(self._talk(self._whole(body), parts, form, pieces, first_s, most_s), pieces)
+        return Stream(self._talk(self._with_defaults(body), parts, form, pieces, first_s, most_s), pieces)
 
-    def _whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_defaults(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **body}
 
     @cached_property
@@ -221,7 +222,7 @@ class Endpoint:
         from vlnb.endpoint import transport
 
         client = transport.client(self.base_url, self.api_key)
-        weakref.finalize(self, _close, client).atexit = False  # at exit the system closes everything anyway
+        weakref.finalize(self, _close, client).atexit = False  # at exit the system closes all connections anyway
         return client
 
     async def _talk(
@@ -233,7 +234,7 @@ class Endpoint:
         first_token_s: float,
         total_s: float,
     ) -> Reply:
-        shown = [part for part in parts if isinstance(part, tuple)]
+        pictures = [part for part in parts if isinstance(part, tuple)]
         videos = [part for part in parts if isinstance(part, video.Header)]
         answer, notes = Answer(pieces), [f"{note}: see vlnb.video.check" for note in map(_warning, videos) if note]
         start = asyncio.get_running_loop().time()
@@ -247,10 +248,10 @@ class Endpoint:
                         if answer.text or refused is None or request.pop(refused, None) is None:
                             raise
                         notes.append(f"this server refuses {refused}, so it counts no tokens")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
-            asked = replace(self, model=str(request["model"]))  # a body can name another model
-            # Not `from error`: a traceback would show what the server said of the key.
-            raise failures.explain(error, asked, answer, first_token_s=first_token_s, total_s=total_s) from None
+        except Exception as error:  # noqa: BLE001 - `explain` turns any of them into a sentence
+            endpoint = replace(self, model=str(request["model"]))  # a body can name another model
+            # Not `from error`: a traceback would show the server's raw message, which may contain the key.
+            raise failures.explain(error, endpoint, answer, first_token_s=first_token_s, total_s=total_s) from None
         ended = time.perf_counter()
         reply = Reply(
             text=answer.text,
@@ -260,13 +261,13 @@ class Endpoint:
             ttft_s=(answer.first or ended) - answer.started,
             latency_s=ended - answer.started,
             usage=answer.usage,
-            pictures=tuple(picture for picture, _ in shown),
-            seen_sizes=tuple(seen.size for _, seen in shown),
+            pictures=tuple(picture for picture, _ in pictures),
+            seen_sizes=tuple(seen.size for _, seen in pictures),
             note="; ".join(filter(None, [*notes, answer.remark])),
         )
-        return await asyncio.to_thread(answered, form, reply) if form else reply
+        return await asyncio.to_thread(typed_reply, form, reply) if form else reply
 
-    async def _receive(self, request: dict[str, Any], answer: Answer, begun: Callable[[], None]) -> None:
+    async def _receive(self, request: dict[str, Any], answer: Answer, on_first_text: Callable[[], None]) -> None:
         from vlnb.endpoint import transport
 
         http = self._client  # first: the import of httpx2 must not count as the server's time
@@ -274,7 +275,7 @@ class Endpoint:
         async with http.stream("POST", f"{self.base_url}/chat/completions", json=request) as response:
             async for line in transport.lines(response, self.base_url):
                 if answer.read(line):
-                    begun()
+                    on_first_text()
                 if "response_format" in request and answer.is_runaway:
                     answer.finish_reason = WHITE_SPACE
                 if answer.done or answer.finish_reason == WHITE_SPACE:  # some servers leave the connection open
@@ -282,8 +283,8 @@ class Endpoint:
         answer.end()
 
 
-def _said(prompt: Said) -> Sequence[str | images.Source]:
-    """Return a prompt as texts and pictures in their order."""
+def _content(prompt: Content) -> Sequence[str | images.Source]:
+    """Return a prompt as a sequence of texts and pictures."""
     if isinstance(prompt, str | Prompt):
         return [str(prompt)]
     if not isinstance(prompt, list | tuple):
@@ -308,5 +309,5 @@ def _warning(header: video.Header) -> str:
 
 
 def _close(client: httpx2.AsyncClient) -> None:
-    """Close the connections kept for the next question, without waiting: this may run on the loop itself."""
+    """Close the kept-alive connections without waiting: this may run on the event loop itself."""
     asyncio.run_coroutine_threadsafe(client.aclose(), background())

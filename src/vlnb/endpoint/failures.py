@@ -1,4 +1,4 @@
-"""What went wrong with a server, as a sentence that names the server and the next step."""
+"""The error messages about servers: each is a sentence that names the server and the next step."""
 
 from __future__ import annotations
 
@@ -33,49 +33,49 @@ _REFUSES = re.compile(
     re.IGNORECASE,
 )
 _BROKEN = re.compile(r"reading a body from connection|unexpected EOF", re.IGNORECASE)
-_UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
-_READ_CHARS = 20_000  # of a server's message: it can have as many as an answer
+_INVISIBLE = re.compile(r"<(style|script)\b[^<>]{0,300}>.{0,20000}?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
+_READ_CHARS = 20_000  # of a server's message, which can be as long as an answer
 
 
 def unreachable(server: str, error: BaseException, *, hint: str = "", secret: str = "") -> NoServer:
-    """Return the error for a connection that failed, or broke before any answer."""
-    reason = _why(error, secret)
+    """Return the error for a connection that failed, or broke before any text arrived."""
+    reason = _reason(error, secret)
     facts = f"{type(error).__name__} {type(_root(error)).__name__} {reason}"
-    what = _sentence("unreachable", facts, server=server, reason=reason, within=fetch.LOOKUP_S)
-    return NoServer(f"{what}{hint and ' ' + hint}")
+    sentence = _sentence("unreachable", facts, server=server, reason=reason, within=fetch.LOOKUP_S)
+    return NoServer(f"{sentence}{hint and ' ' + hint}")
 
 
-def cut(server: str, partial: str, why: str) -> BadAnswer:
+def cut(server: str, partial: str, reason: str) -> BadAnswer:
     """Return the error for a stream that broke off."""
     if not partial:
         return BadAnswer(
-            f"{server} answered, but sent no text ({why}). Is it an OpenAI-compatible server? Check its log."
+            f"{server} answered, but sent no text ({reason}). Is it an OpenAI-compatible server? Check its log."
         )
     return BadAnswer(
-        f"{server} broke off in the middle of its answer ({why}); the {len(partial)} characters received are in this"
+        f"{server} broke off in the middle of its answer ({reason}); the {len(partial)} characters received are in this"
         " error's .partial. Check its log, then ask again.",
         partial=partial,
     )
 
 
 def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") -> ServerRefused:
-    """Return the error for an HTTP status other than success; the server's words are quoted without `secret`."""
-    status, said = answer.status, _said(answer.body, secret)
-    if _BROKEN.search(said):  # smg calls it a 400 when a server behind it ends in the middle of an answer
+    """Return the error for an HTTP status other than success. It quotes the server's message, without `secret`."""
+    status, message = answer.status, _message(answer.body, secret)
+    if _BROKEN.search(message):  # smg answers 400 when a server behind it ends in the middle of an answer
         status = HTTPStatus.BAD_GATEWAY.value
     retry_after_s = _seconds(answer.headers.get("retry-after"))
-    there = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
-    what = _sentence(
+    target = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
+    sentence = _sentence(
         "refused",
-        f"{status} {said}",
+        f"{status} {message}",
         server=server,
         status=status,
-        there=f"{there.scheme}://{there.netloc.rpartition('@')[2]}",
+        there=f"{target.scheme}://{target.netloc.rpartition('@')[2]}",
         unknown=f"does not know the model {model!r}, or " if model else "",
         wait=_when(retry_after_s),
-        quoted=f' It says: "{said}"' if said else "",
+        quoted=f' It says: "{message}"' if message else "",
     )
-    return ServerRefused(what, status=status, retry_after_s=retry_after_s)
+    return ServerRefused(sentence, status=status, retry_after_s=retry_after_s)
 
 
 def _when(seconds: float | None) -> str:
@@ -103,7 +103,7 @@ def refused_field(text: str) -> str | None:
 
 
 def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token_s: float, total_s: float) -> VlnbError:
-    """Return the error for anything raised during a question; once text has arrived, it is `BadAnswer`."""
+    """Return the error for any exception raised during a question: `BadAnswer` once text has arrived."""
     import httpx2
 
     server, secret, partial = endpoint.base_url, endpoint.api_key, answer.text
@@ -121,20 +121,20 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
     if isinstance(error, httpx2.TransportError) and not partial:
         return unreachable(server, error, secret=secret)
     if isinstance(error, Refusal):
-        why = _said(error.answer.body, secret)
+        reason = _message(error.answer.body, secret)
     elif isinstance(error, EOFError):
-        why = answer.finish_reason or "the stream ended without a finish_reason"
-        why = f'it is a web page: "{_said(answer.page, secret)}"' if answer.page.startswith(b"<") else why
+        reason = answer.finish_reason or "the stream ended without a finish_reason"
+        reason = f'it is a web page: "{_message(answer.page, secret)}"' if answer.page.startswith(b"<") else reason
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         doc = error.doc if isinstance(error, json.JSONDecodeError) else ""
-        piece = " ".join(redacted(doc, secret).split())[:_PIECE_CHARS]  # a key that is cut in two is not found
-        why = f"a piece of it is not valid JSON{piece and f': {piece!r}'}"
+        piece = " ".join(redacted(doc, secret).split())[:_PIECE_CHARS]  # cut last: half a key is not found
+        reason = f"a piece of it is not valid JSON{piece and f': {piece!r}'}"
     else:
-        why = _why(error, secret)
-    return cut(server, partial, why)
+        reason = _reason(error, secret)
+    return cut(server, partial, reason)
 
 
-def _why(error: BaseException, secret: str) -> str:
+def _reason(error: BaseException, secret: str) -> str:
     cause = _root(error)
     kind = "" if type(cause).__module__.startswith("http") else f"{type(cause).__name__}: "
     return redacted(f"{kind}{cause}" if str(cause) else type(cause).__name__, secret)[:_MESSAGE_CHARS]
@@ -146,31 +146,31 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _said(body: bytes, secret: str) -> str:
-    """Return the server's own message, in any form that such servers use, on one line and without the key."""
-    said: Any = body.decode(errors="replace")
+def _message(body: bytes, secret: str) -> str:
+    """Extract the message from an error's body, in any dialect of the API, as one line without the key."""
+    data: Any = body.decode(errors="replace")
     with contextlib.suppress(ValueError, RecursionError):
-        said = json.loads(said)
+        data = json.loads(data)
     for _ in range(4):
-        if isinstance(said, dict):
-            said = next((said[key] for key in ("error", "message", "detail", "msg") if said.get(key)), str(said or ""))
-        elif isinstance(said, list):
-            said = "; ".join(map(_located, said))
-    text = redacted(" ".join(str(said or "")[:_READ_CHARS].split()), secret)
+        if isinstance(data, dict):
+            data = next((data[key] for key in ("error", "message", "detail", "msg") if data.get(key)), str(data or ""))
+        elif isinstance(data, list):
+            data = "; ".join(map(_located, data))
+    text = redacted(" ".join(str(data or "")[:_READ_CHARS].split()), secret)
     if re.match(r"<|.{0,80}<(?:html|body|style|!doctype)", text, re.IGNORECASE):
-        text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _UNSEEN.sub(" ", text))).split())
+        text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _INVISIBLE.sub(" ", text))).split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 
-def _located(one: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return one of several errors, as FastAPI tells them: the place in the request, and the message."""
-    if isinstance(one, dict) and isinstance(one.get("loc"), list):
-        return f"{'.'.join(map(str, one['loc']))}: {one.get('msg')}"
-    return str(one)
+def _located(error: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Format one of FastAPI's validation errors: the path in the request, and the message."""
+    if isinstance(error, dict) and isinstance(error.get("loc"), list):
+        return f"{'.'.join(map(str, error['loc']))}: {error.get('msg')}"
+    return str(error)
 
 
 def _seconds(text: str | None) -> float | None:
-    """Return the seconds to wait that a Retry-After header asks for: a number, or a date."""
+    """Return the seconds to wait from a Retry-After header, which is a number or a date."""
     seconds = math.inf
     with contextlib.suppress(ValueError):
         seconds = round(email.utils.parsedate_to_datetime(text or "").timestamp() - time.time())

@@ -1,9 +1,9 @@
-"""Which key goes to which server: the one rule that every request of vlnb follows.
+"""Which key goes to which server: the rule that all requests of vlnb follow.
 
 1. A key that is passed for an address goes to that address.
 2. `VLNB_API_KEY` goes to the server that `VLNB_BASE_URL` names. If that is not set, it goes to the address typed for
    this call, or to a server that was launched from here and is still alive.
-3. No key goes anywhere else: not to an address read from a file, and not along a redirect to another server.
+3. No key goes anywhere else: not to an address read from a file, and not to the target of a redirect.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def withheld(base_url: str) -> str:
 
 
 def redacted(text: str, key: str) -> str:
-    """Return what a server said without `key`, which some servers repeat in their errors.
+    """Return a server's text without `key`, which some servers repeat in their errors.
 
     >>> redacted("wrong key sk-12345", "sk-12345")
     'wrong key …'
@@ -44,13 +44,13 @@ def redacted(text: str, key: str) -> str:
     return text.replace(key, "…") if len(key) > 5 else text  # "EMPTY" is no secret
 
 
-def same_server(one: str, other: str) -> bool:
+def same_server(first: str, second: str) -> bool:
     """Return whether two addresses have the same scheme, host and port.
 
     >>> same_server("http://host", "http://host:80/v1"), same_server("http://host", "https://host")
     (True, False)
     """
-    return _origin(one) == _origin(other) is not None
+    return _origin(first) == _origin(second) is not None
 
 
 def bearer(key: str) -> dict[str, str]:

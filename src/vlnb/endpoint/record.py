@@ -1,8 +1,8 @@
 """The records of launched servers: one file each, so that every notebook and shell of this user finds them.
 
-A record counts only while a process of its server is alive. `processes` is the one rule for that: processes with the
-server's mark in their environment, those of its session, and the children of these. A stranger that takes over a
-process id or the port after the server has died does not count.
+A record is valid only while a process of its server is alive. `processes` defines which those are: processes with the
+server's mark in their environment, those of its session, and their children. Another program that gets a process id or
+the port after the server has died is not one of them.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _CONTAINERS = frozenset(("docker", "podman", "nerdctl"))
 MARK = "VLNB_SERVER"  # this variable in a process's environment says which server it belongs to
 _RECORD_BYTES = 65_536
 _LOCK_S = 10.0
-# A process that is just starting another program, or whose parent has just ended, can be missing from one list of
-# processes, but not from two.
+# A process that is just starting another program, or whose parent has just ended, can be missing from one listing, but
+# not from two.
 _LOOK_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True)
 class Record:
-    """A launched server: its address, its first process and its log. Never its key.
+    """A launched server: its address, its first process and its log. Never its key. Create one with `of`.
 
-    `pid` is the first process, and the id of its session. `created` is when it began: on Linux in clock ticks since the
-    boot that `boot` identifies, elsewhere in seconds since 1970. `mark` is the value of MARK. Make one with `of`.
+    `pid` is the first process, and the id of its session. `created` is its start time: on Linux in clock ticks since
+    the boot that `boot` identifies, elsewhere in seconds since 1970. `mark` is the value of the variable MARK.
     """
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -60,7 +60,7 @@ class Record:
         return urlsplit(self.base_url).port or 0
 
 
-# A file can contain anything: only what `of` could have written is a record.
+# A file can contain anything: accept only what `write` could have written.
 _RECORD = TypeAdapter(Record)
 
 
@@ -71,7 +71,7 @@ def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
 
 
 def folder() -> Path:
-    """Return the folder of the records of this machine: machines may share a home directory."""
+    """Return the folder with this machine's records: several machines may share a home directory."""
     return cache() / "servers" / platform.node()
 
 
@@ -90,32 +90,32 @@ def remove(record: Record) -> None:
 
 
 def live() -> list[Record]:
-    """Return the servers that may be sent a request, the newest first.
+    """Return the servers that requests may go to, the newest first.
 
-    A server that is alive, but whose port another program has taken, is not among them.
+    This excludes a server that is alive, but whose port another program has taken.
     """
     return [record for record in launched() if not is_usurped(record)]
 
 
 def launched() -> list[Record]:
     """Return the launched servers that still have a living process, the newest first; forget the others."""
-    found = []
+    alive = []
     for path in folder().glob("*.json"):
         record = _read(path)
         if record is None:
             continue
         if is_alive(record):
-            found.append(record)
+            alive.append(record)
         elif not _is_elsewhere(record):
             remove(record)
-    return sorted(found, key=lambda record: (record.created, record.pid), reverse=True)
+    return sorted(alive, key=lambda record: (record.created, record.pid), reverse=True)
 
 
 def is_alive(record: Record) -> bool:
     """Return whether any process of the server is alive."""
     import psutil
 
-    with contextlib.suppress(psutil.Error):  # asking the first process is cheaper than listing all
+    with contextlib.suppress(psutil.Error):  # a look at the first process is cheaper than listing all
         if _is_first(record) and psutil.Process(record.pid).status() != psutil.STATUS_ZOMBIE:
             return True
     if processes(record):
@@ -132,22 +132,22 @@ def processes(record: Record) -> list[psutil.Process]:
     """
     import psutil
 
-    everyone = {process.pid: process for process in psutil.process_iter(["ppid", "status", "environ", "name"])}
-    ours = {pid for pid, process in everyone.items() if (process.info["environ"] or {}).get(MARK) == record.mark}
+    by_pid = {process.pid: process for process in psutil.process_iter(["ppid", "status", "environ", "name"])}
+    pids = {pid for pid, process in by_pid.items() if (process.info["environ"] or {}).get(MARK) == record.mark}
     if _is_first(record):
-        ours.add(record.pid)
-    if any(_session(pid) == record.pid for pid in ours):
-        ours |= {pid for pid in everyone if _session(pid) == record.pid}
-    while children := {pid for pid, process in everyone.items() if process.info["ppid"] in ours} - ours:
-        ours |= children
-    return [everyone[pid] for pid in ours & everyone.keys() if everyone[pid].info["status"] != psutil.STATUS_ZOMBIE]
+        pids.add(record.pid)
+    if any(_session(pid) == record.pid for pid in pids):
+        pids |= {pid for pid in by_pid if _session(pid) == record.pid}
+    while children := {pid for pid, process in by_pid.items() if process.info["ppid"] in pids} - pids:
+        pids |= children
+    return [by_pid[pid] for pid in pids & by_pid.keys() if by_pid[pid].info["status"] != psutil.STATUS_ZOMBIE]
 
 
 def is_usurped(record: Record) -> bool:
-    """Return whether a process of someone else listens on the server's port.
+    """Return whether a process that does not belong to the server listens on its port.
 
-    Of another user's sockets the system shows no process. A container's port belongs to such a one (its proxy); beside
-    any other command, it is a stranger's.
+    The system hides which process owns another user's socket. If the server runs in a container, such a socket belongs
+    to the container's proxy; otherwise to another program.
     """
     import psutil
 
@@ -157,18 +157,18 @@ def is_usurped(record: Record) -> bool:
         return False
     listening = [socket for socket in sockets if socket.status == psutil.CONN_LISTEN]
     owners = {socket.pid for socket in listening if getattr(socket.laddr, "port", None) == record.port}
-    ours = {process.pid: process for process in processes(record)}
-    if not owners or owners & ours.keys():
+    own = {process.pid: process for process in processes(record)}
+    if not owners or owners & own.keys():
         return False
-    return owners != {None} or _CONTAINERS.isdisjoint(process.info["name"] for process in ours.values())
+    return owners != {None} or _CONTAINERS.isdisjoint(process.info["name"] for process in own.values())
 
 
 @contextlib.contextmanager
 def lock() -> Iterator[None]:
-    """Let only one start at a time choose its port and write its record.
+    """Let only one launch at a time choose its port and write its record.
 
     Raises:
-        LaunchFailed: Another start takes longer than 10 s, or the folder cannot be written.
+        LaunchFailed: Another launch holds the lock for 10 s, or the folder is not writable.
     """
     from filelock import FileLock, Timeout
 
@@ -204,7 +204,7 @@ def _is_first(record: Record) -> bool:
 
 
 def _system() -> str:
-    """Return the id of this boot and of this namespace of processes (a container has its own); "" except on Linux."""
+    """Return the ids of this boot and of this PID namespace (a container has its own); "" except on Linux."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -213,15 +213,15 @@ def _system() -> str:
 
 
 def _is_elsewhere(record: Record) -> bool:
-    """Return whether the record is of another namespace in this boot, whose processes cannot be seen from here."""
-    here = _system()
-    return record.boot != here and record.boot.partition(" ")[0] == here.partition(" ")[0] != ""
+    """Return whether the record comes from another PID namespace of this boot, whose processes are invisible here."""
+    system = _system()
+    return record.boot != system and record.boot.partition(" ")[0] == system.partition(" ")[0] != ""
 
 
 def _birth(pid: int) -> tuple[float, str] | None:
-    """Return when a process began, and the id of the boot, or None if there is no such process.
+    """Return the start time of a process and the id of the boot, or None if there is no such process.
 
-    On Linux the time is in clock ticks since boot, which no change of the clock affects.
+    On Linux the time is in clock ticks since boot, so that setting the clock does not change it.
     """
     if sys.platform != "linux":
         import psutil

@@ -1,4 +1,4 @@
-"""An answer with its tokens and latency, which displays itself in a notebook and in a terminal."""
+"""An answer with its tokens and latency. It displays itself in a notebook and in a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vlnb.images import Picture
     from vlnb.regions import Box, Regions
 
-# Models whose coordinates run from 0 to 1000 whatever the picture's size: Qwen2-VL, Qwen3-VL and later ones.
+# Models whose coordinates run from 0 to 1000 for any picture size: Qwen2-VL, Qwen3-VL and later ones.
 # Qwen2.5-VL, between them, answers in pixels of the picture as it saw it.
 THOUSAND = re.compile(r"qwen[-_ ]?(?:2[-_ ]?vl|[3-9](?!\d))", re.IGNORECASE)
 _SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many
@@ -23,7 +23,7 @@ _SHOWN_PX, _SHOWN = 360, 4  # width of a picture beside the answer, and how many
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the server counted them; `image_tokens` is what pictures and videos take, if it says.
+    """Token counts from the server; `image_tokens` counts those of pictures and videos, if the server reports them.
 
     >>> print(Usage(1200, 10, image_tokens=1196))
     1,196 picture + 4 text in, 10 out
@@ -35,22 +35,22 @@ class Usage:
 
     @classmethod
     def of(cls, reported: object) -> Usage | None:
-        """Return what a server reports under `usage`; None unless both counts are whole numbers of 0 or more.
+        """Parse the `usage` object of a server's answer; None unless both counts are whole numbers of 0 or more.
 
         >>> Usage.of({"prompt_tokens": 31, "completion_tokens": None})
         """
-        told = reported if isinstance(reported, dict) else {}
-        details = told.get("prompt_tokens_details")
-        prompt, written = told.get("prompt_tokens"), told.get("completion_tokens")
-        if not (type(prompt) is int and type(written) is int) or min(prompt, written) < 0:
+        fields = reported if isinstance(reported, dict) else {}
+        details = fields.get("prompt_tokens_details")
+        prompt, completion = fields.get("prompt_tokens"), fields.get("completion_tokens")
+        if not (type(prompt) is int and type(completion) is int) or min(prompt, completion) < 0:
             return None
         counts = [details.get(name) for name in ("image_tokens", "video_tokens")] if isinstance(details, dict) else []
-        shown = [count for count in counts if type(count) is int]
-        return cls(prompt, written, sum(shown) if shown else None)
+        visual = [count for count in counts if type(count) is int]
+        return cls(prompt, completion, sum(visual) if visual else None)
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and answer together."""
+        """Tokens of prompt and answer together."""
         return self.prompt_tokens + self.completion_tokens
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Reply:
 
     `ttft_s` is the time in seconds from sending the request to the first text, `latency_s` to the last. `finish_reason`
     is "stop" if the model ended by itself, "length" if `max_tokens` cut it. `usage` is None if the server
-    does not count tokens. `note` says what is unusual about the answer: why it is empty, or what the server refused.
+    does not count tokens. `note` names what is unusual: why the answer is empty, or which field the server refused.
     """
 
     text: str
@@ -93,13 +93,13 @@ class Reply:
 
         sizes: dict[str, Any] = {"seen": self.seen_sizes[0], "original": self.pictures[0].original_size}
         try:
-            found = parse(self.text, finish_reason=self.finish_reason, **sizes)
+            regions = parse(self.text, finish_reason=self.finish_reason, **sizes)
         except BadAnswer:
             return None
-        if found.space != "pixels" or not THOUSAND.search(self.model):
-            return found
-        found = parse(self.text, finish_reason=self.finish_reason, space="thousand", **sizes)
-        return replace(found, space_reason=f"so {self.model} answers, by its name")
+        if regions.space != "pixels" or not THOUSAND.search(self.model):
+            return regions
+        regions = parse(self.text, finish_reason=self.finish_reason, space="thousand", **sizes)
+        return replace(regions, space_reason=f"so {self.model} answers, by its name")
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -115,7 +115,7 @@ class Reply:
         return " · ".join(filter(None, [self.model, f"tokens: {tokens}", times, cut, self.note]))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures, for JSON."""
+        """Return all fields but the pictures, for JSON."""
         usage = asdict(self.usage) | {"total_tokens": self.usage.total_tokens} if self.usage else None
         return {
             "text": self.text,
@@ -136,16 +136,16 @@ class Reply:
         return {"text/plain": printable(f"{self.text}\n\n{self.summary}"), "text/html": self.as_html()}
 
     def as_html(self) -> Html:
-        """Return the answer, its pictures with the places that it names, and the summary below."""
+        """Return the answer beside its pictures, which mark the places that it names, and the summary below."""
         answer = words(self.text)
         if self.pictures:
             from vlnb.draw.overlay import overlay, to_html
 
             marked = [self.regions or ()] if len(self.pictures) == 1 else [()] * len(self.pictures)
-            shown = [
+            overlays = [
                 to_html(overlay(picture, regions, seen=seen), shown_px=_SHOWN_PX)
                 for picture, seen, regions in zip(self.pictures[:_SHOWN], self.seen_sizes, marked, strict=False)
             ]
             left = element("div", answer, style="flex:1 1 300px")
-            answer = row(left, *(element("div", one, style=f"flex:0 1 {_SHOWN_PX}px") for one in shown))
+            answer = row(left, *(element("div", picture, style=f"flex:0 1 {_SHOWN_PX}px") for picture in overlays))
         return joined([answer, element("div", element("small", self.summary))])

@@ -1,4 +1,4 @@
-"""Finding the server to use: an argument, the environment, a launched server, or the embedded engine."""
+"""Find the server to use: an argument, the environment, a launched server, or the embedded engine."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def connect(
     total_s: float = 600.0,
     announce: Callable[[str], object] | None = print,
 ) -> Endpoint:
-    """Return the `Endpoint` to use, after it has answered, and announce it in one line.
+    """Return the `Endpoint` to use, once it has answered, and announce it in one line.
 
-    In this order: `base_url`; the variables VLNB_BASE_URL, VLNB_API_KEY and VLNB_MODEL; a server launched from here
-    that still answers; else the embedded engine, started in this process. Without `model`, the server supplies the
-    model's name. If the named server does not answer well, no other takes its place.
+    The order: `base_url`; the variables VLNB_BASE_URL, VLNB_API_KEY and VLNB_MODEL; a server launched from here that
+    still answers; else the embedded engine, started in this process. Without `model`, the server supplies the model's
+    name. If a named server fails, `connect` raises: it never falls back to another.
 
     Raises:
         BadInput: The address or the key cannot be used.
@@ -46,36 +46,36 @@ def connect(
         ServerRefused: The server refuses, or does not serve the model.
         BadAnswer: What answers is not an OpenAI-compatible server.
     """
-    found = resolve(base_url, api_key)
-    if found is None:
-        found = _embedded("No server is named, and the embedded engine that answers without one")
-    elif found.origin != _LAUNCHED:
+    server = resolve(base_url, api_key)
+    if server is None:
+        server = _embedded("No server is named, and the embedded engine that answers without one")
+    elif server.origin != _LAUNCHED:
         model = model or os.environ.get("VLNB_MODEL") or None
-    names = models(found, named=model)
+    names = models(server, named=model)
     if model and model not in names:
         raise ServerRefused(
-            f"{found.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
+            f"{server.base_url} does not serve the model {model!r}. It serves: {', '.join(names)}."
             " Pass one of these (VLNB_MODEL), or none to let vlnb choose.",
             status=404,
         )
-    endpoint = replace(found, model=model or min(names, key=_unfit), first_token_s=first_token_s, total_s=total_s)
+    endpoint = replace(server, model=model or min(names, key=_unfit), first_token_s=first_token_s, total_s=total_s)
     if announce:
         announce(endpoint.describe())
     return endpoint
 
 
-def _embedded(why: str) -> Endpoint:
+def _embedded(purpose: str) -> Endpoint:
     """Start the embedded engine, unless this process has one already."""
     from vlnb import extras
 
-    extras.require("engine", why)
+    extras.require("engine", purpose)
     from vlnb import embedded
 
     return Endpoint(embedded.start().base_url, "", origin="embedded")
 
 
-def moved(base_url: str, model: str) -> str:
-    """Return the address of a server that was used before. An embedded engine that has ended starts again elsewhere.
+def current_address(base_url: str, model: str) -> str:
+    """Return the current address of a server used before. An embedded engine that has ended starts at a new address.
 
     Raises:
         BadInput: The embedded engine is not installed.
@@ -90,9 +90,9 @@ def moved(base_url: str, model: str) -> str:
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint | None:
-    """Return the server to use, its model unknown, or None for the embedded engine.
+    """Return the server to use, without its model, or None for the embedded engine.
 
-    Only a launched server is asked whether it answers.
+    Sends a request only to a launched server, to see whether it still answers.
 
     Raises:
         BadInput: The address cannot be used.
@@ -104,17 +104,17 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint
         key = api_key or key_for(address, typed=True)
         return Endpoint(address, "", key, "argument" if base_url else _ENVIRONMENT)
     for launched in record.live()[:1]:
-        found = Endpoint(launched.base_url, "", api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
+        server = Endpoint(launched.base_url, "", api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
         try:
-            models(found)
+            models(server)
         except VlnbError:
             return None  # a stale record, or a server that has died since
-        return found
+        return server
     return None
 
 
 def normalise(address: str) -> str:
-    """Return `address` as a base URL with a scheme, ending in /v1 if it has no path.
+    """Return `address` as a base URL with a scheme, and with the path /v1 if it has none.
 
     >>> normalise("host:30000"), normalise("https://host.example/openai/v1/chat/completions")
     ('http://host:30000/v1', 'https://host.example/openai/v1')
@@ -129,8 +129,8 @@ def normalise(address: str) -> str:
     except ValueError:  # brackets that do not close, a port that is not a number or over 65535
         valid = False
     if not valid:
-        shown = fetch.shown_url(text)
-        raise BadInput(f"{shown!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
+        safe = fetch.shown_url(text)
+        raise BadInput(f"{safe!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
     if parts.username is not None or parts.password is not None:
         raise BadInput("The server's address contains a user or password. Pass a key as VLNB_API_KEY instead.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
@@ -138,14 +138,14 @@ def normalise(address: str) -> str:
 
 
 def _unfit(name: str) -> tuple[bool, bool]:
-    """Return a key that sorts models which see first, and those that do not chat last."""
+    """Return a sort key: vision models first, models that do not chat last."""
     return _NO_CHAT.search(name) is not None, _SEES.search(name) is None
 
 
 def models(server: Endpoint, *, named: str | None = None) -> list[str]:
     """Return the names of a server's models, its default first.
 
-    A server that lists none is taken to serve the model that is `named`: the first question will tell.
+    If the server lists none, assume that it serves the model `named`: the first question shows whether it does.
 
     Raises:
         NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
@@ -178,11 +178,11 @@ def models(server: Endpoint, *, named: str | None = None) -> list[str]:
 
 
 def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fetch.Fetched:
-    """Return the answer of `server` to a GET, of at most 1 MB and within 5 s.
+    """Send a GET request to `server` and return its answer, of at most 1 MB and within 5 s.
 
     Raises:
-        NoServer: It does not answer.
-        BadAnswer: It answers with more.
+        NoServer: The server does not answer.
+        BadAnswer: The answer is larger.
         BadInput: The key cannot be sent.
     """
     import httpx2

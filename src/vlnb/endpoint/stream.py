@@ -1,4 +1,4 @@
-"""A streamed answer: the text as it comes, and the whole `Reply` at the end."""
+"""A streamed answer: the text as it arrives, and the whole `Reply` at the end."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _REFRESH_S = 0.1  # between two redraws of the text in a notebook
 
 
 class Stream(Iterator[str]):
-    """Iterate over it for the pieces of text; `.reply` waits for the end and returns the `Reply`.
+    """An iterator over the pieces of text; `.reply` waits for the end and returns the `Reply`.
 
-    As the last value of a notebook cell it shows the text as it comes. `text` is the reply's, for short. `close`, or
-    Ctrl-C in the loop, tells the server to stop.
+    As the last value of a notebook cell it shows the text as it arrives. `.text` is short for `.reply.text`. `close`,
+    or Ctrl-C in the loop, tells the server to stop.
     """
 
     def __init__(self, talk: Coroutine[Any, Any, Reply], pieces: queue.SimpleQueue[str | None]) -> None:
@@ -38,41 +38,42 @@ class Stream(Iterator[str]):
             raise StopIteration
         try:
             piece = self._pieces.get()
-        except BaseException:  # Ctrl-C while waiting: hang up, so that the server stops working on it
+        except BaseException:  # Ctrl-C while waiting: hang up, so that the server stops generating
             self.close()
             raise
         if piece is None:
             if self._ended:  # by `close`
                 raise StopIteration
             self._ended = True
-            self._future.result()  # raises what went wrong
+            self._future.result()  # raises the error, if the request failed
             raise StopIteration
         self._text.append(piece)
         return piece
 
     @property
     def reply(self) -> Reply:
-        """The whole answer, once it is complete. Raises a `VlnbError` if it did not arrive whole."""
+        """The whole answer; waits for its end. Raises a `VlnbError` if it does not arrive completely."""
         for _ in self:
             pass
         return self._future.result()
 
     @property
     def text(self) -> str:
-        """The text of the whole answer, once it is complete. Raises what `reply` raises."""
+        """The text of the whole answer; waits for its end. Raises what `reply` raises."""
         return self.reply.text
 
     def __await__(self) -> Generator[Any, None, Reply]:
-        """Wait for the whole answer on an event loop of one's own: `reply = await stream`. Cancelling it hangs up."""
-        return (yield from asyncio.wrap_future(self._future))  # in a frame that keeps `self`: its end would hang up
+        """Wait for the whole answer on the caller's event loop: `reply = await stream`. Cancelling it hangs up."""
+        # `yield from` keeps `self` alive while waiting: `__del__` would hang up.
+        return (yield from asyncio.wrap_future(self._future))
 
     @property
     def closed(self) -> bool:
-        """Whether `close` ended it early."""
+        """Whether `close` ended the answer early."""
         return self._future.cancelled()
 
     def close(self) -> None:
-        """Hang up: the server stops working on the answer, and a loop over it in another thread ends."""
+        """Hang up: the server stops generating, and a loop over the answer in another thread ends."""
         self._ended = True
         self._future.cancel()
 
@@ -90,7 +91,7 @@ class Stream(Iterator[str]):
         return self.text
 
     def _ipython_display_(self) -> None:
-        """Show the text in the notebook as it comes, and the reply at the end."""
+        """Show the text in the notebook as it arrives, and the reply at the end."""
         from IPython.display import DisplayHandle
 
         handle = DisplayHandle()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The HTTP client for questions: what may leave with a request, where it may go, and how much may come back."""
+"""The HTTP client for questions: it sends the key to one server only, and limits the size of the answer."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MAX_LINE_BYTES = 4_000_000
 
 
 def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
-    """Return the HTTP client for one server. It follows no redirect: key and picture go to this server alone."""
-    # The deadlines of `Endpoint` are exact and separate the first text from the whole; httpx2's would only add to them.
+    """Return the HTTP client for one server. It follows no redirect: key and pictures go to this server alone."""
+    # `Endpoint` has exact deadlines for the first text and for the whole answer: httpx2's would only get in their way.
     return fetch.client(
         httpx2.URL(base_url).host,
         headers={"accept-encoding": "identity", **bearer(api_key)},
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        limits=httpx2.Limits(),  # its own would keep only 20 connections, and let the 101st question of a batch wait
+        limits=httpx2.Limits(),  # the default keeps only 20 connections, and makes the 101st question of a batch wait
     )
 
 
 async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:
-    """Yield the lines of an answer as they arrive, without their ends.
+    """Yield the lines of an answer as they arrive, without line ends.
 
     Raises:
         Refusal: The HTTP status is an error or a redirect.
@@ -44,12 +44,12 @@ async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:
     total, rest = 0, b""
     async for chunk in response.aiter_raw():
         total += len(chunk)
-        *whole, rest = (rest + chunk).split(b"\n")
+        *complete, rest = (rest + chunk).split(b"\n")
         if total > MAX_ANSWER_BYTES or len(rest) > _MAX_LINE_BYTES:
             raise BadAnswer(
                 f"{server} sent over {total / 1e6:.0f} MB without an end, so reading was stopped. Check its log, and"
                 " ask with a smaller max_tokens."
             )
-        for line in whole:
+        for line in complete:
             yield line
     yield rest

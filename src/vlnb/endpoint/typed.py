@@ -1,4 +1,4 @@
-"""Typed data: the reply to a question with a schema, and whether a server enforces one."""
+"""Typed data: the reply to a question with a schema, and the test whether a server enforces schemas."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PROBE_TOKENS = 100
 class TypedReply(Reply):
     """An answer by a schema.
 
-    `data` is the checked instance of the model if the reply is `valid`, else a dictionary; for a JSON schema always
-    plain data, with null for what is not on the picture. `issues` say what is wrong, by path. `printed` is the answer
-    with each value as the picture prints it.
+    `data` is the checked instance of the model if the reply is `valid`, else a dictionary; for a JSON schema it is
+    always plain data, with null for values that the picture lacks. `issues` list what is wrong, by path. `printed` is
+    the answer with each value as the picture prints it.
     """
 
     data: Any = field(kw_only=True)
@@ -66,13 +66,13 @@ class TypedReply(Reply):
         """
         import pandas as pd
 
-        found = {at: one for at, one in typed.records(self.plain()) if path in ("", at)}
-        if not found:
+        tables = {place: rows for place, rows in typed.records(self.plain()) if path in ("", place)}
+        if not tables:
             raise BadInput(f"The answer has no list of records{f' at {path!r}' if path else ''}.")
-        return pd.json_normalize(max(found.values(), key=len))
+        return pd.json_normalize(max(tables.values(), key=len))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures, for JSON."""
+        """Return all fields but the pictures, for JSON."""
         return {**super().as_dict(), "data": self.plain("json"), "issues": [vars(issue) for issue in self.issues]}
 
     def as_html(self) -> Html:
@@ -80,10 +80,10 @@ class TypedReply(Reply):
         from vlnb.typed.view import view
 
         try:
-            shown = view(self.printed, self.plain("json"), self.evidence, self.pictures)
+            fields_html = view(self.printed, self.plain("json"), self.evidence, self.pictures)
         except BadInput as error:
-            shown = joined([super().as_html(), element("p", str(error))])
-        return joined([shown, listed(map(str, self.issues)), element("div", element("small", self.summary))])
+            fields_html = joined([super().as_html(), element("p", str(error))])
+        return joined([fields_html, listed(map(str, self.issues)), element("div", element("small", self.summary))])
 
 
 def enforces(endpoint: Endpoint) -> bool:
@@ -94,12 +94,12 @@ def enforces(endpoint: Endpoint) -> bool:
     reply = endpoint.stream(
         "Answer in JSON with any word.", max_tokens=_PROBE_TOKENS, temperature=1.0, response_format=form
     ).reply
-    said = re.sub(r"\s", "", reply.text)
-    return said != "" and f'{{"word":"{word}"}}'.startswith(said)  # white space may have used up the tokens
+    text = re.sub(r"\s", "", reply.text)
+    return text != "" and f'{{"word":"{word}"}}'.startswith(text)  # white space may have used up the tokens
 
 
-def answered(form: typed.Form, reply: Reply) -> TypedReply:
-    """Return a reply with its text read by the form."""
+def typed_reply(form: typed.Form, reply: Reply) -> TypedReply:
+    """Return the reply with its text parsed by the form."""
     data, printed, issues = typed.read(form, reply.text, reply.finish_reason)
-    known = {one.name: getattr(reply, one.name) for one in fields(Reply)}
-    return TypedReply(**known, data=data, printed=printed, issues=issues)
+    values = {item.name: getattr(reply, item.name) for item in fields(Reply)}
+    return TypedReply(**values, data=data, printed=printed, issues=issues)

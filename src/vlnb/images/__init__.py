@@ -1,7 +1,7 @@
 """Pictures: from any source to exactly what the model sees.
 
-`load` returns one `Picture` and `pages` those of a document. `smart_resize` and `tokens` say at which size the model
-sees a picture and what it costs; `data_uri` is its form inside a request.
+`load` returns one `Picture`, and `pages` all those of a document. `smart_resize` returns the size at which the model
+sees a picture, `tokens` its cost, and `data_uri` its form in a request body.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ def load(
     """
     if isinstance(source, Picture):
         return source
-    found = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-    if not 1 <= page <= len(found):
-        count = f"{len(found)} page{'s' * (len(found) > 1)}"
-        raise BadInput(f"{found.name} has {count}; page {page} does not exist. Pages count from 1.")
-    picture = found[page - 1]
+    frames = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
+    if not 1 <= page <= len(frames):
+        count = f"{len(frames)} page{'s' * (len(frames) > 1)}"
+        raise BadInput(f"{frames.name} has {count}; page {page} does not exist. Pages count from 1.")
+    picture = frames[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
 
@@ -72,7 +72,7 @@ def pages(
 ) -> Pages:
     """Return all pages of a PDF, or all frames of a picture, as a sequence of `Picture`, each decoded when it is used.
 
-    What is in memory already (a `Picture`, a Pillow image, an array) has one page. Raises `BadInput` as `load` does.
+    A `Picture`, a Pillow image or an array has one page. Raises `BadInput` as `load` does.
     """
     from vlnb.images.decode import Pages, open_pages
 
@@ -83,7 +83,7 @@ def pages(
 
 
 def _in_memory(source: Source, max_pixels: int) -> Picture | None:
-    """Return the picture of a Pillow image or a numpy array, or one that is loaded; None for anything else."""
+    """Return the picture of a Pillow image, a numpy array or a loaded `Picture`; None for anything else."""
     if isinstance(source, Picture):
         return source
     kind = type(source)
@@ -101,7 +101,7 @@ def _in_memory(source: Source, max_pixels: int) -> Picture | None:
 
 
 def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
-    """Return (bytes, name) of a file, an address, an upload, or what is in memory. Raises `BadInput`."""
+    """Return (bytes, name) of a file, an address, an upload, or bytes in memory. Raises `BadInput`."""
     from vlnb.images import sources
 
     if isinstance(source, str):

@@ -1,4 +1,4 @@
-"""From the bytes of a file to an upright RGB picture, or to a sentence that says what is wrong."""
+"""Decode the bytes of a file to an upright RGB picture, or raise an error that says what is wrong with the file."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from vlnb.terminal import printable
 if TYPE_CHECKING:
     from PIL import Image
 
-# What Pillow may open. Left out are formats that start another program (EPS) and those that are not pictures.
+# The formats that Pillow may open. Excluded are those that start another program (EPS) and those that are not pictures.
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO", "JPEG2000", "TGA")
 _WEAK = ("PPM", "DIB")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
-# What Pillow's decoders raise on broken data, besides its own errors.
+# The errors that Pillow's decoders raise on broken data.
 _BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
-# What Pillow says of sound files that it cannot decode.
+# Pillow's error messages for intact files that it cannot decode.
 _UNSUPPORTED = re.compile(
     r"unsupported|not (yet )?supported|cannot handle|unknown|unable to determine|not available", re.IGNORECASE
 )
-# The start of a lossless, hierarchical or JPEG-LS frame, which the decoder calls broken.
+# The start of a lossless, hierarchical or JPEG-LS frame, which the decoder reports as broken.
 _RARE_JPEG = re.compile(rb"\xff[\xc3\xc5-\xc7\xcb\xcd-\xcf\xf7]\0.[\x02-\x10]", re.DOTALL)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd9", b"\xff\xda"
 _MOST_NAMES = 5
 _BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
-_FEW_GREYS = 0.25  # of all values: a picture that uses fewer is stretched
+_FEW_GREYS = 0.25  # of the range: a picture that uses less of it is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
 _SMALLER = "Load a smaller copy, or pass max_pixels."
@@ -49,8 +49,7 @@ _SMALLER = "Load a smaller copy, or pass max_pixels."
 def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:
     """Return all pages of a PDF, or all frames of a picture, each decoded when it is used.
 
-    `name` stands for the file in messages. Raises `BadInput` if it is empty, broken, too large, too slow, or not a
-    picture.
+    Messages call the file `name`. Raises `BadInput` if it is empty, broken, too large, too slow, or not a picture.
     """
     if _is_pdf(data):
         document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s)
@@ -58,13 +57,13 @@ def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: 
         return Pages(name, count, partial(_page, document, dpi, count))
     data, notes = _without_damaged_chunks(data)
     with _open(data, name, max_pixels=max_pixels) as image, _reported(data, name):
-        # An MPO's further frames are a phone's depth map, not pictures.
-        count = 1 if image.format == "MPO" else _frames(image)
+        # The further frames of an MPO are a phone's depth map, not pictures.
+        count = 1 if image.format == "MPO" else _frame_count(image)
     return Pages(name, count, partial(_frame, data, name, notes, count, max_pixels))
 
 
-def _frames(image: Image.Image) -> int:
-    """Count the frames, of a TIFF at most `_MOST_FRAMES`: Pillow's own count can take hours."""
+def _frame_count(image: Image.Image) -> int:
+    """Count the frames, in a TIFF at most `_MOST_FRAMES`: Pillow's own count can take hours."""
     if image.format != "TIFF":
         return getattr(image, "n_frames", 1)
     for number in range(1, _MOST_FRAMES):
@@ -80,8 +79,8 @@ def peek(
 ) -> tuple[tuple[int, int], Callable[[], Picture]]:
     """Return the (width, height) in pixels of the first page or frame, and a function that decodes it.
 
-    The size comes from the header. While a PDF is read, `watch()` is called; an exception from it ends the reading.
-    Both raise `BadInput` as `open_pages` does.
+    The size comes from the header. `watch()` is called regularly while a PDF is read; an exception from it ends the
+    reading. Both raise `BadInput` as `open_pages` does.
     """
     if _is_pdf(data):
         document = _document(data, name, dpi, max_pixels=max_pixels, timeout_s=timeout_s, watch=watch)
@@ -92,7 +91,7 @@ def peek(
 
 
 class Pages(Sequence[Picture]):
-    """The `count` pages of a document. `draw(index)` decodes one when it is used, so a long document fits in memory."""
+    """The `count` pages of a document. `draw(index)` decodes one on each use: even a long document fits in memory."""
 
     def __init__(self, name: str, count: int, draw: Callable[[int], Picture]) -> None:
         self.name, self._count, self._draw = name, count, draw
@@ -150,7 +149,7 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
         with _reported(data, name):
             image = Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError as error:
-        raise BadInput(_what_else(data, name)) from error
+        raise BadInput(_not_a_picture(data, name)) from error
     except Image.DecompressionBombError as error:
         raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
     check_pixels(name, *image.size, max_pixels, cure=_SMALLER)
@@ -158,7 +157,7 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
 
 
 def _without_damaged_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return a PNG without the side chunks (text, times, …) whose checksums are wrong, and a note that names them."""
+    """Return a PNG without the ancillary chunks (text, times, …) with a wrong checksum, and a note that names them."""
     damaged, start = [], 8
     while data.startswith(_PNG) and (end := start + 12 + int.from_bytes(data[start : start + 4])) <= len(data):
         name, checksum = data[start + 4 : start + 8], int.from_bytes(data[end - 4 : end])
@@ -170,13 +169,14 @@ def _without_damaged_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     edges = [0, *(edge for start, end, _ in damaged for edge in (start, end)), len(data)]
     kept = b"".join(data[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
     names = ", ".join(sorted({name for _, _, name in damaged})[:_MOST_NAMES])
-    return kept, (f"left out what is damaged and not part of the picture: {names}",)
+    return kept, (f"left out damaged chunks that are not part of the picture: {names}",)
 
 
 def _with_end(data: bytes) -> bytes | None:
-    """Return a JPEG that lacks only its end marker with this marker; None if it lacks more, or nothing.
+    """Append the end marker to a JPEG that lacks nothing else. Return None if it lacks pixels too, or nothing.
 
-    Bytes after the last pixel change nothing. If pixels are missing, the decoder makes them of these bytes.
+    If pixels are missing, the decoder makes them up from the bytes that follow, and different padding gives different
+    pixels. Padding after the last pixel changes nothing.
     """
     from PIL import Image
 
@@ -184,10 +184,10 @@ def _with_end(data: bytes) -> bytes | None:
         return None
     data = data.rstrip(b"\xff")
 
-    def checksum(more: bytes) -> int:
-        return zlib.crc32(Image.open(io.BytesIO(data + more + _END_OF_JPEG), formats=["JPEG"]).tobytes())
+    def checksum(padding: bytes) -> int:
+        return zlib.crc32(Image.open(io.BytesIO(data + padding + _END_OF_JPEG), formats=["JPEG"]).tobytes())
 
-    checksums = {checksum(more) for more in (b"", b"Zu" * 64, bytes(range(254, 0, -1)))}
+    checksums = {checksum(padding) for padding in (b"", b"Zu" * 64, bytes(range(254, 0, -1)))}
     return data + _END_OF_JPEG if len(checksums) == 1 else None
 
 
@@ -203,11 +203,11 @@ def _reported(data: bytes, name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise
     except _BROKEN as error:
-        raise BadInput(_why(data, name, error)) from error
+        raise BadInput(_decoding_error(data, name, error)) from error
 
 
-def _why(data: bytes, name: str, error: BaseException) -> str:
-    """Say whether a file is broken, or sound but of a kind that Pillow does not know."""
+def _decoding_error(data: bytes, name: str, error: BaseException) -> str:
+    """Return a sentence that says whether a file is broken, or intact but of a kind that Pillow cannot decode."""
     kind = next(_kinds(data), "picture")
     cause = error.__cause__
     if (
@@ -220,7 +220,7 @@ def _why(data: bytes, name: str, error: BaseException) -> str:
 
 
 def _kinds(data: bytes) -> Iterator[str]:
-    """Yield the formats whose signature the file has; two letters of a text can be a weak one."""
+    """Yield the formats whose signature the file has, but no weak ones: two letters that any text can begin with."""
     from PIL import Image
 
     for form in _formats():
@@ -239,9 +239,9 @@ def copy_of(image: Image.Image, name: str, *, max_pixels: int) -> Picture:
 
 
 def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
-    """Return any Pillow image as a `Picture`: turned upright by its EXIF, laid on white, eight bits a colour.
+    """Return any Pillow image as a `Picture`: turned upright by its EXIF, laid on white, eight bits per channel.
 
-    The picture takes the image over: pass a copy if you go on using it.
+    The picture owns the image from then on: pass a copy if you still use it.
     """
     from PIL import ExifTags, ImageOps
 
@@ -252,8 +252,8 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
         opaque, image = _on_white(image)
         notes = notes if opaque else (*notes, "transparency laid on white")
     elif image.mode.startswith(("I", "F")):
-        image, more = _eight_bit(image)
-        notes += more
+        image, stretched = _eight_bit(image)
+        notes += stretched
     if image.mode != "RGB":
         image = image.convert("RGB")
     image.info = {}
@@ -261,18 +261,18 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
 
 
 def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
-    """Return whether the image was opaque, and the image laid on white."""
+    """Return whether the image is opaque, and the image laid on white."""
     from PIL import Image
 
     colour = image if image.mode == "RGBA" else image.convert("RGBA")
     alpha = colour.getchannel("A")
-    laid = Image.new("RGB", image.size, "white")
-    laid.paste(colour, mask=alpha)
-    return alpha.getextrema() == (255, 255), laid
+    result = Image.new("RGB", image.size, "white")
+    result.paste(colour, mask=alpha)
+    return alpha.getextrema() == (255, 255), result
 
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Scale a grey picture of more than 8 bits to 8, and stretch one that uses few of its values; say so in a note.
+    """Scale a grey picture of more than 8 bits to 8. Stretch one that uses few of its values, and add a note.
 
     Pillow's own conversion would clip it to white.
     """
@@ -281,19 +281,19 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
     grey = image if image.mode == "F" else image.convert("F")
     mean = cast("float", grey.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
-    if not math.isfinite(mean):  # one pixel that is no number makes the mean none; as an array, it would be there twice
+    if not math.isfinite(mean):  # a NaN or infinite pixel; `numpy` only then, as its array is a second copy in memory
         grey = Image.fromarray(np.nan_to_num(np.asarray(image), posinf=0.0, neginf=0.0))
     low, high = cast("tuple[float, float]", grey.getextrema())
     if image.mode.startswith("I;16"):
         bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
-        full = 2.0**bits - 1
+        white = 2.0**bits - 1
     else:
-        full = next((top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")), high)
-    first, notes = 0.0, tuple[str, ...]()
-    if low < high and (low < 0 or high > full or high - low < _FEW_GREYS * full):
-        first, full, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
-    scale = 255 / (full - first)
-    return grey.point(lambda value: value * scale + (0.5 - first * scale)).convert("L"), notes
+        white = next((top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")), high)
+    black, notes = 0.0, tuple[str, ...]()
+    if low < high and (low < 0 or high > white or high - low < _FEW_GREYS * white):
+        black, white, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
+    scale = 255 / (white - black)
+    return grey.point(lambda value: value * scale + (0.5 - black * scale)).convert("L"), notes
 
 
 def _formats() -> list[str]:
@@ -317,8 +317,8 @@ def _register_heif(data: bytes, name: str) -> None:
     pi_heif.register_heif_opener()
 
 
-def _what_else(data: bytes, name: str) -> str:
-    """Say what a file is if it is not a picture."""
+def _not_a_picture(data: bytes, name: str) -> str:
+    """Return a sentence that says what a file is, if it is not a picture. Raises `BadInput` for a broken picture."""
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
         return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."
@@ -331,7 +331,7 @@ def _what_else(data: bytes, name: str) -> str:
     from PIL import Image
 
     for kind in _kinds(data):
-        with _reported(data, name):  # Pillow's `open` hides why it failed
+        with _reported(data, name):  # call the plugin itself: `Image.open` hides why it failed
             Image.OPEN[kind][0](io.BytesIO(data), "")
     if data[4:8] == b"ftyp":
         return (

@@ -1,4 +1,4 @@
-"""PDF pages, each drawn by a process of its own with limits on memory and time.
+"""PDF pages, each drawn by a separate process with limits on memory and time.
 
 A few kilobytes of PDF can demand any amount of both, and PDFium cannot be interrupted; a process can be killed.
 """
@@ -30,11 +30,11 @@ _CURE = "Export the page as a picture with a PDF viewer, and load that picture."
 
 @dataclass(frozen=True)
 class Document:
-    """A PDF, given as the bytes of its file; `name` stands for it in messages.
+    """A PDF, given as the bytes of its file; messages call it `name`.
 
     `max_pixels` limits the size of a page, and with it the memory of the process that draws the page; `timeout_s`
-    limits the time for a page. `watch()` is called while a process works: an exception from it, like Ctrl-C, ends the
-    process.
+    limits the time for a page. `watch()` is called regularly while a process works: an exception from it, like Ctrl-C,
+    ends the process.
 
     Every method raises `BadInput` if the PDF is broken or has a password, or if it takes too much memory or time.
     """
@@ -60,9 +60,9 @@ class Document:
         """Return page `index`, from 0, as an RGB image."""
         from PIL import Image
 
-        with self._answer(self._page(index), page=index, scale=dpi / 72, draw=True) as (answer, rest):
+        with self._answer(self._page(index), page=index, scale=dpi / 72, draw=True) as (answer, pixels):
             size, stride = self._size(index, answer), answer["stride"]
-            return Image.frombuffer("RGB", size, rest.read(), "raw", "BGR", stride, 1)
+            return Image.frombuffer("RGB", size, pixels.read(), "raw", "BGR", stride, 1)
 
     def _page(self, index: int) -> str:
         return f"{self.name}, page {index + 1},"
@@ -74,36 +74,36 @@ class Document:
 
     @contextlib.contextmanager
     def _answer(
-        self, what: str, *, page: int | None = None, scale: float = 1.0, draw: bool = False
+        self, name: str, *, page: int | None = None, scale: float = 1.0, draw: bool = False
     ) -> Iterator[tuple[dict[str, Any], IO[bytes]]]:
         """Run one process and yield its answer, and the file that holds the pixels after it."""
         memory_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * self.max_pixels
         order = {"page": page, "scale": scale, "draw": draw, "max_pixels": self.max_pixels}
         limits = {"memory_bytes": 2 * memory_bytes, "cpu_s": self.timeout_s}
         child = Path(__file__).with_name("pdf_child.py")
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answers:
-            given.write(self.data)
-            given.seek(0)
-            process = subprocess.Popen(  # noqa: S603 - our own file and numbers
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answers:
+            source.write(self.data)
+            source.seek(0)
+            process = subprocess.Popen(  # noqa: S603 - the arguments are our own file and numbers
                 # -P: no file in the folder of the script or of the notebook replaces a module
                 [sys.executable, "-P", str(child), json.dumps(order | limits)],
-                stdin=given,
+                stdin=source,
                 stdout=answers,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches only the parent, which then ends this process
             )
             try:
-                self._wait(process, what, memory_bytes)
+                self._wait(process, name, memory_bytes)
             finally:
                 process.kill()
                 process.wait()
             answers.seek(0)
             answer = json.loads(answers.readline())
             if "error" in answer:
-                raise self._refused(what, answer)
+                raise self._refused(name, answer)
             yield answer, answers
 
-    def _wait(self, process: subprocess.Popen[bytes], what: str, memory_bytes: int) -> None:
+    def _wait(self, process: subprocess.Popen[bytes], name: str, memory_bytes: int) -> None:
         """Wait for the process to end; meanwhile check its time, its memory, and `watch`."""
         import psutil
 
@@ -111,22 +111,22 @@ class Document:
         while process.poll() is None:
             self.watch()
             if time.monotonic() > deadline:
-                raise BadInput(f"{what} was not drawn within {self.timeout_s:g} s. {_CURE} Or pass a larger timeout_s.")
-            with contextlib.suppress(psutil.Error):  # it has just ended
+                raise BadInput(f"{name} was not drawn within {self.timeout_s:g} s. {_CURE} Or pass a larger timeout_s.")
+            with contextlib.suppress(psutil.Error):  # raised if the process has just ended
                 if psutil.Process(process.pid).memory_info().rss > memory_bytes:
-                    raise BadInput(f"{what} needs more than {memory_bytes / 1e6:.0f} MB of memory to be drawn. {_CURE}")
+                    raise BadInput(f"{name} needs more than {memory_bytes / 1e6:.0f} MB of memory to be drawn. {_CURE}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_S)
         if code := process.returncode:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             raise BadInput(
-                f"{what} ended the process that drew it ({how}): it is damaged, or needs more than"
+                f"{name} ended the process that drew it ({how}): it is damaged, or needs more than"
                 f" {2 * memory_bytes / 1e6:.0f} MB of memory. {_CURE}"
             )
 
-    def _refused(self, what: str, answer: dict[str, Any]) -> BadInput:
+    def _refused(self, name: str, answer: dict[str, Any]) -> BadInput:
         if "password" in answer["error"].lower():
             return BadInput(f"{self.name} is protected by a password. Save a copy without one and load that.")
         if "count" not in answer:
             return BadInput(f"{self.name} is a broken PDF ({answer['error']}). Open it in a viewer and save it again.")
-        return BadInput(f"{what} cannot be drawn ({answer['error']}). Is the PDF damaged?")
+        return BadInput(f"{name} cannot be drawn ({answer['error']}). Is the PDF damaged?")

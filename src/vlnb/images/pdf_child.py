@@ -1,11 +1,11 @@
-"""The process that reads one page of a PDF for `pdf.Document`. It imports PDFium and nothing else of weight.
+"""The process that reads one page of a PDF for `pdf.Document`. PDFium is its only heavy import.
 
     python pdf_child.py ORDER < PDF
 
 ORDER is JSON: {"page": index or null, "scale": pixels per point, "draw": whether to draw it, "max_pixels": limit,
 "memory_bytes": limit, "cpu_s": limit}. The answer is one line of JSON, {"count": pages, "size": [width, height] in
-pixels, "stride": bytes per row}, and then the rows of pixels, blue first, if the page was drawn. PDFium's own words
-stand in "error".
+pixels, "stride": bytes per row}, and then the rows of pixels in BGR order, if the page was drawn. "error" is PDFium's
+error message.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import pypdfium2
 def main() -> None:
     """Carry out the order."""
     order = json.loads(sys.argv[1])
-    # A second line of defence, because the parent checks the memory only now and then. macOS lacks this limit.
+    # A second line of defence, because the parent checks the memory only at intervals. macOS lacks this limit.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (order["memory_bytes"],) * 2)
-    # If the parent is gone, this alone ends an endless drawing.
+    # If the parent is gone, only this limit ends a drawing that never finishes.
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(order["cpu_s"]) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     answer: dict[str, object] = {}
     pixels = b""

@@ -1,4 +1,4 @@
-"""One picture, in the form that all of vlnb works with."""
+"""The class `Picture`, in which all of vlnb passes pictures around."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 JPEG_QUALITY = 92  # text stays sharp; a tenth of PNG's bytes on a photo
 _STORED_QUALITY = 88  # of a frame of a video
 _SHOWN_PX = 720  # longest side of a picture shown in a notebook
-_FLAT = 0.5  # share of pixels equal to their left neighbour: drawings and screens have more, photographs less
+_FLAT = 0.5  # share of pixels equal to their left neighbour: higher in drawings and screenshots, lower in photographs
 _SAMPLED_ROWS = 64
 
 
@@ -28,7 +28,7 @@ class Picture:
     """A picture ready for a model: RGB, upright, without transparency.
 
     `original_size` is (width, height) in pixels, upright, before any resizing; coordinates of regions refer to it.
-    `source` says where it came from, `notes` what loading changed, `alt` what a screen reader reads.
+    `source` is where it comes from, `notes` list what loading changed, `alt` is the text for screen readers.
 
     >>> from vlnb import images, samples
     >>> picture = samples.receipt().picture
@@ -46,7 +46,7 @@ class Picture:
 
     @classmethod
     def stored(cls, image: Image.Image, source: str, original_size: tuple[int, int], *notes: str) -> Picture:
-        """Return a picture that keeps `image` as JPEG, which takes a tenth of the memory, until its pixels are used."""
+        """Return a picture that keeps `image` as JPEG, in a tenth of the memory, until its pixels are used."""
         from PIL import Image
 
         buffer = io.BytesIO()
@@ -94,22 +94,22 @@ class Picture:
         return replace(self, image=self.image.resize(size, Image.Resampling.BICUBIC))
 
     def crop(self, region: tuple[int, int, int, int]) -> Picture:
-        """Return the part (x1, y1, x2, y2) of the picture, in pixels of its original, as a picture of its own.
+        """Return the part (x1, y1, x2, y2) of the picture, in pixels of the original, as a new picture.
 
         Raises `BadInput` if no pixel of the picture lies in it.
         """
         x, y = self.width / self.original_size[0], self.height / self.original_size[1]
-        left, top, right, bottom = (round(side * by) for side, by in zip(region, (x, y, x, y), strict=True))
-        place = max(0, left), max(0, top), min(self.width, right), min(self.height, bottom)
-        if place[0] >= place[2] or place[1] >= place[3]:
+        left, top, right, bottom = (round(side * scale) for side, scale in zip(region, (x, y, x, y), strict=True))
+        box = max(0, left), max(0, top), min(self.width, right), min(self.height, bottom)
+        if box[0] >= box[2] or box[1] >= box[3]:
             raise BadInput(f"The region {region} is empty: {self.source} has {self.width} x {self.height} pixels.")
-        part = self.image.crop(place)
+        part = self.image.crop(box)
         name, alt = f"{self.source}, region {list(region)}", self.alt and f"A part of: {self.alt}"
         return replace(self, image=part, original_size=part.size, source=name, alt=alt)
 
     @cached_property
     def encoded(self) -> tuple[str, bytes]:
-        """(media type, bytes) to send: PNG for drawings and screens, JPEG for photographs."""
+        """(media type, bytes) to send: PNG for drawings and screenshots, JPEG for photographs."""
         import numpy as np
 
         rows = np.asarray(self.image)[:: max(1, self.height // _SAMPLED_ROWS)]
@@ -122,7 +122,7 @@ class Picture:
         return "image/jpeg", buffer.getvalue()
 
     def __repr__(self) -> str:
-        """One line: source, size, and what was done."""
+        """One line: source, size and notes."""
         notes = "".join(f"; {note}" for note in self.notes)
         return printable(f"<Picture {self.source}: {self.width} x {self.height} px{notes}>")
 
@@ -131,17 +131,17 @@ class Picture:
 
 
 def data_uri(picture: Picture) -> str:
-    """Return the picture as a `data:` URI, its form inside a request."""
+    """Return the picture as a `data:` URI, its form in a request body."""
     return to_uri(*picture.encoded)
 
 
 def to_uri(kind: str, data: bytes) -> str:
-    """Return the bytes of a file of that media type as a `data:` URI."""
+    """Return the bytes of a file with the media type `kind` as a `data:` URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def shown_uri(picture: Picture, shown_px: int) -> str:
-    """Return the picture as a `data:` URI to be shown at most `shown_px` wide and high; a large one is reduced."""
+    """Return the picture as a `data:` URI for display at most `shown_px` wide and high; a large picture is reduced."""
     image = picture.image
     if max(image.size) > 2 * shown_px:  # twice, for screens of high density
         image = image.copy()

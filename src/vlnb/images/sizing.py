@@ -9,7 +9,7 @@ import math
 
 from vlnb.errors import BadInput
 
-UNIT_PX = 28  # a patch of 14 pixels, merged 2 x 2: one token
+UNIT_PX = 28  # one token covers 2 x 2 patches of 14 pixels
 MIN_PIXELS = 3_136  # limits in the checkpoints' preprocessor_config.json: 4 tokens …
 MAX_PIXELS = 12_845_056  # … and 16,384
 MAX_ASPECT = 200

@@ -1,4 +1,4 @@
-"""From whatever a person has (a path, an address, bytes, an array, an upload) to the bytes of a picture."""
+"""Get the bytes of a picture from a path, an address, an open file, an array or an upload."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _REDIRECTS = 10
-_AROUND_PATHS = " \t\r\n\"'`“”‘’«»<>\ufeff\u200b\u200e\u202a"  # what comes along when a path is copied
+_AROUND_PATHS = " \t\r\n\"'`“”‘’«»<>\ufeff\u200b\u200e\u202a"  # characters that are often copied along with a path
 _BASE64 = re.compile(
     r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi)[A-Za-z0-9+/=\s]{100}"
 )  # the file itself, without "data:"
 
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
-    """Return (bytes, name to show) of a path or a `file://`, `http(s)://` or `data:` address.
+    """Return (bytes, display name) of a path or a `file://`, `http(s)://` or `data:` address.
 
-    White space and quotes around it do not matter. Raises `BadInput`.
+    Ignores white space and quotes around it. Raises `BadInput`.
     """
     if os.path.exists(text):  # noqa: PTH110 - False also for a text that cannot be a path
         return from_path(Path(text), max_bytes=max_bytes)
@@ -44,10 +44,10 @@ def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, st
         return _from_url(text, max_bytes=max_bytes, timeout_s=timeout_s)
     if scheme == "data":
         return from_data_uri(text, max_bytes=max_bytes), "the picture in the data URI"
-    return from_path(_named(text, scheme), max_bytes=max_bytes)
+    return from_path(_path(text, scheme), max_bytes=max_bytes)
 
 
-def _named(text: str, scheme: str) -> Path:
+def _path(text: str, scheme: str) -> Path:
     """Return the path that a text or a `file://` address names. Raises `BadInput`."""
     if scheme == "file":
         try:
@@ -109,8 +109,8 @@ def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywi
         value = value.value
     if isinstance(value, tuple | list) and all(isinstance(item, dict) and "content" in item for item in value):
         if len(value) != 1:
-            given = "nothing is uploaded yet" if not value else f"it holds {len(value)} files"
-            raise BadInput(f"The upload must hold one picture, and {given}. Load one: images.load(upload.value[0]).")
+            problem = "nothing is uploaded yet" if not value else f"it holds {len(value)} files"
+            raise BadInput(f"The upload must hold one picture, and {problem}. Load one: images.load(upload.value[0]).")
         value = value[0]
     if isinstance(value, dict) and "content" in value:
         return bytes(value["content"]), str(value.get("name") or "the uploaded picture")
@@ -139,15 +139,15 @@ def from_array(array: np.ndarray[Any, Any], name: str, *, max_pixels: int) -> Im
     if kind not in "bfui":
         raise BadInput(f"{name} holds {array.dtype}, not numbers of a picture; use uint8.")
     if array.dtype.str.endswith("u2"):
-        array = array.astype(np.uint16)  # in this machine's order of bytes
-    most = 1 if kind in "bf" else 65535 if array.dtype == np.uint16 else 255
-    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= most):
+        array = array.astype(np.uint16)  # in native byte order
+    highest = 1 if kind in "bf" else 65535 if array.dtype == np.uint16 else 255
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= highest):
         values = "floats" if kind == "f" else "integers"
-        raise BadInput(f"{name} holds {values} outside 0 to {most}; scale them, or convert them to uint8.")
+        raise BadInput(f"{name} holds {values} outside 0 to {highest}; scale them, or convert them to uint8.")
     if array.ndim == 2 and kind == "f":
-        array = array.astype(np.float32)  # grey of more than 8 bits is scaled as that of a file
+        array = array.astype(np.float32)  # `from_pil` scales grey of more than 8 bits, as in a file
     elif array.dtype != np.uint8 and not (array.ndim == 2 and array.dtype == np.uint16):
-        array = (array * (255 / most)).round().astype(np.uint8)
+        array = (array * (255 / highest)).round().astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(array))
 
 
@@ -159,7 +159,7 @@ def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str
     name = fetch.shown_url(url) if "://" in url else f"{url.partition(':')[0]}:…"
     headers = {"user-agent": f"vlnb/{__version__}", "accept": "image/*,application/pdf;q=0.9,*/*;q=0.1"}
     try:
-        got = fetch.get(url, headers=headers, max_bytes=max_bytes, total_s=timeout_s, redirects=_REDIRECTS)
+        answer = fetch.get(url, headers=headers, max_bytes=max_bytes, total_s=timeout_s, redirects=_REDIRECTS)
     except TimeoutError as error:
         raise BadInput(
             f"{name} did not send a picture within {timeout_s:g} s. Try again, or pass a larger timeout_s."
@@ -170,11 +170,11 @@ def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str
         raise BadInput(f"{name} cannot be fetched: {error}. Download the picture and load the file.") from error
     except httpx2.HTTPError as error:
         raise BadInput(f"{name} cannot be reached ({error}). Check the address and this machine's network.") from error
-    except (httpx2.InvalidURL, ValueError) as error:  # whose text quotes the address
+    except (httpx2.InvalidURL, ValueError) as error:  # not quoted: its text contains the full address
         raise BadInput(f"{name} cannot be fetched: it is not a valid address. Check its host and port.") from error
-    if got.status != httpx2.codes.OK:
-        raise BadInput(f"{name} answered {got.status} {got.reason} instead of a picture. {_cure(got.status)}")
-    return got.body, name
+    if answer.status != httpx2.codes.OK:
+        raise BadInput(f"{name} answered {answer.status} {answer.reason} instead of a picture. {_cure(answer.status)}")
+    return answer.body, name
 
 
 def _cure(status: int) -> str:
@@ -186,7 +186,7 @@ def _cure(status: int) -> str:
 
 
 def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
-    """Return the bytes in a `data:` address, read as browsers do and with the URL-safe alphabet. Raises `BadInput`.
+    """Decode a `data:` address as browsers do, also in the URL-safe alphabet. Raises `BadInput`.
 
     >>> from_data_uri("data:text/plain;BASE64, aGk", max_bytes=100)
     b'hi'
@@ -207,13 +207,13 @@ def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
 
 
 def missing(path: Path) -> BadInput:
-    """Return the error for a path that does not exist, with what else it could mean."""
+    """Return the error for a path that does not exist, with the closest existing name."""
     folder = path.parent
     if not folder.is_dir():
         return BadInput(f"There is no file {path}: the folder {folder} does not exist either.")
-    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1, cutoff=0.6)
-    meant = f"; did you mean {folder / near[0]}?" if near else f". (Looked in {folder.resolve()}.)"
-    return BadInput(f"There is no file {path}{meant}")
+    similar = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1, cutoff=0.6)
+    hint = f"; did you mean {folder / similar[0]}?" if similar else f". (Looked in {folder.resolve()}.)"
+    return BadInput(f"There is no file {path}{hint}")
 
 
 def _too_many_bytes(name: str, limit: int) -> BadInput:

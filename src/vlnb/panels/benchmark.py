@@ -132,7 +132,7 @@ class Benchmark(Panel):
         self.figure.children = (charts.live(curves),)
 
     def _show_progress(self, report: bench.runner.LoadProgress, reports: list[bench.runner.LoadProgress]) -> None:
-        self.status.value = live(bench.runner.told(report))
+        self.status.value = live(bench.runner.format_progress(report))
         self.bar.value = report.get("done", 0) / max(1, report["of"])
         if report.get("ttft_p50_s") is not None:
             reports.append(report)

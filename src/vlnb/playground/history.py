@@ -26,7 +26,7 @@ from pydantic import Field, TypeAdapter
 from vlnb import images, records
 from vlnb.endpoint import Endpoint, Reply, Usage
 from vlnb.endpoint.keys import redacted
-from vlnb.endpoint.typed import answered
+from vlnb.endpoint.typed import typed_reply
 from vlnb.errors import BadInput
 from vlnb.local import runs
 from vlnb.playground.question import Attachment, Question, cropped
@@ -167,7 +167,7 @@ class History:
         fields = {name: run.facts[name] for name in _REPLY}
         usage = run.facts["usage"] and Usage(*(run.facts["usage"][name] for name in _USAGE))
         reply = Reply(**fields, usage=usage, pictures=pictures, seen_sizes=sizes)
-        return answered(form, reply) if (form := run.question.form) else reply
+        return typed_reply(form, reply) if (form := run.question.form) else reply
 
     @property
     def summary(self) -> str:

@@ -7,7 +7,6 @@ value decides; in a list, the row decides: rows keep their order, so the i-th ro
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections import defaultdict
@@ -69,12 +68,11 @@ class _Span:
     how: How = "exact"
 
 
-@functools.cache
 def _reader() -> Reader:
     extras.require("engine", "Evidence, which reads the pictures again,")
-    from vlnb.embedded.reader import Reader
+    from vlnb.embedded.reader import shared
 
-    return Reader()
+    return shared()
 
 
 def find(printed: Any, pictures: Sequence[Picture], seen: Sequence[Size] = ()) -> Mapping[str, Evidence]:  # noqa: ANN401

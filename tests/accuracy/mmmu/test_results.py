@@ -8,7 +8,7 @@ from vlnb import catalog, charts
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.mmmu import Question, Run, StoredAnswer, harness
 from vlnb.accuracy.mmmu.results import counted_scores
-from vlnb.accuracy.mmmu.runs import Asked, Manifest
+from vlnb.accuracy.mmmu.runs import Manifest, SetOrigin
 from vlnb.errors import BadInput
 
 PRINTED = "Benchmark time: 97.75084622902796\nanswers saved to: ./answer_sglang.json\n" + "{" + ",\n ".join(
@@ -24,7 +24,7 @@ def made(tmp_path, answers, subject="Art"):
         for n in range(len(answers))
     )
     said = {q.id: StoredAnswer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
-    return Run(tmp_path, Manifest(Asked("drawn", len(questions)), (), 1024), questions, said)
+    return Run(tmp_path, Manifest(SetOrigin("drawn", len(questions)), (), 1024), questions, said)
 
 
 def test_every_question_counts_and_none_is_left_out(tmp_path):

@@ -30,7 +30,7 @@ def test_all_questions_with_all_their_pictures(oracle, drawn, tmp_path):
     run = mmmu.run(drawn, oracle, tmp_path / "run", concurrency=5, watch=told.append)
     assert run.missing == []
     for question in drawn.questions:
-        said = "".join(part for part in question.said(drawn.pictures(question)) if isinstance(part, str))
+        said = "".join(part for part in question.content(drawn.pictures(question)) if isinstance(part, str))
         assert run.answers[question.id].text == answer(said)
     assert {i: a.prompt_tokens for i, a in run.answers.items()} == {
         q.id: 100 * len(q.pictures) for q in drawn.questions

@@ -31,9 +31,9 @@ def test_the_right_answer_is_right_and_is_no_other(drawn):
 def test_pictures_stand_where_the_text_names_them(drawn):
     by_id = {question.id: question for question in drawn.questions}
     pictures = {1: b"one", 2: b"two", 3: b"three"}
-    two = by_id["drawn_Charts_5"].said({1: b"one", 2: b"two"})
+    two = by_id["drawn_Charts_5"].content({1: b"one", 2: b"two"})
     assert two[:2] == [b"one", b"two"]
-    options = by_id["drawn_Pictures_1"].said(pictures)
+    options = by_id["drawn_Pictures_1"].content(pictures)
     assert [part for part in options if isinstance(part, bytes)] == [b"one", b"two", b"three"]
     assert options[0].endswith("(A) ")
 
@@ -52,7 +52,7 @@ def test_every_picture_is_sent_once(text, pictures, said):
     question = mmmu.Question("q", "Art", text, (), ("5",))
     end = "\n\nAnswer the question using a single word or phrase."
     expected = [part.replace("…", end) if isinstance(part, str) else part for part in said]
-    assert question.said(pictures) == expected
+    assert question.content(pictures) == expected
 
 
 def test_a_folder_of_parquet_files(parquet, drawn):

@@ -1,4 +1,4 @@
-"""Does this server really see? `vision_check(endpoint)` asks 24 questions whose answers are known."""
+"""Test whether a server really sees: `vision_check(endpoint)` asks 24 questions with known answers."""
 
 from __future__ import annotations
 

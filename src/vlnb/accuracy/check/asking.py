@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 _LIMITS: dict[str, Any] = {"first_token_s": 60.0, "total_s": 120.0}
 _MAX_TOKENS = 160
 _TEXT = ("seen", "fine print", "places", "tables", "twice", "usage")  # skills of an engine that only reads
-_GONE = 2  # questions in a row without a server
+_LOST = 2  # questions in a row without a server
 _SAME = 0.5  # IoU from which two boxes are the same place
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The answer to one task, and whether it is right. `note` explains the verdict where that is not obvious.
+    """The answer to one task, and whether it is right. `note` explains a verdict that is not obvious.
 
-    `space` says in which pixels a box was answered: "seen", "thousand", "resized" (then `factor` is the size relative
-    to the picture sent), or "" if it fits none. `picture_tokens` is what the picture adds to the prompt by the server's
-    count, without its delimiters.
+    `space` is the coordinate space of a box: "seen", "thousand", "resized" (then `factor` is the size relative to the
+    picture sent), or "" if it fits none. `picture_tokens` are the tokens that the picture adds to the prompt by the
+    server's count, without its delimiters.
     """
 
     task: Task
@@ -50,38 +50,38 @@ class Answered:
 def vision_check(
     endpoint: Endpoint, *, seed: int | None = None, watch: Callable[[Check], object] = lambda _: None
 ) -> Check:
-    """Ask 24 questions about pictures drawn for this check, and return how they were answered.
+    """Ask 24 questions about pictures drawn for this check, and return the answers with their verdicts.
 
-    The embedded engine reads text and sees nothing else: it is asked only what a reader can answer.
+    The embedded engine only reads text, so it gets only the questions about text.
 
     Each `seed` gives new pictures (None chooses one), so no server can know them. A question that fails counts as
-    wrong, with its error; when the server has gone, the check ends with the answers so far. `watch` is called with the
-    check so far after every question. At last the server's sense of time is measured by `video.check`.
+    wrong, with its error; when the server stops answering, the check ends with the answers so far. `watch` is called
+    with the check so far after every question. Finally, `video.check` tests the server's sense of time.
     """
     seed = int.from_bytes(os.urandom(3), "big") if seed is None else seed
     questions = tasks(seed)
-    skipped = dict.fromkeys(one.skill for one in questions if endpoint.is_embedded and one.skill not in _TEXT)
-    asked = [one for one in questions if one.skill not in skipped]
+    skipped = dict.fromkeys(task.skill for task in questions if endpoint.is_embedded and task.skill not in _TEXT)
+    todo = [task for task in questions if task.skill not in skipped]
     owner = _owner(endpoint)
-    so_far = Check(endpoint.model, seed, (), len(asked), 0.0, owner=owner, skipped=tuple(skipped))
-    began, gone = time.perf_counter(), 0
-    for task in asked:
+    so_far = Check(endpoint.model, seed, (), len(todo), 0.0, owner=owner, skipped=tuple(skipped))
+    began, lost = time.perf_counter(), 0
+    for task in todo:
         try:
             answer = _answer(endpoint, task)
-            gone = 0
+            lost = 0
         except VlnbError as error:
             answer = Answered(task, "", right=False, error=str(error))
-            gone = gone + 1 if isinstance(error, NoServer) else 0
+            lost = lost + 1 if isinstance(error, NoServer) else 0
         answered = (*so_far.answered, answer)
         so_far = replace(so_far, answered=answered, seconds=time.perf_counter() - began)
         watch(so_far)
-        if gone == _GONE:
+        if lost == _LOST:
             return replace(so_far, stopped=f"Stopped after {len(answered)} questions: {answer.error}")
     return replace(so_far, clock=_clock(endpoint, seed))
 
 
 def _clock(endpoint: Endpoint, seed: int) -> str:
-    """Return what a clip with a clock says about the server's times; the embedded engine decodes no video."""
+    """Return the result of `video.check` as text; "" for the embedded engine, which decodes no video."""
     if endpoint.is_embedded:
         return ""
     try:
@@ -91,7 +91,7 @@ def _clock(endpoint: Endpoint, seed: int) -> str:
 
 
 def _owner(endpoint: Endpoint) -> str:
-    """Return who made the server, as it says of its models: "sglang", "vllm", "llamacpp", or "" if it does not say."""
+    """Return the server's maker from `owned_by` of its models: "sglang", "vllm", "llamacpp", or "" if it is missing."""
     try:
         models = json.loads(look_up(endpoint.base_url, "/models", key=endpoint.api_key).body)["data"]
         return str(models[0]["owned_by"]).lower()
@@ -102,35 +102,35 @@ def _owner(endpoint: Endpoint) -> str:
 def _answer(endpoint: Endpoint, task: Task) -> Answered:
     reply = _ask(endpoint, task)
     note = "" if reply.text.strip() else reply.note
-    found = Answered(task, reply.text, task.right(reply.text), note, cut=reply.finish_reason == "length")
+    answered = Answered(task, reply.text, task.right(reply.text), note, cut=reply.finish_reason == "length")
     if task.box:
         space, overlap, factor = place(task, reply.text)
         note = f"IoU {overlap:.2f}, in pixels: {space or 'of no size that fits'}"
-        found = replace(found, right=space == "seen", space=space, factor=factor, note=note)
+        answered = replace(answered, right=space == "seen", space=space, factor=factor, note=note)
     elif task.skill == "schema":
         if not obeys(reply.text):
-            found = replace(found, note="does not match the schema")
+            answered = replace(answered, note="does not match the schema")
         elif not endpoint.enforces_schemas:
-            found = replace(found, right=False, note="this server does not enforce schemas")
+            answered = replace(answered, right=False, note="this server does not enforce schemas")
     elif task.skill == "twice":
         again = _ask(endpoint, task)
         same = again.text == reply.text
         note = "" if same else f"first {reply.text[:60]!r}, then {again.text[:60]!r}"
-        found = replace(found, right=same and bool(reply.text), note=note)
+        answered = replace(answered, right=same and bool(reply.text), note=note)
     elif task.skill == "usage":
-        found = _counted(endpoint, task, found, reply)
-    return found
+        answered = _counted(endpoint, task, answered, reply)
+    return answered
 
 
-def _counted(endpoint: Endpoint, task: Task, found: Answered, reply: Reply) -> Answered:
-    """Judge how many tokens a picture adds to the prompt, by asking the same question without it."""
+def _counted(endpoint: Endpoint, task: Task, answered: Answered, reply: Reply) -> Answered:
+    """Judge how many tokens the picture adds to the prompt: ask the same question without it, and compare."""
     alone = endpoint.ask(task.question, max_tokens=1, **_LIMITS).usage
     if reply.usage is None or alone is None:
-        return replace(found, right=False, note="this server counts no tokens")
+        return replace(answered, right=False, note="this server counts no tokens")
     added = max(0, reply.usage.prompt_tokens - alone.prompt_tokens - images.DELIMITER_TOKENS)
     expected = images.tokens(*task.pictures[0].size)
     right = abs(added - expected) <= images.DELIMITER_TOKENS
-    return replace(found, right=right, picture_tokens=added, note=f"{added} tokens counted, {expected} expected")
+    return replace(answered, right=right, picture_tokens=added, note=f"{added} tokens counted, {expected} expected")
 
 
 def _ask(endpoint: Endpoint, task: Task) -> Reply:
@@ -139,9 +139,9 @@ def _ask(endpoint: Endpoint, task: Task) -> Reply:
 
 
 def place(task: Task, text: str) -> tuple[str, float, float]:
-    """Return (space, IoU, factor): in which space the first box of an answer fits the true one best.
+    """Return (space, IoU, factor) of the coordinate space in which an answer's first box fits the true one best.
 
-    The space is "" if the box fits in none of them.
+    The space is "" if the box fits in none.
     """
     assert task.box is not None  # noqa: S101 - for the type checker
     try:
@@ -157,6 +157,6 @@ def place(task: Task, text: str) -> tuple[str, float, float]:
         ("thousand", iou(answer, scaled(truth, 1000 / width, 1000 / height)), 1.0),
         ("resized", iou(answer, scaled(truth, factor, factor)), factor),
     )
-    # Of two spaces that fit equally well the earlier one counts: a factor near 1 is no resizing.
-    best = max(spaces, key=lambda one: round(one[1], 1))
+    # If two spaces fit equally well, the first wins: a factor near 1 is no resizing.
+    best = max(spaces, key=lambda row: round(row[1], 1))
     return best if best[1] >= _SAME else ("", *best[1:])

@@ -1,4 +1,4 @@
-"""The result of a vision check: every answer, a score for each skill, and the faults by name."""
+"""The result of a vision check: all answers, a score for each skill, and the faults by name."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _SHOWN_PX = 140
 class Check:
     """The answers of one server to the questions of one `seed`.
 
-    `stopped` says why some were not asked; `owner` who made the server ("sglang", "vllm" …; "" if unknown); `skipped`
-    which skills an engine that only reads text was not asked for; `clock` what its sense of time in a video is.
+    `stopped` says why the check ended early, `owner` is the server's maker ("sglang", "vllm" …; "" if unknown),
+    `skipped` are the skills that do not apply to an engine that only reads text, and `clock` is the result of
+    `video.check`.
     """
 
     model: str
@@ -40,8 +41,8 @@ class Check:
 
     @property
     def right(self) -> int:
-        """How many answers are right."""
-        return sum(one.right for one in self.answered)
+        """The number of right answers."""
+        return sum(answer.right for answer in self.answered)
 
     @cached_property
     def findings(self) -> tuple[Fault, ...]:
@@ -50,34 +51,34 @@ class Check:
 
     @property
     def sound(self) -> bool:
-        """Whether the check was complete and found nothing grave."""
-        return not self.stopped and not any(found.grave for found in self.findings)
+        """Whether the check was complete and found no grave fault."""
+        return not self.stopped and not any(fault.grave for fault in self.findings)
 
     def skills(self) -> Iterator[tuple[Skill, int, int, str, str]]:
-        """Yield (skill, right answers, answers, what the low score means, what to try) for each skill that was tested.
+        """Yield (skill, right answers, answers, cause of a low score, what to try) for each tested skill.
 
-        The last two are empty if all answers are right, or one fault explains everything.
+        The last two are empty if all answers are right, or if a decisive fault explains all failures.
         """
-        explained = any(found.decisive for found in self.findings)
+        explained = any(fault.decisive for fault in self.findings)
         for skill in SKILLS.values():
-            mine = [one for one in self.answered if one.task.skill == skill.name]
-            right, errors = sum(one.right for one in mine), [one.error for one in mine if one.error]
-            low, cure = (skill.low, skill.cure(self.owner)) if right < len(mine) and not explained else ("", "")
+            answers = [answer for answer in self.answered if answer.task.skill == skill.name]
+            right, errors = sum(a.right for a in answers), [a.error for a in answers if a.error]
+            low, cure = (skill.low, skill.cure(self.owner)) if right < len(answers) and not explained else ("", "")
             if low and errors:
-                low, cure = f"{len(errors)} of {len(mine)} questions failed: {errors[0]}", ""
-            if mine:
-                yield skill, right, len(mine), low, cure
+                low, cure = f"{len(errors)} of {len(answers)} questions failed: {errors[0]}", ""
+            if answers:
+                yield skill, right, len(answers), low, cure
 
     @property
     def summary(self) -> str:
-        """The score, what guessing would give, and how the check ended."""
-        # A server that sees nothing would guess so many right on average.
-        guessed = sum(1 / len(one.task.choices) for one in self.answered if one.task.choices)
+        """The score, the score of pure guessing, and how the check ended."""
+        # A server that sees nothing guesses so many right on average.
+        guessed = sum(1 / len(answer.task.choices) for answer in self.answered if answer.task.choices)
         chance = f"(guessing: about {guessed:.0f}; seed {self.seed})"
         score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."
         end = self.stopped or ("" if self.findings else "The check found no fault.")
         titles = ", ".join(SKILLS[name].title for name in self.skipped)
-        skipped = f" This engine reads text only; questions that need eyes were skipped: {titles}." if titles else ""
+        skipped = f" This engine reads text only; questions that need vision were skipped: {titles}." if titles else ""
         return f"{self.model}: {score} {end}".rstrip() + skipped
 
     def __str__(self) -> str:
@@ -91,7 +92,7 @@ class Check:
         return {"text/plain": printable(str(self)), "text/html": self.as_html()}
 
     def as_html(self) -> Html:
-        """Return the faults, a row for each skill, and every question with its picture in a section to open."""
+        """Return the faults, a row for each skill, and all questions with their pictures in a collapsed section."""
         rows = (
             (skill.title, joined([f"{right} of {of}", bar(right / of, GOOD if right == of else BAD)]), low, cure)
             for skill, right, of, low, cure in self.skills()
@@ -109,16 +110,16 @@ class Check:
         )
 
 
-def _fault(found: Fault) -> Html:
-    said = (element("strong", found.name), f": {found.sentence} ", element("em", "Try:"), f" {found.cure}")
-    return element("p", *said, role="alert") if found.grave else element("p", *said)
+def _fault(fault: Fault) -> Html:
+    content = (element("strong", fault.name), f": {fault.sentence} ", element("em", "Try:"), f" {fault.cure}")
+    return element("p", *content, role="alert") if fault.grave else element("p", *content)
 
 
-def _question(one: Answered) -> Html:
-    answer = one.error or one.text or "(nothing)"
-    answer = answer if len(answer) <= _SHOWN_CHARS else answer[:_SHOWN_CHARS] + " …"
-    verdict = element("strong", "right" if one.right else f"wrong: it is {one.task.truth}")
-    note = [f" · {one.note}"] if one.note else []
+def _question(answer: Answered) -> Html:
+    text = answer.error or answer.text or "(nothing)"
+    text = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + " …"
+    verdict = element("strong", "right" if answer.right else f"wrong: it is {answer.task.truth}")
+    note = [f" · {answer.note}"] if answer.note else []
     br = element("br")
-    said = element("div", element("small", one.task.question), br, answer, br, verdict, *note, style="flex:1 1 260px")
-    return row(*(to_html(picture, shown_px=_SHOWN_PX) for picture in one.task.pictures), said)
+    side = element("div", element("small", answer.task.question), br, text, br, verdict, *note, style="flex:1 1 260px")
+    return row(*(to_html(picture, shown_px=_SHOWN_PX) for picture in answer.task.pictures), side)

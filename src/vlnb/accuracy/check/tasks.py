@@ -1,4 +1,4 @@
-"""The questions of the vision check: made anew from a seed, each with its truth and the skill that it tests."""
+"""The questions of the vision check: generated from a seed, each with its true answer and the skill that it tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FINE_PX = (28, 18, 12)  # font sizes; the letters are 20, 13 and 9 pixels high
 
 
 class _Card(BaseModel, extra="forbid", strict=True):
-    """What the question with a JSON schema asks for."""
+    """The schema of the question that needs an answer in JSON."""
 
     code: str
     paper: Literal["light", "dark"]
@@ -35,7 +35,7 @@ class _Card(BaseModel, extra="forbid", strict=True):
 
 @dataclass(frozen=True)
 class Skill:
-    """One part of the check: `low` says what a low score means; `cures` what to try, by the maker of the server."""
+    """One part of the check: `low` says what a low score means, `cures` what to try, by the maker of the server."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class Skill:
     cures: Mapping[str, str]
 
     def cure(self, owner: str = "") -> str:
-        """Return what to try on any server, and on one of that `owner` ("sglang", "vllm", "llamacpp").
+        """Return what to try on any server, and what on those of the maker `owner` ("sglang", "vllm", "llamacpp").
 
         >>> SKILLS["cache"].cure("vllm")
         "Turn the server's caches off. --no-enable-prefix-caching, and --mm-processor-cache-gb 0."
@@ -67,8 +67,8 @@ SKILLS: Mapping[str, Skill] = MappingProxyType(_skills())
 class Task:
     """One question.
 
-    `truth` is the right answer; with `choices` it is one of them, and can be guessed. With `box`, in pixels of the
-    picture, the answer is a place instead. `options` go to the server with the question.
+    `truth` is the right answer; with `choices` it is one of them, and can be guessed. With a `box`, in pixels of the
+    picture, the right answer is that place. `options` are added to the request body.
     """
 
     id: str
@@ -81,7 +81,7 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def right(self, text: str) -> bool:
-        """Whether an answer in words is right: it names the true choice and no other, or contains the truth."""
+        """Return whether a text answer is right: it names only the true choice, or contains the truth."""
         if self.skill == "schema":
             return obeys(text) and json.loads(text)["code"] == self.truth
         if self.choices:
@@ -90,7 +90,7 @@ class Task:
 
 
 def named(text: str, choices: tuple[str, ...]) -> set[str]:
-    """Return which of the choices a text names, as whole words.
+    """Return the choices that a text names as whole words.
 
     >>> named("The disc is Red.", ("red", "green"))
     {'red'}
@@ -100,7 +100,7 @@ def named(text: str, choices: tuple[str, ...]) -> set[str]:
 
 
 def obeys(text: str) -> bool:
-    """Whether a text is JSON that matches the schema.
+    """Return whether a text is JSON that matches the schema.
 
     >>> obeys('{"code": "KX7", "paper": "light"}'), obeys('{"code": "KX7"}')
     (True, False)
@@ -113,53 +113,53 @@ def obeys(text: str) -> bool:
 
 
 def tasks(seed: int) -> tuple[Task, ...]:
-    """Return the questions of a seed, always the same ones, in the order in which they are asked."""
+    """Return the questions of a seed in the order of asking. The same seed gives the same questions."""
     return tuple(_all(random.Random(seed)))  # noqa: S311 - the same pictures again
 
 
-def _all(chance: random.Random) -> Iterator[Task]:
+def _all(rng: random.Random) -> Iterator[Task]:
     for number in (1, 2, 3):
-        yield _task(f"code {number}", "seen", drawn.read_code(chance))
+        yield _task(f"code {number}", "seen", drawn.read_code(rng))
     for letters in _FINE_PX:
-        yield _task(f"letters of {round(0.72 * letters)} px", "fine print", drawn.read_code(chance, letters=letters))
-    far = chance.choice((1, 2, 3, 4, 7, 8, 9, 10))  # of ten, not in the middle
+        yield _task(f"letters of {round(0.72 * letters)} px", "fine print", drawn.read_code(rng, letters=letters))
+    far = rng.choice((1, 2, 3, 4, 7, 8, 9, 10))  # of ten, not in the middle
     for count, place, size, letters in ((2, 1, (672, 420), 70), (2, 2, (672, 420), 70), (10, far, (448, 280), 56)):
-        yield _task(f"picture {place} of {count}", "order", drawn.which_code(chance, count, place, size, letters))
+        yield _task(f"picture {place} of {count}", "order", drawn.which_code(rng, count, place, size, letters))
     for name, size, letters in (("small", (1288, 728), 60), ("large", (2240, 1680), 96)):
-        here = drawn.code(chance)
-        picture, box = drawn.two_codes(chance, here, size=size, letters=letters)
-        yield Task(f"box on a {name} picture", "places", _BOX.format(here), (picture,), here, box=box)
-    for count in (chance.randint(3, 4), chance.randint(6, 8)):
-        yield _task(f"{count} discs", "counting", drawn.count_discs(chance, count))
-    for colour in chance.sample(tuple(drawn.COLOURS), 2):
-        yield _task(f"{colour} disc", "colour", drawn.name_colour(chance, colour))
-    for side in chance.sample(("left", "right"), 2):
-        yield _task(f"square {side}", "sides", drawn.name_side(chance, side))
+        code = drawn.code(rng)
+        picture, box = drawn.two_codes(rng, code, size=size, letters=letters)
+        yield Task(f"box on a {name} picture", "places", _BOX.format(code), (picture,), code, box=box)
+    for count in (rng.randint(3, 4), rng.randint(6, 8)):
+        yield _task(f"{count} discs", "counting", drawn.count_discs(rng, count))
+    for colour in rng.sample(tuple(drawn.COLOURS), 2):
+        yield _task(f"{colour} disc", "colour", drawn.name_colour(rng, colour))
+    for side in rng.sample(("left", "right"), 2):
+        yield _task(f"square {side}", "sides", drawn.name_side(rng, side))
     for number in (1, 2):
-        yield _task(f"bar of chart {number}", "charts", drawn.read_bar(chance))
-        yield _task(f"cell of table {number}", "tables", drawn.read_cell(chance))
-    yield from _protocol(chance)
+        yield _task(f"bar of chart {number}", "charts", drawn.read_bar(rng))
+        yield _task(f"cell of table {number}", "tables", drawn.read_cell(rng))
+    yield from _protocol(rng)
 
 
-def _task(name: str, skill: str, made: drawn.Drawn) -> Task:
-    if not made.choices:
+def _task(name: str, skill: str, question: drawn.Drawn) -> Task:
+    if not question.choices:
         form = "Answer with the code and nothing else."
-    elif made.choices[0].isdigit():
+    elif question.choices[0].isdigit():
         form = "Answer with the number and nothing else."
     else:
-        form = f"Answer with one word: {', '.join(made.choices)}."
-    return Task(name, skill, f"{made.text} {form}", made.pictures, made.answers[0], made.choices)
+        form = f"Answer with one word: {', '.join(question.choices)}."
+    return Task(name, skill, f"{question.text} {form}", question.pictures, question.answers[0], question.choices)
 
 
-def _protocol(chance: random.Random) -> Iterator[Task]:
-    """Yield the questions that test what the server does around the model."""
+def _protocol(rng: random.Random) -> Iterator[Task]:
+    """Yield the questions that test the server around the model: schemas, repeatability, token counts."""
     form = {"type": "json_schema", "json_schema": {"name": "card", "schema": _Card.model_json_schema(), "strict": True}}
     question = "Which code is on the picture, and is its paper light or dark?"
-    card = drawn.read_code(chance)
+    card = drawn.read_code(rng)
     yield Task(
         "JSON by a schema", "schema", question, card.pictures, card.answers[0], options={"response_format": form}
     )
     question = "Read the code on the picture, then describe the picture in two sentences."
-    card = drawn.read_code(chance)
+    card = drawn.read_code(rng)
     yield Task("same question again", "twice", question, card.pictures, card.answers[0])
-    yield _task("tokens of a picture", "usage", drawn.read_code(chance, (868, 532)))
+    yield _task("tokens of a picture", "usage", drawn.read_code(rng, (868, 532)))

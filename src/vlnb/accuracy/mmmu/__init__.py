@@ -1,6 +1,6 @@
-"""MMMU, run as its authors do: questions are asked once, and can be graded any number of times.
+"""MMMU, run as by its authors: ask the questions once, then grade the answers any number of times.
 
-`load` or `drawn` gives questions, `run` and `resume` ask them, and `scores`, `table` and `compare` evaluate them.
+`load` or `drawn` returns questions, `run` and `resume` ask them, and `scores`, `table` and `compare` evaluate them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Grade answers by MMMU's official rules, or more strictly or leniently.
 
-The official rules are those of MMMU's `eval_utils.py`, quirks included, except for the guess when no letter is found.
-MMMU draws it in the order in which answers arrive. Here it depends on a seed and the question's id, so that grading a
-run again gives the same result.
+The official rules are those of MMMU's `eval_utils.py`, quirks included, except for the guess when no letter is found:
+MMMU's depends on the order of the answers, this one on a seed and the question's id, so that grading a run again gives
+the same result.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DENIED = re.compile(
 
 @dataclass(frozen=True)
 class Grade:
-    """What was read as the answer (or ""), whether it is right, and how it was found."""
+    """The answer as parsed from the text (or ""), whether it is right, and how it was found."""
 
     parsed: str
     correct: bool
@@ -50,10 +50,10 @@ class Grade:
 
 
 def grade(question: Question, answer: str | None, rules: Rules = "official", *, seed: int = 42) -> Grade:
-    """Grade a model's answer. None stands for a request that failed, which is wrong by all rules.
+    """Grade a model's answer. None stands for a failed request, which is wrong by all rules.
 
-    "official" are MMMU's own rules, which guess where they find no letter (`seed` makes the guess repeatable); "strict"
-    accepts the answer and nothing else; "lenient" also finds it in a sentence, and never guesses.
+    "official" are MMMU's own rules, which guess if they find no letter (`seed` makes the guess repeatable); "strict"
+    accepts only the bare answer; "lenient" also finds it in a sentence, and never guesses.
 
     Raises:
         BadInput: the rules are unknown.
@@ -86,21 +86,21 @@ def _letter_official(question: Question, answer: str, seed: int) -> tuple[str, s
         text = text.strip(end)
     text = f" {text} "
     for form, how in (("({})", "letter in brackets"), (" {} ", "letter")):
-        found = {text.rfind(form.format(letter)): letter for letter in question.choices if form.format(letter) in text}
-        if found:
-            return found[max(found)], how
+        by_place = {text.rfind(form.format(x)): x for x in question.choices if form.format(x) in text}
+        if by_place:
+            return by_place[max(by_place)], how
     if len(text.split()) > _LONG:
         low = text.lower()
         places = [(low.rfind(option.lower()), letter) for letter, option in question.choices.items()]
         best = max((place for place, _ in places if place >= 0), default=None)
-        if best is not None:  # of options found at one place, MMMU takes the first
+        if best is not None:  # if several options start at the same place, MMMU takes the first
             return next(letter for place, letter in places if place == best), "the option's text"
     return random.Random(f"{seed}/{question.id}").choice(list(question.choices)), "guessed"  # noqa: S311
 
 
 def _letter_strict(question: Question, answer: str) -> tuple[str, str]:
-    found = _ALONE.fullmatch(answer.strip().rstrip(".").strip())
-    letter = found[1].upper() if found else ""
+    match = _ALONE.fullmatch(answer.strip().rstrip(".").strip())
+    letter = match[1].upper() if match else ""
     return (letter, "letter alone") if letter in question.choices else ("", "not a letter alone")
 
 
@@ -117,8 +117,8 @@ def _letter_lenient(question: Question, answer: str) -> tuple[str, str]:
     ]
     if stated:
         return stated[-1], "last letter stated"
-    whole = text.strip().rstrip(".").lower()
-    named = [letter for letter, option in question.choices.items() if option.strip().lower() == whole]
+    normal = text.strip().rstrip(".").lower()
+    named = [letter for letter, option in question.choices.items() if option.strip().lower() == normal]
     return (named[0], "the option's text") if len(named) == 1 else ("", "no letter")
 
 
@@ -128,7 +128,7 @@ def _numbers(text: str) -> Iterator[str]:
 
 
 def _normal(text: str) -> list[str | float]:
-    """Return a number as a float with two decimals, or a text in lower case (a letter gets a space on either side)."""
+    """Return a number rounded to two decimals, or a text in lower case (a letter gets a space on either side)."""
     text = text.strip()
     try:
         return [round(float(text.replace(",", "")), 2)]
@@ -138,7 +138,7 @@ def _normal(text: str) -> list[str | float]:
 
 
 def _key_parts(answer: str) -> list[str]:
-    """Return, for each line of an answer, the shortest tail after a word that announces a result."""
+    """Return, for each line of an answer, the shortest part after a word that announces a result."""
     parts = (
         answer.strip().strip(".").lower().split("\n")
     )  # as in MMMU: after lower(), no sentence starts with a capital
@@ -146,7 +146,7 @@ def _key_parts(answer: str) -> list[str]:
     for number, part in enumerate(parts, 1):
         signs = (*_SIGNS, "=") if number == len(parts) else _SIGNS
         tails = [part.split(sign)[-1].strip() for sign in signs if sign in part]
-        # as in MMMU: any later tail replaces an empty one
+        # as in MMMU: a later tail replaces an empty one
         best = ""
         for tail in tails:
             best = tail if not best or len(tail) < len(best) else best
@@ -158,11 +158,11 @@ def _key_parts(answer: str) -> list[str]:
 def _open_official(question: Question, answer: str) -> Grade:
     keys = _key_parts(answer)
     texts = list(dict.fromkeys([*keys, *(number for key in keys for number in _numbers(key))]))
-    right = [one for gold in question.answers for one in _normal(gold)]
+    accepted = [value for gold in question.answers for value in _normal(gold)]
     for text in texts:
-        for one in _normal(text):
-            inside = isinstance(one, str) and any(isinstance(gold, str) and gold in one for gold in right)
-            if inside or (isinstance(one, float) and one in right):
+        for value in _normal(text):
+            inside = isinstance(value, str) and any(isinstance(gold, str) and gold in value for gold in accepted)
+            if inside or (isinstance(value, float) and value in accepted):
                 return Grade(text, correct=True, how="a right text inside" if inside else "an equal number")
     return Grade(" | ".join(texts), correct=False, how="no right text or number")
 
@@ -173,14 +173,14 @@ def _open_strict(question: Question, answer: str) -> Grade:
 
 
 def _open_lenient(question: Question, answer: str) -> Grade:
-    """Accept numbers within 1 % of the right one, and right texts as whole words of the last result announced."""
+    """Accept numbers within 1 % of the right one, and right texts as whole words, in the last announced result."""
     official = _open_official(question, answer)
     last = _key_parts(_MARKUP.sub(lambda match: match[1] or "", answer))[-1]
-    found = [value for text in _numbers(last) for value in _normal(text) if isinstance(value, float)]
+    numbers = [value for text in _numbers(last) for value in _normal(text) if isinstance(value, float)]
     for gold in question.answers:
         value = _normal(gold)[0]
         if isinstance(value, float):
-            if any(abs(one - value) <= abs(value) / 100 for one in found):
+            if any(abs(number - value) <= abs(value) / 100 for number in numbers):
                 return Grade(last, correct=True, how="a number within 1 %")
         elif re.search(rf"(?<!\w){re.escape(gold.strip().lower())}(?!\w)", last):
             return Grade(last, correct=True, how="a right text as a whole word")

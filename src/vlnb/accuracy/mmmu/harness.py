@@ -1,4 +1,4 @@
-"""SGLang's own MMMU harness: its command, and its results in our tables.
+"""SGLang's own MMMU harness: its command, and a parser of its results.
 
 Source: benchmark/mmmu/bench_sglang.py and eval_utils.py of SGLang 0.5.6.
 """
@@ -24,9 +24,9 @@ _MOST_BYTES, _MOST_QUESTIONS = 4_000_000, 10**6
 
 
 def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None = None) -> str:
-    """Return the shell command of the harness, for the source tree of SGLang.
+    """Return the shell command of the harness, to run in SGLang's source tree.
 
-    Without `max_tokens` it cuts answers at 30 tokens.
+    Without `max_tokens` the harness cuts answers at 30 tokens.
     """
     words = ["python3", "benchmark/mmmu/bench_sglang.py", "--port", str(port), "--concurrency", str(concurrency)]
     if max_tokens is not None:
@@ -35,27 +35,27 @@ def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None 
 
 
 def read(path: str | Path) -> Scores:
-    """Return the scores in a file with what the harness printed, or in its val_sglang.json.
+    """Read the scores from a file with the harness's output, or from its val_sglang.json.
 
-    If the harness skipped questions (large pictures, failed requests), its denominators are smaller, and it does not
-    say so. Raises `BadInput` if the file cannot be read or holds no result.
+    If the harness skipped questions (large pictures, failed requests), its denominators are smaller, without a notice.
+    Raises `BadInput` if the file cannot be read or holds no result.
     """
     return counted_scores(_counted(text_of(path, _MOST_BYTES)))
 
 
 def _counted(text: str) -> dict[str, tuple[int, int]]:
     """Return (right answers, questions) of each subject, from a printed Python dictionary or from JSON."""
-    found: dict[str, tuple[int, int]] = {}
-    for name, said in _SUBJECT.findall(text):
-        if name.lower().startswith("overall") or "acc" not in said.lower():
+    counts: dict[str, tuple[int, int]] = {}
+    for name, entry in _SUBJECT.findall(text):
+        if name.lower().startswith("overall") or "acc" not in entry.lower():
             continue
-        numbers = {key.lower(): float(number) for key, number in _NUMBER.findall(said)}
+        numbers = {key.lower(): float(number) for key, number in _NUMBER.findall(entry)}
         accuracy, questions = numbers.get("acc", 2.0), numbers.get("num", 0.0)
         if accuracy > 1 or not (questions.is_integer() and 1 <= questions <= _MOST_QUESTIONS):
-            raise BadInput(f"{_NONE} {name} has {' '.join(said.split())}.")
-        found[name] = (round(accuracy * questions), int(questions))
+            raise BadInput(f"{_NONE} {name} has {' '.join(entry.split())}.")
+        counts[name] = (round(accuracy * questions), int(questions))
     if "acc" in text.lower() and not _END.search(text):
         raise BadInput("The harness's result has no end. Was it cut when it was copied?")
-    if not found:
+    if not counts:
         raise BadInput(_NONE)
-    return found
+    return counts

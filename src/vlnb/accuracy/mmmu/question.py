@@ -19,7 +19,7 @@ _TAG = re.compile(r"<image\s*(\d+)>")
 class Question:
     """One question.
 
-    `answers` holds every text or letter that counts as right. An open question has no `options`. `pictures` are the
+    `answers` are all texts or letters that count as right. An open question has no `options`. `pictures` are the
     numbers of its pictures, which its text calls <image 1>, <image 2> …
     """
 
@@ -32,7 +32,7 @@ class Question:
 
     @property
     def is_open(self) -> bool:
-        """Whether the answer is words, not a letter."""
+        """Whether the answer is text, not a letter."""
         return not self.options
 
     @property
@@ -48,18 +48,18 @@ class Question:
         options = "".join(f"({letter}) {option}\n" for letter, option in self.choices.items())
         return f"{self.text}\n\n{options}\n\nAnswer with the option's letter from the given choices directly."
 
-    def said(self, pictures: Mapping[int, Any]) -> list[Any]:
-        """Return the prompt as texts and pictures in order: each picture where it is first named, the rest in front.
+    def content(self, pictures: Mapping[int, Any]) -> list[Any]:
+        """Return the prompt as texts and pictures in order: each picture where its tag first stands, the rest in front.
 
-        `pictures` maps a number to its picture.
+        `pictures` maps numbers to pictures.
         """
         pieces = _TAG.split(self.prompt)  # text, number, text, number, … text
-        left = dict(pictures)
+        unused = dict(pictures)
         parts: list[Any] = [pieces[0]]
         for number, text in zip(map(int, pieces[1::2]), pieces[2::2], strict=True):
-            # A picture that is named again is not sent again.
-            parts += [left.pop(number), text] if number in left else [f"<image {number}>", text]
-        return [part for part in (*left.values(), *parts) if not (isinstance(part, str) and not part.strip())]
+            # A repeated tag stays text: the picture is sent only once.
+            parts += [unused.pop(number), text] if number in unused else [f"<image {number}>", text]
+        return [part for part in (*unused.values(), *parts) if not (isinstance(part, str) and not part.strip())]
 
 
 def subject_of(name: str) -> str:
@@ -87,7 +87,7 @@ def from_row(row: Mapping[str, Any], subject: str, pictures: tuple[int, ...] = (
 
 
 def _listed(value: Any) -> list[str]:  # noqa: ANN401 - a text, or a list from a Parquet reader
-    found = ast.literal_eval(value) if isinstance(value, str) else list(value)
-    if not isinstance(found, list):
+    items = ast.literal_eval(value) if isinstance(value, str) else list(value)
+    if not isinstance(items, list):
         raise ValueError(f"{value!r} is not a list")  # noqa: TRY004 - from_row explains it
-    return [str(one) for one in found]
+    return [str(item) for item in items]

@@ -1,4 +1,4 @@
-"""What a run is worth: scores by subject, domain and overall with their intervals, and comparisons of runs."""
+"""Evaluate runs: scores by subject, by domain and overall with their intervals, and comparisons of runs."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def wilson(correct: int, questions: int) -> Interval:
 
     if not 0 <= correct <= questions:
         raise BadInput(f"{correct} right answers to {questions} questions are impossible.")
-    found = binomtest(correct, questions).proportion_ci(0.95, method="wilson")
-    return Interval(correct / questions, float(found.low), float(found.high), questions)
+    interval = binomtest(correct, questions).proportion_ci(0.95, method="wilson")
+    return Interval(correct / questions, float(interval.low), float(interval.high), questions)
 
 
 @dataclass(frozen=True)
 class Scores:
     """Accuracy with its interval in `rows`: overall, by domain (only for MMMU's subjects), and by subject.
 
-    Subjects stand below their domain, domains in MMMU's order. Every question has the same weight, as in MMMU. Those
-    without an answer (`unanswered`) are wrong.
+    Domains are in MMMU's order, each followed by its subjects. Every question has the same weight, as in MMMU. Those
+    without an answer (`unanswered`) count as wrong.
     """
 
     rows: Mapping[str, Interval]
@@ -72,30 +72,30 @@ class Scores:
     def __str__(self) -> str:
         lines = [f"{name.replace('_', ' '):<40}{score}" for name, score in self.rows.items()]
         if self.unanswered:
-            shown = ", ".join(self.unanswered[:_SHOWN]) + (" …" if len(self.unanswered) > _SHOWN else "")
-            lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {shown}")
+            ids = ", ".join(self.unanswered[:_SHOWN]) + (" …" if len(self.unanswered) > _SHOWN else "")
+            lines.append(f"{len(self.unanswered)} questions have no answer and count as wrong: {ids}")
         return "\n".join(lines)
 
 
 def grades(run: Run, rules: Rules = "official", *, seed: int = 42) -> dict[str, Grade]:
-    """Return the grade of every question of a run by its id. A question without an answer is wrong."""
-    said = {name: answer.text for name, answer in run.answers.items()}
-    return {question.id: grade(question, said.get(question.id), rules, seed=seed) for question in run.questions}
+    """Return the grade of each question of a run by its id. A question without an answer is wrong."""
+    texts = {name: answer.text for name, answer in run.answers.items()}
+    return {question.id: grade(question, texts.get(question.id), rules, seed=seed) for question in run.questions}
 
 
 def scores(run: Run, rules: Rules = "official", *, seed: int = 42) -> Scores:
     """Return the scores of a run: accuracy (0 to 1) by subject, by domain and overall, with 95 % intervals."""
     graded = grades(run, rules, seed=seed)
     right = Counter(question.subject for question in run.questions if graded[question.id].correct)
-    asked = Counter(question.subject for question in run.questions)
-    counted = {subject: (right[subject], count) for subject, count in asked.items()}
-    return replace(counted_scores(counted), unanswered=tuple(one.id for one in run.missing))
+    total = Counter(question.subject for question in run.questions)
+    counted = {subject: (right[subject], count) for subject, count in total.items()}
+    return replace(counted_scores(counted), unanswered=tuple(question.id for question in run.missing))
 
 
 def published() -> Scores:
     """Return the scores that the SGLang cookbook publishes: 72B on eight MI300X."""
-    each = catalog.MMMU_EACH
-    return counted_scores({name: (round(share * each), each) for name, share in catalog.MMMU_SCORES.items()})
+    questions = catalog.MMMU_EACH
+    return counted_scores({name: (round(share * questions), questions) for name, share in catalog.MMMU_SCORES.items()})
 
 
 def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
@@ -109,8 +109,8 @@ def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
     """
     parts = {OVERALL: list(counted)}
     for domain, subjects in catalog.MMMU_DOMAINS.items():
-        if known := [subject for subject in subjects if subject in counted]:
-            parts |= {domain: known, **{subject: [subject] for subject in known}}
+        if present := [subject for subject in subjects if subject in counted]:
+            parts |= {domain: present, **{subject: [subject] for subject in present}}
     parts |= {subject: [subject] for subject in counted if subject not in parts}
     return Scores(
         {row: wilson(*(sum(counted[subject][i] for subject in part) for i in (0, 1))) for row, part in parts.items()}
@@ -118,37 +118,37 @@ def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
 
 
 def table(runs: Mapping[str, Scores], against: str) -> pd.DataFrame:
-    """Return accuracies side by side: a row for each subject, each domain, and overall.
+    """Return the accuracies of several runs side by side: a row for each subject, each domain, and overall.
 
-    Each other run gets a column with its difference from the run `against`: "higher" or "lower" if Fisher's exact test
-    says so at 0.05 (for all rows but the overall one divided by their number, as Bonferroni did), otherwise "noise".
-    Raises `BadInput` for an unknown name.
+    A further column for each run but `against` compares the two: "higher" or "lower" if Fisher's exact test finds a
+    difference at the level 0.05 (with Bonferroni's correction, except for the overall row), otherwise "noise". Raises
+    `BadInput` for an unknown name.
     """
     import pandas as pd
 
     if against not in runs:
         raise BadInput(f"Unknown run {against!r}. Choose one of: {', '.join(runs)}.")
     columns: dict[str, dict[str, object]] = {"questions": {}}
-    for name, found in runs.items():
-        columns[name] = {row: score.accuracy for row, score in found.rows.items()}
-        columns["questions"] = {row: score.questions for row, score in found.rows.items()} | columns["questions"]
+    for name, scores in runs.items():
+        columns[name] = {row: score.accuracy for row, score in scores.rows.items()}
+        columns["questions"] = {row: score.questions for row, score in scores.rows.items()} | columns["questions"]
         if name != against:
-            columns[f"{name} against {against}"] = _verdicts(found, runs[against])
-    order = dict.fromkeys(row for found in runs.values() for row in found.rows)
+            columns[f"{name} against {against}"] = _verdicts(scores, runs[against])
+    order = dict.fromkeys(row for scores in runs.values() for row in scores.rows)
     return pd.DataFrame(columns, index=list(order))
 
 
-def _verdicts(mine: Scores, other: Scores) -> dict[str, object]:
-    """Return for each row whether two independent runs differ by more than noise."""
+def _verdicts(first: Scores, second: Scores) -> dict[str, object]:
+    """Compare two independent runs row by row: "higher", "lower" or "noise"."""
     from scipy.stats import fisher_exact
 
-    same = mine.rows.keys() == other.rows.keys()  # otherwise the totals are not comparable
-    shared = [row for row in mine.rows if row in other.rows and (same or row != OVERALL)]
+    same = first.rows.keys() == second.rows.keys()  # otherwise the totals are not comparable
+    shared = [row for row in first.rows if row in second.rows and (same or row != OVERALL)]
     verdicts: dict[str, object] = {}
     for row in shared:
-        pair = [mine.rows[row], other.rows[row]]
-        right = [round(one.accuracy * one.questions) for one in pair]
-        p = fisher_exact([right, [one.questions - count for one, count in zip(pair, right, strict=True)]]).pvalue
+        pair = [first.rows[row], second.rows[row]]
+        right = [round(interval.accuracy * interval.questions) for interval in pair]
+        p = fisher_exact([right, [i.questions - count for i, count in zip(pair, right, strict=True)]]).pvalue
         higher = "higher" if pair[0].accuracy > pair[1].accuracy else "lower"
         verdicts[row] = higher if p < (_SURE if row == OVERALL else _SURE / len(shared)) else "noise"
     return verdicts
@@ -156,7 +156,7 @@ def _verdicts(mine: Scores, other: Scores) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two runs over the same questions; `p` is the probability that chance alone splits them this unevenly."""
+    """A paired comparison of two runs; `p` is the probability of so uneven a split by chance alone."""
 
     questions: int
     only_first: int
@@ -179,10 +179,10 @@ def compare(first: Run, second: Run, rules: Rules = "official") -> Paired:
     """
     from scipy.stats import binomtest
 
-    here, there = grades(first, rules), grades(second, rules)
-    if odd := here.keys() ^ there.keys():
+    grades_1, grades_2 = grades(first, rules), grades(second, rules)
+    if odd := grades_1.keys() ^ grades_2.keys():
         raise BadInput(f"The runs do not have the same questions: {len(odd)} are in only one of them.")
-    one = sum(here[name].correct and not there[name].correct for name in here)
-    other = sum(there[name].correct and not here[name].correct for name in here)
-    p = float(binomtest(one, one + other).pvalue) if one + other else 1.0
-    return Paired(len(here), one, other, p)
+    only_first = sum(grades_1[name].correct and not grades_2[name].correct for name in grades_1)
+    only_second = sum(grades_2[name].correct and not grades_1[name].correct for name in grades_1)
+    p = float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0
+    return Paired(len(grades_1), only_first, only_second, p)

@@ -1,4 +1,4 @@
-"""Ask all questions of a set, several at once and of one or more servers, with each answer on disk as it arrives."""
+"""Run a question set on one or more servers, several questions at once, and store each answer as it arrives."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The set of questions, as a manifest names it."""
+class SetOrigin:
+    """The origin of a question set, as stored in a manifest; `mmmu.sets.reopen` opens the set again."""
 
     kind: str
     questions: int
@@ -36,18 +36,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What describes a run, apart from its questions and answers."""
+    """The description of a run, without its questions and answers."""
 
-    set: Asked
+    set: SetOrigin
     servers: tuple[records.Server, ...]
     max_tokens: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it is on disk: its questions, and the answers so far by question id.
+    """A run read from disk: its questions, and the answers so far by question id.
 
-    `notes` describe damaged files, in sentences.
+    `notes` are sentences about damaged files.
     """
 
     folder: Path
@@ -96,17 +96,17 @@ def run(
     max_tokens: int = MAX_TOKENS,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask every question at temperature 0, `concurrency` at once of each server, and return the run.
+    """Ask all questions at temperature 0, `concurrency` at once on each server, and return the run.
 
-    Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks what is
-    missing. Raises `NoServer` when all servers have gone, and `BadInput` if the folder cannot be written. Stored
-    answers are kept.
+    Each answer is stored as it arrives, in the folder `out` (default: a new one in `runs/mmmu/`); `resume` asks the
+    missing questions. Raises `NoServer` when all servers are lost, and `BadInput` if the folder cannot be written.
+    Stored answers are kept.
     """
     endpoints = _listed(servers)
     folder = records.folder_for("mmmu", out)
-    asked = Asked(**questions.origin, questions=len(questions))
-    told = (records.Server(one.base_url, one.model, server_info(one.base_url)) for one in endpoints)
-    records.create(folder, asdict(Manifest(asked, tuple(told), max_tokens)), {QUESTIONS: _lines(questions)})
+    origin = SetOrigin(**questions.origin, questions=len(questions))
+    stored = (records.Server(e.base_url, e.model, server_info(e.base_url)) for e in endpoints)
+    records.create(folder, asdict(Manifest(origin, tuple(stored), max_tokens)), {QUESTIONS: _lines(questions)})
     with records.held(folder):
         return _complete(folder, questions, endpoints, concurrency, watch)
 
@@ -118,17 +118,17 @@ def resume(
     concurrency: int = 8,
     watch: Watch = lambda _: None,
 ) -> Run:
-    """Ask the questions of a stored run that have no answer or failed, and restore a damaged list of its questions.
+    """Ask the questions of a stored run that failed or have no answer, and restore a damaged list of questions.
 
     Raises as `run` does, and `BadInput` if another process is writing to the run, the run is complete, its set of
     questions has changed, or another model answered it.
     """
     folder, endpoints = Path(folder), _listed(servers)
-    manifest = records.manifest(folder, Manifest)  # before the lock file: only a run gets one
-    strangers = {one.model for one in endpoints} - {server.model for server in manifest.servers}
-    if strangers:
+    manifest = records.manifest(folder, Manifest)  # first: `held` would put a lock file into a folder without a run
+    others = {endpoint.model for endpoint in endpoints} - {server.model for server in manifest.servers}
+    if others:
         raise BadInput(
-            f"Another model answered {folder}, not {', '.join(sorted(strangers))}. A score of two models means nothing:"
+            f"Another model answered {folder}, not {', '.join(sorted(others))}. A score of two models means nothing:"
             " connect to the same model, or start a new run."
         )
     with records.held(folder):
@@ -159,7 +159,7 @@ def read(folder: str | Path) -> Run:
             " score would not be the score of the run. Resume the run to restore them."
         )
     stored = records.lines(StoredAnswer, folder / ANSWERS, notes)
-    answers = records.keyed(stored, questions, ANSWERS, notes, replaceable=lambda one: one.text is None)
+    answers = records.keyed(stored, questions, ANSWERS, notes, replaceable=lambda answer: answer.text is None)
     return Run(folder, manifest, tuple(questions.values()), answers, tuple(notes))
 
 
@@ -177,25 +177,25 @@ def _complete(
     concurrency: int,
     watch: Watch,
 ) -> Run:
-    """Ask what is missing, and write the answers. Only this thread writes and counts."""
+    """Ask the missing questions, and write the answers. Only this thread writes and counts."""
     if concurrency < 1:
         raise BadInput(f"concurrency={concurrency} must be at least 1.")
     stored = read(folder)
     if not stored.missing:
         raise BadInput(f"{folder} is complete: all {len(stored.questions)} questions are answered.")
     by_id = {question.id: question for question in stored.questions}
-    graded = {i: grade(by_id[i], one.text).correct for i, one in stored.answers.items() if one.text is not None}
-    began, failed, fresh = time.monotonic(), 0, 0
-    wilson(0, 1)  # imports scipy, which takes seconds: do it before answers wait in memory to be written
+    graded = {i: grade(by_id[i], a.text).correct for i, a in stored.answers.items() if a.text is not None}
+    began, failed, new = time.monotonic(), 0, 0
+    wilson(0, 1)  # imports scipy now, which takes seconds, not while answers wait to be written
     work = Work(questions, stored.missing, stored.manifest.max_tokens)
     try:
         with records.Journal(folder / ANSWERS) as journal:
             for answer in work.answers(endpoints, concurrency):
                 journal.write(records.line(asdict(answer)))
                 graded[answer.id] = grade(by_id[answer.id], answer.text).correct
-                failed, fresh = failed + (answer.text is None), fresh + 1
+                failed, new = failed + (answer.text is None), new + 1
                 elapsed = time.monotonic() - began
-                left = elapsed / fresh * (len(by_id) - len(graded))
+                left = elapsed / new * (len(by_id) - len(graded))
                 score = wilson(sum(graded.values()), len(graded))
                 watch(RunProgress(len(graded), len(by_id), failed, score, elapsed, left))
     except NoServer as error:

@@ -1,6 +1,6 @@
-"""Sets of questions: MMMU from the hub or from a folder of Parquet files, and 24 questions drawn by code.
+"""Question sets: MMMU from the hub or from a folder of Parquet files, and 24 questions with generated pictures.
 
-The texts are in memory. Pictures stay where they are until they are needed.
+The texts are in memory. Pictures are loaded when they are needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COLUMNS = [f"image_{number}" for number in range(1, PICTURES + 1)]
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """Questions in their order. `origin` says how to open the set again (`reopen`)."""
+    """Questions in order. `reopen(origin)` opens the set again."""
 
     questions: tuple[Question, ...]
     origin: Mapping[str, Any]
@@ -37,9 +37,9 @@ class QuestionSet:
         return len(self.questions)
 
     def pictures(self, question: Question) -> dict[int, bytes]:
-        """Return the pictures of a question by their number, as the original files."""
-        place = self.questions.index(question)
-        return {number: self._picture(place, number) for number in question.pictures}
+        """Return the pictures of a question by number, as the bytes of the original files."""
+        index = self.questions.index(question)
+        return {number: self._picture(index, number) for number in question.pictures}
 
 
 def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = None) -> QuestionSet:
@@ -62,63 +62,63 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
         raise BadInput(f"{folder or HUB} has no question of {', '.join(subjects or SUBJECTS)}.")
     for column in _COLUMNS:
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    there = [rows.data.column(column).is_valid().to_pylist() for column in _COLUMNS]
+    present = [rows.data.column(column).is_valid().to_pylist() for column in _COLUMNS]
     questions = tuple(
-        from_row(row, subject_of(row["id"]), tuple(n for n, valid in enumerate(there, 1) if valid[place]))
-        for place, row in enumerate(rows.remove_columns(_COLUMNS))
+        from_row(row, subject_of(row["id"]), tuple(n for n, valid in enumerate(present, 1) if valid[index]))
+        for index, row in enumerate(rows.remove_columns(_COLUMNS))
     )
     origin = {"kind": "mmmu", "folder": str(Path(folder).resolve()) if folder else None, "subjects": subjects}
-    return QuestionSet(questions, origin, lambda place, number: rows[place][f"image_{number}"]["bytes"])
+    return QuestionSet(questions, origin, lambda index, number: rows[index][f"image_{number}"]["bytes"])
 
 
 def drawn() -> QuestionSet:
-    """Return 24 questions in MMMU's form, drawn by code: charts, tables, pictures and letters. They are not MMMU's.
+    """Return 24 generated questions in MMMU's form, not its own: about charts, tables, pictures and letters.
 
     >>> questions = drawn()
     >>> len(questions), questions.questions[0].subject
     (24, 'Charts')
     """
-    made = _drawn()
-    questions = tuple(_question(*one) for one in made)
+    named = _drawn()
+    questions = tuple(_question(name, question) for name, question in named)
     return QuestionSet(
-        questions, {"kind": "drawn"}, lambda place, number: made[place][1].pictures[number - 1].encoded[1]
+        questions, {"kind": "drawn"}, lambda index, number: named[index][1].pictures[number - 1].encoded[1]
     )
 
 
 def _drawn() -> list[tuple[str, Drawn]]:
-    """Return the drawn questions with their ids, the same ones each time."""
+    """Return the generated questions with their ids, the same ones each time."""
     from vlnb.accuracy import drawn as d
 
-    chance = random.Random(13)  # noqa: S311 - the same questions again; with this seed, no two have the same text
-    made = {
+    rng = random.Random(13)  # noqa: S311 - the same questions again; with this seed, no two have the same text
+    by_subject = {
         "Charts": (
-            d.pick_bar(chance, "highest", max), d.read_bar(chance), d.read_bar(chance), d.read_bar(chance),
-            d.compare_bars(chance), d.pick_bar(chance, "lowest", min),
+            d.pick_bar(rng, "highest", max), d.read_bar(rng), d.read_bar(rng), d.read_bar(rng),
+            d.compare_bars(rng), d.pick_bar(rng, "lowest", min),
         ),
-        "Tables": tuple(make(chance) for make in (d.read_cell, d.pick_row, d.sum_row) * 2),
+        "Tables": tuple(make(rng) for make in (d.read_cell, d.pick_row, d.sum_row) * 2),
         "Pictures": (
-            d.most_discs(chance), d.count_discs(chance, 6), d.which_code(chance, 4, 3, (448, 280), 56),
-            d.name_colour(chance, "green"), d.sum_discs(chance), d.name_side(chance, "left"),
+            d.most_discs(rng), d.count_discs(rng, 6), d.which_code(rng, 4, 3, (448, 280), 56),
+            d.name_colour(rng, "green"), d.sum_discs(rng), d.name_side(rng, "left"),
         ),
         "Letters": (
-            d.which_code(chance, 2, 1, (448, 280), 56),
-            *(d.which_code(chance, count, 2, (448, 280), 56) for count in range(2, 6)), d.read_code(chance),
+            d.which_code(rng, 2, 1, (448, 280), 56),
+            *(d.which_code(rng, count, 2, (448, 280), 56) for count in range(2, 6)), d.read_code(rng),
         ),
     }  # fmt: skip
-    return [(f"drawn_{subject}_{n}", one) for subject, some in made.items() for n, one in enumerate(some, 1)]
+    return [(f"drawn_{subject}_{n}", one) for subject, group in by_subject.items() for n, one in enumerate(group, 1)]
 
 
-def _question(name: str, made: Drawn) -> Question:
-    options = made.choices if len(made.choices) <= len(LETTERS) else ()  # a question with more choices is open
-    numbers = tuple(range(1, len(made.pictures) + 1))
+def _question(name: str, drawn: Drawn) -> Question:
+    options = drawn.choices if len(drawn.choices) <= len(LETTERS) else ()  # a question with more choices is open
+    numbers = tuple(range(1, len(drawn.pictures) + 1))
     tags = (f"<image {number}>" for number in numbers)
-    text = " ".join([*(tag for tag in tags if tag not in options), made.text])
-    answers = (LETTERS[options.index(made.answers[0])],) if options else made.answers
+    text = " ".join([*(tag for tag in tags if tag not in options), drawn.text])
+    answers = (LETTERS[options.index(drawn.answers[0])],) if options else drawn.answers
     return Question(name, subject_of(name), text, options, answers, numbers)
 
 
 def reopen(origin: Mapping[str, Any]) -> QuestionSet:
-    """Open a set again by its `origin`, as the manifest of a run keeps it. Raises `BadInput` as `load` does."""
+    """Open a set again by its `origin`, as stored in the manifest of a run. Raises `BadInput` as `load` does."""
     if origin.get("kind") == "drawn":
         return drawn()
     if origin.get("kind") == "mmmu":
@@ -132,8 +132,8 @@ def _rows(subjects: Sequence[str], folder: Path | None) -> Dataset:
 
     from vlnb.local import cache
 
-    every = sorted(folder.rglob("*.parquet")) if folder else []
-    files = [str(path) for path in every if path.name.startswith("validation")] or list(map(str, every))
+    parquet = sorted(folder.rglob("*.parquet")) if folder else []
+    files = [str(path) for path in parquet if path.name.startswith("validation")] or list(map(str, parquet))
     if folder and not files:
         raise BadInput(
             f"{folder.resolve()} contains no Parquet file. Put those of {HUB} there, such as"

@@ -1,4 +1,4 @@
-"""Ask questions of one or more servers, several at once: who gets which question, and what a failure means."""
+"""Send questions to one or more servers, several at once, and handle overloaded and lost servers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, for an overloaded server
 _LONGEST_S = 30.0
 _RETRIED = {429, 502, 503, 504}  # HTTP status of an overloaded server
-_FIRST_TOKEN_S = 600.0  # many concurrent questions wait for each other
-_GONE = 3  # questions in a row without a connection
+_FIRST_TOKEN_S = 600.0  # long, because many concurrent questions wait for each other
+_LOST = 3  # questions in a row without a connection
 
 
 @dataclass(frozen=True)
@@ -48,47 +48,47 @@ class Work:
         self._questions, self._max_tokens = questions, max_tokens
         self._todo = deque(missing)
         self._stopped = threading.Event()
-        # Few threads decode pictures, because each thread that has done so keeps the memory of one.
+        # Few threads decode pictures, because each of them keeps the memory of one picture afterwards.
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
 
-    def answers(self, endpoints: Sequence[Endpoint], each: int) -> Iterator[StoredAnswer]:
-        """Ask `each` questions at once of every server, and yield the answers as they arrive.
+    def answers(self, endpoints: Sequence[Endpoint], concurrency: int) -> Iterator[StoredAnswer]:
+        """Send `concurrency` questions at once to each server, and yield the answers as they arrive.
 
-        A question that a lost server leaves unanswered goes to another one. Raises `NoServer` when all are lost.
+        A question that a lost server did not answer goes to another one. Raises `NoServer` when all servers are lost.
         """
-        free = deque(endpoint for _ in range(each) for endpoint in endpoints)
-        came: queue.SimpleQueue[tuple[Endpoint, Question, StoredAnswer | NoServer]] = queue.SimpleQueue()
-        silent: Counter[str] = Counter()
-        answer: StoredAnswer | NoServer | None = None
+        free = deque(endpoint for _ in range(concurrency) for endpoint in endpoints)
+        results: queue.SimpleQueue[tuple[Endpoint, Question, StoredAnswer | NoServer]] = queue.SimpleQueue()
+        lost: Counter[str] = Counter()
+        result: StoredAnswer | NoServer | None = None
         asking = 0
 
         def ask(endpoint: Endpoint, question: Question) -> None:
-            came.put((endpoint, question, self._ask(endpoint, question)))
+            results.put((endpoint, question, self._ask(endpoint, question)))
 
         while True:
             while self._todo and free:
-                words = (free.popleft(), self._todo.popleft())
-                # Daemons, so that Ctrl-C does not wait for answers on their way.
-                threading.Thread(target=ask, args=words, name="vlnb-mmmu", daemon=True).start()
+                job = (free.popleft(), self._todo.popleft())
+                # Daemon threads, so that Ctrl-C does not wait for answers in flight.
+                threading.Thread(target=ask, args=job, name="vlnb-mmmu", daemon=True).start()
                 asking += 1
-            if isinstance(answer, StoredAnswer):
-                yield answer  # only now: while it is graded, the next question is on its way
-            elif answer and not asking:
-                raise answer
+            if isinstance(result, StoredAnswer):
+                yield result  # only now: the next question is in flight while the caller grades this answer
+            elif result and not asking:
+                raise result
             if not asking:
                 return
-            endpoint, question, answer = came.get()
+            endpoint, question, result = results.get()
             asking -= 1
-            if isinstance(answer, NoServer):
-                silent[endpoint.base_url] += 1
+            if isinstance(result, NoServer):
+                lost[endpoint.base_url] += 1
                 self._todo.appendleft(question)
             else:
-                silent[endpoint.base_url] = 0
-            if silent[endpoint.base_url] < _GONE:
+                lost[endpoint.base_url] = 0
+            if lost[endpoint.base_url] < _LOST:
                 free.append(endpoint)
 
     def stop(self) -> None:
-        """Ask nothing further: questions on their way are given up."""
+        """Send no more questions, and abandon those in flight."""
         self._stopped.set()
         self._preparing.shutdown(wait=False, cancel_futures=True)
 
@@ -96,15 +96,15 @@ class Work:
         self._stopped.wait(seconds)
 
     def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | NoServer:
-        """Ask one question. A failure is an answer too, unless there is no server to answer."""
+        """Ask one question. A failure becomes an answer with an `error`, unless the server is lost."""
         try:
             reply = self._reply(endpoint, question)
         except NoServer as error:
             return error
-        except Exception as error:  # noqa: BLE001 - such as a failing disk: the other questions go on
-            why = f"The question could not be asked: {error!r}. Check the place its pictures are read from."
-            why = str(error) if isinstance(error, VlnbError) else why
-            return StoredAnswer(question.id, None, why, server=endpoint.base_url)
+        except Exception as error:  # noqa: BLE001 - no error, such as a failing disk, may stop the other questions
+            reason = f"The question could not be asked: {error!r}. Check where its pictures are stored."
+            reason = str(error) if isinstance(error, VlnbError) else reason
+            return StoredAnswer(question.id, None, reason, server=endpoint.base_url)
         usage = reply.usage
         return StoredAnswer(
             id=question.id,
@@ -117,7 +117,7 @@ class Work:
         )
 
     def _reply(self, endpoint: Endpoint, question: Question) -> Reply:
-        """Ask until the server is not overloaded, waiting as long as it says, or twice as long each time."""
+        """Repeat the request while the server is overloaded, after the wait that it asks for, or doubling the wait."""
         waits = iter(_WAITS_S)
         while True:
             try:
@@ -129,7 +129,7 @@ class Work:
                 self._pause(min(_LONGEST_S, error.retry_after_s or wait))
 
     def _stream(self, endpoint: Endpoint, question: Question) -> Stream:
-        said = question.said(self._questions.pictures(question))
+        content = question.content(self._questions.pictures(question))
         return endpoint.stream(
-            said, max_tokens=self._max_tokens, first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S
+            content, max_tokens=self._max_tokens, first_token_s=_FIRST_TOKEN_S, total_s=2 * _FIRST_TOKEN_S
         )

@@ -81,3 +81,4 @@ def test_a_real_sweep_stores_every_run(tmp_path):
     for one in loads:
         assert judge(read(one.folder), metrics.Objective(5, 5)) == one
         assert len(read(one.folder).records) == max(4, 4 * one.users)
+    assert len({read(one.folder).manifest.workload.seed for one in loads}) == 2, "else the second finds a warm cache"

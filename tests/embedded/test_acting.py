@@ -7,7 +7,7 @@ import pytest
 from vlnb.agent.actions import parse
 from vlnb.agent.film import Deed, Run, Step
 from vlnb.agent.loop import prompt
-from vlnb.embedded import act
+from vlnb.embedded import act, request
 from vlnb.embedded.page import Line, Page, Segment, Word
 
 PLANS = [
@@ -86,6 +86,14 @@ def answered(goal, page, *came):
 def test_the_schema_of_the_system_text_asks_for_actions():
     assert act.asks_for_action(asked("go").system)
     assert not act.asks_for_action("You can call computer_use.")
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_the_instructions_may_come_from_the_system_or_the_developer(role):
+    messages = [{"role": role, "content": asked("go").system}, {"role": "user", "content": "go"}]
+    assert act.asks_for_action(
+        request.parse(json.dumps({"model": "vlnb-embedded-ocr", "messages": messages}).encode()).system
+    )
 
 
 @pytest.mark.parametrize(

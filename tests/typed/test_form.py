@@ -131,6 +131,17 @@ def test_outcomes_are_told_apart(text, finish, kind, path, words):
     assert words in str(found)
 
 
+def test_two_violations_at_one_place_are_both_told_and_a_null_once():
+    field = {"type": "integer", "minimum": 5, "multipleOf": 2}
+    form = Form.of({"type": "object", "properties": {"count": field, "size": field}, "required": ["count", "size"]})
+    _, _, issues = read(form, '{"count": "3", "size": null}')
+    assert [(issue.path, issue.message.partition(",")[0]) for issue in issues] == [
+        ("count", "3 is less than the minimum of 5"),
+        ("count", "3 is not a multiple of 2"),
+        ("size", "the schema requires it"),
+    ]
+
+
 def test_half_of_a_letter_is_a_text_as_well():
     assert read(Form.of(CONSTRUCTS["string"]), '{"field": "\ud83d"}')[0] == {"field": "\ud83d"}
 

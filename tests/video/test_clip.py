@@ -50,6 +50,11 @@ def test_each_frame_is_the_nearest_and_has_its_own_time(kind, fps):
         assert min(abs(frame.time_s - moment) for frame in clip.frames) == pytest.approx(nearest, abs=0.002)
 
 
+def test_a_clip_that_starts_before_time_zero_lasts_as_long_as_its_frames():
+    data = made(kind="mpegts", seconds=2, offset_s=-10, options={"avoid_negative_ts": "disabled"})
+    assert video.header(data).duration_s == pytest.approx(2, abs=0.05)
+
+
 CLIP = made()
 
 

@@ -51,8 +51,9 @@ def sweep(
     if not users or min(users) < 1:
         raise BadInput("Give at least one number of users, each 1 or more, such as 1, 2, 4, 8.")
     folder, best = folder_for("bench", out), 0.0
-    for count in users:
+    for number, count in enumerate(users):
         plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
+        plan = replace(plan, seed=workload.seed + number)  # repeated pictures would come from the server's prefix cache
         load = judge(runner.run(plan, endpoint, folder / f"users-{count:04d}"), objective)
         yield load
         best = max(best, load.goodput)

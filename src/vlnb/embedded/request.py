@@ -34,6 +34,7 @@ _MAX_MARKS = 100_000  # brackets and commas: 48 MB of brackets would become a gi
 _LARGE_PIXELS = 4_000_000
 TEMPLATE_TOKENS = 21  # that Qwen2.5-VL's chat template adds around one short user message
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
+_SYSTEM = ("system", "developer")  # roles: newer clients send the second
 _UNSUPPORTED = ("tools", "functions", "logprobs", "audio")
 
 
@@ -168,7 +169,7 @@ def parse(body: bytes | bytearray) -> Chat:
     _limit(len(urls), MAX_PICTURES, "pictures", "too_many_pictures")
     _limit(len(text), MAX_TEXT_CHARS, "characters of text", "text_too_long")
     last = [message.content for message in request.messages if message.role == "user"][-1:]
-    system = [part for message in request.messages if message.role == "system" for part in message.content]
+    system = [part for message in request.messages if message.role in _SYSTEM for part in message.content]
     texts = [part.text for content in last for part in content if isinstance(part, _Text)]
     times = [float(hit[1]) for text in texts if (hit := TIME.fullmatch(text))]
     return Chat(

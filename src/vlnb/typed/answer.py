@@ -52,8 +52,9 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     if printed is not None:
         checked, violations = form.check(_drop_nulls(data, form.needed))
         data = checked if form.exact else data
-        messages = dict(violations) | {path: _MISSING for path, value in leaves(printed, nulls=True) if value is None}
-        issues += (Issue(path, "violation", messages[path]) for path, _ in violations[:_MOST_ISSUES])
+        nulls = {path for path, value in leaves(printed, nulls=True) if value is None}
+        unique = dict.fromkeys((path, _MISSING if path in nulls else message) for path, message in violations)
+        issues += (Issue(path, "violation", message) for path, message in [*unique][:_MOST_ISSUES])
     return data, printed, tuple(issues)
 
 

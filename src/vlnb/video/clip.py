@@ -146,7 +146,7 @@ def header(source: images.Source) -> Header:
     keys: list[int] = []
     notes: list[str] = []
     with _opened(media, name, notes) as (container, stream):
-        size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), 0
+        size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), -math.inf
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
         declared_s = (container.duration or 0) / 1e6
         timed = container.format.name != "avi"  # FFmpeg invents its times, in decoding order

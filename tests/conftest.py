@@ -29,6 +29,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem != "test_cli")  # it has the longest test, which must not be the last one
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)

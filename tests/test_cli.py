@@ -265,11 +265,22 @@ def test_ctrl_c_while_waiting_is_one_word(receipt_png):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         asking = subprocess.Popen([*VLNB, "ask", receipt_png, "Read", "--url", url], stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
-        asking.send_signal(signal.SIGINT)
+        silent.settimeout(60)
+        with silent.accept()[0]:
+            asking.send_signal(signal.SIGINT)
+            asking.wait(20)
         _, err = asking.communicate(timeout=20)
     assert err == "vlnb: stopped.\n"
     assert asking.returncode == 1
+
+
+def test_ctrl_c_during_the_imports_is_one_word_too(tmp_path):
+    (tmp_path / "cyclopts.py").write_text("raise KeyboardInterrupt")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    script = [Path(sys.executable).with_name("vlnb")]
+    for command in (VLNB, script):
+        done = subprocess.run([*command, "doctor"], env=environment, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (1, "vlnb: stopped.\n")
 
 
 def test_doctor_on_a_sound_machine(capsys):

@@ -1,7 +1,17 @@
-"""`python -m vlnb` is `vlnb`."""
+"""The command `vlnb`, and `python -m vlnb`."""
 
 import sys
 
-from vlnb.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line and return the exit status. Ctrl-C is one sentence during the imports, too."""
+    try:
+        from vlnb.cli import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("vlnb: stopped.\n")
+        return 1
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

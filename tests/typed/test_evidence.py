@@ -145,7 +145,5 @@ def test_two_pictures_are_told_apart():
 
 def test_no_text_recognition_is_a_sentence(monkeypatch):
     monkeypatch.setattr(vlnb.extras, "version", lambda _: None)
-    evidence._reader.cache_clear()
     with pytest.raises(vlnb.BadInput, match=r"Evidence.*pip install 'vlnb\[engine\]'"):
         evidence.find({"a": "b"}, [images.load(Image.new("RGB", (60, 60)))])
-    evidence._reader.cache_clear()

@@ -45,6 +45,7 @@ def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, rec
     assert "nowhere" not in html
     assert ">17,000 = 17000<" in html, "what was read stands beside what is printed"
     assert ">Auntie Anne&#x27;s<" in html, "and not where it is the same"
+    assert " = " not in view({"count": "12"}, {"count": 12}, {}, ()), "one amount is not shown twice"
     evil = "<img src=x onerror=alert(1)>"
     found = view({"shop": evil}, {"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
     assert "<img src=x" not in found

@@ -284,7 +284,7 @@ def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
     panel.ask()
     panel.runs.value = (1, 2)
     panel.compare()
-    assert "Boxes: 1 against 1; 1 belong together" in panel.comparison.value
+    assert "Boxes: 1 against 1; 1 matched" in panel.comparison.value
     found = panel.run.question.on_original([Box(**one) for one in panel.run.facts["boxes"]])
     total = receipt.truth.fields["grand_total"]
     assert iou(found[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5

@@ -35,9 +35,9 @@ def test_words_are_marked_where_they_differ():
 @pytest.mark.parametrize(
     ("one", "two", "words"),
     [
-        ([BOX], [MOVED], "Boxes: 1 against 1; 1 belong together (mean IoU 0.98), 0 only in run 1, 0 only in run 2"),
-        ([BOX], [FAR], "Boxes: 1 against 1; 0 belong together, 1 only in run 1, 1 only in run 2"),
-        ([BOX], [], "Boxes: 1 against 0; 0 belong together, 1 only in run 1, 0 only in run 2"),
+        ([BOX], [MOVED], "Boxes: 1 against 1; 1 matched (mean IoU 0.98), 0 only in run 1, 0 only in run 2"),
+        ([BOX], [FAR], "Boxes: 1 against 1; 0 matched, 1 only in run 1, 1 only in run 2"),
+        ([BOX], [], "Boxes: 1 against 0; 0 matched, 1 only in run 1, 0 only in run 2"),
     ],
 )
 def test_boxes_are_matched_by_iou(one, two, words):

@@ -52,7 +52,7 @@ class Comparison:
             pairs, (a, b) = self.match.pairs, self.boxes
             mean = f" (mean IoU {sum(overlap for *_, overlap in pairs) / len(pairs):.2f})" if pairs else ""
             only = f"{len(self.match.missing)} only in run {one.id}, {len(self.match.extra)} only in run {two.id}"
-            sentences.append(f"Boxes: {len(a)} against {len(b)}; {len(pairs)} belong together{mean}, {only}.")
+            sentences.append(f"Boxes: {len(a)} against {len(b)}; {len(pairs)} matched{mean}, {only}.")
         if "data" in one.facts or "data" in two.facts:
             sentences.append(f"{len(self.fields)} fields differ.")
         sentences += (

@@ -38,7 +38,7 @@ def view(printed: Any, data: Any, evidence: Mapping[str, Evidence], pictures: Se
     """
     read = dict(leaves(data))
     fields = [
-        (path, value if read.get(path, value) == value else f"{value} = {read[path]}", evidence.get(path))
+        (path, value if str(read.get(path, value)) == str(value) else f"{value} = {read[path]}", evidence.get(path))
         for path, value in leaves(printed, nulls=True)
     ]
     name = f"typed-{zlib.crc32(repr(fields).encode()):x}"

@@ -127,7 +127,7 @@ def test_a_bad_picture_is_one_row_with_an_error_until_it_is_gone(pictures, tmp_p
     assert f"{pictures / 'empty.jpg'}: " in said
     (pictures / "empty.jpg").unlink()
     assert cli.main(words) == 0
-    assert "All 24 rows were there already" in capsys.readouterr().err
+    assert "Nothing new to ask: 24 answered, 0 failed" in capsys.readouterr().err
     assert cli.main([*words, "--max-tokens", "7"]) == 0  # another job
     assert "already" not in capsys.readouterr().err
     assert json.loads((batch.read(tmp_path / "out").folder / "_job.json").read_text())["options"] == {"max_tokens": 7}

@@ -181,4 +181,4 @@ def test_the_command_line_sweeps(truth, tmp_path, capsys):
     assert cli.main(words) == 0
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["users", "1", "2"]
-    assert "2 users keep the target" in err
+    assert "keeps the target for 95 % of the requests has 2 in flight" in err

@@ -62,9 +62,8 @@ class Answers:
         frame = self.frame()
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
         failed = int(frame["error"].notna().sum())
-        counts = f"{len(frame) - failed:,} answered, {failed:,} failed"
-        counts = f"All {len(frame):,} rows were there already" if self.new_rows == 0 else counts
-        return f"{counts} · {into:,} tokens in, {out:,} out · {self.folder}"
+        done = "Nothing new to ask: " if self.new_rows == 0 else ""
+        return f"{done}{len(frame) - failed:,} answered, {failed:,} failed · {into:,} tokens in, {out:,} out · {self.folder}"
 
 
 def read(out: str | Path) -> Answers:

@@ -167,7 +167,8 @@ def sweep(
             f"{one.metrics['p95_tpot_ms']:13.1f}"
         )
     best = largest(loads)
-    say(f"{best.users} users keep the target for 95 % of the requests." if best else "No load keeps the target.")
+    kept = "The largest load that keeps the target for 95 % of the requests has {} in flight."
+    say(kept.format(best.users) if best else "No load keeps the target for 95 % of the requests.")
     say(f"stored in {loads[-1].folder.parent}")
     return 0 if best else 1
 

@@ -63,7 +63,8 @@ class Answers:
         into, out = (int(frame[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
         failed = int(frame["error"].notna().sum())
         done = "Nothing new to ask: " if self.new_rows == 0 else ""
-        return f"{done}{len(frame) - failed:,} answered, {failed:,} failed · {into:,} tokens in, {out:,} out · {self.folder}"
+        counts = f"{done}{len(frame) - failed:,} answered, {failed:,} failed"
+        return f"{counts} · {into:,} tokens in, {out:,} out · {self.folder}"
 
 
 def read(out: str | Path) -> Answers:

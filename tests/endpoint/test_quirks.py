@@ -2,11 +2,14 @@
 
 import email.utils
 import json
+import socket
+import struct
 import time
 
 import pytest
 
 import vlnb
+from tests.conftest import read_request
 from vlnb.endpoint import Reply, Usage
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
@@ -211,6 +214,23 @@ def test_retry_after_may_be_anything(ask, header, seconds):
     with pytest.raises(vlnb.ServerRefused) as caught:
         ask(plain(b"{}", "429 Busy", "application/json", f"retry-after: {header}"))
     assert caught.value.retry_after_s == seconds
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_kept_connection_that_the_server_closes_costs_no_question(raw_server, reset):
+    connections = []
+
+    def script(connection):
+        connections.append(connection)
+        if len(connections) > 1:
+            connection.sendall(sized(STREAM + said("Two cats") + END))
+            return
+        connection.sendall(plain(b'{"message": "Extra inputs are not permitted: stream_options"}', "422 No"))
+        read_request(connection)  # the question without that field, which gets no answer
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
+
+    assert vlnb.Endpoint(raw_server(script), "m").ask("?").text == "Two cats"
+    assert len(connections) == 2
 
 
 @pytest.mark.parametrize("as_event", [False, True])

@@ -268,18 +268,23 @@ class Endpoint:
         return await asyncio.to_thread(typed_reply, form, reply) if form else reply
 
     async def _receive(self, request: dict[str, Any], answer: Answer, on_first_text: Callable[[], None]) -> None:
+        """Send the request and read the answer, which has not `ended` if a kept connection turns out to be closed."""
         from vlnb.endpoint import transport
 
         http = self._client  # first: the import of httpx2 must not count as the server's time
         answer.started = time.perf_counter()
-        async with http.stream("POST", f"{self.base_url}/chat/completions", json=request) as response:
-            async for line in transport.lines(response, self.base_url):
-                if answer.read(line):
-                    on_first_text()
-                if "response_format" in request and answer.is_runaway:
-                    answer.finish_reason = WHITE_SPACE
-                if answer.done or answer.finish_reason == WHITE_SPACE:  # some servers leave the connection open
-                    break
+        url = f"{self.base_url}/chat/completions"
+        try:
+            async with transport.stream(http, url, request) as response:
+                async for line in transport.lines(response, self.base_url):
+                    if answer.read(line):
+                        on_first_text()
+                    if "response_format" in request and answer.is_runaway:
+                        answer.finish_reason = WHITE_SPACE
+                    if answer.done or answer.finish_reason == WHITE_SPACE:  # some servers leave the connection open
+                        break
+        except transport.Stale:
+            return
         answer.end()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -14,6 +15,11 @@ from vlnb.errors import BadAnswer
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, one chunk each, is smaller
 _MAX_LINE_BYTES = 4_000_000
+_ALIVE = frozenset(("connection.connect_tcp.started", "http11.receive_response_headers.complete"))  # events of httpx2
+
+
+class Stale(Exception):  # noqa: N818 - no failure: the request can be sent again
+    """The server had closed a kept connection before the request arrived."""
 
 
 def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
@@ -25,6 +31,24 @@ def client(base_url: str, api_key: str) -> httpx2.AsyncClient:
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         limits=httpx2.Limits(),  # the default keeps only 20 connections, and makes the 101st question of a batch wait
     )
+
+
+@contextlib.asynccontextmanager
+async def stream(http: httpx2.AsyncClient, url: str, body: dict[str, object]) -> AsyncIterator[httpx2.Response]:
+    """Send a request, and give the response once its headers have arrived. Raises `Stale`, and httpx2's errors."""
+    alive = False
+
+    async def watch(event: str, _: object) -> None:
+        nonlocal alive
+        alive = alive or event in _ALIVE
+
+    try:
+        async with http.stream("POST", url, json=body, extensions={"trace": watch}) as response:
+            yield response
+    except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
+        if alive:
+            raise
+        raise Stale from None
 
 
 async def lines(response: httpx2.Response, server: str) -> AsyncIterator[bytes]:

@@ -233,6 +233,20 @@ def test_a_kept_connection_that_the_server_closes_costs_no_question(raw_server, 
     assert len(connections) == 2
 
 
+def test_an_answer_that_breaks_off_on_a_kept_connection_is_not_asked_for_again(raw_server):
+    connections = []
+
+    def script(connection):
+        connections.append(connection)
+        connection.sendall(plain(b'{"message": "Extra inputs are not permitted: stream_options"}', "422 No"))
+        read_request(connection)
+        connection.sendall(STREAM + b"content-length: 1000\r\n\r\n" + said("Two"))
+
+    with pytest.raises(vlnb.BadAnswer, match="broke off") as caught:
+        vlnb.Endpoint(raw_server(script), "m").ask("?")
+    assert (caught.value.partial, len(connections)) == ("Two", 1)
+
+
 @pytest.mark.parametrize("as_event", [False, True])
 def test_a_server_without_stream_options_is_asked_again(raw_server, as_event):
     bodies = []

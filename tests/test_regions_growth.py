@@ -51,8 +51,7 @@ def test_the_check_above_finds_what_it_looks_for():
 
 
 def seconds(text):
-    gc.collect()
-    gc.disable()  # a collection of all that other tests left takes longer than the reading
+    gc.disable()  # a collection takes longer than the reading: other tests left much
     begun = time.process_time()
     with contextlib.suppress(vlnb.BadAnswer):
         regions.parse(text, seen=(1000, 1000), original=(1000, 1000))

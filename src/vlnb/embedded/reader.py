@@ -106,8 +106,10 @@ class Reader:
             # It imports requests, whose urllib3 prints an irrelevant warning about SOCKS.
             warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
+            from rapidocr.inference_engine.onnxruntime.main import OrtInferSession
 
             logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+            OrtInferSession._init_sess_opts = staticmethod(_session_options)  # RapidOCR has no setting for it
             self._ocr = RapidOCR(
                 params={
                     "Global.log_level": "error",
@@ -154,6 +156,17 @@ class Reader:
             _Reading(crop, text.strip(), score * bool(text.strip()), _centres(chars, crop.shape[1]))
             for crop, text, score, chars in read
         ]
+
+
+def _session_options(_: object) -> Any:  # noqa: ANN401 - onnxruntime's options
+    """Return options whose threads sleep while they wait: spinning ones take the cores from Jupyter and the browser."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 @functools.cache

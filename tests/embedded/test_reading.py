@@ -30,6 +30,16 @@ def overlap(a, b):
 DRAW = runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "draw_samples.py"))
 
 
+def test_warmed_up_its_models_are_loaded_and_their_threads_sleep_while_they_wait():
+    """Spinning threads took half of the time of whatever else ran on the same cores."""
+    reader = Reader()
+    reader.warm_up()
+    models = reader._models()
+    for model in (models.text_det, models.text_rec):
+        options = model.session.session.get_session_options()
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_receipt_is_read_whole_and_its_boxes_are_tight(reader, seed):
     sample = DRAW["receipt"](seed)

@@ -53,9 +53,13 @@ class Reader:
         self._pages: dict[object, tuple[Line, ...]] = {}
 
     def warm_up(self) -> None:
-        """Load the models, so that the first request does not wait for them."""
+        """Load the models, so that the first request does not wait for them: RapidOCR loads each at its first use."""
+        import numpy as np
+
+        blank = np.zeros((_PADDED[1], _PADDED[2], 3), np.uint8)
         with self._lock:
-            self._models()
+            self._detect(blank)
+            self._read_crops([blank])
 
     def read(self, image: Image.Image, *, stop: Callable[[], bool] = lambda: False) -> Page:
         """Return the whole page. Raises `Stopped` soon after `stop()` turns true."""
@@ -106,10 +110,10 @@ class Reader:
             # It imports requests, whose urllib3 prints an irrelevant warning about SOCKS.
             warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
             from rapidocr import RapidOCR
-            from rapidocr.inference_engine.onnxruntime.main import OrtInferSession
+            from rapidocr.inference_engine.onnxruntime import main as sessions
 
             logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-            OrtInferSession._init_sess_opts = staticmethod(_session_options)  # RapidOCR has no setting for it
+            sessions.SessionOptions = _session_options  # type: ignore[attr-defined]  # RapidOCR has no setting for it
             self._ocr = RapidOCR(
                 params={
                     "Global.log_level": "error",
@@ -158,13 +162,11 @@ class Reader:
         ]
 
 
-def _session_options(_: object) -> Any:  # noqa: ANN401 - onnxruntime's options
-    """Return options whose threads sleep while they wait: spinning ones take the cores from Jupyter and the browser."""
+def _session_options() -> Any:  # noqa: ANN401 - onnxruntime's options
+    """Return options whose threads sleep while they wait: spinning, they take the cores from Jupyter and Chromium."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 

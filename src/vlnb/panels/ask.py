@@ -259,7 +259,7 @@ class Ask(Panel):
             del self._chosen[self.pictures.index or 0]
             self._list(0)
 
-    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of `Shown`
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of `Attachment`
         index = self.pictures.index
         if index is not None and replace(self._chosen[index], **changes) != self._chosen[index]:
             self._chosen[index] = replace(self._chosen[index], **changes)

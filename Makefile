@@ -19,7 +19,7 @@ test: lint  ## check the code, run all tests, and every notebook
 	@rm -rf build/nbmake && mkdir -p build/nbmake && cp $(NOTEBOOKS) build/nbmake
 	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --overwrite --nbmake-timeout=240 -n 2 -p no:hypothesispytest \
 		build/nbmake/[0-9]*.ipynb
-	@$(PY) scripts/widget_errors.py build/nbmake/[0-9]*.ipynb
+	@$(PY) scripts/notebook_faults.py build/nbmake/[0-9]*.ipynb
 	@echo "commands … $(CURDIR)/.venv/bin/vlnb --help"
 
 check: lint  ## check style, types and the quick tests: under a minute

@@ -1,7 +1,7 @@
 """Notebooks: clean as committed, in the house style.
 
-nbmake runs them (`make test`), but an exception inside an Output widget passes there: `scripts/widget_errors.py` looks
-through the widgets' state after the run, and is tested here.
+nbmake runs them (`make test`), but an exception inside an Output widget, a warning or a picture without a description
+passes there: `scripts/notebook_faults.py` looks for them after the run, and is tested here.
 """
 
 import re
@@ -15,16 +15,15 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent.parent
-SCRIPT = ROOT / "scripts" / "widget_errors.py"
+SCRIPT = ROOT / "scripts" / "notebook_faults.py"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 assert NOTEBOOKS, "no notebook found: a test of none would pass"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_error_in_a_widget_is_found(tmp_path):
-    """The seeded failure: a callback that fails inside an Output widget, which a plain run does not notice."""
-    seeded = """
+FAULTS = """
+import sys
 import ipywidgets as widgets
+from IPython.display import HTML
 
 slider, out = widgets.IntSlider(), widgets.Output()
 
@@ -34,17 +33,34 @@ def react(change):
 
 slider.observe(react, "value")
 slider.value = 3
-out
+print("a warning", file=sys.stderr)
+display(out, HTML("<img src='a.png'><img src='b.png' alt=''>"), widgets.HTML("<b>x</b><img class='c'>"))
 """
-    notebook = new_notebook(cells=[new_code_cell(seeded)])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_faults_that_a_plain_run_passes_by_are_reported(tmp_path):
+    """A callback that fails inside an Output widget, for one: the run goes on, and no cell holds an error."""
+    notebook = new_notebook(cells=[new_code_cell(FAULTS)])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    nbformat.write(notebook, tmp_path / "seeded.ipynb")
+    nbformat.write(notebook, tmp_path / "faulty.ipynb")
     done = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path / "seeded.ipynb"], capture_output=True, text=True, check=False
+        [sys.executable, SCRIPT, tmp_path / "faulty.ipynb"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "seeded.ipynb: ZeroDivisionError: division by zero" in done.stdout
+    assert [line.partition("faulty.ipynb: ")[2] for line in done.stdout.splitlines() if line] == [
+        "on standard error: a warning",
+        "ZeroDivisionError: division by zero",
+        "a picture without a description: <img src='a.png'>",
+        "a picture without a description: <img class='c'>",
+    ]
     assert [o for cell in notebook.cells for o in cell.outputs if o.output_type == "error"] == []
+
+
+def test_a_notebook_that_was_not_executed_is_reported(tmp_path):
+    nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "new.ipynb")
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path / "new.ipynb"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.partition("new.ipynb: ")[2].strip()) == (1, "it was not executed")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -173,16 +173,16 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: "-".join(command[:2]))
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: "-".join(words[:2]))
 def test_the_canary_reaches_the_named_server_but_no_file_or_output(
-    canary, monkeypatch, recorder, tmp_path, receipt, command
+    canary, monkeypatch, recorder, tmp_path, receipt, words
 ):
     """Run each command in its own process and an empty folder, then search every file and all output."""
     named = recorder()
     receipt.picture.image.save(tmp_path / "receipt.png")
-    command = ["receipt.png" if word == "RECEIPT" else word for word in command]
+    words = ["receipt.png" if word == "RECEIPT" else word for word in words]
     result = subprocess.run(
-        [sys.executable, "-m", "vlnb", *command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-m", "vlnb", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "VLNB_BASE_URL": named.base_url, "VLNB_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip
     assert "Traceback" not in result.stderr

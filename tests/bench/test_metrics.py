@@ -38,7 +38,7 @@ def test_metrics_follow_the_definitions_of_sglang():
     assert found["median_e2e_latency_ms"] == pytest.approx(242)
 
 
-def test_further_metrics_separate_client_queueing_from_server_time():
+def test_client_queueing_is_separated_from_server_time():
     found = metrics.table(run(record(0), record(1, started=0.5, queue=0.2, ttft=0.3)))
     assert found["mean_due_ttft_ms"] == pytest.approx(300), "it includes the wait in the client's own queue"
     assert found["mean_server_ms"] == pytest.approx(180)

@@ -81,4 +81,4 @@ def test_a_real_sweep_stores_every_run(tmp_path):
     for step in loads:
         assert judge(read(step.folder), metrics.Objective(5, 5)) == step
         assert len(read(step.folder).records) == max(4, 4 * step.users)
-    assert len({read(step.folder).manifest.workload.seed for step in loads}) == 2, "one seed would find a warm cache"
+    assert len({read(step.folder).manifest.workload.seed for step in loads}) == 2, "equal seeds would hit a warm cache"

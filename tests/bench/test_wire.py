@@ -230,7 +230,7 @@ def test_a_body_that_a_reset_discarded_does_not_count_as_sent():
             read_headers(connection)
             time.sleep(0.3)
 
-    bodies = [BODY[:size] for size in range(100_000, 400_000, 10_000)]  # for some, the reset meets the last slice
+    bodies = [BODY[:size] for size in range(100_000, 400_000, 10_000)]  # in some, the last slice waits at the reset
     with listening(serve, connections=len(bodies)) as url:
         traces = send_all(url, bodies)
     assert {trace.error for trace in traces} == {"the connection broke: Connection reset by peer"}

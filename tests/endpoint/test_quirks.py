@@ -75,7 +75,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize("quirk", READABLE)
-def test_a_readable_deviation_is_read(ask, quirk):
+def test_unusual_but_readable_answers_give_the_same_text(ask, quirk):
     reply = ask(READABLE[quirk])
     assert reply.text == "Two cats"
     assert reply.note == ""

@@ -437,7 +437,7 @@ def test_a_slowly_dripping_server_does_not_extend_the_deadline(raw_server, start
     assert time.monotonic() - began < 3
 
 
-def test_a_public_url_may_not_redirect_into_the_own_network(web, monkeypatch):
+def test_a_public_url_may_not_redirect_into_the_local_network(web, monkeypatch):
     async def is_public(host):
         return host == "localhost"
 

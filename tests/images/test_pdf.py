@@ -57,7 +57,7 @@ def test_the_kernel_limits_the_memory_between_two_checks(monkeypatch):
         images.load(pdf_bomb(), max_pixels=MAX_PIXELS)
 
 
-def test_a_killed_process_is_reported_and_the_next_page_gets_a_new_one():
+def test_a_killed_process_is_reported_and_the_next_page_is_drawn():
     def kill():
         while not (found := children()):
             time.sleep(0.01)

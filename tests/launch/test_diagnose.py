@@ -310,7 +310,7 @@ def test_an_unknown_error_is_listed_before_the_symptoms_that_follow():
     ]
 
 
-def test_a_wrong_key_of_a_client_is_not_a_problem_with_the_hub():
+def test_a_clients_wrong_key_is_not_a_problem_with_the_hub():
     access = 'INFO: 10.0.0.1:33 - "POST /v1/chat/completions HTTP/1.1" 401 Unauthorized'
     assert diagnose(f"sglang\nThe server is fired up and ready to roll!\n{access}") == []
 
@@ -363,7 +363,7 @@ def test_any_text_can_be_diagnosed(text):
         assert len(found.line) <= 300
 
 
-def test_clean_removes_the_format_of_a_log_line():
+def test_clean_removes_prefixes_and_colours_from_a_log_line():
     for template in LOG_FORMATS.values():
         assert clean(template.format("Killed")).endswith("Killed")
 

@@ -97,7 +97,7 @@ def sysfs(tmp_path):
     return tmp_path
 
 
-def test_the_kernel_is_asked_where_no_tool_is_installed(sysfs):
+def test_gpus_are_read_from_sysfs_where_no_tool_is_installed(sysfs):
     found = gpus(run=tools(), root=sysfs)
     assert [(gpu.name, gpu.arch) for gpu in found.gpus] == [("MI300X", "gfx942"), ("MI355X", "gfx950")]
     assert "2 AMD GPUs by the kernel (/sys): 0: MI300X (192 GiB), 1: MI355X (288 GiB)." in str(found)

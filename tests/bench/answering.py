@@ -1,8 +1,8 @@
-"""A server that answers questions at once, always the same way: a letter or a number drawn from the question's text.
+"""A server that answers at once and always the same way: a letter or a digit derived from the question's text.
 
-`python -m tests.bench.answering` prints its port. `--delay S` waits before each answer, `--busy N` refuses every Nth
-request with 429 (
-`--again S` says when to come again), `--fail N` every Nth with 500, `--cut N` closes every Nth stream midway.
+`python -m tests.bench.answering` prints its port. `--delay S` waits before each answer. `--busy N` refuses every Nth
+request with 429 and `--again S` as its Retry-After, `--fail N` fails every Nth with 500, `--cut N` closes every Nth
+stream midway.
 """
 
 import argparse
@@ -26,8 +26,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # an answer leaves in one piece, so that nothing can end between its head and its body
-    disable_nagle_algorithm = True  # else an answer's end waits 40 ms for its beginning to be acknowledged
+    wbufsize = 1 << 16  # sends a response in one piece: no kill can fall between its headers and its body
+    disable_nagle_algorithm = True  # else the end of a response waits 40 ms until its beginning is acknowledged
 
     def do_GET(self):
         self.send(b'{"data": [{"id": "oracle"}]}', "application/json")
@@ -68,20 +68,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def answer(text):
-    """What the server says to a question, as the tests know it too."""
-    drawn = zlib.crc32(text.encode())
+    """Return the server's answer to a question, which the tests compare with."""
+    checksum = zlib.crc32(text.encode())
     letters = re.findall(r"^\(([A-I])\)", text, re.MULTILINE)
-    return letters[drawn % len(letters)] if letters else str(drawn % 10)
+    return letters[checksum % len(letters)] if letters else str(checksum % 10)
 
 
-def options(words=None):
+def options(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--again", default="0.05", type=lambda s: [("Retry-After", s)] if s else [])
     for name in ("busy", "fail", "cut"):
         parser.add_argument(f"--{name}", type=int, default=0)
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

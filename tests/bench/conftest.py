@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 @contextlib.contextmanager
 def serving(*options):
-    """A truth server in a process of its own; gives the endpoint that talks to it."""
-    words = [sys.executable, "-m", "tests.bench.truth", *map(str, options)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    """Run the server of tests/bench/truth.py in its own process; yield its endpoint."""
+    command = [sys.executable, "-m", "tests.bench.truth", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             scheme = "https" if "--certificate" in options else "http"
             yield vlnb.Endpoint(f"{scheme}://127.0.0.1:{process.stdout.readline().strip()}/v1", "truth")

@@ -28,7 +28,7 @@ def page():
     def start(text, status=200):
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                asked.append((self.path, self.headers["authorization"]))
+                requests.append((self.path, self.headers["authorization"]))
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(text.encode())
@@ -36,10 +36,10 @@ def page():
             def log_message(self, *_):
                 pass
 
-        asked = []
+        requests = []
         servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}/v1", asked
+        return f"http://127.0.0.1:{servers[-1].server_port}/v1", requests
 
     yield start
     for server in servers:
@@ -57,11 +57,11 @@ def page():
     ],
 )
 def test_gauges_are_read(page, text, expected):
-    found = gauges.read(page(text)[0], "EMPTY")
-    assert (found and (found.running, found.queued, found.cache_hit_rate)) == expected
+    gauge = gauges.read(page(text)[0], "EMPTY")
+    assert (gauge and (gauge.running, gauge.queued, gauge.cache_hit_rate)) == expected
 
 
-def test_a_server_without_them_is_no_error(page, tmp_path):
+def test_a_server_without_metrics_causes_no_error(page, tmp_path):
     address, _ = page("no", 404)
     assert gauges.read(address, "EMPTY") is None
     watch = gauges.Watch(tmp_path, "http://127.0.0.1:1/v1", "EMPTY")
@@ -69,23 +69,23 @@ def test_a_server_without_them_is_no_error(page, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_they_are_kept_with_the_run_and_the_key_is_sent_but_not_stored(page, tmp_path):
-    address, asked = page(SGLANG)
+def test_gauges_are_stored_with_the_run_but_the_key_is_not(page, tmp_path):
+    address, requests = page(SGLANG)
     watch = gauges.Watch(tmp_path, address, "sesame")
-    until = time.monotonic() + 30
-    while not (tmp_path / gauges.GAUGES).exists() and time.monotonic() < until:
+    deadline = time.monotonic() + 30
+    while not (tmp_path / gauges.GAUGES).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     watch.stop()
     text = (tmp_path / gauges.GAUGES).read_text()
     assert len(text.splitlines()) >= 2
     assert "sesame" not in text
-    assert set(asked) == {("/metrics", "Bearer sesame")}
+    assert set(requests) == {("/metrics", "Bearer sesame")}
 
 
-def test_the_report_says_what_they_say():
-    found = [gauges.Gauge(1, 0, 0, 0.1), gauges.Gauge(2, 8, 3, 0.5), gauges.Gauge(3, 0, 0, 0.4)]
-    said = gauges.sentence(found)
-    assert "0 requests running and 0 queued before the run, at most 8 and 3 during it" in said
-    assert "50%" in said
+def test_the_report_summarises_the_gauges():
+    samples = [gauges.Gauge(1, 0, 0, 0.1), gauges.Gauge(2, 8, 3, 0.5), gauges.Gauge(3, 0, 0, 0.4)]
+    sentence = gauges.sentence(samples)
+    assert "0 requests running and 0 queued before the run, at most 8 and 3 during it" in sentence
+    assert "50%" in sentence
     assert gauges.sentence([]) == ""
     assert not any("own metrics" in line for line in report.sentences(run(record(0))))

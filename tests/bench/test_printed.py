@@ -1,4 +1,4 @@
-"""What other benchmarks printed or saved, however it was copied."""
+"""Results that other benchmarks printed or saved, however they were copied."""
 
 import json
 import time
@@ -27,36 +27,36 @@ ROW = {
 }  # fmt: skip
 
 
-def before(prefix, lines=LINES):
+def prefixed(prefix, lines=LINES):
     return "\n".join(prefix + line for line in lines)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        before(""),
-        before("\t  "),
-        before("// "),
-        before("> > "),
-        before("* "),
-        before("load-gen_3 | "),
-        before("[rank0]: "),
-        before("\x1b[36mbench |\x1b[0m "),
+        prefixed(""),
+        prefixed("\t  "),
+        prefixed("// "),
+        prefixed("> > "),
+        prefixed("* "),
+        prefixed("load-gen_3 | "),
+        prefixed("[rank0]: "),
+        prefixed("\x1b[36mbench |\x1b[0m "),
         "\n".join(f"2031-05-01T10:00:{second}Z {line}" for second, line in enumerate(LINES, 10)),
-        before("2031-05-01 10:00:00,123 INFO "),
-        before("").upper(),
-        before("").replace("Total token", "Total Token"),
+        prefixed("2031-05-01 10:00:00,123 INFO "),
+        prefixed("").upper(),
+        prefixed("").replace("Total token", "Total Token"),
         "\r\n".join(LINES),
-        "Warming up …\n" + before("") + "\ndone.",
+        "Warming up …\n" + prefixed("") + "\ndone.",
     ],
     ids=range(14),
 )
-def test_a_block_however_it_was_copied(text):
+def test_a_result_block_is_parsed_however_it_was_copied(text):
     assert printed.parse(text) == printed.Printed((ROW,), ())
 
 
-def test_half_of_a_number_with_a_decimal_comma_is_not_taken():
-    assert "mean_ttft_ms" not in printed.parse(before("").replace("81.75", "81,75")).rows[0]
+def test_a_number_with_a_decimal_comma_is_left_out():
+    assert "mean_ttft_ms" not in printed.parse(prefixed("").replace("81.75", "81,75")).rows[0]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_half_of_a_number_with_a_decimal_comma_is_not_taken():
         ("Output token throughput (tok/s): 1.5e3", "output_throughput", 1500),
     ],
 )
-def test_other_names_of_the_same_numbers(line, key, number):
+def test_alternative_metric_names_are_recognised(line, key, number):
     assert printed.parse("\n".join([*LINES[:-1], line, LINES[-1]])) == printed.Printed(({**ROW, key: number},), ())
 
 
@@ -87,32 +87,32 @@ def test_other_names_of_the_same_numbers(line, key, number):
         "Traceback (most recent call last)",
     ],
 )
-def test_what_is_no_known_number_is_left_out(line):
+def test_unknown_metrics_and_invalid_numbers_are_left_out(line):
     assert printed.parse("\n".join([*LINES[:-1], line, LINES[-1]])) == printed.Printed((ROW,), ())
 
 
-def test_rules_without_a_title_are_no_news():
+def test_separator_lines_without_a_title_cause_no_note():
     assert printed.parse("\n".join([*LINES[:4], "-" * 56, "", *LINES[4:]])).notes == ()
 
 
 @pytest.mark.parametrize(
     ("text", "rows", "note"),
     [
-        (before("", LINES[:-1]), (ROW,), "has no end"),
-        (before("# ", LINES[:-1]) + "\n\n$ exit: 7", (ROW,), "has no end"),
+        (prefixed("", LINES[:-1]), (ROW,), "has no end"),
+        (prefixed("# ", LINES[:-1]) + "\n\n$ exit: 7", (ROW,), "has no end"),
         ('{"completed": 7, "duration": 12.2', ({"completed": 7, "duration": 12.2},), "last number may be cut"),
     ],
-    ids=["end", "end in a comment", "JSON"],
+    ids=["no end", "no end in a comment", "JSON"],
 )
-def test_what_was_cut_is_read_as_far_as_it_goes_and_noted(text, rows, note):
+def test_a_truncated_result_is_parsed_as_far_as_possible_and_noted(text, rows, note):
     found = printed.parse(text)
     assert found.rows == rows
     assert note in found.notes[0]
 
 
-def test_a_result_ends_where_a_metric_comes_again():
-    assert printed.parse(before("", LINES[:4]) + "\n" + before("")).rows == ({"completed": 7}, ROW)
-    assert printed.parse(before("", LINES[3:])) == printed.Printed((ROW,), ())
+def test_a_repeated_metric_starts_a_new_result():
+    assert printed.parse(prefixed("", LINES[:4]) + "\n" + prefixed("")).rows == ({"completed": 7}, ROW)
+    assert printed.parse(prefixed("", LINES[3:])) == printed.Printed((ROW,), ())
 
 
 SAVED = {
@@ -136,44 +136,44 @@ SAVED_ROW = {"completed": 7, "failed": 0, "total_throughput": 9.5, "p99_e2e_late
         (f"{json.dumps(SAVED)}\n{json.dumps(SAVED)}\n", 2),
         (json.dumps([SAVED, SAVED, SAVED]), 3),
         (json.dumps([SAVED, SAVED], indent=1), 2),
-        (before("# ", json.dumps(SAVED, indent=2).splitlines()), 1),
+        (prefixed("# ", json.dumps(SAVED, indent=2).splitlines()), 1),
         ("Saved: " + json.dumps({**SAVED, "mean_ttft_ms": None, "max_itl_ms": float("nan"), "std_itl_ms": "N/A"}), 1),
     ],
     ids=range(9),
 )
-def test_json_however_it_was_saved(text, rows):
+def test_json_is_parsed_however_it_was_saved(text, rows):
     assert printed.parse(text) == printed.Printed((SAVED_ROW,) * rows, ())
 
 
 @pytest.mark.parametrize(
-    ("text", "first"),
+    ("text", "excerpt"),
     [
         ("", "''"),
         ("+------+\n|  GenAI-Perf summary |\n", "'|  GenAI-Perf summary |'"),
         ('{"requests_per_second": {"mean": 3}}', "requests_per_second"),
     ],
 )
-def test_nothing_found_is_said_with_what_is_there(text, first):
+def test_a_text_without_a_result_is_reported_with_an_excerpt(text, excerpt):
     found = printed.parse(text)
     assert found.rows == ()
     assert "No result of bench_serving was found" in found.notes[-1]
-    assert first in found.notes[-1]
+    assert excerpt in found.notes[-1]
 
 
 @pytest.mark.parametrize("text", ["{\n" * 100_000, "=" * 100_000, '{"a":' * 100_000, "completed: 1\n" * 20_000])
-def test_strange_files_take_no_time(text):
-    began = time.perf_counter()
+def test_degenerate_files_are_parsed_quickly(text):
+    start = time.perf_counter()
     printed.parse(text)
-    assert time.perf_counter() - began < 20  # seconds; the first two took minutes while a line was read many times
+    assert time.perf_counter() - start < 20  # seconds; the first two took minutes when each line was read many times
 
 
-def test_a_file_stands_beside_runs(tmp_path, capsys):
+def test_compare_accepts_a_result_file_of_another_benchmark(tmp_path, capsys):
     path = tmp_path / "result.txt"
-    path.write_text(before("", LINES[:-1]))
+    path.write_text(prefixed("", LINES[:-1]))
     assert cli.main(["bench", "compare", str(path)]) == 0
-    said = capsys.readouterr()
-    assert "81.75" in said.out
-    assert "has no end" in said.err
+    captured = capsys.readouterr()
+    assert "81.75" in captured.out
+    assert "has no end" in captured.err
     assert report.table({"theirs": ROW})["theirs"]["requests completed"] == 7
     path.write_text("nothing")
     assert cli.main(["bench", "compare", str(path)]) == 1

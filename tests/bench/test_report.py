@@ -20,24 +20,24 @@ def test_the_published_tpot_is_44_percent_of_the_bound():
     assert bound / (run.tpot_ms["mean"] / 1000) == pytest.approx(0.44, abs=0.005)
 
 
-@pytest.mark.parametrize("wrong", [("MI1", "7B", 8), ("MI300X", "9B", 8), ("MI300X", "7B", 0)])
-def test_unknown_hardware_is_a_sentence(wrong):
+@pytest.mark.parametrize("arguments", [("MI1", "7B", 8), ("MI300X", "9B", 8), ("MI300X", "7B", 0)])
+def test_unknown_hardware_raises_bad_input(arguments):
     with pytest.raises(BadInput, match="not known"):
-        roofline.bound(*wrong)
+        roofline.bound(*arguments)
 
 
-def test_the_price_of_a_thousand_pictures():
+def test_the_price_of_a_thousand_pictures_follows_from_the_rate():
     assert list(charts.costs({"one": 2.0}, 36.0).data[0].x) == pytest.approx([5.0])
     with pytest.raises(BadInput, match="greater than 0"):
         charts.costs({"none": 0.0}, 36.0)
 
 
-@pytest.mark.parametrize("one", [record(0), record(1, started=3, queue=0.5)])
-def test_the_phases_of_a_request_follow_each_other_and_add_up(one):
-    parts = phases(one)
+@pytest.mark.parametrize("sample", [record(0), record(1, started=3, queue=0.5)])
+def test_the_phases_of_a_request_follow_each_other_and_add_up(sample):
+    parts = phases(sample)
     for (_, start, length), (_, following, _) in itertools.pairwise(parts):
         assert following == pytest.approx(start + length)
-    assert sum(length for *_, length in parts) == pytest.approx(one.queue_s + one.e2e_s)
+    assert sum(length for *_, length in parts) == pytest.approx(sample.queue_s + sample.e2e_s)
     assert parts[-1][0] == "stream"
 
 
@@ -62,7 +62,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_names_its_axes_and_can_be_heard(name):
+def test_every_figure_has_axis_titles_and_alternative_text(name):
     figure = FIGURES[name]()
     assert figure.layout.xaxis.title.text
     assert figure.layout.yaxis.title.text or name == "strip"
@@ -70,16 +70,16 @@ def test_every_figure_names_its_axes_and_can_be_heard(name):
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)", "the page's own background"
 
 
-def test_a_time_that_is_a_fraction_of_a_millisecond_is_not_told_as_nothing():
-    mine = {"mean_ttft_ms": 1234.56, "mean_itl_ms": 0.0171}
-    figure = charts.published(mine, catalog.LATENCY_RUN)
+def test_a_time_below_a_millisecond_is_not_rounded_to_zero():
+    measured = {"mean_ttft_ms": 1234.56, "mean_itl_ms": 0.0171}
+    figure = charts.published(measured, catalog.LATENCY_RUN)
     assert list(figure.data[-2].text) == ["1,234.6", "0.017"]
     assert "first token (TTFT) 1,234.6 ms, published 504.4 ms" in figure.layout.meta["alt"]
 
 
-def test_a_percentile_is_marked_only_where_there_are_values_enough():
+def test_a_percentile_is_marked_only_with_enough_values():
     def marked(count):
-        return [one.text for one in charts.distribution({"a": [record(n) for n in range(count)]}).layout.annotations]
+        return [note.text for note in charts.distribution({"a": [record(n) for n in range(count)]}).layout.annotations]
 
     assert marked(8) == ["P50"]
     assert marked(10) == ["P50", "P90"]
@@ -88,23 +88,23 @@ def test_a_percentile_is_marked_only_where_there_are_values_enough():
         charts.distribution({}, "pie")
 
 
-def test_the_strip_marks_every_chunk_and_what_the_words_mean():
-    one = record(0, gaps=(0.01, 0.02))
-    figure = charts.strip(one)
+def test_the_strip_marks_every_chunk_and_labels_ttft_and_e2e():
+    sample = record(0, gaps=(0.01, 0.02))
+    figure = charts.strip(sample)
     assert len(figure.data[-1].x) == 3
-    assert figure.data[-1].x[0] == pytest.approx(1000 * one.ttft_s)
+    assert figure.data[-1].x[0] == pytest.approx(1000 * sample.ttft_s)
     assert [note.text.split()[0] for note in figure.layout.annotations] == ["TTFT", "E2E"]
     with pytest.raises(BadInput, match="no answer"):
         charts.strip(record(2, error="HTTP 500"))
 
 
-def test_a_hundred_thousand_requests_are_drawn_through_few_points():
+def test_a_hundred_thousand_requests_are_drawn_with_few_points():
     many = [record(i, started=i / 100) for i in range(100_000)]
     assert sum(len(trace.x) for trace in charts.distribution({"a": many}).data) <= 2000
     assert sum(len(trace.x) for trace in charts.timeline(many).data) <= 1000
 
 
-def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
+def test_the_page_opens_offline_and_escapes_markup_from_the_server():
     page = charts.page({"mine": RUN})
     assert page.count("<script") >= 2
     assert 'src="plotly.min.js"' in page
@@ -114,14 +114,14 @@ def test_the_page_opens_offline_and_runs_no_markup_of_the_servers():
     assert "&lt;b&gt;HTTP 500" in page
     assert "<i>m" not in page
     assert 'role="img" aria-label="' in page
-    for words in ("its settings", "not reported", "pictures of 720p", "seed 1", "one request in a hundred", "†"):
-        assert words in page, words
+    for phrase in ("its settings", "not reported", "pictures of 720p", "seed 1", "one request in a hundred", "†"):
+        assert phrase in page, phrase
     assert page.count("<figcaption>") == page.count("<figure>") == 5
     assert "color-scheme: light dark" in page
     assert "@media print" in page
 
 
-def test_a_mean_has_its_interval_and_a_percentile_its_warning():
+def test_a_mean_shows_its_interval_and_a_percentile_its_warning():
     found = metrics.table(RUN)
     by_key = {row.key: report.cell(row, found, metrics.series(RUN.good)) for row in report.ROWS}
     assert by_key["mean_ttft_ms"].startswith("200 (100 to 300")
@@ -131,15 +131,15 @@ def test_a_mean_has_its_interval_and_a_percentile_its_warning():
 
 def test_answers_of_another_length_and_reused_connections_are_counted():
     found = metrics.table(RUN)
-    assert found["other_length"] == 2, "three tokens each, and the workload asks for others"
+    assert found["other_length"] == 2, "each answer has three tokens, and the workload asks for another number"
     assert found["reused_connections"] == 1.0
     assert found["mean_request_itl_ms"] == pytest.approx(20)
 
 
-def test_words_about_a_run_hide_no_failure():
-    said = " ".join(report.sentences(RUN))
-    assert "1 of 3 requests failed" in said
-    assert "P99 comes from 2 requests" in said
+def test_the_summary_of_a_run_names_its_failures():
+    summary = " ".join(report.sentences(RUN))
+    assert "1 of 3 requests failed" in summary
+    assert "P99 comes from 2 requests" in summary
 
 
 def test_a_run_without_requests_has_no_page():
@@ -149,9 +149,9 @@ def test_a_run_without_requests_has_no_page():
 
 def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, capsys):
     folder = tmp_path / "run"
-    words = ["bench", "run", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--concurrency", "2"]
-    words += ["--images", "1", "--resolution", "64x64", "--output-len", "5", "--seed", "3", "--out", str(folder)]
-    assert cli.main(words) == 0
+    arguments = ["bench", "run", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--concurrency", "2"]
+    arguments += ["--images", "1", "--resolution", "64x64", "--output-len", "5", "--seed", "3", "--out", str(folder)]
+    assert cli.main(arguments) == 0
     out, err = capsys.readouterr()
     assert "requests completed" in out
     assert "of the mean TTFT passed before the last byte was sent" in out
@@ -170,15 +170,15 @@ def test_the_command_line_runs_resumes_compares_and_reports(truth, tmp_path, cap
     assert cli.main(["bench", "report", str(folder), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out).values()
     assert found["metrics"]["completed"] == 4
-    assert {one["code"]: one["warning"] for one in found["verdicts"]}["few_requests"]
+    assert {verdict["code"]: verdict["warning"] for verdict in found["verdicts"]}["few_requests"]
     assert cli.main(["bench", "resume", str(folder)]) == 1
     assert "is complete" in capsys.readouterr().err
 
 
-def test_the_command_line_sweeps(truth, tmp_path, capsys):
-    words = ["bench", "sweep", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--images", "0"]
-    words += ["--output-len", "3", "--users", "1", "2", "--ttft", "9", "--tpot", "9", "--out", str(tmp_path)]
-    assert cli.main(words) == 0
+def test_the_command_line_runs_a_sweep(truth, tmp_path, capsys):
+    arguments = ["bench", "sweep", "--url", truth.base_url, "--model", "truth", "--prompts", "4", "--images", "0"]
+    arguments += ["--output-len", "3", "--users", "1", "2", "--ttft", "9", "--tpot", "9", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["users", "1", "2"]
     assert "keeps the target for 95 % of the requests has 2 in flight" in err

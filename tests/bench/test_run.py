@@ -1,4 +1,4 @@
-"""The load generator against a real server of known timing: what it keeps, what it survives, how it goes on."""
+"""The load generator against a real server of known timing: what it stores, what it survives, how it resumes."""
 
 import json
 import os
@@ -26,9 +26,9 @@ from vlnb.launch.gpus import FoundGpu, Gpus
 SMALL = Workload(prompts=12, concurrency=3, images=1, resolution="64x64", input_len=8, output_len=6, range_ratio=1.0)
 
 
-def test_every_request_once_with_its_phases(truth, tmp_path):
-    told = []
-    stored = bench.run(SMALL, truth, tmp_path / "run", watch=told.append)
+def test_every_request_is_recorded_once_with_its_phases(truth, tmp_path):
+    progress = []
+    stored = bench.run(SMALL, truth, tmp_path / "run", watch=progress.append)
     assert [record.id for record in stored.records] == list(range(12))
     assert stored.missing == []
     for record in stored.records:
@@ -41,13 +41,13 @@ def test_every_request_once_with_its_phases(truth, tmp_path):
         assert record.ttft_s + sum(record.itl_s) <= record.e2e_s + 1e-4
         assert record.upload_s >= 0
         assert record.queue_s >= 0
-    assert told[-1]["done"] == 12
-    tested = {one.code: one for one in bench.verdict.verdicts(stored)}
-    assert tested.keys() == {"client_share", "client_cpu", "client_lag", "load", "few_requests", "chunks"}
+    assert progress[-1]["done"] == 12
+    verdicts = {verdict.code: verdict for verdict in bench.verdict.verdicts(stored)}
+    assert verdicts.keys() == {"client_share", "client_cpu", "client_lag", "load", "few_requests", "chunks"}
     assert stored.segments[0].sent_bytes > 1000
 
 
-def test_the_file_has_the_fields_that_were_promised(truth, tmp_path):
+def test_the_records_have_the_documented_fields(truth, tmp_path):
     bench.run(SMALL, truth, tmp_path / "run")
     line = json.loads((tmp_path / "run" / store.RECORDS).read_text().splitlines()[0])
     assert list(line)[:13] == [
@@ -56,7 +56,7 @@ def test_the_file_has_the_fields_that_were_promised(truth, tmp_path):
     ]  # fmt: skip
 
 
-def test_arrivals_keep_their_schedule(truth, tmp_path):
+def test_requests_follow_the_arrival_schedule(truth, tmp_path):
     workload = Workload(prompts=20, concurrency=20, rate=50, images=0, input_len=4, output_len=3, range_ratio=1.0)
     stored = bench.run(workload, truth, tmp_path / "run")
     due = bench.workload.arrivals(workload)
@@ -64,7 +64,7 @@ def test_arrivals_keep_their_schedule(truth, tmp_path):
     assert all(record.started_s >= record.scheduled_s for record in stored.records)
 
 
-def test_nothing_secret_is_stored(truth, tmp_path):
+def test_the_api_key_is_not_stored(truth, tmp_path):
     endpoint = bench_endpoint(truth, api_key="sk-very-secret-41")
     bench.run(SMALL, endpoint, tmp_path / "run")
     assert all(b"sk-very" not in path.read_bytes() for path in (tmp_path / "run").iterdir())
@@ -84,7 +84,7 @@ def bench_endpoint(endpoint, **changes):
         ("die", "connection broke"),
     ],
 )
-def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_path, fault, words):
+def test_failed_requests_are_counted_and_explained_and_the_run_continues(tmp_path, fault, words):
     with serving("--fault", fault) as endpoint:
         stored = bench.run(SMALL, endpoint, tmp_path / "run")
     assert len(stored.records) == 12
@@ -93,18 +93,18 @@ def test_a_server_that_fails_is_counted_and_explained_and_the_run_goes_on(tmp_pa
     assert sum(metrics.failures(stored).values()) == 12
 
 
-def test_fields_that_a_server_refuses_are_left_out_and_it_is_said(tmp_path):
+def test_fields_that_a_server_refuses_are_omitted_and_reported(tmp_path):
     with serving("--fault", "picky") as endpoint:
         stored = bench.run(SMALL, endpoint, tmp_path / "run")
     assert [record.error for record in stored.records] == [None] * 12
     assert stored.segments[0].dropped == ("ignore_eos", "stream_options")
-    assert [record.output_tokens for record in stored.records] == [6] * 12, "chunks, where the server counts no tokens"
-    said = " ".join(report.sentences(stored))
-    assert "The server refuses ignore_eos, so requests went without it" in said
-    assert "did not count the tokens of 12 of 12 answers (it refuses stream_options)" in said
+    assert [record.output_tokens for record in stored.records] == [6] * 12, "chunks, as the server counts no tokens"
+    summary = " ".join(report.sentences(stored))
+    assert "The server refuses ignore_eos, so requests went without it" in summary
+    assert "did not count the tokens of 12 of 12 answers (it refuses stream_options)" in summary
 
 
-def test_a_kept_connection_that_was_closed_costs_no_request_and_is_counted(tmp_path):
+def test_a_closed_kept_connection_costs_no_request_and_is_counted(tmp_path):
     with serving("--fault", "hangup") as endpoint:
         stored = bench.run(SMALL, endpoint, tmp_path / "run")
     assert [record.error for record in stored.records] == [None] * 12
@@ -113,14 +113,14 @@ def test_a_kept_connection_that_was_closed_costs_no_request_and_is_counted(tmp_p
     assert all(record.connect_s > 0 for record in stored.records[3:])
 
 
-def test_a_sound_server_is_told_nothing_of_that(truth, tmp_path):
+def test_a_healthy_server_causes_no_omitted_fields_resends_or_notes(truth, tmp_path):
     stored = bench.run(SMALL, truth, tmp_path / "run")
     assert (stored.segments[0].dropped, stored.segments[0].resent) == ((), 0)
     assert not [line for line in report.sentences(stored) if "The server" in line]
 
 
 def impatient(workload, endpoint, folder, silent_s):
-    """A run that gives up a silent server sooner than the ten minutes that a real one may need."""
+    """Run with a shorter timeout for a silent server than the ten minutes that a real one may need."""
     manifest = bench.runner.manifest(workload, endpoint)
     manifest["limits"]["silent_s"] = silent_s
     records.create(folder, manifest)
@@ -128,7 +128,7 @@ def impatient(workload, endpoint, folder, silent_s):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_server_that_encrypts_is_measured_if_its_certificate_is_trusted(tmp_path, monkeypatch, trusted):
+def test_a_tls_server_is_measured_only_if_its_certificate_is_trusted(tmp_path, monkeypatch, trusted):
     authority, chain = trustme.CA(), tmp_path / "server.pem"
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -146,13 +146,13 @@ def test_a_server_that_encrypts_is_measured_if_its_certificate_is_trusted(tmp_pa
             assert record.error.startswith("no connection: the certificate is not trusted (unable to get")
 
 
-def test_a_server_that_stalls_is_given_up(tmp_path):
+def test_requests_to_a_stalled_server_time_out(tmp_path):
     with serving("--fault", "stall") as endpoint:
         stored = impatient(Workload(prompts=2, concurrency=2, images=0), endpoint, tmp_path / "run", silent_s=0.5)
     assert ["stalled" in record.error for record in stored.records] == [True, True]
 
 
-def test_what_a_flaky_server_did_well_is_measured(tmp_path):
+def test_the_successful_requests_of_a_flaky_server_are_measured(tmp_path):
     with serving("--fault", "flaky") as endpoint:
         stored = bench.run(Workload(prompts=21, concurrency=1, images=0, output_len=6), endpoint, tmp_path / "run")
     found = metrics.table(stored)
@@ -161,32 +161,32 @@ def test_what_a_flaky_server_did_well_is_measured(tmp_path):
     assert len(metrics.failures(stored)) >= 3
 
 
-def test_a_server_that_is_gone_ends_the_run_with_a_sentence(tmp_path):
+def test_an_unreachable_server_stops_the_run_and_a_resume_completes_it(tmp_path):
     with serving() as endpoint:
         pass
-    told = []
+    progress = []
     workload = Workload(prompts=100, concurrency=2, images=0, output_len=6)
-    stored = bench.run(workload, endpoint, tmp_path / "run", watch=told.append)
-    assert told[-1]["stopped"].startswith("20 requests in a row failed: no connection: Connection refused. ")
+    stored = bench.run(workload, endpoint, tmp_path / "run", watch=progress.append)
+    assert progress[-1]["stopped"].startswith("20 requests in a row failed: no connection: Connection refused. ")
     assert len(stored.records) < 30
     assert len(stored.missing) > 70
-    assert len(stored.todo) == 100, "what the server never saw is asked again"
+    assert len(stored.todo) == 100, "requests that the server never received are sent again"
     with serving("--port", urlsplit(endpoint.base_url).port):
         stored = bench.resume(tmp_path / "run").follow()
     assert [record.id for record in stored.good] == list(range(100))
     assert (stored.todo, stored.notes) == ([], ())
 
 
-def test_an_embedded_engine_that_has_ended_starts_again_for_the_rest(tmp_path):
+def test_a_resume_restarts_an_embedded_engine_that_has_exited(tmp_path):
     with serving() as endpoint:
         pass
-    gone = replace(endpoint, model=EMBEDDED_MODEL)
+    unreachable = replace(endpoint, model=EMBEDDED_MODEL)
     workload = Workload(prompts=2, images=1, resolution="64x64", output_len=4)
-    assert bench.run(workload, gone, tmp_path / "run").good == []
+    assert bench.run(workload, unreachable, tmp_path / "run").good == []
     assert len(bench.resume(tmp_path / "run").follow().good) == 2
 
 
-def test_ctrl_c_on_the_command_line_says_how_to_go_on(tmp_path):
+def test_ctrl_c_prints_the_command_that_resumes_the_run(tmp_path):
     folder = tmp_path / "run"
     options = ["--prompts", "40", "--images", "0", "--output-len", "20", "--out", str(folder)]
     with serving("--gap", 0.02) as endpoint:
@@ -201,18 +201,18 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(tmp_path):
     assert store.read(folder).missing
 
 
-def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_path):
-    """kill -9 loses at most what was in flight; the metrics are those of the same records, however they came about."""
-    chance, folder = random.Random(9), tmp_path / "run"
+def test_a_run_killed_and_resumed_five_times_records_every_request_once(tmp_path):
+    """`kill -9` loses at most the requests in flight; the metrics equal those of an unbroken run with these records."""
+    rng, folder = random.Random(9), tmp_path / "run"
     workload = Workload(prompts=60, concurrency=4, images=1, resolution="64x64", output_len=8)
     with serving("--ttft", 0.05) as endpoint:
         running = bench.start(workload, endpoint, folder)
         kills = 0
         while kills < 5:
             before = len(store.read(folder).records)
-            deadline, least = time.monotonic() + 20, before + chance.randint(1, 8)
+            deadline, target = time.monotonic() + 20, before + rng.randint(1, 8)
             while (
-                len(store.read(folder).records) < least
+                len(store.read(folder).records) < target
                 and running._process.poll() is None
                 and time.monotonic() < deadline
             ):
@@ -220,7 +220,7 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
             os.kill(running._process.pid, signal.SIGKILL)
             running.stop()
             kills += 1
-            assert len(store.read(folder).missing) > 0, "killed before the end, or nothing is tested"
+            assert len(store.read(folder).missing) > 0, "the kill must come before the end, or the test proves nothing"
             running = bench.resume(folder)
         stored = running.follow()
     lines = (folder / store.RECORDS).read_text().splitlines()
@@ -228,37 +228,37 @@ def test_killed_at_five_random_moments_and_resumed_every_request_comes_once(tmp_
     assert stored.notes == ()
     assert "resumed" in metrics.pause(stored)
 
-    again = tmp_path / "again"  # the same records, as an unbroken run would have written them
-    records.create(again, asdict(stored.manifest))
-    (again / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
-    assert metrics.table(store.read(again)) == metrics.table(stored)  # neither knows the bytes of killed segments
+    unbroken = tmp_path / "again"  # the same records, as an unbroken run would have written them
+    records.create(unbroken, asdict(stored.manifest))
+    (unbroken / store.RECORDS).write_bytes(b"".join(record.line() for record in stored.records))
+    assert metrics.table(store.read(unbroken)) == metrics.table(stored)  # neither counts the bytes of killed segments
     with pytest.raises(BadInput, match="is complete"):
         bench.resume(folder)
 
 
-def test_stopping_keeps_what_is_done(tmp_path):
+def test_stopping_a_run_keeps_its_finished_requests(tmp_path):
     with serving("--ttft", 0.05) as endpoint:
         running = bench.start(Workload(prompts=500, concurrency=2, images=0, output_len=4), endpoint, tmp_path / "run")
-        running.follow(lambda told: running.stop() if told.get("done", 0) > 3 else None)
+        running.follow(lambda progress: running.stop() if progress.get("done", 0) > 3 else None)
     assert running._process.poll() is not None
     assert 3 < len(store.read(running.folder).records) < 500
 
 
-def test_a_run_is_not_written_over(truth, tmp_path):
+def test_an_existing_run_is_not_overwritten(truth, tmp_path):
     bench.run(SMALL, truth, tmp_path / "run")
     with pytest.raises(BadInput, match="already holds a run"):
         bench.run(SMALL, truth, tmp_path / "run")
 
 
-def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, truth):
-    """The system lets the client write no file larger than 30 kB: the records need more, the bodies less."""
+def test_a_full_disk_stops_the_run_and_loses_no_record(tmp_path, truth):
+    """A file size limit of 30 kB stands for the full disk: the records need more, the request bodies less."""
     workload = Workload(prompts=60, concurrency=4, images=0, input_len=4, output_len=80, range_ratio=1.0)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
     try:
         running = bench.start(workload, truth, tmp_path / "run")
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     with pytest.raises(BadInput, match=r"Writing to .* failed: .*Free some disk space, then resume"):
         running.follow()
     kept = {record.id for record in store.read(running.folder).records}
@@ -267,35 +267,35 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(tmp_path, tr
     assert kept < {record.id for record in stored.records} == set(range(60))
 
 
-def test_an_odd_answer_costs_its_own_record_only(tmp_path):
+def test_a_malformed_answer_fails_only_its_own_request(tmp_path):
     with serving("--fault", "odd") as endpoint:
         stored = bench.run(Workload(prompts=21, concurrency=3, images=0, output_len=6), endpoint, tmp_path / "run")
     assert stored.missing == []
-    wrong = [record.error for record in stored.records if record.error]
-    assert 3 < len(wrong) < 21, "some answers are odd and some are not"
-    assert all("not a chat chunk" in error for error in wrong)
+    errors = [record.error for record in stored.records if record.error]
+    assert 3 < len(errors) < 21, "some answers are malformed and some are not"
+    assert all("not a chat chunk" in error for error in errors)
 
 
-def test_a_resumed_schedule_goes_on_where_it_was_cut(truth, tmp_path):
+def test_a_resumed_schedule_continues_where_it_was_interrupted(truth, tmp_path):
     workload = Workload(prompts=12, concurrency=12, rate=2, images=0, input_len=4, output_len=3, range_ratio=1.0)
     due = bench.workload.arrivals(workload)
-    assert due[9] > 2, "the cut is so early that nothing is tested"
+    assert due[9] > 2, "the interruption is too early to prove anything"
     records.create(tmp_path / "run", bench.runner.manifest(workload, truth))
-    done = store.Record(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.2, (), 1, "stop", None)
+    finished = store.Record(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.2, (), 1, "stop", None)
     with records.Journal(tmp_path / "run" / store.RECORDS) as journal:
         for number in range(9):
-            journal.write(replace(done, id=number).line())
+            journal.write(replace(finished, id=number).line())
     stored = bench.resume(tmp_path / "run").follow()
-    later = stored.records[9:]
-    assert [record.scheduled_s for record in later] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
-    assert later[0].started_s < 1
+    remaining = stored.records[9:]
+    assert [record.scheduled_s for record in remaining] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
+    assert remaining[0].started_s < 1
 
 
 @pytest.fixture
-def slow(tmp_path):
-    """A run that would take minutes, begun by a command of its own, with some records on disk already."""
+def long_run(tmp_path):
+    """A run that would take minutes, started by its own command, with some records already on disk."""
     with serving("--ttft", 0.1) as endpoint:
-        words = [
+        arguments = [
             sys.executable,
             "-m",
             "vlnb",
@@ -306,50 +306,50 @@ def slow(tmp_path):
             "--out",
             str(tmp_path / "run"),
         ]
-        words += ["--prompts", "5000", "--concurrency", "4", "--images", "0", "--output-len", "4"]
-        command = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        arguments += ["--prompts", "5000", "--concurrency", "4", "--images", "0", "--output-len", "4"]
+        command = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         try:
             records = tmp_path / "run" / store.RECORDS
-            assert soon(lambda: records.exists() and records.read_bytes().count(b"\n") > 3)
+            assert wait_for(lambda: records.exists() and records.read_bytes().count(b"\n") > 3)
             yield command, tmp_path / "run", psutil.Process(command.pid).children()[0]
         finally:
             command.kill()
             command.communicate()
 
 
-def soon(true, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < until:
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("whom", ["command", "load generator"])
-def test_whoever_is_ended_the_load_ends_and_what_had_ended_is_kept(slow, number, whom):
-    command, folder, client = slow
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("target", ["command", "load generator"])
+def test_killing_either_process_stops_the_load_and_keeps_finished_requests(long_run, signum, target):
+    command, folder, client = long_run
     before = (folder / store.RECORDS).read_bytes()
-    os.kill(command.pid if whom == "command" else client.pid, number)
+    os.kill(command.pid if target == "command" else client.pid, signum)
     _, alive = psutil.wait_procs([client], 4)
     assert not alive
     command.wait(20)
     assert (folder / store.RECORDS).read_bytes().startswith(before)
     stored = store.read(folder)
     assert len(stored.records) > 3
-    if number != signal.SIGKILL or whom == "command":
+    if signum != signal.SIGKILL or target == "command":
         assert stored.notes == ()
         assert "The load stopped early" in stored.segments[0].stopped
 
 
-def test_a_second_resume_is_refused_and_doubles_nothing(slow):
-    _, folder, client = slow
+def test_a_second_resume_is_refused_and_doubles_nothing(long_run):
+    _, folder, client = long_run
     with pytest.raises(BadInput, match="Another process is writing to the run in"):
         bench.resume(folder).follow()
     assert client.is_running()
 
 
-def test_a_folder_that_is_deleted_stops_the_load(slow):
-    command, folder, client = slow
+def test_deleting_the_run_folder_stops_the_load(long_run):
+    command, folder, client = long_run
     shutil.rmtree(folder)
     _, alive = psutil.wait_procs([client], 8)
     assert not alive
@@ -357,10 +357,10 @@ def test_a_folder_that_is_deleted_stops_the_load(slow):
     assert "was deleted, moved or replaced while the run wrote to it" in command.stderr.read()
 
 
-def test_the_manifest_names_the_gpus_only_of_a_server_on_this_machine(monkeypatch):
+def test_the_manifest_names_gpus_only_for_a_local_server(monkeypatch):
     found = Gpus((FoundGpu(0, "MI300X", "gfx942", 196608, None),), "amd-smi", "")
     monkeypatch.setattr(bench.runner, "gpus", lambda: found)
     monkeypatch.setattr(bench.runner, "server_info", lambda _: {})
-    here, there = Endpoint("http://127.0.0.1:1/v1", "m"), Endpoint("http://gpu.example:1/v1", "m")
-    assert "0: MI300X (192 GiB)" in bench.runner.manifest(SMALL, here)["server"]["gpus"]
-    assert bench.runner.manifest(SMALL, there)["server"]["gpus"] == ""
+    local, remote = Endpoint("http://127.0.0.1:1/v1", "m"), Endpoint("http://gpu.example:1/v1", "m")
+    assert "0: MI300X (192 GiB)" in bench.runner.manifest(SMALL, local)["server"]["gpus"]
+    assert bench.runner.manifest(SMALL, remote)["server"]["gpus"] == ""

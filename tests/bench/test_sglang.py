@@ -9,12 +9,12 @@ from vlnb.bench import PUBLISHED, Workload, sglang
 
 
 def options(workload):
-    words = shlex.split(sglang.command(workload, "http://127.0.0.1:30000/v1", "Qwen/Qwen2.5-VL-72B-Instruct"))
-    assert words[:3] == ["python3", "-m", "sglang.bench_serving"]
-    return dict(zip(words[3::2], words[4::2], strict=True))
+    arguments = shlex.split(sglang.command(workload, "http://127.0.0.1:30000/v1", "Qwen/Qwen2.5-VL-72B-Instruct"))
+    assert arguments[:3] == ["python3", "-m", "sglang.bench_serving"]
+    return dict(zip(arguments[3::2], arguments[4::2], strict=True))
 
 
-def test_the_published_commands():
+def test_the_command_for_the_published_workload_has_its_settings():
     found = options(PUBLISHED["throughput"])
     assert found["--num-prompts"] == "1000"
     assert found["--max-concurrency"] == "100"

@@ -1,4 +1,4 @@
-"""A run on disk: torn, damaged and strange files; the lock; a folder that goes away."""
+"""A run on disk: torn, damaged and strange files; the lock; a folder that disappears."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from vlnb import BadInput, cli, records
 from vlnb.bench import Workload, metrics, report, store
 
 RECORD = store.Record(0, 0.0, 0.0, 0.0, 0.001, 0.002, 0.1, 0.103, 0.2, (0.01, 0.02), 3, "length", None)
-TOLD = {
+PLAN = {
     "created": "2026-01-01",
     "server": {"base_url": "http://127.0.0.1:9/v1", "model": "m"},
     "workload": asdict(Workload(prompts=3)),
@@ -22,7 +22,7 @@ SEGMENT = store.Segment(0, 1.0, 0.1, 0.2, 0.1, 0.001, 0.002, "")
 
 @pytest.fixture
 def folder(tmp_path):
-    records.create(tmp_path / "run", TOLD)
+    records.create(tmp_path / "run", PLAN)
     return tmp_path / "run"
 
 
@@ -30,7 +30,7 @@ def lines(*ids, **changes):
     return b"".join(replace(RECORD, id=i, **changes).line() for i in ids)
 
 
-def test_what_is_written_comes_back_as_it_was(folder):
+def test_written_records_and_segments_are_read_back_unchanged(folder):
     with records.Journal(folder / store.RECORDS) as journal:
         journal.write(RECORD.line())
     with records.Journal(folder / store.SEGMENTS) as journal:
@@ -40,7 +40,7 @@ def test_what_is_written_comes_back_as_it_was(folder):
     assert stored.missing == [1, 2]
 
 
-def test_a_torn_last_line_is_passed_over_noted_and_cut_before_more_is_written(folder):
+def test_a_torn_last_line_is_skipped_noted_and_removed_before_writing(folder):
     (folder / store.RECORDS).write_bytes(RECORD.line() + RECORD.line()[:40])
     stored = store.read(folder)
     assert stored.records == (RECORD,)
@@ -51,7 +51,7 @@ def test_a_torn_last_line_is_passed_over_noted_and_cut_before_more_is_written(fo
     assert store.read(folder).notes == ()
 
 
-def test_of_two_records_of_one_request_the_first_is_kept(folder):
+def test_the_first_of_two_records_of_a_request_is_kept(folder):
     (folder / store.RECORDS).write_bytes(lines(0) + lines(0, e2e_s=9.0) + lines(1))
     stored = store.read(folder)
     assert [record.e2e_s for record in stored.records] == [0.2, 0.2]
@@ -77,7 +77,7 @@ def test_of_two_records_of_one_request_the_first_is_kept(folder):
         (RECORD.line().strip().replace(b'"itl_s":[0.01,0.02]', b'"itl_s":[0.01,null]'), "itl_s.1: "),
     ],
 )
-def test_a_damaged_line_counts_as_missing_and_is_told_with_its_number(folder, line, words):
+def test_a_damaged_line_counts_as_missing_and_is_reported_by_number(folder, line, words):
     (folder / store.RECORDS).write_bytes(lines(0) + line + b"\n" + lines(2))
     stored = store.read(folder)
     assert stored.missing == [1]
@@ -87,17 +87,17 @@ def test_a_damaged_line_counts_as_missing_and_is_told_with_its_number(folder, li
     assert any("Resume the run" in sentence for sentence in report.sentences(stored))
 
 
-@pytest.mark.parametrize("wrong", [-1, 3, 10**9])
-def test_what_the_run_did_not_ask_for_is_left_out(folder, wrong):
-    data = lines(0).replace(b'"id":0', b'"id":%d' % wrong)
+@pytest.mark.parametrize("number", [-1, 3, 10**9])
+def test_a_record_of_an_unplanned_request_is_ignored_and_reported(folder, number):
+    data = lines(0).replace(b'"id":0', b'"id":%d' % number)
     (folder / store.RECORDS).write_bytes(data + lines(0))
     stored = store.read(folder)
     assert [record.id for record in stored.records] == [0]
-    assert f"requests.jsonl has records of {wrong} that repeat others or were not asked for" in stored.notes[0]
+    assert f"requests.jsonl has records of {number} that repeat others or were not asked for" in stored.notes[0]
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("damage", "words"),
     [
         (lambda f: (f / records.MANIFEST).unlink(), "holds no run"),
         (
@@ -105,20 +105,20 @@ def test_what_the_run_did_not_ask_for_is_left_out(folder, wrong):
             "is damaged or belongs to another kind of run .Invalid JSON",
         ),
         (lambda f: (f / records.MANIFEST).write_text("[]"), "is damaged"),
-        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": "3"}})), "prompts: "),
-        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"workload": {"prompts": 10**9}})), "prompts="),
-        (lambda f: (f / records.MANIFEST).write_text(json.dumps(TOLD | {"server": {"model": 1}})), "server"),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(PLAN | {"workload": {"prompts": "3"}})), "prompts: "),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(PLAN | {"workload": {"prompts": 10**9}})), "prompts="),
+        (lambda f: (f / records.MANIFEST).write_text(json.dumps(PLAN | {"server": {"model": 1}})), "server"),
         (lambda f: (f / store.RECORDS).mkdir(), "is not a regular file"),
         (lambda f: os.mkfifo(f / store.RECORDS), "is not a regular file"),
     ],
 )
-def test_what_cannot_be_counted_is_told(folder, make, words):
-    make(folder)
+def test_an_unreadable_run_raises_bad_input(folder, damage, words):
+    damage(folder)
     with pytest.raises(BadInput, match=words):
         store.read(folder)
 
 
-def test_numbers_of_fewer_requests_than_were_asked_for_end_the_command_with_a_failure(folder, capsys):
+def test_comparing_an_incomplete_run_exits_with_a_failure(folder, capsys):
     (folder / store.RECORDS).write_bytes(lines(0, 1))
     assert cli.main(["bench", "compare", str(folder)]) == 1
     assert "1 of the requests of" in capsys.readouterr().err
@@ -126,15 +126,15 @@ def test_numbers_of_fewer_requests_than_were_asked_for_end_the_command_with_a_fa
     assert cli.main(["bench", "compare", str(folder)]) == 0
 
 
-def test_a_folder_that_cannot_be_made_or_is_taken(folder, tmp_path):
+def test_a_run_folder_that_cannot_be_created_or_exists_is_refused(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be stored"):
-        records.create(tmp_path / "file" / "run", TOLD)
+        records.create(tmp_path / "file" / "run", PLAN)
     with pytest.raises(BadInput, match="already holds a run"):
-        records.create(folder, TOLD)
+        records.create(folder, PLAN)
 
 
-def test_one_at_a_time_holds_a_run(folder):
+def test_a_run_can_be_held_only_once_at_a_time(folder):
     with (
         records.held(folder),
         pytest.raises(BadInput, match=r"Another process is writing .* then resume"),
@@ -145,27 +145,27 @@ def test_one_at_a_time_holds_a_run(folder):
         pass
 
 
-@pytest.mark.parametrize("go", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
-def test_a_folder_that_goes_away_is_noticed_at_a_write_within_seconds(folder, go):
+@pytest.mark.parametrize("remove", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
+def test_writing_to_a_removed_folder_fails_within_seconds(folder, remove):
     def write():
         with records.Journal(folder / store.RECORDS) as journal:
-            go(folder)
-            until = time.monotonic() + 10
-            while time.monotonic() < until:
+            remove(folder)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
                 journal.write(RECORD.line())
                 time.sleep(0.05)
-            pytest.fail("nobody noticed")
+            pytest.fail("the removal was not noticed")
 
     with pytest.raises(BadInput, match="was deleted, moved or replaced"):
         write()
 
 
-def test_half_a_character_of_a_server_does_not_damage_the_line(folder):
+def test_half_a_surrogate_pair_does_not_damage_the_line(folder):
     (folder / store.RECORDS).write_bytes(replace(RECORD, error="HTTP 500: \ud83d").line())
     assert store.read(folder).records[0].error == "HTTP 500: ?"
 
 
-def test_a_manifest_that_lacks_settings_has_the_defaults_and_unknown_ones_are_ignored(tmp_path):
+def test_missing_manifest_settings_get_defaults_and_unknown_ones_are_ignored(tmp_path):
     folder = tmp_path / "run"
     server = {"base_url": "http://a/v1", "model": "m"}
     records.create(folder, {"created": "", "server": server, "workload": {"later": 1}, "more": 2})

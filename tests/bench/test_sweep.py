@@ -1,4 +1,4 @@
-"""The sweep over loads: its arithmetic on made-up runs, where it ends, and once against a real server."""
+"""The sweep over loads: its arithmetic on synthetic runs, where it stops, and one sweep of a real server."""
 
 from pathlib import Path
 
@@ -15,36 +15,36 @@ from vlnb.bench.workload import Workload
 GOAL = metrics.Objective(ttft_s=2.0, tpot_s=0.05)
 
 
-def made(*records, prompts=None):
+def synthetic_run(*records, prompts=None):
     return run(*records, prompts=prompts, concurrency=7)
 
 
-def test_goodput_counts_what_met_the_objective():
+def test_goodput_counts_only_requests_that_meet_the_objective():
     slow, broken = record(1, ttft=3.0, started=0.0), record(2, error="HTTP 500")
-    load = judge(made(record(0), slow, broken), GOAL)
+    load = judge(synthetic_run(record(0), slow, broken), GOAL)
     assert load.users == 7
     assert not load.kept
     assert load.goodput == pytest.approx(load.metrics["request_throughput"] / 2), (
-        "one of the two that ended well was too slow"
+        "one of the two successful requests was too slow"
     )
 
 
-def test_a_load_is_kept_with_19_of_20_requests():
-    nearly = [record(number) for number in range(19)]
-    assert judge(made(*nearly, record(19, ttft=3.0)), GOAL).kept
-    assert not judge(made(*nearly, prompts=21), GOAL).kept, "missing requests count"
+def test_a_load_is_kept_if_19_of_20_requests_meet_the_objective():
+    records = [record(number) for number in range(19)]
+    assert judge(synthetic_run(*records, record(19, ttft=3.0)), GOAL).kept
+    assert not judge(synthetic_run(*records, prompts=21), GOAL).kept, "missing requests count"
 
 
 def load(users, goodput, *, kept=True):
     return Load(users, {}, goodput, kept, Path())
 
 
-def test_the_largest_load_that_kept_it():
+def test_the_largest_load_that_meets_the_objective_is_found():
     assert largest([load(1, 1), load(4, 3), load(8, 4, kept=False)]).users == 4
     assert largest([load(1, 1, kept=False)]) is None
 
 
-def test_it_ends_once_goodput_collapses(monkeypatch, endpoint_of_nothing):
+def test_the_sweep_stops_once_goodput_collapses(monkeypatch, unreachable_endpoint):
     """Above 4 users every request takes too long."""
     tried = []
 
@@ -54,19 +54,19 @@ def test_it_ends_once_goodput_collapses(monkeypatch, endpoint_of_nothing):
         return run(*records, concurrency=plan.concurrency)
 
     monkeypatch.setattr(runner, "run", measured)
-    found = list(sweep(Workload(prompts=2, images=0), endpoint_of_nothing, objective=GOAL, users=(1, 2, 4, 8, 16)))
+    found = list(sweep(Workload(prompts=2, images=0), unreachable_endpoint, objective=GOAL, users=(1, 2, 4, 8, 16)))
     assert tried == [1, 2, 4, 8]
     assert largest(found).users == 4
 
 
 @pytest.mark.parametrize("users", [(), (0, 1)])
-def test_loads_that_cannot_be(users, endpoint_of_nothing):
+def test_invalid_numbers_of_users_are_refused(users, unreachable_endpoint):
     with pytest.raises(BadInput, match="number of users"):
-        list(sweep(Workload(), endpoint_of_nothing, objective=GOAL, users=users))
+        list(sweep(Workload(), unreachable_endpoint, objective=GOAL, users=users))
 
 
 @pytest.fixture
-def endpoint_of_nothing():
+def unreachable_endpoint():
     from vlnb import Endpoint
 
     return Endpoint("http://127.0.0.1:1/v1", "m")
@@ -76,9 +76,9 @@ def test_a_real_sweep_stores_every_run(tmp_path):
     workload = Workload(prompts=4, images=0, input_len=4, output_len=4, range_ratio=1.0)
     with serving("--ttft", 0.01) as endpoint:
         loads = list(sweep(workload, endpoint, tmp_path, objective=metrics.Objective(5, 5), users=(1, 3)))
-    assert [one.users for one in loads] == [1, 3]
-    assert all(one.kept for one in loads)
-    for one in loads:
-        assert judge(read(one.folder), metrics.Objective(5, 5)) == one
-        assert len(read(one.folder).records) == max(4, 4 * one.users)
-    assert len({read(one.folder).manifest.workload.seed for one in loads}) == 2, "else the second finds a warm cache"
+    assert [step.users for step in loads] == [1, 3]
+    assert all(step.kept for step in loads)
+    for step in loads:
+        assert judge(read(step.folder), metrics.Objective(5, 5)) == step
+        assert len(read(step.folder).records) == max(4, 4 * step.users)
+    assert len({read(step.folder).manifest.workload.seed for step in loads}) == 2, "equal seeds would hit a warm cache"

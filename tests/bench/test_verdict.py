@@ -1,4 +1,4 @@
-"""What a run says about itself: each warning, at the value from which it is one."""
+"""The verdicts on a run: each warning appears at its threshold."""
 
 import shlex
 from dataclasses import replace
@@ -15,8 +15,8 @@ from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.commands import bench as command
 
 
-def examined(*records, **options):
-    return {one.code: one for one in verdicts(run(*records, **options))}
+def verdicts_by_code(*records, **options):
+    return {verdict.code: verdict for verdict in verdicts(run(*records, **options))}
 
 
 def segment(*, cpu=0.2, lag=0.0002):
@@ -28,18 +28,18 @@ def segment(*, cpu=0.2, lag=0.0002):
     [(0.2, 0.0002, set()), (0.95, 0.0002, {"client_cpu"}), (0.2, 0.02, {"client_lag"})],
 )
 def test_the_client_says_whether_it_was_the_bottleneck(cpu, lag, warned):
-    found = examined(record(0), segments=[segment(cpu=cpu, lag=lag)])
+    found = verdicts_by_code(record(0), segments=[segment(cpu=cpu, lag=lag)])
     assert {code for code in ("client_cpu", "client_lag") if found[code].warning} == warned
     assert ("was the bottleneck" in found["client_cpu"].sentence) == ("client_cpu" in warned)
 
 
-def test_a_client_that_ended_early_is_a_warning():
-    assert "ended before it could report" in examined(record(0))["client_lag"].sentence
+def test_a_client_that_exits_before_its_report_is_named():
+    assert "ended before it could report" in verdicts_by_code(record(0))["client_lag"].sentence
 
 
 @pytest.mark.parametrize(("ttft", "warning"), [(0.143, True), (0.30, False)])
-def test_the_share_of_the_client_in_the_ttft_is_named(ttft, warning):
-    share = examined(record(0, ttft=ttft))["client_share"]  # 20 ms before the last byte was sent
+def test_the_share_of_the_client_in_the_ttft_is_reported(ttft, warning):
+    share = verdicts_by_code(record(0, ttft=ttft))["client_share"]  # 20 ms before the last byte was sent
     assert share.warning == warning
     assert share.observed == pytest.approx(0.02 / ttft)
     assert f"20 of {1000 * ttft:.4g} ms of the mean TTFT passed before the last byte was sent" in share.sentence
@@ -47,15 +47,15 @@ def test_the_share_of_the_client_in_the_ttft_is_named(ttft, warning):
 
 
 def busy(users, requests, *, length=1.0, every=None):
-    """`users` that each send their next request when the last one has ended; or one request `every` so many seconds."""
+    """`users` that each send the next request when the last one has ended, or one request `every` that many seconds."""
     starts = [every * n for n in range(requests)] if every else [length * (n // users) for n in range(requests)]
     return [record(n, started=start, ttft=length - 0.042, gaps=(0.02, 0.02)) for n, start in enumerate(starts)]
 
 
-def test_a_load_that_was_reached():
+def test_a_load_that_was_reached_causes_no_warning():
     found = load(run(*busy(4, 20), concurrency=4))
     assert (found.target, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
-    assert not examined(*busy(4, 20), concurrency=4)["load"].warning
+    assert not verdicts_by_code(*busy(4, 20), concurrency=4)["load"].warning
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,25 @@ def test_a_load_that_was_reached():
         (busy(4, 20, length=1.0, every=0.5), "2 of 4 users on average"),
     ],
 )
-def test_a_load_that_was_not_reached(records, words):
-    found = examined(*records, concurrency=4 if len(records) > 10 else 10)["load"]
+def test_a_load_that_was_not_reached_causes_a_warning(records, words):
+    found = verdicts_by_code(*records, concurrency=4 if len(records) > 10 else 10)["load"]
     assert found.warning
     assert words in found.sentence
     assert "at least three requests for each user" in found.sentence
 
 
-def test_a_rate_that_was_not_reached():
+def test_a_rate_that_was_not_reached_causes_a_warning():
     late = [record(n, started=0.2 * n, queue=0.1 * n) for n in range(20)]  # due each 0.1 s, sent each 0.2 s
-    found = examined(*late, rate=10.0, concurrency=2)["load"]
+    found = verdicts_by_code(*late, rate=10.0, concurrency=2)["load"]
     assert found.warning
     assert "5 of 10 requests per second were sent" in found.sentence
 
 
 @pytest.mark.parametrize(("tokens", "warning"), [(3, False), (6, True)])
-def test_several_tokens_in_a_chunk_are_named(tokens, warning):
+def test_several_tokens_per_chunk_are_reported(tokens, warning):
     from dataclasses import replace
 
-    chunks = examined(replace(record(0), output_tokens=tokens))["chunks"]
+    chunks = verdicts_by_code(replace(record(0), output_tokens=tokens))["chunks"]
     assert chunks.warning == warning
     assert f"{tokens} tokens came in 3 chunks, {tokens / 3:.2f} in each" in chunks.sentence
 
@@ -106,16 +106,16 @@ def test_percentiles_of_few_requests_are_marked_in_the_terminal_too():
 )
 def test_the_command_repeats_the_run(workload, monkeypatch):
     stored = run(record(0), **{"prompts": 1, **{k: v for k, v in vars(workload).items() if k != "prompts"}})
-    words = shlex.split(report.command(stored))
-    seen = {}
+    arguments = shlex.split(report.command(stored))
+    used = {}
     monkeypatch.setattr(command, "_finish", lambda running: 0)
-    monkeypatch.setattr("vlnb.endpoint.connect", lambda url, **more: seen.update(url=url, model=more["model"]))
-    monkeypatch.setattr("vlnb.bench.runner.start", lambda asked, *_: seen.update(workload=asked))
-    assert cli.main(words[1:]) == 0
-    assert seen == {"url": "http://x/v1", "model": "<i>m</i>", "workload": stored.manifest.workload}
+    monkeypatch.setattr("vlnb.endpoint.connect", lambda url, **more: used.update(url=url, model=more["model"]))
+    monkeypatch.setattr("vlnb.bench.runner.start", lambda plan, *_: used.update(workload=plan))
+    assert cli.main(arguments[1:]) == 0
+    assert used == {"url": "http://x/v1", "model": "<i>m</i>", "workload": stored.manifest.workload}
 
 
-def test_the_command_names_no_embedded_engine_whose_port_is_gone():
+def test_the_command_omits_the_address_of_an_embedded_engine():
     stored = run(record(0))
     server = replace(stored.manifest.server, model=EMBEDDED_MODEL)
     stored = replace(stored, manifest=replace(stored.manifest, server=server))

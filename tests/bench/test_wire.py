@@ -1,4 +1,4 @@
-"""One request against a bare socket: what arrives is what was sent, whatever the other side does meanwhile."""
+"""One request against a bare socket: the body arrives unchanged, whatever the other side does meanwhile."""
 
 import asyncio
 import contextlib
@@ -22,9 +22,9 @@ BODY = np.random.default_rng(1).bytes(6_000_000)
 
 @contextlib.contextmanager
 def listening(serve, connections=1):
-    """Have `serve(connection)` in a thread for each connection; gives the address."""
+    """Run `serve(connection)` in a thread for each connection; yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)  # a test fails then, and does not hang
+        listener.settimeout(20)  # so that a test fails and does not hang
         accepted = [threading.Thread(target=lambda: serve(listener.accept()[0])) for _ in range(connections)]
         for thread in accepted:
             thread.start()
@@ -33,17 +33,17 @@ def listening(serve, connections=1):
             thread.join()
 
 
-def sent(url, bodies, silent_s=5, **limits):
+def send_all(url, bodies, silent_s=5, **limits):
     async def send():
         turns = wire.Turns()
         with contextlib.closing(wire.Server(url, {})) as server:
-            one = [wire.send(server, memoryview(body), turns, Limits(silent_s, **limits)) for body in bodies]
-            return await asyncio.gather(*one)
+            requests = [wire.send(server, memoryview(body), turns, Limits(silent_s, **limits)) for body in bodies]
+            return await asyncio.gather(*requests)
 
     return asyncio.run(send())
 
 
-def head_and_rest(connection):
+def read_headers(connection):
     data = b""
     while b"\r\n\r\n" not in data:
         data += connection.recv(4096)
@@ -51,20 +51,20 @@ def head_and_rest(connection):
     return int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]), rest
 
 
-def whole(connection):
-    """Read a whole request: a socket that is closed before it has read all resets the connection."""
-    length, data = head_and_rest(connection)
+def read_request(connection):
+    """Read a whole request: closing a socket with unread data resets the connection."""
+    length, data = read_headers(connection)
     while len(data) < length and (piece := connection.recv(1 << 16)):
         data += piece
 
 
 @pytest.mark.parametrize("pause_s", [0, 0.002])
-def test_what_arrives_is_what_was_sent_however_slowly_it_is_read(pause_s):
+def test_the_body_arrives_unchanged_however_slowly_it_is_read(pause_s):
     arrived = []
 
     def serve(connection):
         with connection:
-            length, data = head_and_rest(connection)
+            length, data = read_headers(connection)
             while len(data) < length and (piece := connection.recv(1 << 17)):
                 data += piece
                 time.sleep(pause_s)
@@ -73,80 +73,80 @@ def test_what_arrives_is_what_was_sent_however_slowly_it_is_read(pause_s):
 
     bodies = [BODY[start:] for start in (0, 1, 2)]
     with listening(serve, connections=3) as url:
-        traces = sent(url, bodies)
+        traces = send_all(url, bodies)
     assert [trace.error for trace in traces] == [None] * 3
     assert sorted(arrived) == sorted(hashlib.sha256(body).hexdigest() for body in bodies)
 
 
-def test_sent_is_said_when_most_has_left_and_not_when_it_was_queued():
-    whole = []
+def test_a_body_counts_as_sent_when_it_has_left_not_when_queued():
+    received_at = []
 
     def serve(connection):
         with connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-            length, data = head_and_rest(connection)
-            got = len(data)
-            while got < length and (piece := connection.recv(1 << 16)):
-                got += len(piece)
+            length, data = read_headers(connection)
+            received = len(data)
+            while received < length and (piece := connection.recv(1 << 16)):
+                received += len(piece)
                 time.sleep(0.001)
-            whole.append(time.perf_counter())
+            received_at.append(time.perf_counter())
             connection.sendall(OK)
 
     with listening(serve) as url:
-        (trace,) = sent(url, [BODY])
-    took = whole[0] - trace.started
-    assert trace.sent - trace.started > 0.5 * took  # a server that reads as slowly as this keeps megabytes waiting
-    assert trace.sent <= whole[0] + 0.5 * took
+        (trace,) = send_all(url, [BODY])
+    duration = received_at[0] - trace.started
+    assert trace.sent - trace.started > 0.5 * duration  # so slow a server keeps megabytes waiting
+    assert trace.sent <= received_at[0] + 0.5 * duration
 
 
-def test_a_server_that_refuses_before_it_has_read_is_told_by_its_answer():
+def test_a_refusal_before_the_body_was_read_is_reported():
     def serve(connection):
         with connection:
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntoo much")
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(1 << 20):  # a lingering close, as servers do, so that the answer is not lost
                 pass
 
     with listening(serve) as url:
-        (trace,) = sent(url, [BODY])
+        (trace,) = send_all(url, [BODY])
     assert trace.error == "HTTP 413: too much"
 
 
 @pytest.mark.parametrize("read", [0, 1_000_000])
-def test_a_connection_that_breaks_while_sending_is_a_sentence(read):
+def test_a_connection_that_breaks_while_sending_is_reported(read):
     def serve(connection):
         with connection:
-            head_and_rest(connection)
+            read_headers(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
             if read:
                 connection.recv(read, socket.MSG_WAITALL)
 
     with listening(serve) as url:
-        (trace,) = sent(url, [BODY])
+        (trace,) = send_all(url, [BODY])
     assert trace.error.startswith("the connection broke: ")
 
 
-@pytest.mark.parametrize("body", [BODY, b"{}"], ids=["in the middle of the body", "after it"])
-def test_a_server_that_stops_reading_or_never_answers_is_given_up(body):
+@pytest.mark.parametrize("body", [BODY, b"{}"], ids=["in the middle of the body", "after the body"])
+def test_a_server_that_stops_reading_or_never_answers_times_out(body):
     def serve(connection):
         with connection:
-            head_and_rest(connection)
+            read_headers(connection)
             given_up.wait()
 
     given_up = threading.Event()
     with listening(serve) as url:
-        (trace,) = sent(url, [body], silent_s=0.3)
+        (trace,) = send_all(url, [body], silent_s=0.3)
         given_up.set()
     assert trace.error == "the server stalled: no data for 0.3 s"
     assert trace.ended - trace.started < 3
 
 
-def test_a_server_that_is_slow_but_never_silent_is_waited_for():
+def test_a_slow_server_that_is_never_silent_does_not_time_out():
     def serve(connection):
         with connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-            length, data = head_and_rest(connection)
+            length, data = read_headers(connection)
             while len(data) < length and (piece := connection.recv(1 << 16)):
                 data += piece
                 time.sleep(0.01)
@@ -156,32 +156,32 @@ def test_a_server_that_is_slow_but_never_silent_is_waited_for():
                 connection.sendall(OK[-14:][at : at + 1])
 
     with listening(serve) as url:
-        (trace,) = sent(url, [BODY], silent_s=0.4)
+        (trace,) = send_all(url, [BODY], silent_s=0.4)
     assert trace.error is None
-    assert trace.sent - trace.started > 0.5, "the body left sooner than the patience: only the answer is tested"
+    assert trace.sent - trace.started > 0.5, "the body left within the timeout, so only the answer was slow"
     assert trace.ended - trace.sent > 0.6
 
 
-def test_a_server_that_accepts_no_connection_is_given_up():
+def test_a_server_that_accepts_no_connection_times_out():
     with socket.socket() as full, contextlib.ExitStack() as others:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for _ in range(4):  # who waits to be accepted, until the system lets nobody else wait
+        for _ in range(4):  # they fill the backlog: the system queues no more
             waiting = others.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        (trace,) = sent(f"http://127.0.0.1:{full.getsockname()[1]}/", [b"{}"], silent_s=0.3)
+        (trace,) = send_all(f"http://127.0.0.1:{full.getsockname()[1]}/", [b"{}"], silent_s=0.3)
     assert trace.error == "no connection within 0.3 s"
 
 
-def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next():
+def test_a_turn_given_to_a_cancelled_task_goes_to_the_next():
     async def turns():
         turns = wire.Turns()
         await turns.take(0)
         leaving = asyncio.create_task(turns.take(1))
         await asyncio.sleep(0)
         turns.give()
-        asyncio.get_running_loop().call_soon(leaving.cancel)  # after the turn was given, before it is taken up
+        asyncio.get_running_loop().call_soon(leaving.cancel)  # after the turn was given, before the task resumes
         await asyncio.wait([leaving])
         assert leaving.cancelled()
         await asyncio.wait_for(turns.take(2), 1)
@@ -189,11 +189,11 @@ def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next():
     asyncio.run(turns())
 
 
-def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_number_now():
+def test_nothing_is_written_to_an_aborted_connection_or_its_reused_descriptor():
     async def send(url):
         turns, trace, server = wire.Turns(), wire.Trace(), wire.Server(url, {})
         connection = await server.connect()
-        number = connection.transport.get_extra_info("socket").fileno()
+        descriptor = connection.transport.get_extra_info("socket").fileno()
         connection.begin(trace, Limits())
         await turns.take(0)
         parts = (server.head(300_000), memoryview(BODY[:299_999]), b"}")
@@ -203,7 +203,7 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
         await asyncio.sleep(0.01)
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            assert number in (ours.fileno(), theirs.fileno()), "the number was not given again: nothing is tested"
+            assert descriptor in (ours.fileno(), theirs.fileno()), "not reused, so the test proves nothing"
             turns.give()
             await sending
             for end in (ours, theirs):
@@ -222,17 +222,17 @@ def test_a_connection_that_is_gone_gets_nothing_and_neither_does_who_has_its_num
         asyncio.run(send(url))
 
 
-def test_what_a_reset_threw_away_is_not_called_sent():
+def test_a_body_that_a_reset_discarded_does_not_count_as_sent():
     def serve(connection):
         with connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            head_and_rest(connection)
+            read_headers(connection)
             time.sleep(0.3)
 
-    bodies = [BODY[:size] for size in range(100_000, 400_000, 10_000)]  # of some, the last slice waits at the reset
+    bodies = [BODY[:size] for size in range(100_000, 400_000, 10_000)]  # in some, the last slice waits at the reset
     with listening(serve, connections=len(bodies)) as url:
-        traces = sent(url, bodies)
+        traces = send_all(url, bodies)
     assert {trace.error for trace in traces} == {"the connection broke: Connection reset by peer"}
     assert all(trace.sent is None or trace.sent - trace.started < 0.2 for trace in traces)  # the system took the others
 
@@ -253,7 +253,7 @@ def test_a_connection_serves_one_request_after_another():
     def serve(connection):
         with connection:
             for _ in range(3):
-                whole(connection)
+                read_request(connection)
                 connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)
 
     with listening(serve) as url:
@@ -270,12 +270,12 @@ def test_a_connection_serves_one_request_after_another():
         b"HTTP/1.1 200 OK\r\n\r\n" + OK[-14:],
         OK + b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nbogus",
     ],
-    ids=["close", "HTTP/1.0", "until the connection ends", "an answer nobody asked for"],
+    ids=["close", "HTTP/1.0", "until the connection ends", "an unrequested answer"],
 )
 def test_a_connection_that_cannot_serve_another_request_is_not_kept(answer):
     def serve(connection):
         with connection:
-            whole(connection)
+            read_request(connection)
             connection.sendall(answer)
 
     with listening(serve, connections=2) as url:
@@ -285,36 +285,37 @@ def test_a_connection_that_cannot_serve_another_request_is_not_kept(answer):
 
 
 def one_answer(connection, then=lambda connection: connection.recv(1), last=b""):
-    """Answer one request; `then`, by default once the other side has left or asked again, say `last` and close."""
+    """Answer one request, call `then` (by default, wait until the client sends more or closes), send `last`, close."""
     with connection:
-        whole(connection)
+        read_request(connection)
         connection.sendall(OK)
         then(connection)
         connection.sendall(last)
 
 
-def test_a_fresh_connection_is_made_although_one_was_kept():
+def test_the_fresh_option_opens_a_new_connection_although_one_is_kept():
     with listening(one_answer, connections=2) as url:
         traces = one_after_another(url, [b"{}", b"{}"], fresh=True)
     assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
 
 
-@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["closed", "with a word"])
-def test_a_connection_that_the_server_closed_meanwhile_gets_no_request(last):
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["closed", "closed with a 408"])
+def test_a_kept_connection_that_the_server_closed_gets_no_request(last):
     serve = partial(one_answer, then=lambda _: time.sleep(0.05), last=last)
     with listening(serve, connections=2) as url:
         traces = one_after_another(url, [b"{}", b"{}"], pause_s=0.2)
     assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False)] * 2
 
 
-@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["nothing", "a hint"])
-def test_a_kept_connection_that_ends_before_the_answer_is_stale_so_that_the_request_is_sent_again(last):
-    with listening(partial(one_answer, then=whole, last=last)) as url:
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["nothing", "an early hint"])
+def test_a_kept_connection_that_ends_before_the_answer_is_stale(last):
+    """Stale means that the load generator sends the request again."""
+    with listening(partial(one_answer, then=read_request, last=last)) as url:
         traces = one_after_another(url, [b"{}", b"{}"])
     assert [trace.stale for trace in traces] == [False, True]
 
 
-def test_a_connection_that_was_idle_for_long_gets_no_request(monkeypatch):
+def test_a_connection_that_was_idle_too_long_gets_no_request(monkeypatch):
     monkeypatch.setattr(wire, "_KEPT_S", 0.1)
     with listening(one_answer, connections=2) as url:
         traces = one_after_another(url, [b"{}", b"{}"], pause_s=0.2)
@@ -322,29 +323,29 @@ def test_a_connection_that_was_idle_for_long_gets_no_request(monkeypatch):
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 413 Too Large\r\n\r\ntoo much"], ids=["nothing", "a refusal"])
-def test_a_server_that_ends_its_side_and_goes_on_reading_is_one_failed_request(answer):
+def test_a_server_that_closes_its_side_but_reads_on_fails_one_request(answer):
     def serve(connection):
         with connection, contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(answer)
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(1 << 14):
                 time.sleep(0.002)
 
     with listening(serve) as url:
-        (trace,) = sent(url, [BODY])
+        (trace,) = send_all(url, [BODY])
     assert trace.error.startswith("HTTP 413: too much" if answer else "the connection broke: the server closed it")
     assert trace.sent is None
 
 
-def test_a_request_that_a_limit_ends_leaves_no_half_a_request_to_the_next():
-    """The answer is there, but the rest of the body waits for its turn: the connection would take it for a request."""
+def test_a_connection_with_a_partly_sent_request_is_not_kept():
+    """The answer came, but the rest of the body waits for its turn: a reused connection would send it as a request."""
     seen = []
 
     def serve(connection):
         with connection, contextlib.suppress(OSError):
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(b"HTTP/1.1 400 No\r\ncontent-length: 0\r\n\r\n")
             while piece := connection.recv(1 << 16):
                 seen.append(b"POST" in piece)
@@ -352,7 +353,7 @@ def test_a_request_that_a_limit_ends_leaves_no_half_a_request_to_the_next():
     async def send(url):
         turns = wire.Turns()
         with contextlib.closing(wire.Server(url, {})) as server:
-            await turns.take(0)  # and no turn is given
+            await turns.take(0)  # and it is never given back
             trace = await wire.send(server, memoryview(BODY), turns, Limits(0.3))
             return trace, server.kept()
 
@@ -362,7 +363,7 @@ def test_a_request_that_a_limit_ends_leaves_no_half_a_request_to_the_next():
     assert not any(seen)
 
 
-def test_the_addresses_of_a_name_take_turns_and_are_looked_up_once(monkeypatch):
+def test_the_addresses_of_a_host_name_rotate_and_are_looked_up_once(monkeypatch):
     served, looked_up = [], []
 
     def rows(name, port, *_, **__):
@@ -371,12 +372,12 @@ def test_the_addresses_of_a_name_take_turns_and_are_looked_up_once(monkeypatch):
 
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        second = stack.enter_context(socket.create_server(("127.0.0.2", first.getsockname()[1])))  # at .9 is nobody
+        second = stack.enter_context(socket.create_server(("127.0.0.2", first.getsockname()[1])))  # none listens at .9
 
         def serve(listener, count):
             for _ in range(count):
                 with listener.accept()[0] as connection:
-                    whole(connection)
+                    read_request(connection)
                     served.append(listener.getsockname()[0])
                     connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
 
@@ -391,10 +392,10 @@ def test_the_addresses_of_a_name_take_turns_and_are_looked_up_once(monkeypatch):
     assert (sorted(served), looked_up) == (["127.0.0.1"] * 2 + ["127.0.0.2"] * 4, ["replicas.test"])
 
 
-def test_who_answers_before_it_has_read_all_gets_no_other_request_on_that_connection():
+def test_a_connection_answered_before_the_whole_body_is_not_reused():
     def serve(connection):
         with connection, contextlib.suppress(ConnectionError):
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
             while connection.recv(1 << 20):
                 pass
@@ -422,32 +423,32 @@ def test_who_answers_before_it_has_read_all_gets_no_other_request_on_that_connec
         (CHUNKED + b"5 \r\ndata:\r\n9;a=b\r\n [DONE]\n\n\r\n0\r\n\r\n", None),
     ],
 )  # fmt: skip
-def test_what_an_answer_may_look_like(answer, error):
+def test_unusual_answers_are_read_and_invalid_ones_reported(answer, error):
     def serve(connection):
-        with connection, contextlib.suppress(OSError):  # whoever has seen enough leaves
-            whole(connection)
+        with connection, contextlib.suppress(OSError):  # the client may close early
+            read_request(connection)
             for at in range(0, len(answer), 7):
                 connection.sendall(answer[at : at + 7])
                 time.sleep(0.001)
 
     with listening(serve) as url:
-        (trace,) = sent(url, [b"{}"])
+        (trace,) = send_all(url, [b"{}"])
     if error:
         assert trace.error.startswith(error)
     else:
         assert (trace.error, b"".join(piece for _, piece in trace.pieces)) == (None, OK[-14:])
 
 
-def test_what_does_not_encrypt_or_has_no_address_is_told_as_what_it_is():
+def test_a_failed_tls_handshake_or_name_lookup_is_reported():
     def serve(connection):
         with connection:
             connection.recv(4096)
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with listening(serve) as url:
-        (trace,) = sent(url.replace("http:", "https:"), [b"{}"])
+        (trace,) = send_all(url.replace("http:", "https:"), [b"{}"])
     assert trace.error.startswith("no connection: [SSL")
-    (trace,) = sent("http://no-such-host.invalid/", [b"{}"])
+    (trace,) = send_all("http://no-such-host.invalid/", [b"{}"])
     assert trace.error.startswith("no connection: ")
     assert "Unknown error" not in trace.error
 
@@ -460,43 +461,43 @@ def dripping(piece, pause_s=0.0, head=STREAM):
 
     def serve(connection):
         with connection, contextlib.suppress(OSError):
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(head + b"\r\n")
             until = time.monotonic() + 5
             for _ in range(30_000_000 // len(piece)):
                 connection.sendall(piece)
                 time.sleep(pause_s)
-                if time.monotonic() > until:  # for ever, as far as the client can know
+                if time.monotonic() > until:  # endless, as far as the client can know
                     return
 
     return serve
 
 
 @pytest.mark.parametrize("piece", [b"data: {}\n\n" * 1000, b"x" * 65_536], ids=["events", "one line"])
-def test_an_answer_without_end_is_cut_off(piece):
+def test_an_endless_answer_is_cut_off(piece):
     with listening(dripping(piece)) as url:
-        (trace,) = sent(url, [b"{}"], answer_bytes=3_000_000)
+        (trace,) = send_all(url, [b"{}"], answer_bytes=3_000_000)
     assert trace.error == "the answer exceeded 3 MB and was cut off"
     assert sum(len(data) for _, data in trace.pieces) < 5_000_000
     assert stream.parse(trace).error == trace.error
 
 
-def test_what_unpacks_to_much_is_not_unpacked():
+def test_a_compressed_answer_is_not_decompressed():
     bomb = zlib.compress(b"data: {}\n\n" * 2_000_000)
     head = STREAM + b"content-encoding: deflate\r\ncontent-length: %d\r\n" % len(bomb)
 
     def serve(connection):
         with connection:
-            head_and_rest(connection)
+            read_headers(connection)
             connection.sendall(head + b"\r\n" + bomb)
 
     with listening(serve) as url:
-        (trace,) = sent(url, [b"{}"])
+        (trace,) = send_all(url, [b"{}"])
     assert sum(len(data) for _, data in trace.pieces) == len(bomb)
 
 
-def test_an_answer_that_never_pauses_and_never_ends_is_given_up():
+def test_an_answer_that_never_pauses_and_never_ends_times_out():
     with listening(dripping(b"data: {}\n\n", 0.02)) as url:
-        (trace,) = sent(url, [b"{}"], total_s=0.5)
+        (trace,) = send_all(url, [b"{}"], total_s=0.5)
     assert trace.error == "the answer was not complete after 0.5 s"
     assert trace.ended - trace.started < 3

@@ -1,9 +1,9 @@
-"""A server whose timing is known: first token and gaps are fixed, and what it really did is stamped by itself.
+"""A server of known timing: the TTFT and the gaps are fixed, and the server records what it really did.
 
-`python -m tests.bench.truth --ttft 0.1 --gap 0.01` prints its port. A body goes into a buffer that is used again and
-never copied, so that the server is not what limits the client. `GET /truth` gives the stamps, in seconds of the
-monotonic clock that every process of a machine shares, and forgets them. `--fault NAME` makes it misbehave;
-`--certificate FILE` has it encrypt.
+`python -m tests.bench.truth --ttft 0.1 --gap 0.01` prints its port. Request bodies go into a reused buffer and are
+never copied, so that the server does not limit the client. `GET /truth` returns the timestamps, in seconds of the
+monotonic clock that all processes of a machine share, and clears them. `--fault NAME` makes the server misbehave;
+`--certificate FILE` makes it use TLS.
 """
 
 import argparse
@@ -26,7 +26,7 @@ class Server(asyncio.BufferedProtocol):
 
     pool = (bytearray(BUFFER_BYTES),)
     stamps: ClassVar = []
-    asked = 0
+    requests = 0
 
     def __init__(self, options):
         self.options = options
@@ -37,7 +37,7 @@ class Server(asyncio.BufferedProtocol):
         self.answers = 0
 
     def get_buffer(self, _):
-        return self.pool[0]  # one for all: what is in it has been looked at before the next read
+        return self.pool[0]  # shared by all connections: its content is processed before the next read
 
     def buffer_updated(self, count):
         data = memoryview(self.pool[0])[:count]
@@ -56,17 +56,17 @@ class Server(asyncio.BufferedProtocol):
             head, tail = self.head, self.tail
             self.head, self.left, self.tail = b"", None, b""
             if head.startswith(b"GET /truth"):
-                self.say(json.dumps(self.stamps).encode())
+                self.respond(json.dumps(self.stamps).encode())
                 self.stamps.clear()
             elif b"/models" in head[:40]:
-                self.say(b'{"object": "list", "data": [{"id": "truth", "object": "model"}]}')
+                self.respond(b'{"object": "list", "data": [{"id": "truth", "object": "model"}]}')
             elif head.startswith(b"GET"):
-                self.say(b'{"internal_states": [{}]}')  # what bench_serving looks into
+                self.respond(b'{"internal_states": [{}]}')  # bench_serving reads this
             else:
-                whole = time.perf_counter()
-                asyncio.get_running_loop().create_task(self.answer(whole, tail))
+                received_at = time.perf_counter()
+                asyncio.get_running_loop().create_task(self.answer(received_at, tail))
 
-    def say(self, body, status="200 OK"):
+    def respond(self, body, status="200 OK"):
         self.transport.write(
             f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
             + body
@@ -77,25 +77,25 @@ class Server(asyncio.BufferedProtocol):
             self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def refused(self, fault, tail):
-        """Refuse a request, or break off, as the fault says; return whether it did."""
+        """Refuse a request or abort the connection, as the fault demands; return whether it did."""
         self.answers += 1
         refusals = {"429": b'{"error": {"message": "too much"}}', "500": b'{"error": {"message": "too much"}}'}
         if fault == "picky" and b'"ignore_eos"' in tail:
             refusals["picky"] = b'{"detail": "Unexpected fields in the request: {\'ignore_eos\'}"}'
         elif fault == "picky" and b'"stream_options"' in tail:
             refusals["picky"] = b'{"detail": [{"loc": ["stream_options"], "msg": "Extra inputs are not permitted"}]}'
-        if fault == "hangup" and self.answers > 1:  # as if it had closed while the request was on its way
+        if fault == "hangup" and self.answers > 1:  # as if it had closed while the request was in transit
             self.transport.abort()
             return True
         if fault in refusals:
-            self.say(refusals[fault], "422 No" if fault == "picky" else f"{fault} Sorry")
+            self.respond(refusals[fault], "422 No" if fault == "picky" else f"{fault} Sorry")
         return fault in refusals
 
-    async def answer(self, whole, tail):
-        Server.asked += 1
+    async def answer(self, received_at, tail):
+        Server.requests += 1
         fault = self.options.fault
         if fault == "flaky":
-            fault = ["", "429", "", "half", "500", "", "early"][Server.asked % 7]
+            fault = ["", "429", "", "half", "500", "", "early"][Server.requests % 7]
         if self.refused(fault, tail):
             return
         tokens = int(_TOKENS.search(tail)[1]) if _TOKENS.search(tail) else self.options.tokens
@@ -115,9 +115,9 @@ class Server(asyncio.BufferedProtocol):
                 self.chunk(b'data: {"choices": [{"delta": {"con\n\n')
                 self.chunk(b"")
                 return
-            if fault == "odd" and i == 2 and Server.asked % 3:
+            if fault == "odd" and i == 2 and Server.requests % 3:
                 self.chunk(
-                    (b"data: null\n\n", b'data: {"choices": [null], "finish_reason": "stop"}\n\n')[Server.asked % 2]
+                    (b"data: null\n\n", b'data: {"choices": [null], "finish_reason": "stop"}\n\n')[Server.requests % 2]
                 )
             if fault == "early" and i == 2:
                 self.chunk(b"")
@@ -127,20 +127,20 @@ class Server(asyncio.BufferedProtocol):
             )
             sent.append(time.perf_counter())
         self.chunk(b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}\n\n')
-        if b'"include_usage"' in tail:  # bench_serving does not ask, and stumbles over what it did not ask for
+        if b'"include_usage"' in tail:  # bench_serving does not ask for it, and fails if it is sent
             self.chunk(b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": %d}}\n\n' % tokens)
         self.chunk(b"data: [DONE]\n\n")
         self.chunk(b"")
-        self.stamps.append([whole, *sent])
+        self.stamps.append([received_at, *sent])
 
 
 async def serve(options):
     loop = asyncio.get_running_loop()
-    encrypted = None
+    tls = None
     if options.certificate:
-        encrypted = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        encrypted.load_cert_chain(options.certificate)
-    server = await loop.create_server(lambda: Server(options), "127.0.0.1", options.port, backlog=1024, ssl=encrypted)
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate)
+    server = await loop.create_server(lambda: Server(options), "127.0.0.1", options.port, backlog=1024, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -1,4 +1,4 @@
-"""Asking: replies, streams, time-outs, and every way in which a server can fail in the middle."""
+"""Asking: replies, streams, timeouts, and every way in which a server can fail in the middle."""
 
 import json
 import time
@@ -28,8 +28,8 @@ DONE = chunk(b"data: [DONE]\n\n") + END
 
 
 @pytest.fixture
-def served(raw_server):
-    """An endpoint whose server does what the test says."""
+def scripted(raw_server):
+    """Start a server that runs a script for each connection; return its endpoint."""
 
     def start(script, **options):
         return vlnb.Endpoint(raw_server(script), "m", **options)
@@ -37,7 +37,7 @@ def served(raw_server):
     return start
 
 
-def test_a_reply(endpoint, receipt):
+def test_a_reply_has_text_timing_usage_and_a_box(endpoint, receipt):
     reply = endpoint.ask("What is the grand total?", receipt.picture)
     assert reply.text.startswith("17,000")
     assert reply.model == "vlnb-embedded-ocr"
@@ -49,14 +49,14 @@ def test_a_reply(endpoint, receipt):
     assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx((truth.x1, truth.y1, truth.x2, truth.y2), abs=6)
 
 
-def test_boxes_are_in_pixels_of_the_picture_that_was_given(endpoint, receipt):
+def test_boxes_are_in_pixels_of_the_original_picture(endpoint, receipt):
     large = receipt.picture.image.resize((1920, 2460))
     (box,) = endpoint.ask("What is the grand total?", large, max_pixels=600 * 28 * 28).boxes
     truth = receipt.truth.fields["grand_total"]
     assert (box.x1, box.y2) == pytest.approx((3 * truth.x1, 3 * truth.y2), abs=20)
 
 
-def test_a_stream_is_its_pieces_and_then_a_reply(endpoint, receipt):
+def test_a_stream_yields_pieces_and_then_has_a_reply(endpoint, receipt):
     stream = endpoint.stream("Read all the text.", receipt.picture)
     text = "".join(stream)
     assert text == stream.reply.text == stream.text == str(stream) == "\n".join(receipt.truth.lines)
@@ -64,32 +64,32 @@ def test_a_stream_is_its_pieces_and_then_a_reply(endpoint, receipt):
     assert stream.reply.ttft_s < stream.reply.latency_s
 
 
-def test_looking_at_a_stream_does_not_wait_for_the_server(served):
+def test_inspecting_a_stream_does_not_wait_for_the_server(scripted):
     """Editors and `hasattr` ask objects for names; the answer must not depend on the network."""
-    stream = served(lambda connection: time.sleep(5)).stream("hi")
-    begun = time.monotonic()
+    stream = scripted(lambda connection: time.sleep(5)).stream("hi")
+    start = time.monotonic()
     assert not hasattr(stream, "shape")
     assert not hasattr(stream, "usage")
     assert repr(stream) == "<Stream: '' …>"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
     stream.close()
 
 
-def test_a_cut_answer_says_so(endpoint, receipt):
+def test_a_truncated_answer_says_so(endpoint, receipt):
     reply = endpoint.ask("Read all the text.", receipt.picture, max_tokens=4)
     assert reply.finish_reason == "length"
     assert "cut at max_tokens" in reply.summary
 
 
-def test_leaving_a_stream_early_is_no_error(endpoint, receipt):
-    with_rest = endpoint.stream("Read all the text.", receipt.picture)
-    assert next(with_rest) == "Aunti"
-    with_rest.close()
-    assert list(with_rest) == []
+def test_closing_a_stream_early_is_not_an_error(endpoint, receipt):
+    stream = endpoint.stream("Read all the text.", receipt.picture)
+    assert next(stream) == "Aunti"
+    stream.close()
+    assert list(stream) == []
     assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
 
 
-def test_bad_input_is_told_at_once(endpoint, tmp_path):
+def test_bad_input_raises_at_once(endpoint, tmp_path):
     with pytest.raises(vlnb.BadInput, match="There is no file"):
         endpoint.stream("Read", tmp_path / "a.png")
     with pytest.raises(vlnb.BadInput, match="201 times the other"):
@@ -99,7 +99,7 @@ def test_bad_input_is_told_at_once(endpoint, tmp_path):
 
 
 FAILURES = [
-    # what the server sends, the error, words, what had come
+    # the response, the error, words of its message, the partial answer
     (HEAD + event("Hello ") + event("wor"), vlnb.BadAnswer, "broke off in the middle", "Hello wor"),
     (HEAD + event("Hello ") + chunk(b'data: {"id": \n\n') + END, vlnb.BadAnswer, "not valid JSON", "Hello "),
     (HEAD + event("Hello ") + END, vlnb.BadAnswer, "without a finish_reason", "Hello "),
@@ -132,30 +132,30 @@ FAILURES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("sent", "kind", "words", "partial"), FAILURES)
-def test_failures_are_sentences_and_keep_what_came(served, sent, kind, words, partial):
-    endpoint = served(lambda connection: connection.sendall(sent))
-    with pytest.raises(kind, match=words) as caught:
+@pytest.mark.parametrize(("response", "error", "words", "partial"), FAILURES)
+def test_failures_raise_clear_errors_that_keep_the_partial_answer(scripted, response, error, words, partial):
+    endpoint = scripted(lambda connection: connection.sendall(response))
+    with pytest.raises(error, match=words) as caught:
         endpoint.ask("hi")
     assert endpoint.base_url in str(caught.value)
     assert getattr(caught.value, "partial", None) == partial
 
 
-def test_a_body_that_names_another_model_is_told_of_that_one(served):
-    endpoint = served(lambda connection: connection.sendall(b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}"))
+def test_the_error_names_the_model_of_the_request_body(scripted):
+    endpoint = scripted(lambda connection: connection.sendall(b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}"))
     body = {"model": "gpt-9", "messages": [{"role": "user", "content": "hi"}]}
     with pytest.raises(vlnb.ServerRefused, match="does not know the model 'gpt-9'"):
         _ = endpoint.send(body).reply
 
 
-def test_a_stream_gives_what_came_before_it_fails(served):
-    stream = served(lambda connection: connection.sendall(HEAD + event("Hello "))).stream("hi")
+def test_a_stream_yields_the_text_received_before_it_fails(scripted):
+    stream = scripted(lambda connection: connection.sendall(HEAD + event("Hello "))).stream("hi")
     assert next(stream) == "Hello "
     with pytest.raises(vlnb.BadAnswer):
         next(stream)
 
 
-def test_nothing_is_retried(served):
+def test_a_refused_request_is_not_retried(scripted):
     calls = []
 
     def busy(connection):
@@ -163,30 +163,30 @@ def test_nothing_is_retried(served):
         connection.sendall(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
 
     with pytest.raises(vlnb.ServerRefused) as caught:
-        served(busy).ask("hi")
+        scripted(busy).ask("hi")
     assert caught.value.status == 503
     assert len(calls) == 1
 
 
-def test_the_two_time_outs_are_apart(served):
+def test_the_first_token_and_total_timeouts_are_independent(scripted):
     def slow_start(connection):
         time.sleep(1.0)
         connection.sendall(HEAD + event("late") + event(finish="stop") + DONE)
 
     def slow_end(connection):
         connection.sendall(HEAD + event("early "))
-        time.sleep(2.5)  # two seconds are enough for the first words, also on a busy machine
+        time.sleep(2.5)  # two seconds are enough for the first text, even on a busy machine
         connection.sendall(event("late") + event(finish="stop") + DONE)
 
     with pytest.raises(vlnb.NoServer, match=r"no text within 0\.5 s"):
-        served(slow_start).ask("hi", first_token_s=0.5)
-    assert served(slow_end).ask("hi", first_token_s=2).text == "early late"
+        scripted(slow_start).ask("hi", first_token_s=0.5)
+    assert scripted(slow_end).ask("hi", first_token_s=2).text == "early late"
     with pytest.raises(vlnb.BadAnswer, match=r"after 2 s") as caught:
-        served(slow_end, total_s=2).ask("hi")
+        scripted(slow_end, total_s=2).ask("hi")
     assert caught.value.partial == "early "
 
 
-def test_drips_do_not_reset_the_time_out(served):
+def test_keep_alive_comments_do_not_reset_the_timeout(scripted):
     def drip(connection):
         connection.sendall(HEAD)
         for _ in range(20):
@@ -194,11 +194,11 @@ def test_drips_do_not_reset_the_time_out(served):
             time.sleep(0.1)
 
     with pytest.raises(vlnb.NoServer, match=r"no text within 0\.3 s"):
-        served(drip).ask("hi", first_token_s=0.3)
+        scripted(drip).ask("hi", first_token_s=0.3)
 
 
-def test_a_server_that_counts_no_tokens(served):
-    reply = served(lambda c: c.sendall(HEAD + event("Hi") + event(finish="stop") + DONE)).ask("hi")
+def test_a_reply_without_token_counts_has_no_usage(scripted):
+    reply = scripted(lambda c: c.sendall(HEAD + event("Hi") + event(finish="stop") + DONE)).ask("hi")
     assert reply.usage is None
     assert "not counted" in reply.summary
     assert reply.as_dict()["usage"] is None
@@ -208,7 +208,7 @@ def reply_of(text, **more):
     return Reply(text, "m", "http://a/v1", "stop", 0.25, 1.5, **more)
 
 
-def test_a_reply_in_a_terminal_and_in_json():
+def test_a_reply_prints_in_a_terminal_and_converts_to_json():
     reply = reply_of("Hello", usage=Usage(1200, 10, 1196))
     assert str(reply) == "Hello"
     assert reply.summary == "m · tokens: 1,196 picture + 4 text in, 10 out · first token 0.25 s · total 1.50 s"
@@ -216,18 +216,18 @@ def test_a_reply_in_a_terminal_and_in_json():
     assert reply._repr_mimebundle_()["text/plain"].startswith("Hello\n")
 
 
-def test_what_a_model_writes_is_shown_and_not_run():
+def test_markup_in_an_answer_is_shown_and_not_run():
     picture = vlnb.images.load(Image.new("RGB", (100, 100)))
     text = '<script>alert(1)</script><img src=x onerror="alert(2)"> [10, 10, 50, 50]'
     reply = reply_of(text, pictures=(picture,), seen_sizes=((100, 100),))
     assert [box.corners for box in reply.boxes] == [(10, 10, 50, 50)]
-    shown = reply._repr_mimebundle_()["text/html"]
-    assert "<script" not in shown
-    assert "<img src=x" not in shown
-    assert "&lt;script&gt;" in shown
+    html = reply._repr_mimebundle_()["text/html"]
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;" in html
 
 
-def test_a_stream_shows_itself_in_a_notebook(endpoint, receipt, monkeypatch):
+def test_a_stream_has_a_live_display_in_a_notebook(endpoint, receipt, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.DisplayHandle.display", lambda self, obj, **k: shown.append(obj))
     monkeypatch.setattr("IPython.display.DisplayHandle.update", lambda self, obj, **k: shown.append(obj))

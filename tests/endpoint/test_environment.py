@@ -1,4 +1,4 @@
-"""Variables that other programs set: a proxy, a file of certificates."""
+"""Environment variables of other programs: a proxy, a certificate file."""
 
 import pytest
 
@@ -22,7 +22,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), [*BAD, ("HTTP_PROXY", "http://127.0.0.1:9")])
-def test_this_machine_is_reached_whatever_they_say(monkeypatch, engine, receipt, web, name, value):
+def test_local_servers_are_reached_whatever_the_variables_contain(monkeypatch, engine, receipt, web, name, value):
     monkeypatch.setenv(name, value)
     endpoint = vlnb.connect(engine.base_url, announce=None)
     assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
@@ -41,7 +41,7 @@ def test_this_machine_is_reached_whatever_they_say(monkeypatch, engine, receipt,
     ],
     ids=["connect", "ask", "load"],
 )
-def test_elsewhere_the_sentence_names_the_variable(monkeypatch, name, value, use):
+def test_the_error_for_a_remote_server_names_the_faulty_variable(monkeypatch, name, value, use):
     monkeypatch.setenv(name, value)
     with pytest.raises(vlnb.BadInput, match=f"^{name} in the environment cannot be used"):
         use("https://server.invalid/v1")

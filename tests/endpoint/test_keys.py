@@ -1,4 +1,4 @@
-"""Which key goes to which server, in every command, panel and resume: a canary, and servers that note what they get."""
+"""Which key goes to which server, in every command, panel and resume: a canary, and servers that record requests."""
 
 import http.server
 import json
@@ -32,8 +32,8 @@ EVENTS = "".join(
 ) + "data: [DONE]\n\n"  # fmt: skip
 
 
-class Noting(http.server.BaseHTTPRequestHandler):
-    """Answers as an OpenAI-compatible server does, and notes the headers of every request."""
+class RecordingHandler(http.server.BaseHTTPRequestHandler):
+    """Answers as an OpenAI-compatible server does, and records the headers of every request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -50,9 +50,9 @@ class Noting(http.server.BaseHTTPRequestHandler):
             body = EVENTS.encode()
         else:
             self.send_response(200)
-            told = {"data": [{"id": "m"}], "version": "0.5.6", "launch_command": f"serve --api-key {CANARY}",
+            info = {"data": [{"id": "m"}], "version": "0.5.6", "launch_command": f"serve --api-key {CANARY}",
                     "hf_auth": CANARY, "model_path": "Qwen/Qwen2.5-VL-7B-Instruct", "tp_size": 8}  # fmt: skip
-            body = json.dumps(told).encode()
+            body = json.dumps(info).encode()
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -64,8 +64,8 @@ class Noting(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def noting():
-    """Start such servers: `server = noting()`; `server.base_url`, `server.seen`, `server.got_the_key`."""
+def recorder():
+    """Start such servers: `server = recorder()`; `server.base_url`, `server.seen`, `server.got_the_key`."""
     servers = []
 
     class Server(http.server.ThreadingHTTPServer):
@@ -77,7 +77,7 @@ def noting():
             return any(CANARY in str(headers) for _, headers in self.seen)
 
     def start():
-        server = Server(("127.0.0.1", 0), Noting)
+        server = Server(("127.0.0.1", 0), RecordingHandler)
         server.seen = []
         server.base_url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -96,7 +96,7 @@ def canary(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("named", "address", "typed", "goes"),
+    ("named", "address", "typed", "sent"),
     [
         ("http://a:1/v1", "http://a:1/v1", False, True),
         ("a:1", "http://a:1/v1", False, True),
@@ -111,21 +111,21 @@ def canary(monkeypatch):
         ("http://a:port", "http://a:port", True, False),
     ],
 )
-def test_the_rule(canary, monkeypatch, named, address, typed, goes):
+def test_a_key_goes_only_to_the_named_or_typed_server(canary, monkeypatch, named, address, typed, sent):
     monkeypatch.setenv("VLNB_BASE_URL", named)
-    assert (key_for(address, typed=typed) == CANARY) is goes
+    assert (key_for(address, typed=typed) == CANARY) is sent
     if not typed:
-        assert bool(withheld(address)) is not goes
+        assert bool(withheld(address)) is not sent
 
 
-def test_the_same_server_is_scheme_host_and_port():
+def test_servers_are_the_same_if_scheme_host_and_port_are():
     assert same_server("http://a", "http://a:80/v1")
     assert not same_server("http://user@a", "http://b")
     assert not same_server("", "")
 
 
-def test_a_key_in_the_environment_goes_to_the_named_server_only(canary, monkeypatch, noting):
-    named, other = noting(), noting()
+def test_a_key_in_the_environment_goes_to_the_named_server_only(canary, monkeypatch, recorder):
+    named, other = recorder(), recorder()
     monkeypatch.setenv("VLNB_BASE_URL", named.base_url)
     vlnb.connect(announce=None).ask("?")
     vlnb.connect(other.base_url, announce=None).ask("?")
@@ -135,23 +135,23 @@ def test_a_key_in_the_environment_goes_to_the_named_server_only(canary, monkeypa
     assert not other.got_the_key
 
 
-def test_a_resumed_run_does_not_carry_the_key_where_its_manifest_points(canary, monkeypatch, noting, tmp_path, capsys):
-    named, stranger = noting(), noting()
+def test_a_resumed_run_sends_no_key_to_the_server_in_its_manifest(canary, monkeypatch, recorder, tmp_path, capsys):
+    named, other = recorder(), recorder()
     monkeypatch.setenv("VLNB_BASE_URL", named.base_url)
     for name in ("command", "panel", "function"):
-        records.create(tmp_path / name, bench.runner.manifest(SMALL, vlnb.Endpoint(stranger.base_url, "m")))
+        records.create(tmp_path / name, bench.runner.manifest(SMALL, vlnb.Endpoint(other.base_url, "m")))
     assert cli.main(["bench", "resume", str(tmp_path / "command")]) == 0
-    assert f"VLNB_API_KEY is not sent to {stranger.base_url}" in capsys.readouterr().err
+    assert f"VLNB_API_KEY is not sent to {other.base_url}" in capsys.readouterr().err
     panel = Benchmark(vlnb.connect(announce=None), runs=tmp_path)
     panel.stored_runs.value = ["panel"]
     assert panel.resume().missing == []
     assert bench.resume(tmp_path / "function").follow().missing == []
-    assert sum(path.endswith("completions") for path, _ in stranger.seen) >= 3 * SMALL.prompts
-    assert not stranger.got_the_key
+    assert sum(path.endswith("completions") for path, _ in other.seen) >= 3 * SMALL.prompts
+    assert not other.got_the_key
 
 
-def test_a_resumed_run_carries_the_key_of_the_server_it_belongs_to(canary, monkeypatch, noting, tmp_path):
-    server = noting()
+def test_a_resumed_run_sends_the_key_to_the_server_it_belongs_to(canary, monkeypatch, recorder, tmp_path):
+    server = recorder()
     records.create(tmp_path / "one", bench.runner.manifest(SMALL, vlnb.Endpoint(server.base_url, "m")))
     bench.resume(tmp_path / "one", vlnb.Endpoint(server.base_url, "m", api_key=CANARY)).follow()
     assert server.got_the_key
@@ -174,35 +174,35 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: "-".join(words[:2]))
-def test_the_canary_reaches_the_named_server_and_no_file_or_output(
-    canary, monkeypatch, noting, tmp_path, receipt, words
+def test_the_canary_reaches_the_named_server_but_no_file_or_output(
+    canary, monkeypatch, recorder, tmp_path, receipt, words
 ):
-    """Each command as a process of its own, in an empty folder; then every file and every word is searched."""
-    named = noting()
+    """Run each command in its own process and an empty folder, then search every file and all output."""
+    named = recorder()
     receipt.picture.image.save(tmp_path / "receipt.png")
     words = ["receipt.png" if word == "RECEIPT" else word for word in words]
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "vlnb", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "VLNB_BASE_URL": named.base_url, "VLNB_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in result.stderr
     assert named.got_the_key
-    assert CANARY not in done.stdout + done.stderr
+    assert CANARY not in result.stdout + result.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
 
 
-def test_what_is_meant_for_openai_stays_here(monkeypatch, noting):
+def test_the_environment_variables_of_openai_are_not_sent(monkeypatch, recorder):
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, f"private-{name}")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "x-secret: private-header\nauthorization: Bearer private-auth")
-    server = noting()
+    server = recorder()
     vlnb.connect(server.base_url, announce=None).ask("?")
     assert len(server.seen) == 2
     assert "private" not in str(server.seen).lower()
 
 
-def test_a_redirect_carries_neither_key_nor_picture_to_another_server(noting, receipt):
-    first, second = noting(), noting()
+def test_a_redirect_carries_neither_key_nor_picture_to_another_server(recorder, receipt):
+    first, second = recorder(), recorder()
     endpoint = vlnb.Endpoint(first.base_url, "m", api_key=CANARY)
     first.elsewhere = second.base_url
     with pytest.raises(vlnb.ServerRefused, match=r"redirects to http://127.0.0.1:\d+: not followed"):
@@ -214,8 +214,8 @@ def test_a_redirect_carries_neither_key_nor_picture_to_another_server(noting, re
     assert endpoint.ask("?").text == "(A)"
 
 
-def test_only_known_settings_of_a_server_are_stored(noting, tmp_path):
-    server = noting()
+def test_only_known_settings_of_a_server_are_stored(recorder, tmp_path):
+    server = recorder()
     bench.run(SMALL, vlnb.Endpoint(server.base_url, "m"), tmp_path / "run")
     stored = (tmp_path / "run" / "manifest.json").read_text()
     assert CANARY not in stored
@@ -224,8 +224,8 @@ def test_only_known_settings_of_a_server_are_stored(noting, tmp_path):
     }  # fmt: skip
 
 
-def test_the_load_generator_knows_only_the_key_it_may_use(canary, noting, tmp_path):
-    server = noting()
+def test_the_load_generator_does_not_inherit_the_key(canary, recorder, tmp_path):
+    server = recorder()
     running = bench.start(SMALL, vlnb.Endpoint(server.base_url, "m"), tmp_path / "run")
     environment = Path(f"/proc/{running._process.pid}/environ")
     if environment.exists():
@@ -239,7 +239,7 @@ def test_the_load_generator_knows_only_the_key_it_may_use(canary, noting, tmp_pa
     ["http://me:hunter2@host/v1", "http://me:hunter2@host:port/v1", "http://me:hun/ter2@[host/v1", "me:hunter2@host:x",
      "ftp://me:hunter2@host", "http://host:port/v1?sig=hunter2", "http://host:0/v1#hunter2"],
 )  # fmt: skip
-def test_no_sentence_repeats_a_password(address):
+def test_no_error_repeats_a_password(address):
     with pytest.raises(vlnb.BadInput) as caught:
         resolve(address)
     assert "hunter2" not in str(caught.value)
@@ -257,12 +257,12 @@ def test_no_sentence_repeats_a_password(address):
         ("http://me:pw@[bad/v1", "http://[bad/v1"),
     ],
 )
-def test_addresses_are_shown_without_what_may_be_secret(address, shown):
+def test_addresses_are_shown_without_possible_secrets(address, shown):
     assert fetch.shown_url(address) == shown
 
 
-def test_a_launched_server_gets_the_key_and_a_named_one_takes_it_away(canary, monkeypatch, noting):
-    server = noting()
+def test_a_launched_server_gets_the_key_unless_another_is_named(canary, monkeypatch, recorder):
+    server = recorder()
     record.write(record.of(server.base_url, os.getpid()))
     assert resolve().api_key == CANARY
     assert resolve("http://elsewhere.example/v1").api_key == CANARY  # typed, and no other server is named

@@ -1,4 +1,4 @@
-"""Whatever a server sends, reading it ends: in bytes, unpacked bytes, and time."""
+"""Reading a response is bounded in bytes, decompressed bytes and time, whatever the server sends."""
 
 import gzip
 import json
@@ -32,17 +32,17 @@ LOOK_UPS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "script", "kind", "words"), LOOK_UPS, ids=[row[0] for row in LOOK_UPS])
-def test_a_look_up_is_bounded(raw_server, monkeypatch, name, script, kind, words):
+@pytest.mark.parametrize(("name", "script", "error", "words"), LOOK_UPS, ids=[row[0] for row in LOOK_UPS])
+def test_a_lookup_is_bounded_in_time_and_memory(raw_server, monkeypatch, name, script, error, words):
     monkeypatch.setattr(fetch, "LOOKUP_S", 5.0 if name == "bomb" else 1.0)
-    before, begun = psutil.Process().memory_info().rss, time.monotonic()
-    with pytest.raises(kind, match=words):
+    before, start = psutil.Process().memory_info().rss, time.monotonic()
+    with pytest.raises(error, match=words):
         vlnb.connect(raw_server(script), announce=None)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - start < 15
     assert psutil.Process().memory_info().rss - before < 100e6
 
 
-def test_a_packed_answer_within_the_bound_is_read(raw_server):
+def test_a_compressed_lookup_within_the_limit_is_read(raw_server):
     body = gzip.compress(json.dumps({"data": [{"id": "m"}]}).encode())
     address = raw_server(lambda c: c.sendall(OK + b"content-encoding: gzip\r\n\r\n" + body))
     assert vlnb.connect(address, announce=None).model == "m"
@@ -56,7 +56,7 @@ EVENT = (
 
 
 @pytest.mark.parametrize("piece", [EVENT, b"A" * 65_536], ids=["events", "one line"])
-def test_an_answer_is_bounded(raw_server, monkeypatch, piece):
+def test_an_answer_without_an_end_is_cut_off(raw_server, monkeypatch, piece):
     monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 300_000)
     monkeypatch.setattr(transport, "_MAX_LINE_BYTES", 200_000)
     head = OK + b"content-type: text/event-stream\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What servers send that is not quite OpenAI's: read where it can be, and explained where it cannot."""
+"""Answers that deviate from OpenAI's format: read where possible, and explained where not."""
 
 import email.utils
 import json
@@ -26,12 +26,12 @@ def chunk(delta=None, finish=None, *, key="delta", index=0, **more):
     return b"data: " + json.dumps({"choices": choices, "model": "m", **more}).encode() + b"\n\n"
 
 
-def said(text):
+def text_chunk(text):
     return chunk({"content": text})
 
 
 def sized(sent):
-    """Give a stream its length: a server that closes its socket before it has read all resets the connection."""
+    """Add a content-length to a stream: then a reset of the connection after its last byte does no harm."""
     body = sent.removeprefix(STREAM)
     return sent if body == sent else STREAM + b"content-length: %d\r\n\r\n" % len(body) + body
 
@@ -46,33 +46,37 @@ def ask(raw_server):
 
 END = chunk(finish="stop") + DONE
 WHOLE = json.dumps({"choices": [{"message": {"content": "Two cats"}, "finish_reason": "stop"}]}).encode()
-READ = {
-    "a byte order mark": STREAM + b"\xef\xbb\xbf" + said("Two ") + said("cats") + END,
+READABLE = {
+    "a byte order mark": STREAM + b"\xef\xbb\xbf" + text_chunk("Two ") + text_chunk("cats") + END,
     "content in parts": STREAM
     + chunk({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Two "}]})
-    + said("cats")
+    + text_chunk("cats")
     + END,
     "content in texts": STREAM + chunk({"content": ["Two ", {"type": "output_text", "text": "cats"}]}) + END,
     "message in place of delta": STREAM + chunk({"content": "Two cats"}, "stop", key="message") + DONE,
-    "a second answer": STREAM + said("Two ") + chunk({"content": "Nine"}, "stop", index=1) + said("cats") + END,
+    "a second answer": STREAM
+    + text_chunk("Two ")
+    + chunk({"content": "Nine"}, "stop", index=1)
+    + text_chunk("cats")
+    + END,
     "no stream at all": plain(WHOLE),
-    "[DONE] alone as the end": STREAM + said("Two cats") + DONE,
-    "empty lines and comments": STREAM + b": hello\n\n\nevent: x\n" + said("Two cats") + b"\r\n" + END,
+    "[DONE] alone as the end": STREAM + text_chunk("Two cats") + DONE,
+    "empty lines and comments": STREAM + b": hello\n\n\nevent: x\n" + text_chunk("Two cats") + b"\r\n" + END,
     "completed text": STREAM
     + b"".join(b'data: {"choices": [{"index": 0, "text": "%s"}]}\n\n' % piece for piece in (b"Two ", b"cats"))
     + END,
     "the whole again at the end": STREAM
-    + said("Two cats")
+    + text_chunk("Two cats")
     + chunk({"content": "Two cats"}, "stop", key="message")
     + DONE,
     "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
-    "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + said("Two cats") + END,
+    "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + text_chunk("Two cats") + END,
 }
 
 
-@pytest.mark.parametrize("quirk", READ)
-def test_a_quirk_that_can_be_read(ask, quirk):
-    reply = ask(READ[quirk])
+@pytest.mark.parametrize("quirk", READABLE)
+def test_unusual_but_readable_answers_give_the_same_text(ask, quirk):
+    reply = ask(READABLE[quirk])
     assert reply.text == "Two cats"
     assert reply.note == ""
     assert reply.finish_reason == ("unknown" if "alone" in quirk else "stop")
@@ -91,7 +95,7 @@ def test_a_quirk_that_can_be_read(ask, quirk):
     ],
 )
 def test_usage_without_both_numbers_is_unknown(ask, usage):
-    reply = ask(STREAM + said("Two cats") + chunk(finish="stop") + chunk(usage=usage) + DONE)
+    reply = ask(STREAM + text_chunk("Two cats") + chunk(finish="stop") + chunk(usage=usage) + DONE)
     assert reply.usage is None
     assert "not counted" in reply.summary
     assert "not counted" in str(reply._repr_mimebundle_())
@@ -103,9 +107,9 @@ def test_usage_without_both_numbers_is_unknown(ask, usage):
     [
         (chunk({"reasoning": "Let me see"}) + chunk(finish="length"), "thinking used up max_tokens"),
         (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
-        (said("") + chunk(finish="stop"), "the answer is empty"),
+        (text_chunk("") + chunk(finish="stop"), "the answer is empty"),
         (chunk({"thinking": "Let me see"}), "only thought"),
-        (said(" ") + said("\n") + chunk(finish="stop"), "the answer is empty"),
+        (text_chunk(" ") + text_chunk("\n") + chunk(finish="stop"), "the answer is empty"),
         (
             chunk({"refusal": "I cannot "}) + chunk({"refusal": "do that"}, "stop"),
             "the model refused: I cannot do that",
@@ -132,30 +136,30 @@ CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", 
     ],
     ids=["in pieces", "as an object", "at once"],
 )
-def test_a_called_tool_is_text_in_qwens_notation(ask, deltas):
+def test_a_tool_call_becomes_text_in_qwens_notation(ask, deltas):
     sent = b"".join(chunk({"tool_calls": [delta]}) for delta in deltas) + chunk(finish="tool_calls")
     assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {"to": 3}}\n</tool_call>\n'
 
 
-def test_a_called_function_of_the_older_form_is_the_same(ask):
+def test_a_function_call_in_the_older_form_becomes_the_same_text(ask):
     sent = chunk({"function_call": {"name": "zoom", "arguments": "{}"}}) + chunk(finish="function_call")
     assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {}}\n</tool_call>\n'
 
 
-def test_thoughts_count_as_a_beginning_and_done_as_the_end(raw_server):
+def test_reasoning_counts_as_the_first_token_and_done_as_the_end(raw_server):
     def slow(connection):
         connection.sendall(STREAM + b"content-length: 999999\r\n\r\n" + chunk({"reasoning_content": "Let me see"}))
         time.sleep(0.6)
-        connection.sendall(said("Two cats") + END)
+        connection.sendall(text_chunk("Two cats") + END)
         time.sleep(5)
 
     assert vlnb.Endpoint(raw_server(slow), "m").ask("?", first_token_s=0.4).text == "Two cats"
 
 
 @pytest.mark.parametrize("end", ["null", "None", "error", "", None])
-def test_an_end_that_is_none_keeps_what_came(ask, end):
+def test_an_invalid_finish_reason_raises_and_keeps_the_partial_answer(ask, end):
     with pytest.raises(vlnb.BadAnswer) as caught:
-        ask(STREAM + said("Two cats") + chunk(finish=end))
+        ask(STREAM + text_chunk("Two cats") + chunk(finish=end))
     assert caught.value.partial == "Two cats"
 
 
@@ -163,7 +167,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
 
 
 @pytest.mark.parametrize(
-    ("sent", "kind", "words"),
+    ("sent", "error", "words"),
     [
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
@@ -189,15 +193,15 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
             r'It says: "body\.n: field required"',
         ),
         (
-            STREAM + said("Two") + b'event: error\ndata: {"message": "engine died"}\n\n',
+            STREAM + text_chunk("Two") + b'event: error\ndata: {"message": "engine died"}\n\n',
             vlnb.BadAnswer,
             r"middle of its answer \(engine died\)",
         ),
-        (STREAM + said("Two") + b"data: Internal Server Error\n\n", vlnb.BadAnswer, "'Internal Server Error'"),
+        (STREAM + text_chunk("Two") + b"data: Internal Server Error\n\n", vlnb.BadAnswer, "'Internal Server Error'"),
     ],
 )
-def test_what_cannot_be_read_is_explained(ask, sent, kind, words):
-    with pytest.raises(kind, match=words):
+def test_an_unreadable_answer_is_explained(ask, sent, error, words):
+    with pytest.raises(error, match=words):
         ask(sent)
 
 
@@ -210,37 +214,37 @@ def test_retry_after_may_be_a_date(ask, ahead_s, least, most):
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("1.5", 1.5), ("-3", 0), ("nan", None), ("soon", None)])
-def test_retry_after_may_be_anything(ask, header, seconds):
+def test_retry_after_may_be_fractional_negative_or_invalid(ask, header, seconds):
     with pytest.raises(vlnb.ServerRefused) as caught:
         ask(plain(b"{}", "429 Busy", "application/json", f"retry-after: {header}"))
     assert caught.value.retry_after_s == seconds
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_kept_connection_that_the_server_closes_costs_no_question(raw_server, reset):
+def test_a_kept_connection_that_the_server_closes_costs_no_request(raw_server, reset):
     connections = []
 
     def script(connection):
         connections.append(connection)
         if len(connections) > 1:
-            connection.sendall(sized(STREAM + said("Two cats") + END))
+            connection.sendall(sized(STREAM + text_chunk("Two cats") + END))
             return
         connection.sendall(plain(b'{"message": "Extra inputs are not permitted: stream_options"}', "422 No"))
-        read_request(connection)  # the question without that field, which gets no answer
+        read_request(connection)  # the request without that field, which gets no answer
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
 
     assert vlnb.Endpoint(raw_server(script), "m").ask("?").text == "Two cats"
     assert len(connections) == 2
 
 
-def test_an_answer_that_breaks_off_on_a_kept_connection_is_not_asked_for_again(raw_server):
+def test_a_request_whose_answer_breaks_off_is_not_sent_again(raw_server):
     connections = []
 
     def script(connection):
         connections.append(connection)
         connection.sendall(plain(b'{"message": "Extra inputs are not permitted: stream_options"}', "422 No"))
         read_request(connection)
-        connection.sendall(STREAM + b"content-length: 1000\r\n\r\n" + said("Two"))
+        connection.sendall(STREAM + b"content-length: 1000\r\n\r\n" + text_chunk("Two"))
 
     with pytest.raises(vlnb.BadAnswer, match="broke off") as caught:
         vlnb.Endpoint(raw_server(script), "m").ask("?")
@@ -248,7 +252,7 @@ def test_an_answer_that_breaks_off_on_a_kept_connection_is_not_asked_for_again(r
 
 
 @pytest.mark.parametrize("as_event", [False, True])
-def test_a_server_without_stream_options_is_asked_again(raw_server, as_event):
+def test_a_request_is_sent_again_without_refused_stream_options(raw_server, as_event):
     bodies = []
     refusal = {"error": {"message": "Extra inputs are not permitted: stream_options", "code": 400}}
 
@@ -257,7 +261,7 @@ def test_a_server_without_stream_options_is_asked_again(raw_server, as_event):
         refused = STREAM + b"data: " + json.dumps(refusal).encode() + b"\n\n"
         if not as_event:
             refused = plain(json.dumps(refusal).encode(), "422 No")
-        connection.sendall(sized(refused if len(bodies) == 1 else STREAM + said("Two cats") + END))
+        connection.sendall(sized(refused if len(bodies) == 1 else STREAM + text_chunk("Two cats") + END))
 
     reply = vlnb.Endpoint(raw_server(strict), "m").ask("?")
     assert reply.text == "Two cats"
@@ -272,7 +276,7 @@ def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
 
 
 @pytest.mark.parametrize(
-    ("body", "model", "asked"),
+    ("body", "model", "chosen"),
     [
         (b'{"data": [{"id": "nomic-embed-text"}, {"id": "llama-3"}, {"id": "qwen2.5vl:3b"}]}', None, "qwen2.5vl:3b"),
         (b'{"data": [{"id": "bge-reranker"}, {"id": "llama-3"}]}', None, "llama-3"),
@@ -284,12 +288,12 @@ def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
         (b'{"data": null}', "mine", "mine"),
     ],
 )
-def test_which_model_is_asked(raw_server, body, model, asked):
+def test_the_best_model_of_the_list_is_chosen(raw_server, body, model, chosen):
     address = raw_server(lambda connection: connection.sendall(plain(body)))
-    assert vlnb.connect(address, model=model, announce=None).model == asked
+    assert vlnb.connect(address, model=model, announce=None).model == chosen
 
 
-def test_a_named_model_needs_no_list(raw_server):
+def test_a_named_model_needs_no_list_of_models(raw_server):
     address = raw_server(lambda connection: connection.sendall(plain(b"no", "404 Not Found")))
     assert vlnb.connect(address, model="mine", announce=None).model == "mine"
     with pytest.raises(vlnb.ServerRefused):
@@ -297,7 +301,7 @@ def test_a_named_model_needs_no_list(raw_server):
 
 
 @pytest.mark.parametrize(
-    ("sent", "kind", "words"),
+    ("sent", "error", "words"),
     [
         (plain(b'{"data": null}'), vlnb.BadAnswer, "serves no model"),
         (plain(b"[]"), vlnb.BadAnswer, "serves no model"),
@@ -306,12 +310,12 @@ def test_a_named_model_needs_no_list(raw_server):
          "redirects to https://a.test:"),
     ],
 )  # fmt: skip
-def test_a_list_of_models_that_is_none(raw_server, sent, kind, words):
-    with pytest.raises(kind, match=words):
+def test_an_unusable_list_of_models_is_explained(raw_server, sent, error, words):
+    with pytest.raises(error, match=words):
         vlnb.connect(raw_server(lambda connection: connection.sendall(sent)), announce=None)
 
 
-def test_the_space_says_that_it_follows_from_the_name():
+def test_the_summary_says_that_the_space_follows_from_the_models_name():
     from PIL import Image
 
     picture = vlnb.images.load(Image.new("RGB", (500, 100)))

@@ -1,4 +1,4 @@
-"""What a reply makes of the text: places, in the space that the model's name tells."""
+"""The places in a reply, in the coordinate space that the model's name implies."""
 
 import pytest
 
@@ -19,8 +19,8 @@ import vlnb
         ("Qwen/Qwen3.5-9B", (200, 100, 600, 200)),
     ],
 )
-def test_the_models_name_tells_the_space_of_its_coordinates(model, corners):
-    """On a picture of 2000 x 500: a Qwen2.5-VL means pixels, its neighbours mean thousandths."""
+def test_the_models_name_determines_its_coordinate_space(model, corners):
+    """On a picture of 2000 x 500: Qwen2.5-VL means pixels, other generations of Qwen-VL mean thousandths."""
     from PIL import Image
 
     picture = vlnb.images.load(Image.new("RGB", (2000, 500)))

@@ -22,7 +22,7 @@ class Receipt(BaseModel):
     tip: Decimal | None = None
 
 
-def test_a_receipt_as_an_instance_each_value_tied_to_its_place(endpoint, receipt):
+def test_a_receipt_becomes_an_instance_with_a_place_for_each_value(endpoint, receipt):
     reply = endpoint.ask("Extract the data.", receipt.picture, schema=Receipt)
     assert reply.data == Receipt(shop="Auntie Anne's", grand_total=Decimal(17000), change_due=Decimal(3000))
     assert reply.issues == ()
@@ -38,18 +38,18 @@ def test_a_stream_with_a_schema_ends_in_a_typed_reply(endpoint, receipt):
     assert stream.reply.data.grand_total == 17000
 
 
-def test_the_view_marks_both_sides_and_escapes_what_the_model_says(endpoint, receipt):
+def test_the_view_marks_field_and_place_and_escapes_the_models_text(endpoint, receipt):
     reply = endpoint.ask("Extract the data.", receipt.picture, schema=Receipt)
     html = reply.as_html()
     assert len(re.findall(r'data-v="1"', html)) == 2, "the field and its place"
     assert "nowhere" not in html
-    assert ">17,000 = 17000<" in html, "what was read stands beside what is printed"
-    assert ">Auntie Anne&#x27;s<" in html, "and not where it is the same"
+    assert ">17,000 = 17000<" in html, "the parsed value is shown beside the printed text"
+    assert ">Auntie Anne&#x27;s<" in html, "but not where both are the same"
     assert " = " not in view({"count": "12"}, {"count": 12}, {}, ()), "one amount is not shown twice"
-    evil = "<img src=x onerror=alert(1)>"
-    found = view({"shop": evil}, {"shop": evil}, {"shop": Evidence("shop", evil, "nowhere")}, reply.pictures)
-    assert "<img src=x" not in found
-    assert "nowhere on the picture" in found
+    markup = "<img src=x onerror=alert(1)>"
+    escaped = view({"shop": markup}, {"shop": markup}, {"shop": Evidence("shop", markup, "nowhere")}, reply.pictures)
+    assert "<img src=x" not in escaped
+    assert "nowhere on the picture" in escaped
 
 
 def test_the_view_embeds_no_more_pixels_than_it_shows(receipt):
@@ -58,12 +58,12 @@ def test_the_view_embeds_no_more_pixels_than_it_shows(receipt):
 
 
 @pytest.mark.parametrize("prompt", [7, b"what?", None])
-def test_a_prompt_of_another_kind_is_a_sentence(endpoint, prompt):
+def test_a_prompt_that_is_not_a_text_raises_bad_input(endpoint, prompt):
     with pytest.raises(vlnb.BadInput):
         endpoint.ask(prompt, schema=Receipt)
 
 
-def test_records_become_a_table(endpoint, receipt):
+def test_a_reply_without_a_list_of_records_has_no_table(endpoint, receipt):
     reply = endpoint.ask("Extract.", receipt.picture, schema=Receipt)
     with pytest.raises(vlnb.BadInput, match="no list of records"):
         reply.frame()
@@ -92,45 +92,45 @@ def chunk(text, finish=None):
 
 @pytest.fixture
 def server():
-    """Gives an endpoint of a server that streams the given pieces."""
+    """Start a server that streams the given pieces; return its endpoint and the server."""
     servers = []
 
     def start(pieces):
-        made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        made.daemon_threads = True
-        made.pieces, made.hung_up = pieces, threading.Event()
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        servers.append(made)
-        return Endpoint(f"http://127.0.0.1:{made.server_port}/v1", "m"), made
+        stub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        stub.daemon_threads = True
+        stub.pieces, stub.hung_up = pieces, threading.Event()
+        threading.Thread(target=stub.serve_forever, daemon=True).start()
+        servers.append(stub)
+        return Endpoint(f"http://127.0.0.1:{stub.server_port}/v1", "m"), stub
 
     yield start
-    for made in servers:
-        made.shutdown()
-        made.server_close()
+    for stub in servers:
+        stub.shutdown()
+        stub.server_close()
 
 
-def test_white_space_without_end_is_hung_up_early_and_named(server):
+def test_endless_white_space_is_cut_off_early_and_explained(server):
     def pieces(_):
         yield chunk('{"shop": "A"')
         for _ in range(200_000):
             yield chunk("\n    ")
 
-    endpoint, made = server(pieces)
+    endpoint, stub = server(pieces)
     reply = endpoint.ask("Extract.", schema=Receipt)
-    assert made.hung_up.wait(10)
+    assert stub.hung_up.wait(10)
     assert reply.printed == {"shop": "A"}
     assert "--constrained-json-disable-any-whitespace" in str(reply.issues[0])
     assert not reply.valid
 
 
-def test_a_refusal_of_the_schema_inside_a_stream_is_one_sentence(server):
+def test_a_schema_that_is_refused_inside_a_stream_raises_server_refused(server):
     error = {"error": {"message": "Failed to compile json schema: Unsupported keyword uniqueItems", "code": 400}}
     endpoint, _ = server(lambda _: [error])
     with pytest.raises(vlnb.ServerRefused, match=r"refuses the JSON schema of this request.*uniqueItems"):
         endpoint.ask("Extract.", schema=Receipt)
 
 
-def test_a_server_that_drops_the_schema_is_found_out(server):
+def test_a_server_that_ignores_the_schema_is_detected(server):
     def chatty(_):
         return [chunk('Of course! {"word": "tree"}', "stop")]
 
@@ -142,13 +142,13 @@ def test_a_server_that_drops_the_schema_is_found_out(server):
     assert server(enforcing)[0].enforces_schemas
 
 
-def test_what_goes_out_has_the_schema_in_the_request_and_in_the_prompt(server):
-    asked = []
-    endpoint, _ = server(lambda request: asked.append(request) or [chunk('{"shop": null}', "stop")])
+def test_the_schema_is_sent_in_the_request_and_in_the_prompt(server):
+    requests = []
+    endpoint, _ = server(lambda request: requests.append(request) or [chunk('{"shop": null}', "stop")])
     reply = endpoint.ask(vlnb.prompts.read(), schema=Receipt)
-    (request,) = asked
+    (request,) = requests
     sent = request["response_format"]["json_schema"]["schema"]
     assert sent["required"] == ["shop", "grand_total", "change_due", "tip"]
     assert json.dumps(sent, ensure_ascii=False) in request["messages"][-1]["content"][-1]["text"]
-    assert [(one.path, one.kind) for one in reply.issues if one.path == "shop"] == [("shop", "violation")]
+    assert [(issue.path, issue.kind) for issue in reply.issues if issue.path == "shop"] == [("shop", "violation")]
     assert "not on the picture" in str(reply.issues[0])

@@ -1,4 +1,4 @@
-"""What leaves for a server when a clip is asked about: frames with their times, or the whole file."""
+"""What is sent to a server for a question about a clip: frames with their times, or the whole file."""
 
 import base64
 import json
@@ -10,25 +10,25 @@ from vlnb import samples, video
 
 SAMPLE = samples.clip(4, words=2, seed=1)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-SAID = HEAD + b'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\ndata: [DONE]\n\n'
+ANSWER = HEAD + b'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\ndata: [DONE]\n\n'
 
 
 @pytest.fixture
-def listening(raw_server, monkeypatch):
-    """An endpoint, and the requests that were sent to it."""
+def recorded(raw_server, monkeypatch):
+    """An endpoint, and a list of the requests that were sent to it."""
     sent = []
-    kept = vlnb.Endpoint._receive
+    original = vlnb.Endpoint._receive
 
     async def receive(self, request, *rest):
         sent.append(request)
-        return await kept(self, request, *rest)
+        return await original(self, request, *rest)
 
     monkeypatch.setattr(vlnb.Endpoint, "_receive", receive)
-    return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(SAID)), "Qwen2.5-VL-7B"), sent
+    return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(ANSWER)), "Qwen2.5-VL-7B"), sent
 
 
-def test_frames_go_as_pictures_after_their_times(listening):
-    endpoint, sent = listening
+def test_frames_are_sent_as_pictures_after_their_times(recorded):
+    endpoint, sent = recorded
     clip = video.frames(SAMPLE.data)
     reply = endpoint.ask("When?", clip)
     *frames, question = sent[0]["messages"][0]["content"]
@@ -38,15 +38,15 @@ def test_frames_go_as_pictures_after_their_times(listening):
     assert reply.seen_sizes == tuple(frame.picture.size for frame in clip.frames)
 
 
-def test_the_path_of_a_video_is_enough(listening, tmp_path):
-    endpoint, sent = listening
+def test_a_video_may_be_given_as_a_path(recorded, tmp_path):
+    endpoint, sent = recorded
     (tmp_path / "a clip.mp4").write_bytes(SAMPLE.data)
     endpoint.ask("When?", str(tmp_path / "a clip.mp4"))
     assert len(sent[0]["messages"][0]["content"]) == 2 * 8 + 1
 
 
-def test_video_url_sends_the_file_and_warns(listening):
-    endpoint, sent = listening
+def test_video_url_sends_the_file_and_warns(recorded):
+    endpoint, sent = recorded
     reply = endpoint.ask("When?", video.header(SAMPLE.data), way="video_url")
     part, _ = sent[0]["messages"][0]["content"]
     assert base64.b64decode(part["video_url"]["url"].partition(",")[2]) == SAMPLE.data
@@ -66,10 +66,10 @@ def test_the_embedded_engine_reads_clips(endpoint):
     assert word in endpoint.ask(f"What is shown at {found.start_s:g} s?", clip).text
     assert "I cannot see" in endpoint.ask("When does the dog jump?", clip).text
     listed = video.events(endpoint.ask("Describe what happens.", clip).text, 4)
-    assert [one.label for one in listed] == [event[2] for event in SAMPLE.events]
+    assert [item.label for item in listed] == [event[2] for event in SAMPLE.events]
 
 
-def test_the_embedded_engine_says_that_it_takes_no_file(endpoint):
+def test_the_embedded_engine_says_that_it_accepts_no_video_file(endpoint):
     with pytest.raises(vlnb.ServerRefused, match=r"takes no video_url\. Send frames as pictures"):
         endpoint.ask("When?", video.header(SAMPLE.data), way="video_url")
 
@@ -83,6 +83,6 @@ def test_the_embedded_engine_says_that_it_takes_no_file(endpoint):
         ({"video_tokens": None}, None),
     ],
 )
-def test_tokens_of_videos_count_as_those_of_pictures(details, expected):
+def test_video_tokens_count_as_picture_tokens(details, expected):
     reported = {"prompt_tokens": 20, "completion_tokens": 1, "prompt_tokens_details": details}
     assert vlnb.endpoint.Usage.of(reported).image_tokens == expected

@@ -1,4 +1,4 @@
-"""`load` turns any source into one Picture, and everything else into a sentence."""
+"""`load` turns any source into one Picture, and anything else into an error of one sentence."""
 
 import base64
 import datetime as dt
@@ -46,7 +46,7 @@ def is_halves(picture, tolerance=40):
     return (abs(left - BLUE) < tolerance).all() and (abs(right - RED) < tolerance).all()
 
 
-def test_every_kind_of_source(tmp_path, monkeypatch, web):
+def test_every_kind_of_source_is_loaded(tmp_path, monkeypatch, web):
     path = tmp_path / "two halves.png"
     path.write_bytes(PNG)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -77,7 +77,7 @@ def test_every_kind_of_source(tmp_path, monkeypatch, web):
         assert picture.source, kind
 
 
-def test_the_upload_widget_itself():
+def test_the_upload_widget_is_loaded():
     widgets = pytest.importorskip("ipywidgets")
     upload = widgets.FileUpload()
     with pytest.raises(BadInput, match="nothing is uploaded yet"):
@@ -94,7 +94,7 @@ def test_the_upload_widget_itself():
     assert images.load(upload).source == "u.png"
 
 
-def test_a_picture_is_loaded_once():
+def test_a_loaded_picture_is_returned_as_it_is():
     picture = images.load(PNG)
     assert images.load(picture) is picture
 
@@ -113,24 +113,24 @@ def test_a_picture_is_loaded_once():
         ("PPM", {}),
     ],
 )
-def test_formats(form, options):
+def test_every_common_format_is_loaded(form, options):
     assert is_halves(images.load(encoded(halves(), form, **options)))
 
 
-def test_a_heic_photo_of_a_phone():
+def test_a_heic_photo_of_a_phone_is_loaded():
     picture = images.load(DATA / "phone.heic")
     assert picture.size == (64, 48)
     assert is_halves(picture)
 
 
-def test_heic_without_its_reader_gets_a_sentence(monkeypatch):
+def test_heic_without_its_reader_raises_bad_input(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pi_heif", None)
     with pytest.raises(BadInput, match=r"HEIC.*pip install pi-heif"):
         images.load(DATA / "phone.heic")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_is_obeyed_whatever_the_orientation(orientation):
+def test_every_exif_orientation_is_applied(orientation):
     """The stored pixels are turned so that a viewer that obeys the tag shows blue at the left, red at the right."""
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -151,7 +151,7 @@ def test_exif_is_obeyed_whatever_the_orientation(orientation):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparency_lies_on_white(mode):
+def test_transparency_is_laid_on_white(mode):
     image = Image.new("RGBA", (10, 10), (0, 0, 0, 0)).convert(mode)
     data = encoded(image, "PNG", **({"transparency": 0} if mode == "P" else {}))
     picture = images.load(data)
@@ -183,15 +183,15 @@ print(peak_kb() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process's memory is read from /proc")
 @pytest.mark.parametrize(("mode", "colour"), [("RGBA", (0, 0, 0, 0)), ("I;16", 0), ("F", 0.0), ("P", 0)])
-def test_a_large_picture_is_not_in_memory_many_times(mode, colour):
-    """Twelve megapixels become 36 MB of RGB; on the way there were once up to 28 bytes a pixel."""
+def test_loading_a_large_picture_makes_few_copies_in_memory(mode, colour):
+    """Twelve megapixels become 36 MB of RGB; an earlier version took up to 28 bytes a pixel on the way."""
     options = {"P": {"transparency": 0}, "F": {"compression": "tiff_deflate"}}.get(mode, {})
     data = encoded(Image.new(mode, (4000, 3000), colour), "TIFF" if mode == "F" else "PNG", **options)
     peak = subprocess.run([sys.executable, "-c", PEAK], input=data, capture_output=True, check=True).stdout
     assert int(peak) * 1024 < 12 * 12_000_000
 
 
-def test_cmyk():
+def test_cmyk_is_converted_to_rgb():
     assert images.load(encoded(Image.new("CMYK", (4, 4), (0, 255, 255, 0)), "TIFF")).image.getpixel((0, 0)) == (
         255,
         0,
@@ -199,7 +199,7 @@ def test_cmyk():
     )
 
 
-def test_the_first_frame_of_an_animation_is_taken_and_said():
+def test_the_first_frame_of_an_animation_is_taken_and_noted():
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE, RED)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     picture = images.load(data)
@@ -214,7 +214,7 @@ def pdf(count=3, **options):
 
 
 @pytest.mark.parametrize("source", [Image.new("RGB", (8, 8)), np.zeros((8, 8), np.uint8)], ids=["image", "array"])
-def test_what_is_in_memory_has_one_page(source):
+def test_a_picture_in_memory_has_one_page(source):
     (page,) = images.pages(source)
     assert page.size == (8, 8)
     assert list(images.pages(page)) == [page]
@@ -222,7 +222,7 @@ def test_what_is_in_memory_has_one_page(source):
         images.load(source, page=2)
 
 
-def test_pages_of_a_pdf():
+def test_the_pages_of_a_pdf_are_drawn_in_order():
     pages = images.pages(pdf(), dpi=72)
     assert len(pages) == 3
     assert [page.size for page in pages] == [(216, 144)] * 3
@@ -234,7 +234,7 @@ def test_pages_of_a_pdf():
     assert images.load(pdf(), page=2, dpi=144).size == (432, 288)
 
 
-def test_a_page_that_does_not_exist():
+def test_a_page_that_does_not_exist_raises_bad_input():
     with pytest.raises(BadInput, match="has 3 pages; page 4 does not exist"):
         images.load(pdf(), page=4)
 
@@ -258,7 +258,7 @@ ARRAYS = [
 
 
 @pytest.mark.parametrize(("array", "size"), ARRAYS, ids=lambda value: str(getattr(value, "dtype", "")))
-def test_arrays(array, size):
+def test_arrays_of_common_types_are_loaded(array, size):
     assert images.load(array).size == size
 
 
@@ -275,19 +275,19 @@ def test_arrays(array, size):
         (np.zeros((4, 4), complex), "complex"),
     ],
 )
-def test_arrays_that_are_no_pictures(array, words):
+def test_arrays_that_are_not_pictures_are_refused(array, words):
     with pytest.raises(BadInput, match=words):
         images.load(array)
 
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3))))
-def test_pixels_survive(array):
+def test_pixels_are_preserved(array):
     assert (np.asarray(images.load(array).image) == array).all()
     assert (np.asarray(images.load(encoded(Image.fromarray(array), "PNG")).image) == array).all()
 
 
 def bad_sources(tmp_path):
-    """What people really give, and words that the sentence must hold."""
+    """Return sources that people really pass, and words that the error message must contain."""
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("I am no picture")
     (tmp_path / "page.png").write_text("<!DOCTYPE html><html>")
@@ -330,13 +330,13 @@ def bad_sources(tmp_path):
     ]
 
 
-def test_bad_sources_get_a_sentence(tmp_path):
+def test_bad_sources_raise_bad_input(tmp_path):
     for source, words in bad_sources(tmp_path):
         with pytest.raises(BadInput, match=words):
             images.load(source)
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+def test_a_file_without_read_permission_raises_bad_input(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
 
@@ -349,7 +349,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("start", "what", "cure"),
+    ("start", "kind", "advice"),
     [
         (b"<!DOCTYPE html><p>Log in", "a web page", "(right click, copy image address)."),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing", "Export it as PNG and load that."),
@@ -358,28 +358,28 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         (b"\0\0\0\x18ftypmp42", "a video", "Pass a video as vlnb.video.frames(…), and save a photo as JPEG or PNG."),
     ],
 )
-def test_what_is_no_picture_is_named_with_a_cure(tmp_path, start, what, cure):
+def test_a_file_that_is_not_a_picture_is_named_with_advice(tmp_path, start, kind, advice):
     path = tmp_path / "a.png"
     path.write_bytes(start + bytes(600))
     with pytest.raises(BadInput) as caught:
         images.load(path)
-    assert f"a.png is {what}" in str(caught.value)
-    assert str(caught.value).endswith(cure)
+    assert f"a.png is {kind}" in str(caught.value)
+    assert str(caught.value).endswith(advice)
 
 
-def test_a_decompression_bomb():
+def test_a_decompression_bomb_is_refused():
     with pytest.raises(BadInput, match="decompression bomb"):
         images.load(png_that_promises(60_000, 60_000))
 
 
-def test_limits_can_be_moved():
+def test_limits_can_be_changed():
     with pytest.raises(BadInput, match="limit is 0 MB"):
         images.load(PNG, max_bytes=100)
     with pytest.raises(BadInput, match="megapixels"):
         images.load(PNG, max_pixels=100)
 
 
-def test_addresses_that_give_no_picture(web):
+def test_urls_that_return_no_picture_raise_bad_input(web):
     web.pages["/html"] = (200, "text/html", b"<html><body>Log in</body></html>")
     web.pages["/secret.png"] = (403, "text/plain", b"")
     web.pages["/slow"] = (200, "image/png", lambda: time.sleep(1) or PNG)
@@ -397,7 +397,7 @@ def test_addresses_that_give_no_picture(web):
 
 
 SECRET = [
-    # an address with secrets, words that the sentence must hold
+    # a URL with secrets, words that the error message must contain
     ("{user}/nothing.png?signature=hunter3", "404"),
     ("{user}/loop?X-Amz-Signature=hunter3", "more than 10 times"),
     ("{user}/html#hunter3", "web page"),
@@ -414,7 +414,7 @@ SECRET = [
 
 
 @pytest.mark.parametrize(("address", "words"), SECRET)
-def test_a_key_in_an_address_is_not_shown(web, address, words):
+def test_secrets_in_a_url_are_not_shown(web, address, words):
     web.pages["/html#hunter3"] = web.pages["/html"] = (200, "text/html", b"<html>")
     loop = "/loop?X-Amz-Signature=hunter3"
     web.pages[loop] = (302, "text/plain", loop.encode())
@@ -424,20 +424,20 @@ def test_a_key_in_an_address_is_not_shown(web, address, words):
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n"])
-def test_a_server_that_drips_has_one_deadline(raw_server, start):
+def test_a_slowly_dripping_server_does_not_extend_the_deadline(raw_server, start):
     def drip(connection):
         connection.sendall(start)
         while True:
             time.sleep(0.1)
             connection.sendall(b"x-a: b\r\n")
 
-    begun = time.monotonic()
+    began = time.monotonic()
     with pytest.raises(BadInput, match=r"within 0.5 s"):
         images.load(raw_server(drip), timeout_s=0.5)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - began < 3
 
 
-def test_a_public_address_may_not_lead_inside(web, monkeypatch):
+def test_a_public_url_may_not_redirect_into_the_local_network(web, monkeypatch):
     async def is_public(host):
         return host == "localhost"
 
@@ -454,7 +454,7 @@ GOOD = {form: encoded(halves((40, 30)), form) for form in ("PNG", "JPEG", "GIF",
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(sorted(GOOD)), st.data())
-def test_damaged_files_never_raise_anything_else(form, data):
+def test_damaged_files_raise_nothing_but_bad_input(form, data):
     damaged = bytearray(GOOD[form])
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
@@ -465,28 +465,28 @@ def test_damaged_files_never_raise_anything_else(form, data):
         assert str(error)
 
 
-def test_a_tiff_of_many_frames_is_counted_up_to_a_bound():
+def test_the_frames_of_a_tiff_are_counted_up_to_a_limit():
     first = Image.new("L", (1, 1))
     data = encoded(first, "TIFF", save_all=True, append_images=[first] * 1500)
-    begun = time.process_time()
+    began = time.process_time()
     assert len(images.pages(data)) == 1000
     assert images.load(data).original_size == (1, 1)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - began < 5
 
 
-# -- sources written with less care -------------------------------------------------------------------------------
+# -- carelessly written sources ------------------------------------------------------------------------------------
 
 TEXT = base64.b64encode(PNG).decode()
 CARELESS = {
     "capitals": "DATA:image/png;BASE64," + TEXT,
     "URL-safe alphabet": "data:image/png;base64," + base64.urlsafe_b64encode(PNG).decode(),
     "no padding": "data:image/png;base64," + TEXT.rstrip("="),
-    "percent signs": "data:image/png;base64," + TEXT.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D"),
-    "lines of 76": "data:image/png;base64,\n" + base64.encodebytes(PNG).decode(),
+    "percent encoding": "data:image/png;base64," + TEXT.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D"),
+    "lines of 76 characters": "data:image/png;base64,\n" + base64.encodebytes(PNG).decode(),
     "spaces": " data:image/png; base64 , " + TEXT + " \n",
     "a parameter": "data:image/png;charset=utf-8;base64," + TEXT,
     "quotes": f'"data:image/png;base64,{TEXT}"',
-    "the base64 alone": TEXT,
+    "only the base64": TEXT,
 }
 
 
@@ -496,26 +496,26 @@ def test_data_uris_are_read_as_browsers_read_them(kind):
 
 
 @pytest.mark.parametrize("name", ["", "  ", '""'])
-def test_no_name_at_all(name):
+def test_an_empty_name_is_refused(name):
     with pytest.raises(BadInput, match="name of the picture is empty"):
         images.load(name)
 
 
-def test_half_a_data_uri_is_still_refused():
+def test_a_truncated_data_uri_is_refused():
     with pytest.raises(BadInput, match="not valid base64"):
         images.load("data:image/png;base64," + TEXT.rstrip("=")[:21])
 
 
 @pytest.mark.parametrize(
-    "written",
+    "pasted",
     ["{} ", "\n{}", "'{}'", '"{}"', "“{}”", "<{}>", "\u202a{}", " 'file://{}' ", "{}\r\n"],
 )
-def test_a_path_may_be_pasted_with_what_stood_around_it(tmp_path, written):
+def test_a_path_may_be_pasted_with_surrounding_characters(tmp_path, pasted):
     (tmp_path / "a.png").write_bytes(PNG)
-    assert is_halves(images.load(written.format(tmp_path / "a.png")))
+    assert is_halves(images.load(pasted.format(tmp_path / "a.png")))
 
 
-def test_a_path_as_the_shell_writes_it(tmp_path):
+def test_a_path_with_shell_escapes_is_opened(tmp_path):
     (tmp_path / "my own.png").write_bytes(PNG)
     assert is_halves(images.load(str(tmp_path / "my own.png").replace(" ", "\\ ")))
 
@@ -529,7 +529,7 @@ def test_a_name_that_really_ends_in_a_space_is_opened(tmp_path):
 
 RAMP = np.linspace(0, 1, 64).reshape(8, 8)
 GREYS = [
-    # values, the darkest and lightest afterwards, whether a note says that they were stretched
+    # values, the darkest and lightest afterwards, whether a note reports stretching
     ((RAMP * 65535).astype(np.uint16), (0, 255), False),
     ((RAMP * 30000).astype(np.uint16), (0, 117), False),
     ((RAMP * 4095).astype(np.uint16), (0, 255), True),
@@ -544,7 +544,7 @@ GREYS = [
 
 
 @pytest.mark.parametrize(("values", "ends", "stretched"), GREYS, ids=lambda value: str(getattr(value, "dtype", value)))
-def test_grey_that_uses_few_of_its_values_is_stretched_and_says_so(values, ends, stretched):
+def test_a_narrow_range_of_grey_is_stretched_and_noted(values, ends, stretched):
     picture = images.load(encoded(Image.fromarray(values), "TIFF"))
     assert picture.image.getextrema()[0] == ends
     assert any("stretched" in note for note in picture.notes) == stretched
@@ -552,13 +552,13 @@ def test_grey_that_uses_few_of_its_values_is_stretched_and_says_so(values, ends,
         assert images.load(values).notes == picture.notes
 
 
-def test_nothing_that_is_no_number_counts_as_grey():
+def test_nan_and_infinity_are_ignored_in_grey_values():
     values = RAMP.astype(np.float32)
     values[0, :2] = np.nan, np.inf
     assert images.load(encoded(Image.fromarray(values), "TIFF")).image.getextrema()[0] == (0, 255)
 
 
-def test_a_tiff_of_twelve_bits_is_scaled_by_twelve():
+def test_a_tiff_of_twelve_bits_is_scaled_by_its_own_range():
     """Two pixels in three bytes; the directory is written by hand, because Pillow does not write this kind."""
     pixels = bytes.fromhex("000fff") * 32
     tags = [(256, 8), (257, 8), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 8), (279, len(pixels))]
@@ -586,27 +586,27 @@ def png_chunk(name, content, error=0):
 
 
 @pytest.mark.parametrize("name", [b"tEXt", b"tIME", b"gAMA", b"eXIf"])
-def test_a_wrong_checksum_beside_the_picture_does_not_matter(name):
+def test_a_wrong_checksum_outside_the_pixels_is_noted_and_ignored(name):
     start = PNG.index(b"IDAT") - 4
     picture = images.load(PNG[:start] + png_chunk(name, b"Title\0x", error=1) + PNG[start:])
     assert is_halves(picture)
     assert name.decode() in picture.notes[0]
 
 
-def test_a_million_damaged_chunks_take_no_time():
+def test_a_million_damaged_chunks_are_skipped_quickly():
     start = PNG.index(b"IDAT") - 4
     data = PNG[:start] + png_chunk(b"tEXt", b"", error=1) * 1_000_000 + PNG[start:]
-    begun = time.process_time()
+    began = time.process_time()
     assert is_halves(images.load(data))
-    assert time.process_time() - begun < 10
+    assert time.process_time() - began < 10
 
 
-def test_a_wrong_checksum_in_the_header_does():
+def test_a_wrong_checksum_in_the_header_is_refused():
     with pytest.raises(BadInput, match="broken or cut-off PNG"):
         images.load(PNG[:29] + bytes(4) + PNG[33:])
 
 
-def changed(data, at, new):
+def patched(data, at, new):
     return data[:at] + new + data[at + len(new) :]
 
 
@@ -614,38 +614,38 @@ def unsupported():
     bmp, jpeg, tiff = (encoded(halves(), form) for form in ("BMP", "JPEG", "TIFF"))
     frame, compression = jpeg.index(b"\xff\xc0"), tiff.index(struct.pack("<HHI", 259, 3, 1)) + 8
     return {
-        "BMP of 2 bits": ("BMP", changed(bmp, 28, b"\2")),
-        "BMP with an unknown compression": ("BMP", changed(bmp, 30, b"\x0b")),
-        "JPEG of 12 bits": ("JPEG", changed(jpeg, frame + 4, b"\x0c")),
-        "lossless JPEG": ("JPEG", changed(jpeg, frame + 1, b"\xc3")),
-        "TIFF with LERC": ("TIFF", changed(tiff, compression, struct.pack("<H", 34887))),
+        "BMP of 2 bits": ("BMP", patched(bmp, 28, b"\2")),
+        "BMP with an unknown compression": ("BMP", patched(bmp, 30, b"\x0b")),
+        "JPEG of 12 bits": ("JPEG", patched(jpeg, frame + 4, b"\x0c")),
+        "lossless JPEG": ("JPEG", patched(jpeg, frame + 1, b"\xc3")),
+        "TIFF with LERC": ("TIFF", patched(tiff, compression, struct.pack("<H", 34887))),
     }
 
 
 @pytest.mark.parametrize("kind", unsupported())
-def test_what_is_unsupported_is_not_called_broken(kind):
+def test_an_unsupported_format_is_not_called_broken(kind):
     form, data = unsupported()[kind]
     with pytest.raises(BadInput, match=f"a {form} of a kind that cannot be read here .*Save it as PNG"):
         images.load(data)
 
 
-def test_what_is_cut_off_is_not_called_unsupported():
+def test_a_truncated_file_is_not_called_unsupported():
     for form in ("BMP", "TIFF", "GIF", "WEBP", "AVIF"):
         with pytest.raises(BadInput, match=f"broken or cut-off {form}"):
             images.load(encoded(Image.effect_noise((90, 60), 60).convert("RGB"), form)[:200])
 
 
-def test_a_text_that_starts_as_a_picture_could_is_not_called_a_broken_one():
+def test_a_text_that_starts_like_a_picture_is_not_called_broken():
     with pytest.raises(BadInput, match="not a picture that can be read"):
         images.load(b"Python is no picture")
 
 
 @pytest.mark.parametrize("source", [np.zeros((90, 90), np.uint8), Image.new("L", (90, 90))], ids=["array", "image"])
-def test_what_is_in_memory_has_the_same_limit(source):
+def test_a_picture_in_memory_has_the_same_limit(source):
     with pytest.raises(BadInput, match=r"90 x 90 pixels.*max_pixels"):
         images.load(source, max_pixels=8000)
 
 
-def test_an_image_that_is_decoded_late_is_refused_in_a_sentence():
+def test_a_truncated_image_that_is_decoded_late_raises_bad_input():
     with pytest.raises(BadInput, match="broken or cut-off"):
         images.load(Image.open(io.BytesIO(encoded(halves((400, 300)), "JPEG")[:900])))

@@ -1,4 +1,4 @@
-"""PDF pages are drawn by a process of their own, whose memory and time are bounded."""
+"""PDF pages are drawn by a separate process, whose memory and time are bounded."""
 
 import contextlib
 import io
@@ -38,26 +38,26 @@ def _no_process_is_left():
     assert children() <= before
 
 
-def test_a_small_file_cannot_take_all_memory():
+def test_a_small_file_cannot_exhaust_the_memory():
     with pytest.raises(BadInput, match=r"page 1, needs more than 208 MB of memory to be drawn. Export the page"):
         images.load(pdf_bomb(), max_pixels=MAX_PIXELS)
 
 
-def test_a_page_has_only_so_much_time():
-    begun = time.monotonic()
+def test_drawing_a_page_times_out():
+    start = time.monotonic()
     with pytest.raises(BadInput, match=r"page 1, was not drawn within 0.4 s.*pass a larger timeout_s"):
         images.load(pdf_bomb(), timeout_s=0.4)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit a process's data")
-def test_the_kernel_limits_the_memory_where_nobody_looks(monkeypatch):
+def test_the_kernel_limits_the_memory_between_two_checks(monkeypatch):
     monkeypatch.setattr("vlnb.images.pdf._LOOK_S", 60)
     with pytest.raises(BadInput, match=r"ended the process that drew it \(by SIG\w+\).*more than 416 MB of memory"):
         images.load(pdf_bomb(), max_pixels=MAX_PIXELS)
 
 
-def test_a_process_that_is_killed_is_reported_and_the_next_page_gets_another():
+def test_a_killed_process_is_reported_and_the_next_page_is_drawn():
     def kill():
         while not (found := children()):
             time.sleep(0.01)
@@ -72,27 +72,27 @@ def test_a_process_that_is_killed_is_reported_and_the_next_page_gets_another():
     assert images.load(pdf(), page=2).size == images.load(pdf()).size
 
 
-def test_what_watches_the_drawing_can_end_it():
-    begun = time.monotonic()
+def test_the_watch_function_can_stop_the_drawing():
+    start = time.monotonic()
 
     def watch():
-        if time.monotonic() - begun > 0.5:
+        if time.monotonic() - start > 0.5:
             raise EOFError("the client has gone")
 
     document = Document(pdf_bomb(), "a bomb", max_pixels=images.MAX_FILE_PIXELS, timeout_s=60, watch=watch)
     with pytest.raises(EOFError):
         document.draw(0, 150)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
 
 
-def test_ctrl_c_ends_the_drawing():
-    ours = threading.main_thread().ident
-    timer = threading.Timer(0.5, lambda: signal.pthread_kill(ours, signal.SIGINT))
+def test_ctrl_c_stops_the_drawing():
+    main_thread = threading.main_thread().ident
+    timer = threading.Timer(0.5, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
     timer.start()
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         images.load(pdf_bomb())
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
 
 
 def test_the_process_ends_when_its_parent_is_killed(tmp_path):
@@ -106,12 +106,12 @@ def test_the_process_ends_when_its_parent_is_killed(tmp_path):
             time.sleep(0.01)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    gone, alive = psutil.wait_procs(found, timeout=10)
-    assert gone
+    exited, alive = psutil.wait_procs(found, timeout=10)
+    assert exited
     assert not alive
 
 
-def test_a_large_page_comes_whole():
+def test_a_large_page_is_returned_whole():
     """Each row must lie where it belongs."""
     image = Image.new("RGB", (1000, 1400), "white")
     for y in range(0, 1400, 100):

@@ -28,11 +28,11 @@ def scene(width, height):
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(20, 1500), st.integers(20, 1500), st.sampled_from([20_000, 200_000, images.MAX_PIXELS]))
-def test_the_size_is_that_of_the_whole_file(width, height, limit):
+def test_a_reduced_picture_keeps_the_sizes_of_the_whole_file(width, height, limit):
     seen = images.smart_resize(width, height, max_pixels=limit)
     assume(
         seen[0] * seen[1] <= limit
-    )  # the server's rule leaves a thin strip larger than the limit, and is no law then
+    )  # the server's rule leaves a thin strip larger than the limit, so the law excludes it
     picture = images.load(jpeg(Image.new("RGB", (width, height))), seen_pixels=limit)
     assert picture.original_size == (width, height)
     assert picture.seen(max_pixels=limit).size == picture.seen_size(max_pixels=limit) == seen
@@ -53,14 +53,14 @@ def test_a_file_and_a_loaded_picture_send_the_same_bytes(form, limit):
         buffer = io.BytesIO()
         scene(4000, 3000).save(buffer, form, **({"speed": 10} if form == "AVIF" else {}))
         source = buffer.getvalue()
-    at_once = images.load(source, seen_pixels=limit).seen(max_pixels=limit)
+    direct = images.load(source, seen_pixels=limit).seen(max_pixels=limit)
     loaded = images.load(source).seen(max_pixels=limit)
-    assert at_once.encoded == loaded.encoded
-    assert at_once.original_size == loaded.original_size
+    assert direct.encoded == loaded.encoded
+    assert direct.original_size == loaded.original_size
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_turned_photo_is_upright_and_counted_upright(orientation):
+def test_a_turned_photo_is_upright_and_measured_upright(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     picture = images.load(jpeg(scene(1600, 800), exif=exif), seen_pixels=200_000)
@@ -70,6 +70,6 @@ def test_a_turned_photo_is_upright_and_counted_upright(orientation):
 
 
 @pytest.mark.parametrize("size", [(4000, 19), (19, 4000)])
-def test_a_strip_is_refused_in_a_sentence(size):
+def test_a_thin_strip_raises_bad_input(size):
     with pytest.raises(BadInput, match="200"):
         images.load(jpeg(Image.new("RGB", size)), seen_pixels=200_000).seen(max_pixels=200_000)

@@ -9,7 +9,7 @@ from vlnb.images import MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
 
 SIDES = st.integers(1, 20_000)
 
-# width, height, seen size, tokens: measured on a real SGLang server, or read off the reference processor.
+# width, height, seen size, tokens: measured on a real SGLang server, or taken from the reference processor.
 KNOWN = [
     (1280, 720, (1288, 728), 1196),
     (640, 480, (644, 476), 391),
@@ -27,7 +27,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("width", "height", "seen", "cost"), KNOWN)
-def test_known_sizes(width, height, seen, cost):
+def test_known_pictures_have_their_size_and_tokens(width, height, seen, cost):
     assert tokens(width, height) == cost
     if seen:
         assert smart_resize(width, height) == seen
@@ -37,13 +37,13 @@ def test_known_sizes(width, height, seen, cost):
     ("width", "height", "seen", "cost"),
     [(1920, 1080, (1316, 728), 1222), (4000, 3000, (1148, 840), 1230), (8000, 6000, (1148, 840), 1230)],
 )
-def test_a_lower_limit_shrinks(width, height, seen, cost):
+def test_a_lower_pixel_limit_shrinks_the_picture(width, height, seen, cost):
     assert smart_resize(width, height, max_pixels=1_003_520) == seen
     assert tokens(width, height, max_pixels=1_003_520) == cost
 
 
 @given(SIDES, SIDES)
-def test_laws(width, height):
+def test_every_size_follows_the_rules_of_the_server(width, height):
     assume(max(width, height) <= 200 * min(width, height))
     seen = smart_resize(width, height)
     assert all(side % UNIT_PX == 0 and side >= UNIT_PX for side in seen)
@@ -51,10 +51,10 @@ def test_laws(width, height):
     assert tokens(width, height) * UNIT_PX**2 == seen[0] * seen[1]
     assert (seen[1], seen[0]) == smart_resize(height, width)
     if max(seen) <= 200 * min(seen):
-        assert smart_resize(*seen) == seen, "what was resized once is not resized again"
+        assert smart_resize(*seen) == seen, "a resized picture is not resized again"
 
 
 @pytest.mark.parametrize(("width", "height"), [(300, 1), (1, 201), (20_000, 99), (0, 10)])
-def test_what_the_server_refuses_is_refused(width, height):
+def test_sizes_that_the_server_refuses_are_refused(width, height):
     with pytest.raises(BadInput, match="pixels"):
         smart_resize(width, height)

@@ -1,4 +1,4 @@
-"""What a number of pictures a day asks for: laws that hold whatever is assumed."""
+"""The hardware that a number of pictures a day needs: laws that hold under any assumption."""
 
 import pytest
 from hypothesis import given
@@ -16,17 +16,17 @@ GPUS = ("GPUs at least", "GPUs by the published run")
     st.sampled_from(list(catalog.GPUS)),
     st.integers(1, 4000),
 )
-def test_twice_the_pictures_need_twice_as_much(pictures, size, gpu, answer_tokens):
-    one = capacity(pictures, size, gpu, answer_tokens=answer_tokens)
-    two = capacity(2 * pictures, size, gpu, answer_tokens=answer_tokens)
+def test_twice_the_pictures_need_twice_the_gpus(pictures, size, gpu, answer_tokens):
+    single = capacity(pictures, size, gpu, answer_tokens=answer_tokens)
+    double = capacity(2 * pictures, size, gpu, answer_tokens=answer_tokens)
     for name in GPUS:
-        assert two[name] in {2 * one[name], 2 * one[name] - 1}
-    assert one[GPUS[0]] <= one[GPUS[1]]
-    assert two["tokens in per s"] == pytest.approx(2 * one["tokens in per s"], abs=1)
+        assert double[name] in {2 * single[name], 2 * single[name] - 1}
+    assert single[GPUS[0]] <= single[GPUS[1]]
+    assert double["tokens in per s"] == pytest.approx(2 * single["tokens in per s"], abs=1)
 
 
-def test_the_published_run_needs_its_own_gpus():
-    """Its pictures, its answers, all day long: the eight GPUs that it had."""
+def test_the_load_of_the_published_run_needs_its_eight_gpus():
+    """The same pictures and answers at the same rate, all day long, need the GPUs that the run had."""
     run = catalog.THROUGHPUT_RUN
     a_day = run.request_per_s * 86_400
     text = run.input_text_tokens / run.prompts + run.input_vision_tokens / run.prompts / 2  # two pictures a request
@@ -36,11 +36,11 @@ def test_the_published_run_needs_its_own_gpus():
     assert need["GPUs by the published run"] == pytest.approx(run.gpus, abs=1)
 
 
-@pytest.mark.parametrize("wrong", [{"size": "8B"}, {"gpu": "H100"}, {"answer_token": 5}])
-def test_what_is_not_known(wrong):
+@pytest.mark.parametrize("arguments", [{"size": "8B"}, {"gpu": "H100"}, {"answer_token": 5}])
+def test_unknown_sizes_gpus_and_assumptions_are_refused(arguments):
     with pytest.raises(BadInput, match=r"Choose|Unknown assumption: answer_token\. Choose width_px"):
-        capacity(1e6, **wrong)
+        capacity(1e6, **arguments)
 
 
-def test_every_assumption_is_above_zero():
+def test_every_assumption_is_greater_than_zero():
     assert all(value > 0 for value in ASSUMED.values())

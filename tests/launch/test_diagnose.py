@@ -1,4 +1,4 @@
-"""Failed starts named by their first cause: lines as people meet and paste them."""
+"""Failed starts named by their first cause, from log lines as people find and paste them."""
 
 from pathlib import Path
 
@@ -126,11 +126,11 @@ LINES = [
 ]  # fmt: skip
 
 
-def test_every_cause_has_a_line_that_shows_it():
+def test_every_cause_has_an_example_line():
     assert {sign.name for sign in signs()} <= {cause for cause, _ in LINES}
 
 
-DRESS = {
+LOG_FORMATS = {
     "plain": "{}",
     "colour": "\x1b[31m\x1b[1m{}\x1b[0m\r",
     "rank": "[2026-01-09 12:00:00 TP3] {}",
@@ -150,16 +150,16 @@ DRESS = {
 
 
 @pytest.mark.parametrize(("cause", "line"), LINES, ids=[f"{cause}-{i}" for i, (cause, _) in enumerate(LINES)])
-def test_every_cause_in_every_dress(cause, line):
-    around = "[2026-01-09 11:59:59] server_args=ServerArgs(tp_size=8)\n{}\nReceived sigquit from a child process."
-    for name, dress in DRESS.items():
-        found = diagnose(around.format(dress.format(line)))
+def test_every_cause_is_recognised_in_every_log_format(cause, line):
+    log = "[2026-01-09 11:59:59] server_args=ServerArgs(tp_size=8)\n{}\nReceived sigquit from a child process."
+    for name, template in LOG_FORMATS.items():
+        found = diagnose(log.format(template.format(line)))
         assert found[0].cause == cause, name
         assert line[:40] in found[0].line, name
         assert found[0].advice.endswith("."), name
 
 
-def test_the_first_cause_comes_first_and_the_symptoms_last():
+def test_the_first_cause_is_listed_first_and_the_symptoms_last():
     log = "\n".join(
         [
             "[12:00:00 TP0] Load weight begin. avail mem=191.05 GB",
@@ -175,7 +175,7 @@ def test_the_first_cause_comes_first_and_the_symptoms_last():
     assert "TP3" in diagnose(log)[0].line
 
 
-def test_a_symptom_that_is_printed_before_its_cause():
+def test_a_cause_ranks_before_a_symptom_that_was_printed_earlier():
     log = "[rank1]: NCCL error: unhandled system error\n[TP0] RuntimeError: No HIP GPUs are available"
     assert [found.cause for found in diagnose(log)] == ["no_gpu", "collective_failed"]
 
@@ -189,11 +189,11 @@ PHASES = [
 
 
 @pytest.mark.parametrize(("before", "cause"), PHASES)
-def test_out_of_memory_is_told_by_its_phase(before, cause):
+def test_out_of_memory_is_classified_by_its_phase(before, cause):
     assert diagnose("\n".join([*before, "HIP out of memory. Tried to allocate 1 GiB"]))[0].cause == cause
 
 
-def test_not_enough_memory_is_told_by_the_weights():
+def test_not_enough_memory_is_classified_by_the_size_of_the_weights():
     begin, line = (
         "Load weight begin. avail mem=191.05 GB",
         "Not enough memory. Please try to increase --mem-fraction-static.",
@@ -217,25 +217,25 @@ BENIGN = [
 ]
 
 
-def test_a_sound_start_has_no_diagnosis():
+def test_a_successful_start_has_no_diagnosis():
     assert diagnose("\n".join([*BENIGN, "The server is fired up and ready to roll!"])) == []
 
 
-def test_what_came_before_a_sound_start_does_not_count():
-    first = "RuntimeError: No HIP GPUs are available"
-    sound = "The server is fired up and ready to roll!"
-    assert diagnose(f"{first}\n{sound}") == []
-    assert diagnose(f"{sound}\n{first}")[0].cause == "no_gpu"
+def test_errors_before_a_successful_start_do_not_count():
+    error = "RuntimeError: No HIP GPUs are available"
+    success = "The server is fired up and ready to roll!"
+    assert diagnose(f"{error}\n{success}") == []
+    assert diagnose(f"{success}\n{error}")[0].cause == "no_gpu"
 
 
-def test_a_sound_start_of_another_server():
-    said = "(APIServer pid=9) INFO 04-02 10:00:00 [api_server.py:1] vLLM API server version 0.11.0\n{}"
-    assert diagnose(said.format("(APIServer pid=9) INFO:     Application startup complete.")) == []
+def test_the_end_of_application_startup_means_success_only_for_vllm():
+    log = "(APIServer pid=9) INFO 04-02 10:00:00 [api_server.py:1] vLLM API server version 0.11.0\n{}"
+    assert diagnose(log.format("(APIServer pid=9) INFO:     Application startup complete.")) == []
     unfinished = "[2026-01-09 12:00:00] server_args=ServerArgs()\nINFO:     Application startup complete.\nKilled"
     assert diagnose(unfinished)[0].cause == "killed", "SGLang's web server is up before the model has answered"
 
 
-def test_a_wait_counts_only_if_it_did_not_end():
+def test_a_wait_for_a_build_counts_only_if_it_did_not_end():
     wait = "[aiter] waiting for baton release at /jit/build/lock_module_norm"
     assert diagnose(wait)[0].cause == "jit_build"
     assert diagnose(f"{wait}\n[aiter] finish build [module_norm], cost 28.0s\nKilled")[0].cause == "killed"
@@ -251,14 +251,14 @@ FRAMES = [
 
 
 @pytest.mark.parametrize(("file", "function", "cause"), FRAMES)
-def test_a_cut_traceback_tells_the_phase(file, function, cause):
+def test_a_truncated_traceback_shows_the_phase(file, function, cause):
     frames = f'  File "{file}", line 512, in {function}\n    run_once()\n  File "torch/nn.py", line 1, in forward\n'
     oom = "torch.OutOfMemoryError: HIP out of memory. Tried to allocate 512.00 MiB."
     assert diagnose(frames + oom)[0].cause == cause
     assert diagnose(f"{frames}{oom}\n{oom}")[0].cause == cause
 
 
-def test_a_hint_is_no_fact():
+def test_a_hint_in_a_message_is_not_a_cause():
     log = "RuntimeError: Rank 1 died (exit code: -6). If exit code is -9 (SIGKILL), a common cause is the OOM killer."
     assert diagnose(log)[0].cause == "unknown"
     assert diagnose("error: boom. The process may have been killed by signal 9.")[0].cause == "unknown"
@@ -283,12 +283,12 @@ def test_a_hint_is_no_fact():
         "No model weights found in the local cache, downloading from the hub",
     ],
 )
-def test_what_only_looks_like_a_cause(line):
+def test_a_line_that_only_resembles_a_cause_is_ignored(line):
     (found,) = diagnose(f"{line}\nFrobnicationError: the frob failed")
     assert found.cause == "unknown"
 
 
-def test_a_second_model_finds_less_memory_and_that_is_no_other_program():
+def test_memory_of_a_first_model_is_not_blamed_on_another_program():
     log = (
         "Load weight begin. avail mem=190.00 GB\nLoad weight end. mem usage=140 GB.\n"
         "Load weight begin. avail mem=50.00 GB\nLoad weight end. mem usage=2 GB.\nCapture cuda graph begin.\n"
@@ -297,20 +297,20 @@ def test_a_second_model_finds_less_memory_and_that_is_no_other_program():
     assert diagnose(log)[0].cause == "graph_capture_failed"
 
 
-def test_a_wrapper_after_a_symptom_is_not_the_first_cause():
+def test_a_wrapping_error_after_a_symptom_is_not_the_first_cause():
     log = "RuntimeError: NCCL error: unhandled system error\nException: WorkerProc initialization failed. See stack trace."
-    assert [one.cause for one in diagnose(log)] == ["collective_failed"]
+    assert [found.cause for found in diagnose(log)] == ["collective_failed"]
 
 
-def test_an_unknown_error_stands_before_the_symptoms_that_follow():
-    found = diagnose("ZeroDivisionError: division by zero\nReceived sigquit from a child process.\nKilled")
-    assert [(one.cause, one.line) for one in found] == [
+def test_an_unknown_error_is_listed_before_the_symptoms_that_follow():
+    diagnoses = diagnose("ZeroDivisionError: division by zero\nReceived sigquit from a child process.\nKilled")
+    assert [(found.cause, found.line) for found in diagnoses] == [
         ("unknown", "ZeroDivisionError: division by zero"),
         ("killed", "Killed"),
     ]
 
 
-def test_a_wrong_key_of_a_client_is_no_trouble_with_the_hub():
+def test_a_clients_wrong_key_is_not_a_problem_with_the_hub():
     access = 'INFO: 10.0.0.1:33 - "POST /v1/chat/completions HTTP/1.1" 401 Unauthorized'
     assert diagnose(f"sglang\nThe server is fired up and ready to roll!\n{access}") == []
 
@@ -321,19 +321,19 @@ def test_little_free_memory_before_the_weights_means_other_programs():
     assert diagnose(start.format("190.95"))[0].cause == "weights_do_not_fit"
 
 
-def test_a_missing_device_explains_what_follows():
+def test_a_missing_device_explains_the_errors_that_follow():
     log = "Unable to open /dev/kfd read-write: Permission denied\nCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES: x"
     assert [found.cause for found in diagnose(log)] == ["no_permission"]
 
 
-def test_an_unknown_error_while_graphs_are_captured():
+def test_an_unknown_error_during_graph_capture_is_a_failed_capture():
     log = "Capture cuda graph begin. avail mem=60.00 GB\nTypeError: cannot unpack non-iterable Metadata object\nKilled"
-    found = diagnose(log)
-    assert [one.cause for one in found] == ["graph_capture_failed", "killed"]
-    assert "--disable-cuda-graph" in found[0].advice
+    diagnoses = diagnose(log)
+    assert [found.cause for found in diagnoses] == ["graph_capture_failed", "killed"]
+    assert "--disable-cuda-graph" in diagnoses[0].advice
 
 
-def test_the_inner_error_is_the_unknown_line():
+def test_an_unknown_cause_quotes_the_inner_error():
     log = """ERROR 04-02 10:00:00 [core.py:5] Traceback (most recent call last):
 ERROR 04-02 10:00:00 [core.py:5]   File "/opt/error.py", line 6, in run
 ERROR 04-02 10:00:00 [core.py:5] RuntimeError: the plug-in refused the tensor layout
@@ -342,7 +342,7 @@ RuntimeError: Engine core initialization failed. See root cause above."""
     assert diagnose(log)[0].line == "RuntimeError: the plug-in refused the tensor layout"
 
 
-def test_benign_lines_are_no_causes():
+def test_benign_lines_are_not_causes():
     (found,) = diagnose(
         "\n".join([*BENIGN, "Traceback (most recent call last):", "FrobnicationError: the frob failed"])
     )
@@ -352,28 +352,28 @@ def test_benign_lines_are_no_causes():
 
 
 @pytest.mark.parametrize("log", ["", "\n \n"])
-def test_an_empty_log(log):
+def test_an_empty_log_is_reported(log):
     assert "log is empty" in diagnose(log)[0].advice
 
 
 @given(st.text(max_size=400))
-def test_any_text_is_taken(text):
+def test_any_text_can_be_diagnosed(text):
     for found in diagnose(text):
         assert found.cause
         assert len(found.line) <= 300
 
 
-def test_clean_takes_the_dress_off():
-    for dress in DRESS.values():
-        assert clean(dress.format("Killed")).endswith("Killed")
+def test_clean_removes_prefixes_and_colours_from_a_log_line():
+    for template in LOG_FORMATS.values():
+        assert clean(template.format("Killed")).endswith("Killed")
 
 
 REAL = sorted(LOGS.glob("*.log"))
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
-def test_logs_of_a_real_server(path):
-    """Each file is a log of SGLang 0.5.23 itself, named after what was done to it; only paths were cut out."""
+def test_real_logs_are_diagnosed_by_their_cause(path):
+    """Each file is a real log of SGLang 0.5.23, named after the fault provoked in it; only paths were removed."""
     expected = path.stem.split("-")[0]
     found = diagnose(path.read_text())
     assert (found[0].cause if found else "sound") == expected

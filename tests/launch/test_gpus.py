@@ -1,4 +1,4 @@
-"""GPUs found in every shape that the tools print, in a made-up /sys, and on this machine."""
+"""GPUs found in every output format of the tools, in a synthetic /sys, and on this machine."""
 
 import json
 
@@ -26,7 +26,7 @@ WARNING = "WARNING: User is missing the following required groups: render, video
 
 
 def tools(**answers):
-    """A runner whose tools print what the test says; others are not installed."""
+    """Return a runner whose tools print the given answers; other tools are not installed."""
 
     def run(command):
         return answers.get("_".join(word.strip("-") for word in command[:2]).replace("-", "_"))
@@ -34,17 +34,17 @@ def tools(**answers):
     return run
 
 
-def told(static, **more):
+def amd_smi(static, **more):
     return tools(amd_smi_static=static, **more)
 
 
 @pytest.mark.parametrize(
     "static",
     [json.dumps(STATIC), json.dumps({"gpu_data": STATIC}), WARNING + json.dumps(STATIC), json.dumps(STATIC) + "\nbye"],
-    ids=["array", "gpu_data", "warning before", "words after"],
+    ids=["array", "gpu_data", "warning before", "text after"],
 )
-def test_amd_smi(static, tmp_path):
-    found = gpus(run=told(static, amd_smi_list=json.dumps(LIST), amd_smi_metric=json.dumps(METRIC)), root=tmp_path)
+def test_the_output_of_amd_smi_is_read_in_every_format(static, tmp_path):
+    found = gpus(run=amd_smi(static, amd_smi_list=json.dumps(LIST), amd_smi_metric=json.dumps(METRIC)), root=tmp_path)
     assert found.source == "amd-smi"
     assert [(gpu.index, gpu.name, gpu.arch, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
         (0, "MI300X", "gfx942", 196592, None),
@@ -53,24 +53,24 @@ def test_amd_smi(static, tmp_path):
     assert bool(found.problem) == static.startswith("WARNING")
 
 
-def test_rocm_smi_after_warnings_with_brackets(tmp_path):
+def test_the_output_of_rocm_smi_is_read_after_warnings_with_brackets(tmp_path):
     printed = "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED\n" + json.dumps(ROCM)
     found = gpus(run=tools(rocm_smi_showproductname=printed), root=tmp_path)
     assert [gpu.name for gpu in found.gpus] == ["MI355X", "MI355X"]
 
 
-def test_what_is_not_available_is_not_a_failure(tmp_path):
+def test_unavailable_values_are_not_a_failure(tmp_path):
     row = {"gpu": 0, "asic": {"market_name": "N/A", "target_graphics_version": "gfx942"}, "vram": {"size": "255.98 GB"}}
-    (gpu,) = gpus(run=told(json.dumps([row, {"gpu": 1, "vram": "N/A"}])), root=tmp_path).gpus
+    (gpu,) = gpus(run=amd_smi(json.dumps([row, {"gpu": 1, "vram": "N/A"}])), root=tmp_path).gpus
     assert (gpu.name, gpu.memory_mib) == ("MI325X", 262124)
 
 
-def test_a_virtual_machine_names_its_gpu_otherwise(tmp_path):
+def test_the_gpu_name_in_a_virtual_machine_is_recognised(tmp_path):
     row = {**STATIC[0], "asic": {"market_name": "AMD Instinct MI300X VF", "target_graphics_version": "gfx942"}}
-    assert gpus(run=told(json.dumps([row])), root=tmp_path).gpus[0].name == "MI300X"
+    assert gpus(run=amd_smi(json.dumps([row])), root=tmp_path).gpus[0].name == "MI300X"
 
 
-def test_rocm_smi_where_amd_smi_is_not(tmp_path):
+def test_rocm_smi_is_used_where_amd_smi_is_not_installed(tmp_path):
     found = gpus(run=tools(rocm_smi_showproductname=json.dumps(ROCM)), root=tmp_path)
     assert found.source == "rocm-smi"
     assert [(gpu.index, gpu.name, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
@@ -80,8 +80,8 @@ def test_rocm_smi_where_amd_smi_is_not(tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[1, 2]", "null", "Segmentation fault", '{"gpu_data": 3}'])
-def test_a_tool_that_prints_nonsense_is_passed_over(broken, tmp_path):
-    found = gpus(run=told(broken, rocm_smi_showproductname=broken), root=tmp_path)
+def test_a_tool_that_prints_nonsense_is_ignored(broken, tmp_path):
+    found = gpus(run=amd_smi(broken, rocm_smi_showproductname=broken), root=tmp_path)
     assert found.gpus == ()
     assert "No AMD GPU was found" in found.problem
 
@@ -97,28 +97,28 @@ def sysfs(tmp_path):
     return tmp_path
 
 
-def test_the_kernel_where_there_is_no_tool(sysfs):
+def test_gpus_are_read_from_sysfs_where_no_tool_is_installed(sysfs):
     found = gpus(run=tools(), root=sysfs)
     assert [(gpu.name, gpu.arch) for gpu in found.gpus] == [("MI300X", "gfx942"), ("MI355X", "gfx950")]
     assert "2 AMD GPUs by the kernel (/sys): 0: MI300X (192 GiB), 1: MI355X (288 GiB)." in str(found)
 
 
-def test_no_permission_is_not_no_gpu(sysfs, monkeypatch):
+def test_missing_permission_is_not_reported_as_a_missing_gpu(sysfs, monkeypatch):
     (sysfs / "dev").mkdir()
     (sysfs / "dev" / "kfd").touch()
     monkeypatch.setattr("os.access", lambda *_: False)
     found = gpus(run=tools(), root=sysfs)
     assert len(found.gpus) == 2
     assert "may not open /dev/kfd" in found.problem
-    assert "usermod -aG render,video" in gpus(run=told(WARNING), root=sysfs / "nowhere").problem
+    assert "usermod -aG render,video" in gpus(run=amd_smi(WARNING), root=sysfs / "nowhere").problem
 
 
-def test_a_driver_without_a_gpu(tmp_path):
+def test_a_loaded_driver_without_a_gpu_is_reported(tmp_path):
     (tmp_path / "sys/module/amdgpu").mkdir(parents=True)
     assert "driver is loaded" in gpus(run=tools(), root=tmp_path).problem
 
 
-def test_this_machine_answers():
+def test_this_machine_has_gpus_or_a_reported_problem():
     found = gpus()
     assert found.gpus or found.problem
     assert str(found)

@@ -27,7 +27,7 @@ COUNTS = b"Loading safetensors checkpoint shards:  45% Completed | 17/38 [00:20<
 
 
 def progress(log):
-    """How far the server whose log this is has come."""
+    """Return the progress of the start that a log shows."""
     follower = Follower(Path())
     follower.feed(log)
     return follower.progress()
@@ -44,15 +44,15 @@ def long_log(tmp_path):
     return path
 
 
-def test_of_a_long_log_beginning_and_end_are_read(long_log):
+def test_only_the_beginning_and_end_of_a_long_log_are_read(long_log):
     text, note = logs.read(long_log)
     assert len(text) <= 2 * logs.PART_BYTES + 1
     assert note == "Only the first and the last 2 MiB were read: 1020 MiB between them were left out."
-    assert diagnose(text)[0].cause == "weights_do_not_fit", "the end is read with what the beginning told"
+    assert diagnose(text)[0].cause == "weights_do_not_fit", "the beginning helps to interpret the end"
 
 
 @pytest.mark.parametrize("size", [0, 1, logs.PART_BYTES, logs.PART_BYTES + 1, 2 * logs.PART_BYTES])
-def test_a_shorter_log_is_read_wholly(tmp_path, size):
+def test_a_shorter_log_is_read_completely(tmp_path, size):
     content = os.urandom(size // 2).hex() + "x" * (size % 2)
     (tmp_path / "a.log").write_text(content)
     assert logs.read(tmp_path / "a.log") == (content, "")
@@ -60,18 +60,18 @@ def test_a_shorter_log_is_read_wholly(tmp_path, size):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, len(SOUND)), max_size=8), st.sampled_from([SOUND, BEGIN + COUNTS, BUILD + BEGIN]))
-def test_a_log_read_in_pieces_tells_the_same(tmp_path_factory, cuts, log):
+def test_a_log_read_in_pieces_shows_the_same_progress(tmp_path_factory, cuts, log):
     path = tmp_path_factory.mktemp("log") / "a.log"
     follower = Follower(path)
     edges = [0, *sorted(min(cut, len(log)) for cut in cuts), len(log)]
     for begin, end in itertools.pairwise(edges):
         with path.open("ab") as file:
             file.write(log[begin:end])
-        look = follower.update()
-    assert look == progress(log.decode())
+        current = follower.update()
+    assert current == progress(log.decode())
 
 
-def test_what_was_read_is_not_read_again(long_log):
+def test_reading_continues_at_the_last_offset(long_log):
     follower = Follower(long_log)
     follower.update()
     assert logs.since(long_log, follower._offset) == ("", long_log.stat().st_size)
@@ -80,7 +80,7 @@ def test_what_was_read_is_not_read_again(long_log):
     assert logs.since(long_log, follower._offset) == ("more", long_log.stat().st_size)
 
 
-def test_a_log_that_began_anew_is_read_from_its_beginning(tmp_path):
+def test_a_log_that_was_started_anew_is_read_from_its_beginning(tmp_path):
     path = tmp_path / "a.log"
     path.write_bytes(b"x" * 1000)
     assert logs.since(path, 1000) == ("", 1000)
@@ -88,28 +88,28 @@ def test_a_log_that_began_anew_is_read_from_its_beginning(tmp_path):
     assert logs.since(path, 1000) == (BEGIN.decode(), len(BEGIN))
 
 
-def test_threads_may_follow_together(tmp_path, monkeypatch):
+def test_threads_that_share_a_follower_read_one_at_a_time(tmp_path, monkeypatch):
     (tmp_path / "a.log").write_bytes(SOUND)
-    follower, since, seen, reading, together = Follower(tmp_path / "a.log"), logs.since, [], [], []
+    follower, since, results, reading, counts = Follower(tmp_path / "a.log"), logs.since, [], [], []
 
     def slow(path, offset):
         reading.append(1)
-        together.append(len(reading))
+        counts.append(len(reading))
         time.sleep(0.01)
         reading.pop()
         return since(path, offset)
 
     monkeypatch.setattr(logs, "since", slow)
-    threads = [threading.Thread(target=lambda: seen.append(follower.update())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: results.append(follower.update())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [progress(SOUND.decode())] * 4
-    assert together == [1] * 4, "one at a time"
+    assert results == [progress(SOUND.decode())] * 4
+    assert counts == [1] * 4, "only one thread reads at a time"
 
 
-def test_a_pipe_that_stays_open_is_not_waited_for(monkeypatch):
+def test_reading_a_pipe_that_stays_open_times_out(monkeypatch):
     monkeypatch.setattr(logs, "STREAM_S", 0.2)
     reader, writer = os.pipe()
     os.write(writer, END)
@@ -120,7 +120,7 @@ def test_a_pipe_that_stays_open_is_not_waited_for(monkeypatch):
     assert note == "The log did not end in 0.2 s and 64 MiB: the rest was not read."
 
 
-def test_a_pipe_without_an_end_is_left(monkeypatch):
+def test_reading_an_endless_pipe_stops_at_the_size_limit(monkeypatch):
     monkeypatch.setattr(logs, "STREAM_BYTES", 8 * 2**20)
     with subprocess.Popen(["yes", "HIP out of memory"], stdout=subprocess.PIPE) as endless:
         text, note = logs.read(endless.stdout.fileno())
@@ -131,7 +131,7 @@ def test_a_pipe_without_an_end_is_left(monkeypatch):
     )
 
 
-def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
+def test_reading_a_pipe_without_a_writer_does_not_block(tmp_path, monkeypatch):
     monkeypatch.setattr(logs, "STREAM_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
     assert logs.read(tmp_path / "pipe")[0] == ""
@@ -139,12 +139,12 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("sign", signs(), ids=lambda sign: f"{sign.name}, {sign.kind}")
 def test_every_repetition_in_a_sign_has_a_bound(sign):
-    """Else a line of 8,000 characters can take seconds: each place in it begins a try that goes on to its end."""
+    """Otherwise a line of 8,000 characters can take seconds: the search starts at each position and runs to the end."""
     assert not list(unbounded(parser.parse(sign.lines.pattern)))
 
 
 @pytest.mark.parametrize("path", ["/no/such.log", "/", "a\0b"])
-def test_what_is_no_file_is_an_error_of_the_system(path):
+def test_a_path_that_is_not_a_file_raises_an_os_error(path):
     with pytest.raises(OSError):  # noqa: PT011 - its kind depends on the system
         logs.read(Path(path))
 
@@ -154,37 +154,37 @@ def test_what_is_no_file_is_an_error_of_the_system(path):
     [b"\0" * 2**21, b"/dev/kfd" * 2**18, b"y\n" * 2**20, b"\r" * 2**20, b"Capturing batches 1/" * 2**17],
     ids=["zeros", "one long line", "many short lines", "line ends", "nearly a sign"],
 )
-def test_what_is_no_log_is_read_in_seconds(content):
+def test_content_that_is_not_a_log_is_parsed_in_seconds(content):
     text = content.decode()
-    begun = time.process_time()
+    start = time.process_time()
     progress(text)
     for found in diagnose(text):
         assert len(found.line) <= 300
-    assert time.process_time() - begun < 10, "an order of magnitude more than it takes"
+    assert time.process_time() - start < 10, "ten times what it usually takes"
 
 
 @pytest.mark.parametrize("name", ["till.jpg", "chart.png"])
-def test_a_picture_is_said_to_be_no_log(name):
+def test_a_picture_is_reported_as_binary_data(name):
     (found,) = diagnose(logs.read(Path(samples.__file__).with_name("files") / name)[0])
     assert str(found) == "unknown: This is not a log, but binary data: give the text that the server wrote."
 
 
-def test_doctor_reads_standard_input_and_says_what_it_left_out():
+def test_doctor_reads_standard_input_and_reports_what_it_left_out():
     script = (
         "import sys\nfrom vlnb import cli\nfrom vlnb.launch import logs\n"
         "logs.STREAM_BYTES = 2**23\nsys.exit(cli.main(['doctor', '-']))"
     )
-    doctor = [sys.executable, "-c", script]
+    command = [sys.executable, "-c", script]
     with subprocess.Popen(["yes", "HIP out of memory"], stdout=subprocess.PIPE) as endless:
-        done = subprocess.run(doctor, stdin=endless.stdout, capture_output=True, text=True, check=False, timeout=60)
+        result = subprocess.run(command, stdin=endless.stdout, capture_output=True, text=True, check=False, timeout=60)
         endless.kill()
-    assert done.returncode == 1
-    assert done.stdout.startswith("out_of_memory: ")
-    assert done.stderr.startswith("vlnb: The log did not end in 60 s and 8 MiB")
+    assert result.returncode == 1
+    assert result.stdout.startswith("out_of_memory: ")
+    assert result.stderr.startswith("vlnb: The log did not end in 60 s and 8 MiB")
 
 
-def test_doctor_without_standard_input_is_a_sentence():
-    doctor = f"exec {sys.executable} -m vlnb doctor - <&-"
-    done = subprocess.run(["/bin/sh", "-c", doctor], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == "vlnb: The log /dev/stdin cannot be read: Bad file descriptor.\n"
+def test_doctor_without_standard_input_prints_one_sentence():
+    command = f"exec {sys.executable} -m vlnb doctor - <&-"
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr == "vlnb: The log /dev/stdin cannot be read: Bad file descriptor.\n"

@@ -1,4 +1,4 @@
-"""Memory: held against the published table of KV tokens, and against its own parts."""
+"""The memory estimate, compared with the published table of KV tokens and with the sum of its parts."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from vlnb import catalog
 from vlnb.launch import memory, plan
 
-# Thousand tokens of KV cache a replica at SGLang's defaults, by GPU: (size, tp, MI300X, MI325X, MI355X).
+# Thousands of KV cache tokens per replica at SGLang's defaults, by GPU: (size, tp, MI300X, MI325X, MI355X).
 TABLE = [
     ("3B", 1, 3491, 4910, 5620),
     ("7B", 1, 2086, 2998, 3454),
@@ -21,12 +21,12 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("size", "tp", "thousands"), [(row[0], row[1], row[2:]) for row in TABLE])
-def test_the_published_table(size, tp, thousands):
+def test_kv_tokens_match_the_published_table(size, tp, thousands):
     for gpu, expected in zip(("MI300X", "MI325X", "MI355X"), thousands, strict=True):
         assert memory(plan(gpu, size, tp=tp)).kv_tokens / 1000 == pytest.approx(expected, rel=0.006), gpu
 
 
-def test_the_sentences():
+def test_the_sentence_says_whether_a_model_fits_and_what_helps():
     assert memory(plan("MI300X", "72B")).sentence == (
         "72B fits: 2.86 M tokens of cache, about 805 requests of two 720p pictures at once."
     )
@@ -41,7 +41,7 @@ def test_the_sentences():
     assert "The longest request is" in tight.sentence
 
 
-def test_the_fraction_given_by_hand_is_cut_too():
+def test_a_given_memory_fraction_is_reduced_for_long_contexts_too():
     assert memory(plan("MI300X", "72B", gpus=1, mem_fraction=0.95)).static_fraction == pytest.approx(0.8075)
     assert memory(plan("MI300X", "72B", gpus=1, mem_fraction=0.95)).kv_tokens == pytest.approx(60_000, rel=0.06)
     assert memory(plan("MI300X", "7B", mem_fraction=0.9, context_length=8000)).static_fraction == 0.9
@@ -49,11 +49,11 @@ def test_the_fraction_given_by_hand_is_cut_too():
 
 @pytest.mark.parametrize("gpu", catalog.GPUS)
 @pytest.mark.parametrize("size", catalog.MODELS)
-def test_the_cure_that_is_named_works(gpu, size):
+def test_every_model_fits_one_gpu_at_the_suggested_fraction(gpu, size):
     assert memory(plan(gpu, size, gpus=1, mem_fraction=0.9)).fits
 
 
-def test_only_changes_that_help_are_named():
+def test_only_changes_that_help_are_suggested():
     sentence = memory(plan("MI300X", "72B", mem_fraction=0.01)).sentence
     assert sentence.endswith("does not start. 72B fits with --mem-fraction-static 0.9: 3.40 M tokens of cache.")
 
@@ -62,15 +62,15 @@ def parts_gib(chosen):
     return {part.name: part.bytes / 2**30 for part in memory(chosen).parts}
 
 
-def test_the_workspace_of_72b():
+def test_the_attention_workspace_of_72b_is_7_9_gib():
     assert parts_gib(plan("MI300X", "72B"))["attention workspace"] == pytest.approx(7.9, abs=0.1)
 
 
 @pytest.mark.parametrize(
     ("context", "fraction"), [(1, 0.9), (8_191, 0.9), (8_192, 0.9), (8_193, 0.765), (128_000, 0.765)]
 )
-def test_aiter_takes_its_share_and_its_workspace_above_8192_tokens(context, fraction):
-    """SGLang 0.5.6 asks `context_len > 8192` for both."""
+def test_aiter_reserves_its_share_and_workspace_above_8192_tokens(context, fraction):
+    """SGLang 0.5.6 applies both if `context_len > 8192`."""
     chosen = plan("MI300X", "7B", mem_fraction=0.9, context_length=context)
     assert memory(chosen).static_fraction == pytest.approx(fraction)
     assert (parts_gib(chosen)["attention workspace"] > 0) is (context > 8_192)
@@ -82,7 +82,7 @@ def test_the_largest_picture_takes_1_625_gib_in_the_vision_tower():
 
 
 @given(st.sampled_from(sorted(catalog.GPUS)), st.sampled_from(sorted(catalog.MODELS)), st.integers(1, 8))
-def test_parts_add_up_to_the_gpu(gpu, size, gpus):
+def test_parts_add_up_to_the_memory_of_the_gpu(gpu, size, gpus):
     result = memory(plan(gpu, size, gpus=gpus))
     total = result.plan.gpu.memory_mib * 2**20
     used = sum(part.bytes for part in result.parts)
@@ -91,8 +91,8 @@ def test_parts_add_up_to_the_gpu(gpu, size, gpus):
     assert result.fits == (result.kv_tokens > 0)
 
 
-def test_the_bar_can_be_heard_and_hovered():
-    shown = memory(plan("MI300X", "72B", gpus=1))._repr_html_()
-    assert 'role="img"' in shown
-    assert "does not start" in shown
-    assert "2 bytes x 73,410,777,344 parameters" in shown
+def test_the_bar_has_alternative_text_and_formulas():
+    html = memory(plan("MI300X", "72B", gpus=1))._repr_html_()
+    assert 'role="img"' in html
+    assert "does not start" in html
+    assert "2 bytes x 73,410,777,344 parameters" in html

@@ -1,4 +1,4 @@
-"""Plans: the cookbook's twelve cells to the letter, what cannot work refused with its numbers."""
+"""Plans: the twelve commands of the cookbook exactly, and impossible plans refused with the numbers."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ COOKBOOK = {
 
 @pytest.mark.parametrize("gpu", ["MI300X", "MI325X", "MI355X"])
 @pytest.mark.parametrize("size", COOKBOOK)
-def test_the_twelve_cells_are_the_cookbooks(gpu, size):
+def test_the_twelve_plans_of_the_cookbook_match_its_commands(gpu, size):
     chosen = plan(gpu, size)
     assert " ".join(chosen.argv()) == COOKBOOK[size]
     assert chosen.verified
@@ -36,12 +36,12 @@ OTHERS = [
     (("mi300x", "72b", {"context_length": 32000}), 8, 1, "--context-length 32000 instead of 128000"),
     (("MI300X", "72B", {"mem_fraction": 0.9}), 8, 1, "with --mem-fraction-static 0.9"),
     (("MI300X", "3B", {"tp": 2}), 2, 1, "with --tp 2"),
-    # All GPUs at work before a wider replica: 6 are 3 x 2, not 4 and 2 idle ones.
+    # Using every GPU comes before a wider replica: 6 GPUs are 3 x 2, not 4 and 2 idle ones.
     (("MI300X", "3B", {"gpus": 3}), 1, 3, "with --dp-size 3"),
     (("MI300X", "7B", {"gpus": 6}), 2, 3, "with --tp 2; with --dp-size 3"),
     (("MI300X", "72B", {"gpus": 6}), 2, 3, "--tp 2 instead of 8; with --dp-size 3"),
     (("MI355X", "72B", {"gpus": 3}), 1, 3, "without --tp 8; with --dp-size 3"),
-    # But no size that does not hold the weights: 72B does not start on one MI300X.
+    # But a replica must hold the weights: 72B does not start on one MI300X.
     (("MI300X", "72B", {"gpus": 3}), 2, 1, "--tp 2 instead of 8"),
     (("MI300X", "72B", {"gpus": 5}), 4, 1, "--tp 4 instead of 8"),
     (("MI300X", "72B", {"gpus": 7, "goal": "throughput"}), 2, 3, "--tp 2 instead of 8; with --dp-size 3"),
@@ -52,9 +52,9 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given_", "tp", "replicas", "differs"), OTHERS)
-def test_other_choices_are_ours_and_say_how_they_differ(given_, tp, replicas, differs):
-    gpu, size, options = given_
+@pytest.mark.parametrize(("choice", "tp", "replicas", "differs"), OTHERS)
+def test_other_plans_are_unverified_and_say_how_they_differ(choice, tp, replicas, differs):
+    gpu, size, options = choice
     chosen = plan(gpu, size, **options)
     assert (chosen.tensor_parallel, chosen.replicas) == (tp, replicas)
     assert not chosen.verified
@@ -62,7 +62,7 @@ def test_other_choices_are_ours_and_say_how_they_differ(given_, tp, replicas, di
     assert all(flag.reason for flag in chosen.flags)
 
 
-def test_a_gpu_that_the_cookbook_lacks_is_planned_as_its_sibling():
+def test_a_gpu_missing_from_the_cookbook_is_planned_like_its_sibling():
     chosen = plan("mi350x", "72B")
     assert chosen.gpu.name == "MI355X"
     assert chosen.argv() == plan("MI355X", "72B").argv()
@@ -83,14 +83,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("given_", "words"), REFUSED)
-def test_what_cannot_work_is_refused_with_the_numbers(given_, words):
-    gpu, size, options = given_
+@pytest.mark.parametrize(("choice", "words"), REFUSED)
+def test_an_impossible_plan_is_refused_with_its_numbers(choice, words):
+    gpu, size, options = choice
     with pytest.raises(BadInput, match=words):
         plan(gpu, size, **options)
 
 
-def test_doubts_are_said():
+def test_doubtful_plans_carry_warnings():
     assert "1 of 3 GPUs stay idle" in " ".join(plan("MI300X", "72B", tp=2, gpus=3).warnings)
     assert "each replica takes 2 MI300X here" in " ".join(plan("MI300X", "72B", gpus=3).warnings)
     assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
@@ -105,7 +105,7 @@ def test_doubts_are_said():
     st.sampled_from([None, 0.1, 0.5, 0.9]),
     st.sampled_from([None, 8_192, 32_000]),
 )
-def test_laws_of_every_plan(gpu, size, gpus, goal, mem_fraction, context):
+def test_every_plan_is_possible_or_names_its_problem(gpu, size, gpus, goal, mem_fraction, context):
     chosen = plan(gpu, size, gpus=gpus, goal=goal, mem_fraction=mem_fraction, context_length=context)
     tp = chosen.tensor_parallel
     assert tp in chosen.model.tensor_parallel
@@ -116,8 +116,8 @@ def test_laws_of_every_plan(gpu, size, gpus, goal, mem_fraction, context):
         return memory(plan(gpu, size, tp=tp, mem_fraction=mem_fraction, context_length=context)).fits
 
     if not fits(tp):
-        assert "does not start" in memory(chosen).sentence, "what cannot start says so"
-        assert not any(fits(other) for other in chosen.model.tensor_parallel if other <= gpus), "and nothing else can"
+        assert "does not start" in memory(chosen).sentence, "a plan that cannot start says so"
+        assert not any(fits(other) for other in chosen.model.tensor_parallel if other <= gpus), "and no other size fits"
     if tp * chosen.replicas < gpus:
         assert any("stay idle" in warning for warning in chosen.warnings)
         assert goal == "throughput" or not any(

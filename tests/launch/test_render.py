@@ -1,4 +1,4 @@
-"""Every rendered form, read by the tool that will read it: a shell, shellcheck, docker-compose, Kubernetes' schemas."""
+"""Every rendered form, checked by the tool that reads it: a shell, shellcheck, docker-compose, Kubernetes' schemas."""
 
 import itertools
 import json
@@ -23,34 +23,34 @@ PLANS = [
 
 
 def arguments_of(command, **environment):
-    """Let a real shell read a command, and return the words it would run."""
+    """Let a real shell parse a command, and return the arguments that it would pass."""
     script = f"{sys.executable} -c 'import json, sys; print(json.dumps(sys.argv[1:]))' " + command
-    done = subprocess.run(
+    result = subprocess.run(
         ["/bin/sh", "-c", script],
         capture_output=True,
         text=True,
         check=True,
         env={"VLNB_API_KEY": "s", "HOME": "/home/me"} | environment,
     )
-    return json.loads(done.stdout)
+    return json.loads(result.stdout)
 
 
 def shellcheck(text, tmp_path):
     path = tmp_path / "command.sh"
     path.write_text(text if text.startswith("#!") else "#!/bin/sh\n" + text)
     tool = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([tool, path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    result = subprocess.run([tool, path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("form", ["shell", "docker"])
-def test_shellcheck_has_nothing_to_say(form, tmp_path):
+def test_shellcheck_accepts_the_commands(form, tmp_path):
     shellcheck("\n".join(render(p, form) for p in PLANS), tmp_path)
     shellcheck(render(PLANS[0], form, host="0.0.0.0", port=8000, image='my/it\'s "q" é;'), tmp_path)
 
 
 @pytest.mark.parametrize("form", ["slurm", "nodes"])
-def test_nor_to_several_nodes(form, tmp_path):
+def test_shellcheck_accepts_the_scripts_for_several_nodes(form, tmp_path):
     shellcheck(render(plan("MI300X", "72B"), form, nodes=2), tmp_path)
 
 
@@ -60,7 +60,7 @@ def test_the_shell_runs_the_plans_command():
         assert arguments_of(render(chosen, host="::1", port=8000)) == chosen.argv(host="::1", port=8000)
 
 
-def test_a_container_is_reached_from_this_machine_alone():
+def test_a_container_is_reachable_only_from_this_machine():
     for chosen in PLANS:
         words = shlex.split(render(chosen, "docker"))
         assert words[words.index("--publish") + 1] == "127.0.0.1:30000:30000"
@@ -69,30 +69,30 @@ def test_a_container_is_reached_from_this_machine_alone():
 
 
 @pytest.mark.parametrize("form", ["shell", "docker"])
-def test_a_public_address_wants_a_key(form, tmp_path):
+def test_a_public_address_requires_a_key(form, tmp_path):
     text = render(PLANS[0], form, host="0.0.0.0")
     assert "VLNB_API_KEY:?" in text
-    done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False, env={"PATH": "/none"})
-    assert done.returncode != 0
-    assert "set it to a secret" in done.stderr
+    result = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False, env={"PATH": "/none"})
+    assert result.returncode != 0
+    assert "set it to a secret" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["docker", "compose", "kubernetes"])
-def test_the_image_fits_the_gpu_or_is_yours(form):
+def test_the_image_fits_the_gpu_unless_one_is_given(form):
     assert "lmsysorg/sglang:v0.5.6-rocm700-mi30x" in render(plan("MI325X", "7B"), form)
     assert "lmsysorg/sglang:v0.5.6-rocm700-mi35x" in render(plan("MI355X", "7B"), form)
     assert "my/image:1" in render(PLANS[0], form, image="my/image:1")
 
 
 def commands(text):
-    """The command of every container in a Compose file or a manifest."""
+    """Yield the command of every container in a Compose file or a manifest."""
     for document in yaml.safe_load_all(text):
         pod = document.get("spec", {}).get("template", {}).get("spec", {})
-        yield from (one["command"] for one in [*document.get("services", {}).values(), *pod.get("containers", [])])
+        yield from (item["command"] for item in [*document.get("services", {}).values(), *pod.get("containers", [])])
 
 
 @pytest.mark.parametrize("form", ["compose", "kubernetes"])
-def test_the_file_has_the_plans_command_and_no_gap(form):
+def test_the_file_has_the_plans_command_and_no_unfilled_placeholder(form):
     for chosen in PLANS:
         text = render(chosen, form)
         (command,) = commands(text)
@@ -105,23 +105,23 @@ def test_the_file_has_the_plans_command_and_no_gap(form):
     not shutil.which("docker-compose"), reason="docker-compose is not installed (apt-get install docker-compose)"
 )
 @pytest.mark.parametrize("options", [{}, {"host": "0.0.0.0"}, {"host": "::1", "port": 8000}])
-def test_docker_compose_reads_it(options, tmp_path):
+def test_docker_compose_accepts_the_file(options, tmp_path):
     (tmp_path / "compose.yml").write_text(render(PLANS[1], "compose", **options))
     environment = {"RENDER_GID": "109", "HOME": "/home/me", "VLNB_API_KEY": "s", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
+    result = subprocess.run(
         ["docker-compose", "-f", tmp_path / "compose.yml", "config"],
         capture_output=True,
         text=True,
         check=False,
         env=environment,
     )
-    assert done.returncode == 0, done.stderr
-    service = yaml.safe_load(done.stdout)["services"]["vlnb"]
+    assert result.returncode == 0, result.stderr
+    service = yaml.safe_load(result.stdout)["services"]["vlnb"]
     assert service["command"][:3] == ["python", "-m", "sglang.launch_server"]
     assert ("--api-key" in service["command"]) == (options == {"host": "0.0.0.0"})
 
 
-def test_kubernetes_schemas_accept_it():
+def test_kubernetes_schemas_accept_the_manifest():
     import kubernetes_validate
 
     for chosen in PLANS:
@@ -137,7 +137,7 @@ def test_the_pod_may_run_on_tainted_gpu_nodes():
     assert toleration == {"key": "amd.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 
 
-def test_a_72b_may_take_an_hour_to_start():
+def test_the_startup_probe_gives_72b_an_hour():
     deployment = next(yaml.safe_load_all(render(plan("MI300X", "72B"), "kubernetes")))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     probe = container["startupProbe"]
@@ -146,9 +146,9 @@ def test_a_72b_may_take_an_hour_to_start():
     assert all("valueFrom" in variable for variable in container["env"])
 
 
-def test_a_copy_on_each_node_behind_the_router():
-    words = [PLANS[0].argv(host="0.0.0.0"), plan("MI355X", "72B", gpus=8, tp=2).argv(host="0.0.0.0")]
-    for chosen, command in zip((PLANS[0], plan("MI355X", "72B", gpus=8, tp=2)), words, strict=True):
+def test_replicas_put_one_server_per_node_behind_the_router():
+    expected = [PLANS[0].argv(host="0.0.0.0"), plan("MI355X", "72B", gpus=8, tp=2).argv(host="0.0.0.0")]
+    for chosen, command in zip((PLANS[0], plan("MI355X", "72B", gpus=8, tp=2)), expected, strict=True):
         text = render(chosen, "replicas", nodes=16, image="my/image:1")
         servers, router, *others = yaml.safe_load_all(text)
         (server,) = servers["spec"]["template"]["spec"]["containers"]
@@ -158,28 +158,30 @@ def test_a_copy_on_each_node_behind_the_router():
         (line,) = router["spec"]["template"]["spec"]["containers"][0]["args"]
         assert "--selector app=vlnb " in line
         assert servers["spec"]["template"]["metadata"]["labels"] == {"app": "vlnb"}
-        assert [one["kind"] for one in others] == ["ServiceAccount", "Role", "RoleBinding", "Service"]
+        assert [document["kind"] for document in others] == ["ServiceAccount", "Role", "RoleBinding", "Service"]
 
 
-def test_the_routers_of_every_form_take_their_settings(tmp_path):
-    """The real smg reads the words: what it does not know, it refuses."""
+def test_smg_accepts_the_router_settings_of_every_form(tmp_path):
+    """The real smg parses the arguments: it refuses any that it does not know."""
     _, router, *_ = yaml.safe_load_all(render(PLANS[0], "replicas", nodes=2))
     line = router["spec"]["template"]["spec"]["containers"][0]["args"][0].partition("exec ")[2]
     slurm = render(PLANS[0], "slurm", nodes=2).replace("\\\n", "").partition("\nsmg ")[2]
-    for words in (line.removeprefix("smg "), slurm.partition(" &")[0]):
+    for args in (line.removeprefix("smg "), slurm.partition(" &")[0]):
         smg = Path(sys.executable).with_name("smg")
-        done = subprocess.run(["/bin/bash", "-c", f"{smg} {words} --help"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "VLNB" not in done.stderr
+        result = subprocess.run(
+            ["/bin/bash", "-c", f"{smg} {args} --help"], capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, result.stderr
+        assert "VLNB" not in result.stderr
 
 
 @pytest.mark.parametrize("form", ["replicas", "leaderworkerset"])
-def test_kubernetes_schemas_accept_several_nodes(form):
+def test_kubernetes_schemas_accept_manifests_for_several_nodes(form):
     import kubernetes_validate
 
     for chosen in (plan("MI300X", "72B"), plan("MI355X", "72B", gpus=8, tp=2)):
         for document in yaml.safe_load_all(render(chosen, form, nodes=2)):
-            if document["kind"] == "LeaderWorkerSet":  # a kind of its own, made of two templates of pods
+            if document["kind"] == "LeaderWorkerSet":  # a custom kind that consists of two pod templates
                 parts = document["spec"]["leaderWorkerTemplate"]
                 for name in ("leaderTemplate", "workerTemplate"):
                     pod = {"apiVersion": "v1", "kind": "Pod", **parts[name]}
@@ -188,7 +190,7 @@ def test_kubernetes_schemas_accept_several_nodes(form):
                 kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_one_model_over_two_nodes():
+def test_one_model_can_span_two_nodes():
     text = render(plan("MI300X", "72B"), "nodes", nodes=2)
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     words = arguments_of("\n".join(lines), RANK="1", HEAD="10.0.0.1")
@@ -212,6 +214,6 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "words"), REFUSED)
-def test_what_cannot_be_rendered(options, words):
+def test_invalid_render_options_are_refused(options, words):
     with pytest.raises(BadInput, match=words):
         render(PLANS[0], **options)

@@ -1,4 +1,4 @@
-"""The real smg before two real servers."""
+"""The real smg in front of two real servers."""
 
 import io
 import json
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def two():
-    """Start two servers, which take 0.1 s for an answer and refuse a prompt that is "fail"."""
+def two_servers():
+    """Start two servers that take 0.1 s for an answer."""
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.bench.answering", "--delay", "0.1"],
@@ -34,10 +34,10 @@ def two():
         )
         for _ in range(2)
     ]  # fmt: skip
-    yield started, [f"http://127.0.0.1:{one.stdout.readline().strip()}" for one in started]
-    for one in started:
-        one.kill()
-        one.communicate()
+    yield started, [f"http://127.0.0.1:{process.stdout.readline().strip()}" for process in started]
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def port():
@@ -45,30 +45,30 @@ def port():
         return listener.getsockname()[1]
 
 
-def test_a_killed_server_loses_no_request(two):
-    processes, urls = two
+def test_a_killed_server_loses_no_request(two_servers):
+    processes, urls = two_servers
     router = Router.start(urls, port=port())
     try:
-        assert [one.record for one in servers()] == [router.record]
+        assert [server.record for server in servers()] == [router.record]
         endpoint = connect(router.base_url, announce=None)
         with ThreadPoolExecutor(4) as pool:
-            asked = [pool.submit(endpoint.ask, f"question {number}") for number in range(40)]
-            asked[8].result()
+            replies = [pool.submit(endpoint.ask, f"question {number}") for number in range(40)]
+            replies[8].result()
             processes[0].kill()
-            assert [one.result().text for one in asked] == [answering.answer(f"question {n}") for n in range(40)]
+            assert [reply.result().text for reply in replies] == [answering.answer(f"question {n}") for n in range(40)]
     finally:
         router.stop()
     assert servers() == []
 
 
-def test_two_engines_and_one_that_is_killed_lose_no_request(receipt):
-    """Requests that are not streamed: smg asks the other server again. A stream that has begun breaks in the client."""
+def test_killing_one_of_two_engines_loses_no_request(receipt):
+    """smg retries on the other server, but only requests that are not streamed: a stream that has begun breaks."""
     serve = [sys.executable, "-m", "vlnb", "serve", "--port"]
     engines = [launch.start([*serve, str(number)], port=number) for number in (port(), port())]
     try:
-        for one in engines:
-            one.wait(60)
-        engines.append(Router.start([one.base_url for one in engines], port=port()))
+        for server in engines:
+            server.wait(60)
+        engines.append(Router.start([engine.base_url for engine in engines], port=port()))
         client = OpenAI(base_url=engines[-1].base_url, api_key="none", max_retries=0)
 
         def ask(_):
@@ -84,14 +84,14 @@ def test_two_engines_and_one_that_is_killed_lose_no_request(receipt):
             answers = [pool.submit(ask, number) for number in range(8)]
             answers[2].result()
             psutil.Process(engines[0].record.pid).kill()
-            assert {one.result().choices[0].message.content.splitlines()[0] for one in answers} == {"17,000"}
+            assert {answer.result().choices[0].message.content.splitlines()[0] for answer in answers} == {"17,000"}
     finally:
-        for one in reversed(engines):
-            one.stop()
+        for server in reversed(engines):
+            server.stop()
 
 
 class Failing(answering.Handler):
-    """Fails with 500 where the question is "fail"."""
+    """Fails with 500 if the question is "fail"."""
 
     def do_POST(self):  # noqa: N802 - its name in the standard library
         body, rfile = self.rfile.read(int(self.headers["Content-Length"])), self.rfile
@@ -105,28 +105,28 @@ class Failing(answering.Handler):
 
 
 @pytest.fixture
-def failing():
-    """Two such servers, which keep what they are asked in `seen`."""
+def failing_servers():
+    """Two such servers, which keep the requests that they receive in `seen`."""
     started = [answering.Server(answering.options([])) for _ in range(2)]
-    for one in started:
-        one.RequestHandlerClass, one.seen = Failing, []
-        threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True).start()
+    for server in started:
+        server.RequestHandlerClass, server.seen = Failing, []
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield started
-    for one in started:
-        one.shutdown()
-        one.server_close()
+    for server in started:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
-def routed(failing):
-    router = Router.start([f"http://127.0.0.1:{one.server_port}" for one in failing], port=port())
+def running_router(failing_servers):
+    router = Router.start([f"http://127.0.0.1:{server.server_port}" for server in failing_servers], port=port())
     yield router
     router.stop()
 
 
-def test_requests_that_always_fail_close_no_server(routed):
-    """With smg's own breaker, a few failures in a row close every server to everybody for a minute."""
-    endpoint = connect(routed.base_url, announce=None)
+def test_requests_that_always_fail_do_not_close_a_server(running_router):
+    """With smg's own circuit breaker, a few failures in a row close every server to all clients for a minute."""
+    endpoint = connect(running_router.base_url, announce=None)
     for _ in range(12):
         with pytest.raises(ServerRefused, match="500"):
             endpoint.ask("fail")
@@ -144,22 +144,22 @@ PARTS = {
 }
 
 
-def test_what_it_drops_is_what_is_said(failing, routed):
+def test_the_router_drops_exactly_the_documented_fields(failing_servers, running_router):
     text = {"type": "text", "text": "q"}
     parts = [text, *({"type": kind, kind: value} for kind, value in PARTS.items())]
-    Endpoint(routed.base_url, "oracle").send({"messages": [{"role": "user", "content": parts}], **FIELDS}).text  # noqa: B018 - waits
-    (seen,) = [one for server in failing for one in server.seen]
-    arrived = {one["type"]: one.get(one["type"]) for one in seen["messages"][0]["content"]}
+    Endpoint(running_router.base_url, "oracle").send({"messages": [{"role": "user", "content": parts}], **FIELDS}).text  # noqa: B018 - waits
+    (seen,) = [request for server in failing_servers for request in server.seen]
+    arrived = {part["type"]: part.get(part["type"]) for part in seen["messages"][0]["content"]}
     lost = [f"{kind}.{name}" for kind, part in PARTS.items() for name in part if name not in arrived[kind]]
     assert tuple(lost) == DROPPED
     assert FIELDS.keys() - seen.keys() <= {"max_tokens"}
     assert {"max_tokens", "max_completion_tokens"} & seen.keys()
 
 
-def test_a_server_that_does_not_answer_is_said_before_the_router_starts():
+def test_an_unreachable_server_is_reported_before_the_router_starts():
     with pytest.raises(NoServer, match=r"Nothing answers at http://127\.0\.0\.1:1/v1") as caught:
         Router.start(["http://127.0.0.1:1", "http://127.0.0.1:2"], port=port())
-    assert "embedded engine" not in str(caught.value)  # it stands behind no router unless it is named
+    assert "embedded engine" not in str(caught.value)  # it is behind a router only if it is named
     assert servers() == []
 
 

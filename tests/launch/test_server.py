@@ -1,4 +1,4 @@
-"""Starting, watching, finding and stopping a server process: a small one of our own; tests/engine has the real one."""
+"""Starting, watching, finding and stopping a server process: here a small server, in tests/engine the real one."""
 
 import contextlib
 import os
@@ -44,13 +44,13 @@ if os.fork(): os._exit(0)
 for number in range(3): os.dup2(os.open(os.devnull, os.O_RDWR), number)
 os.execv(sys.executable, [sys.executable, '-c', sys.argv[2], *sys.argv[1:]])
 """
-LIVES = {
+PROGRAMS = {
     "one process": HTTP,
     "a child that sleeps": SERVE,
     "the first process waits for its child": CHILD + "child.wait()",
-    "the first process leaves its child alone": CHILD,
+    "the first process exits before its child": CHILD,
     "a daemon in a session of its own": DAEMON,
-    "it does not listen to SIGINT and SIGTERM": (
+    "a process that ignores SIGINT and SIGTERM": (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         + HTTP
     ),
@@ -72,8 +72,8 @@ def port():
 
 
 @pytest.fixture
-def started(port, tmp_path):
-    """Start a script with the port, the small server's script and a token as arguments: `server = started(script)`."""
+def start_server(port, tmp_path):
+    """Start a script with the port, the small server's script and a token as arguments: `start_server(script)`."""
     servers = []
 
     def start(script, port=port):
@@ -87,52 +87,52 @@ def started(port, tmp_path):
 
 
 def running(token):
-    """Return the processes with a token in their command: told by another means than the launcher's own."""
-    everyone = psutil.process_iter(["cmdline", "status"])
-    alive = (process for process in everyone if process.info["status"] != psutil.STATUS_ZOMBIE)
+    """Return the PIDs of processes with a token in their command, found without the help of the launcher."""
+    processes = psutil.process_iter(["cmdline", "status"])
+    alive = (process for process in processes if process.info["status"] != psutil.STATUS_ZOMBIE)
     return [process.pid for process in alive if str(token) in (process.info["cmdline"] or [])]
 
 
-@pytest.mark.parametrize("script", LIVES.values(), ids=LIVES)
-def test_a_server_is_started_watched_found_and_stopped(started, tmp_path, monkeypatch, script):
+@pytest.mark.parametrize("script", PROGRAMS.values(), ids=PROGRAMS)
+def test_a_server_is_started_watched_found_and_stopped(start_server, tmp_path, monkeypatch, script):
     monkeypatch.setattr("vlnb.launch.server._EXIT_S", 1.0)
-    looks = []
-    server = started(script)
-    assert server.wait(20, watch=lambda status, _: looks.append(status.state)).state == "ready"
-    assert looks[-1] == "ready"
+    states = []
+    server = start_server(script)
+    assert server.wait(20, watch=lambda status, _: states.append(status.state)).state == "ready"
+    assert states[-1] == "ready"
     assert launch.find() == server
     assert record.live() == [server.record]
     assert len(running(tmp_path)) == (2 if "child.wait" in script or script == SERVE else 1)
     server.stop(timeout_s=1)
     server.stop()
-    assert running(tmp_path) == [], "nothing is left behind"
+    assert running(tmp_path) == [], "no process is left behind"
     assert launch.find() is None
     assert list(record.folder().glob("*.json")) == []
 
 
 @pytest.mark.parametrize("collected", [True, False], ids=["collected", "zombie"])
-@pytest.mark.parametrize("life", ["the first process waits for its child", "a child that sleeps"])
-def test_a_server_whose_first_process_was_killed(started, tmp_path, life, collected):
-    server = started(LIVES[life])
+@pytest.mark.parametrize("program", ["the first process waits for its child", "a child that sleeps"])
+def test_a_server_whose_first_process_was_killed_can_be_stopped(start_server, tmp_path, program, collected):
+    server = start_server(PROGRAMS[program])
     server.wait(20)
     os.kill(server.record.pid, signal.SIGKILL)
     if collected:
         server._process.wait()
     while not collected and psutil.Process(server.record.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
-    serves = life != "a child that sleeps"
+    still_serves = program != "a child that sleeps"
     assert launch.find() == server
-    assert server.status().state == ("ready" if serves else "failed")
+    assert server.status().state == ("ready" if still_serves else "failed")
     launch.find().stop(timeout_s=1)
     assert running(tmp_path) == []
     assert launch.find() is None
 
 
-def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(started, monkeypatch):
-    """The line that says so may lie in the part of a long log that is not read for causes."""
+def test_a_server_that_was_ready_ends_as_stopped_however_long_its_log(start_server, monkeypatch):
+    """The line that shows readiness may lie in the part of a long log that is not searched for causes."""
     monkeypatch.setattr(logs, "PART_BYTES", 2**16)
     long = f"print('a line\\n' * {logs.PART_BYTES // 6})\n"
-    server = started(long + HTTP)
+    server = start_server(long + HTTP)
     server.wait(20)
     assert server.status().progress.share == 1
     with server.log.open("ab") as log:
@@ -142,14 +142,14 @@ def test_a_server_that_came_up_is_stopped_and_not_failed_however_long_its_log(st
     assert server.status().state == "stopped"
 
 
-def test_two_servers_on_two_ports_are_found_and_stopped_one_by_one(started, tmp_path, capsys):
-    first, second = started(HTTP), started(HTTP, port=free_port())
+def test_two_servers_on_two_ports_are_found_and_stopped_one_by_one(start_server, tmp_path, capsys):
+    first, second = start_server(HTTP), start_server(HTTP, port=free_port())
     assert launch.servers() == [second, first], "the newest first"
     assert launch.find() == second
     assert cli.main(["stop", "--port", str(first.port)]) == 0
     assert capsys.readouterr().err == f"stopped {first.base_url}\n"
     assert launch.servers() == [second]
-    third = started(HTTP, port=free_port())
+    third = start_server(HTTP, port=free_port())
     assert cli.main(["stop"]) == 0
     assert capsys.readouterr().err == f"stopped {third.base_url}\nstopped {second.base_url}\n"
     assert running(tmp_path) == []
@@ -157,12 +157,12 @@ def test_two_servers_on_two_ports_are_found_and_stopped_one_by_one(started, tmp_
     assert "no server that was launched from here is running at port 1." in capsys.readouterr().err
 
 
-def test_of_starts_at_once_on_one_port_exactly_one_wins(started, tmp_path):
-    """None of them listens yet when the next one looks at the port."""
+def test_exactly_one_of_several_simultaneous_starts_gets_the_port(start_server, tmp_path):
+    """No server listens yet when the next start checks the port."""
 
     def start(_):
         try:
-            return started("import time; time.sleep(600)")
+            return start_server("import time; time.sleep(600)")
         except vlnb.LaunchFailed as error:
             return str(error)
 
@@ -170,11 +170,11 @@ def test_of_starts_at_once_on_one_port_exactly_one_wins(started, tmp_path):
         outcomes = list(pool.map(start, range(8)))
     refused = [outcome for outcome in outcomes if isinstance(outcome, str)]
     assert len(refused) == 7
-    assert all("belongs to a server that was launched from here" in sentence for sentence in refused)
+    assert all("belongs to a server that was launched from here" in message for message in refused)
     assert len(running(tmp_path)) == 1
 
 
-def test_a_start_that_never_ends_holds_the_next_one_for_a_while(port, tmp_path, monkeypatch):
+def test_a_start_fails_if_another_start_holds_the_lock_too_long(port, tmp_path, monkeypatch):
     monkeypatch.setattr(record, "_LOCK_S", 0.1)
     with record.lock(), pytest.raises(vlnb.LaunchFailed, match="Another start has held"):
         launch.start(["true"], port=port, runs=tmp_path)
@@ -188,10 +188,10 @@ def test_a_server_that_cannot_be_recorded_is_not_left_running(port, tmp_path, mo
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["the whole server died", "a worker still runs"])
-def test_a_stranger_at_the_port_is_sent_nothing(started, port, monkeypatch, whole):
-    """A process of the server may live on; its port belongs to another by now."""
+def test_another_program_at_the_port_is_neither_used_nor_stopped(start_server, port, monkeypatch, whole):
+    """A process of the server may still run although its port belongs to another program by now."""
     monkeypatch.setenv("VLNB_API_KEY", "secret")
-    server = started(SERVE)
+    server = start_server(SERVE)
     server.wait(20)
     os.kill(server.record.pid, signal.SIGKILL)
     server._process.wait()
@@ -199,10 +199,10 @@ def test_a_stranger_at_the_port_is_sent_nothing(started, port, monkeypatch, whol
         for process in record.processes(server.record):
             process.kill()
             process.wait(5)
-    stranger = subprocess.Popen([sys.executable, "-c", HTTP, str(port)], stdout=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, "-c", HTTP, str(port)], stdout=subprocess.PIPE)
     try:
-        assert b"Load" in stranger.stdout.readline()
-        assert b"fired up" in stranger.stdout.readline()
+        assert b"Load" in other.stdout.readline()
+        assert b"fired up" in other.stdout.readline()
         while not _answers(port):
             time.sleep(0.05)
         assert record.live() == []
@@ -210,10 +210,10 @@ def test_a_stranger_at_the_port_is_sent_nothing(started, port, monkeypatch, whol
         assert server.status().state == "failed" or whole
         assert (launch.find() is None) is whole
         server.stop(timeout_s=1)
-        assert stranger.poll() is None
+        assert other.poll() is None
     finally:
-        stranger.kill()
-        stranger.communicate()
+        other.kill()
+        other.communicate()
 
 
 def _answers(port):
@@ -230,19 +230,19 @@ def _answers(port):
         ("raise SystemExit(3)", "log is empty"),
     ],
 )
-def test_a_failed_start_is_explained(started, script, words):
+def test_a_failed_start_is_explained(start_server, script, words):
     with pytest.raises(vlnb.LaunchFailed, match=words):
-        started(script).wait(20)
+        start_server(script).wait(20)
 
 
-def test_a_slow_start_is_not_ended(started):
-    server = started("import time; time.sleep(60)")
+def test_a_slow_start_is_not_stopped(start_server):
+    server = start_server("import time; time.sleep(60)")
     with pytest.raises(vlnb.LaunchFailed, match="is still starting"):
         server.wait(0.2)
     assert server.status().state == "starting"
 
 
-def test_what_cannot_be_started_is_told(port, tmp_path):
+def test_a_command_that_cannot_be_started_raises_launch_failed(port, tmp_path):
     with pytest.raises(vlnb.LaunchFailed, match="no-such-command cannot be started"):
         launch.start(["no-such-command"], port=port, runs=tmp_path)
     with pytest.raises(vlnb.LaunchFailed, match="cannot be started"):
@@ -251,7 +251,7 @@ def test_what_cannot_be_started_is_told(port, tmp_path):
         launch.start(["true"], port=port, runs=tmp_path)
 
 
-def test_preflight_tells_before_anything_is_downloaded(tmp_path, monkeypatch):
+def test_preflight_reports_problems_before_any_download(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10 * 2**30})())
     monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
     problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1)))
@@ -282,10 +282,10 @@ LOGS = [
 ]
 
 
-@pytest.mark.parametrize(("log", "shown", "share"), LOGS)
-def test_progress(log, shown, share):
+@pytest.mark.parametrize(("log", "text", "share"), LOGS)
+def test_progress_is_read_from_the_log(log, text, share):
     follower = Follower(Path())
     follower.feed(log)
-    come = follower.progress()
-    assert str(come).startswith(shown)
-    assert come.share == pytest.approx(share, abs=0.01)
+    progress = follower.progress()
+    assert str(progress).startswith(text)
+    assert progress.share == pytest.approx(share, abs=0.01)

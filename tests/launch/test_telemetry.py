@@ -21,16 +21,16 @@ CASES = {
     "brackets in a warning": ("ERROR: 2 GPU[0]: ras [x]: not {} here\n" + json.dumps({"gpu_data": [ROW]}), (FULL,)),
     "N/A anywhere": (json.dumps([GAPS]), (Load(1, None, None, None, None, None),)),
     "no JSON": ("Segmentation fault", ()),
-    "half a JSON": (json.dumps([ROW])[:40], ()),
+    "truncated JSON": (json.dumps([ROW])[:40], ()),
     "not installed": (None, ()),
 }
 
 
 @pytest.mark.parametrize(("printed", "found"), CASES.values(), ids=CASES)
-def test_what_amd_smi_says(printed, found):
+def test_the_output_of_amd_smi_is_parsed(printed, found):
     assert loads(run=lambda _: printed) == found
 
 
-def test_a_load_is_a_line():
+def test_a_load_prints_as_one_line():
     assert str(FULL) == "GPU 0: 97 % busy, 640 W, 96 of 192 GiB, 71 °C"
     assert str(Load(1, None, None, None, None, None)) == "GPU 1: nothing reported"

@@ -1,4 +1,4 @@
-"""Whole notebooks in JupyterLab: they run to their end, and no error is in sight."""
+"""Whole notebooks in JupyterLab run to the end, and show no error."""
 
 import json
 
@@ -13,7 +13,7 @@ NOTEBOOKS = ROOT / "notebooks"
     "name",
     ["00_start_here", "01_install", "02_launch", "03_ocr", "04_multi_image", "05_grounding", "08_agent", "10_speed"],
 )
-def test_every_notebook_runs_without_an_error_in_sight(open_notebook, name):
+def test_every_notebook_runs_without_a_visible_error(open_notebook, name):
     page = open_notebook(f"{name}.ipynb", json.loads((NOTEBOOKS / f"{name}.ipynb").read_text()))
     code = [c for c in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     page.locator(f".jp-InputPrompt:text('[{len(code)}]:')").wait_for(state="attached", timeout=120_000)

@@ -54,7 +54,7 @@ def site():
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.server.seen.append((self.command, self.path))
+            self.server.requests.append((self.command, self.path))
             length = int(self.headers.get("Content-Length") or 0)
             self.rfile.read(length)
             page = self.server.pages.get(self.path.partition("?")[0], {"status": 404})
@@ -74,7 +74,7 @@ def site():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.pages, server.seen = {}, []
+    server.pages, server.requests = {}, []
     server.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
@@ -153,8 +153,8 @@ def try_way(site, outside, way, **options):
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_leads_out_of_the_fence(site, outside, way):
     try_way(site, outside, way)
-    assert ("GET", "/") in site.seen
-    assert all(("GET", path) in site.seen for path in WAYS[way][1] if way != "service worker"), "the way was tried"
+    assert ("GET", "/") in site.requests
+    assert all(("GET", path) in site.requests for path in WAYS[way][1] if way != "service worker"), "the way was tried"
     assert outside.hits == 0
 
 
@@ -168,12 +168,12 @@ def test_an_allowed_origin_is_reached(site, outside, way):
 def test_sending_data_needs_a_confirmation(site):
     site.pages["/"] = f"{BUTTON}<script>function go() {{ fetch('/save', {{method: 'POST', body: 'x'}}) }}</script>"
     for agrees, expected in ((False, []), (True, [("POST", "/save")])):
-        site.seen.clear()
+        site.requests.clear()
         with Browser(f"{site.address}/") as browser:
             browser.confirm = lambda _, agrees=agrees: agrees
             browser.act(CLICK, [(20, 20)])
             assert browser.decisions == [f"The page wants to send data (POST). Allow it? {'yes' if agrees else 'no'}"]
-        assert [request for request in site.seen if request[0] == "POST"] == expected
+        assert [request for request in site.requests if request[0] == "POST"] == expected
 
 
 def test_redirects_and_cookies_work_inside_the_fence(site):
@@ -186,7 +186,7 @@ def test_redirects_and_cookies_work_inside_the_fence(site):
         time.sleep(0.3)
         assert browser.call(browser.page.title()) == "insidewho=ada#part"
         assert browser.page.url == f"{site.address}/in?a=1#part"
-    assert ("GET", "/real") in site.seen
+    assert ("GET", "/real") in site.requests
 
 
 def test_a_blocked_navigation_is_reported(site, outside):

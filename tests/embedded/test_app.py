@@ -331,8 +331,8 @@ def test_serving_other_machines_requires_an_api_key():
 
 
 def test_a_port_in_use_raises_one_clear_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(vlnb.LaunchFailed, match="choose another"):
-        listen("127.0.0.1", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(vlnb.LaunchFailed, match="choose another"):
+        listen("127.0.0.1", listener.getsockname()[1])
 
 
 def test_a_process_starts_only_one_engine(engine):

@@ -17,18 +17,19 @@ def ask(endpoint, prompt, *pictures, **options):
 @pytest.mark.parametrize("level", ["text", "line", "word"])
 def test_text_is_spotted_in_its_true_boxes(endpoint, receipt, level):
     reply = ask(endpoint, prompts.spot_text(level), receipt.picture)
-    found = reply.regions
-    assert not found.repairs
-    assert not found.dropped
+    regions = reply.regions
+    assert not regions.repairs
+    assert not regions.dropped
     assert [
-        round(line.similarity, 2) for line in reading.lines("\n".join(b.text for b in found.boxes), receipt.truth.lines)
+        round(line.similarity, 2)
+        for line in reading.lines("\n".join(b.text for b in regions.boxes), receipt.truth.lines)
     ]
     if level == "text":
-        result = match(found.boxes, receipt.truth.boxes)
+        result = match(regions.boxes, receipt.truth.boxes)
         assert (result.precision, result.recall) == (1, 1)
         assert result.mean_iou > 0.85
     else:
-        assert len(found.boxes) == {"line": 7, "word": 19}[level]
+        assert len(regions.boxes) == {"line": 7, "word": 19}[level]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def parse():
         "for words in json.load(sys.stdin): parser.parse_args(words); print(*words)"
     )
 
-    def read(commands, *, old):
+    def run_parser(commands, *, old):
         environment = {**os.environ, **ENVIRONMENT, **({"PYTHONPATH": str(ENGINE / "old")} if old else {})}
         return subprocess.run(
             [PYTHON, "-c", script],
@@ -124,7 +124,7 @@ def parse():
             env=environment,
         )
 
-    return read
+    return run_parser
 
 
 def is_running(pid):

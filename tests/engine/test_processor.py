@@ -82,7 +82,7 @@ def test_the_model_gets_exactly_the_pixels_that_we_send(processed, name):
 def test_boxes_on_the_input_of_the_model_map_back_to_the_text(processed, name):
     picture, truth, _, seen = processed[name]
     lines = [Box(*segment.box) for segment in Reader().read(seen).segments]
-    found = [to_original(box, seen=seen.size, original=picture.original_size) for box in lines]
-    result = match(found, truth)
+    boxes = [to_original(box, seen=seen.size, original=picture.original_size) for box in lines]
+    result = match(boxes, truth)
     assert result.recall == 1
     assert result.mean_iou >= 0.85

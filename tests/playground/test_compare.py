@@ -24,12 +24,12 @@ def run(number, answer="", question=None, **facts):
 
 
 def test_words_are_marked_where_they_differ():
-    found = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
-    assert found.text == (
+    comparison = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
+    assert comparison.text == (
         ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is ", "both"), ("17,000", "both"), ("euros", 1),
-    ) or ("grand ", 0) in found.text  # fmt: skip
-    assert 0.7 < found.similarity < 0.8
-    assert "73% of the words are the same" in found.summary
+    ) or ("grand ", 0) in comparison.text  # fmt: skip
+    assert 0.7 < comparison.similarity < 0.8
+    assert "73% of the words are the same" in comparison.summary
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_boxes_are_matched_by_iou(first, second, words):
 def test_fields_tokens_time_and_settings_are_compared():
     first = run(1, data={"total": 8, "items": [{"price": 2}], "tax": None})
     second_facts = {"data": {"total": 9, "items": [{"price": 2}]}, "latency_s": 2.0, "usage": {"total_tokens": 300}}
-    found = compare(first, replace(run(2, question=Question("Read", temperature=0.5), **second_facts), model="n"))
-    assert found.fields == (("total", "8", "9"),)
+    comparison = compare(first, replace(run(2, question=Question("Read", temperature=0.5), **second_facts), model="n"))
+    assert comparison.fields == (("total", "8", "9"),)
     phrases = ("temperature 0.0 → 0.5", "model m → n", "1 fields differ", "Tokens: 700 → 300", "Seconds: 1.25 → 2.00")
     for phrase in phrases:
-        assert phrase in found.summary
+        assert phrase in comparison.summary
 
 
 def test_markup_from_a_model_is_escaped_in_comparisons_and_overviews(history):

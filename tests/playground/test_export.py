@@ -109,8 +109,8 @@ def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tm
             run_here(code)
     (panel, *exported) = recorder.received
     assert len(exported) == len(FORMATS)
-    for form, sent in zip(FORMATS, exported, strict=True):
-        assert sent == panel, form
+    for form, request in zip(FORMATS, exported, strict=True):
+        assert request == panel, form
     assert panel[1] == f"Bearer {KEY}"
 
 

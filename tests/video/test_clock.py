@@ -46,10 +46,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         times = video.header(data).times
         unit = video.header(data).unit_s
         count = frame_count(len(times), len(times) / SECONDS)
-        taken = [times[at] * unit for at in np.linspace(0, len(times) - 1, count, dtype=int)]
+        sample_times = [times[at] * unit for at in np.linspace(0, len(times) - 1, count, dtype=int)]
         word = re.search(r'"([A-Z]+)"', question)[1]
         start, end = next(event[:2] for event in self.sample.events if event[2] == word)
-        number, time = next((number, time) for number, time in enumerate(taken) if start - 0.001 <= time <= end)
+        number, time = next((number, time) for number, time in enumerate(sample_times) if start - 0.001 <= time <= end)
         answered, clock = TIMINGS[self.timing](time, number, count)
         clock = min(clock, 99.0)
         text = json.dumps({"time": f"{answered:.1f}", "clock": f"{int(clock // 60):02}:{clock % 60:04.1f}"})

@@ -53,9 +53,9 @@ def test_the_cost_predicts_the_time_scale_of_a_server_and_warns(server, seconds,
 def test_the_predicted_cost_of_frames_equals_that_of_the_frames_taken():
     data = make_video(seconds=3)
     for options in ({}, {"fps": 25, "budget_tokens": 3000}, {"max_frames": 2}):
-        taken = video.frames(data, **options)
+        frames_taken = video.frames(data, **options)
         cost = video.cost(data, **options)
-        assert (cost.frames, cost.tokens) == (len(taken.frames), taken.tokens)
+        assert (cost.frames, cost.tokens) == (len(frames_taken.frames), frames_taken.tokens)
         assert cost.time_scale == 1
 
 

@@ -1,4 +1,4 @@
-"""Answers of models in three forms, good and bad: what is done, or what the model is told."""
+"""Answers of models in three forms, valid and invalid: the actions they give, or the problem reported to the model."""
 
 import pytest
 from hypothesis import given
@@ -46,7 +46,7 @@ GOOD = [
     ("I click it.\n" + call('{"action": "left_click", "coordinate": [10, 20]}'), ["left_click (10, 20)"]),
     ("<think>Perhaps " + call('{"action": "terminate"}') + "?</think>" + call('{"action": "wait"}'), ["wait"]),
     (call('{"action": "key", "keys": ["tab"]}') + call('{"action": "type", "text": "x"}'), ["key Tab", "type “x”"]),
-    # broken, but plain enough
+    # malformed, but unambiguous
     ("<tool_call>{'name': 'computer_use', 'arguments': {'action': 'wait'}}</tool_call>", ["wait"]),
     ('<tool_call>{"name": "computer_use", "arguments": {"action": "wait",}}</tool_call>', ["wait"]),
     ('<tool_call>\n{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [10, 20]}}',
@@ -112,26 +112,26 @@ BAD = [
 
 
 @pytest.mark.parametrize(("answer", "actions"), GOOD)
-def test_what_an_answer_does(answer, actions):
+def test_a_valid_answer_is_parsed_into_actions(answer, actions):
     turn = parse(answer, SCREEN)
     assert [str(action) for action in turn.actions] == actions
     assert turn.problem == ""
 
 
-@pytest.mark.parametrize(("answer", "told"), BAD)
-def test_what_the_model_is_told(answer, told):
+@pytest.mark.parametrize(("answer", "message"), BAD)
+def test_an_invalid_answer_is_reported_to_the_model(answer, message):
     turn = parse(answer, SCREEN)
     assert turn.actions == ()
-    assert told in turn.problem
+    assert message in turn.problem
 
 
-def test_actions_before_a_bad_one_stand():
+def test_actions_before_an_invalid_one_are_kept():
     turn = parse(call('{"action": "wait"}') + call('{"action": "fly"}') + call('{"action": "terminate"}'), SCREEN)
     assert [action.name for action in turn.actions] == ["wait"]
     assert "fly" in turn.problem
 
 
-def test_an_answer_of_many_actions_is_cut():
+def test_an_answer_is_cut_to_its_first_twenty_actions():
     turn = parse(call('{"action": "wait"}') * 50, SCREEN)
     assert len(turn.actions) == 20
     assert "20" in turn.problem
@@ -146,7 +146,7 @@ def test_an_answer_of_many_actions_is_cut():
         ("I give up.", "I give up."),
     ],
 )
-def test_the_thought_is_what_comes_before(answer, thought):
+def test_the_text_before_an_action_is_the_thought(answer, thought):
     assert parse(answer, SCREEN).thought == thought
 
 
@@ -160,18 +160,18 @@ def test_the_thought_is_what_comes_before(answer, thought):
         ('{"action": "scroll", "direction": "right"}', (300, 0)),
     ],
 )
-def test_which_way_scrolling_goes(arguments, scrolled):
+def test_scrolling_goes_in_the_direction_that_the_answer_means(arguments, scrolled):
     assert parse(call(arguments), SCREEN).actions[0].scrolled == scrolled
 
 
 @given(st.text(alphabet="<tool_call>{}[]\"':,0123456789 actionclickcoordinate\n()=", max_size=200))
-def test_no_answer_breaks_the_parser(text):
+def test_any_answer_gives_actions_or_a_problem(text):
     turn = parse(text, SCREEN)
     assert turn.actions or turn.problem
     assert all(0 <= x <= 640 and 0 <= y <= 480 for action in turn.actions for x, y in action.points)
 
 
-def test_a_page_that_is_not_there_is_a_sentence_before_anything_starts():
+def test_a_missing_page_raises_one_clear_sentence_before_the_browser_starts():
     with pytest.raises(BadInput, match=r"There is no file nothing\.html"):
         Browser("nothing.html")
     with pytest.raises(BadInput, match="is a folder"):
@@ -179,7 +179,7 @@ def test_a_page_that_is_not_there_is_a_sentence_before_anything_starts():
 
 
 @pytest.mark.parametrize("allowed", ["example.com", "::", "example.com:80", "file://example.com", "ftp://example.com"])
-def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
+def test_a_local_page_accepts_an_allowed_host_only_with_its_scheme(allowed):
     with pytest.raises(BadInput, match="a host needs its scheme"):
         Browser(SHOP, allow=[allowed])
     assert Browser(SHOP, allow=["https://example.com", SHOP.parent.as_uri()])
@@ -203,11 +203,11 @@ def test_a_host_allowed_to_a_file_opens_no_folder(allowed):
         ("file:///tmp", "ftp://host/tmp/a", False),
     ],
 )
-def test_what_an_allowed_origin_reaches(allowed, address, reached):
+def test_an_allowed_origin_reaches_only_its_own_addresses(allowed, address, reached):
     assert Browser(SHOP, allow=[allowed])._reaches(address) == reached
 
 
-def test_a_run_that_cannot_be_kept_is_a_sentence(tmp_path):
+def test_a_run_that_cannot_be_saved_raises_one_clear_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be written"):
         recorded().save(tmp_path / "file" / "kept")

@@ -27,7 +27,7 @@ if not (CHROMIUM and os.environ.get("VLNB_BROWSER")):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """JupyterLab as `make lab` runs it; gives the address of a notebook by its text."""
+    """JupyterLab as `make lab` runs it: `lab(name, notebook)` writes a notebook and returns its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     token, folder = secrets.token_hex(8), tmp_path_factory.mktemp("lab")
@@ -69,7 +69,7 @@ def chromium():
 
 @pytest.fixture
 def open_notebook(lab, chromium):
-    """Open a notebook, run all its cells, and give the page; a screenshot is kept when the test ends."""
+    """Open a notebook, run all its cells, and return the page; a screenshot is stored when the test ends."""
     pages = []
 
     def start(name, notebook):

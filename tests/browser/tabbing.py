@@ -15,11 +15,11 @@ FOCUSED = "() => window.controls.indexOf(document.activeElement)"
 
 
 def unfold(place):
-    """Open what is folded, with the keyboard."""
+    """Open every folded section with the keyboard."""
     folded = place.get_by_role("button", name="▸")
-    for left in reversed(range(folded.count())):
+    for remaining in reversed(range(folded.count())):
         folded.first.press("Enter")
-        expect(folded).to_have_count(left)
+        expect(folded).to_have_count(remaining)
 
 
 def tab_through(page):

@@ -1,4 +1,4 @@
-"""The table of the vision check and the panel of answers, as a person looks through them: with the keyboard."""
+"""The answers panel and the table of the vision check, as a person uses them with the keyboard."""
 
 import re
 
@@ -21,31 +21,31 @@ vlnb.accuracy.check.vision_check(vlnb.connect(announce=None), seed=3)
 """
 
 
-def test_answers_are_looked_through_by_keyboard(open_notebook):
+def test_the_answers_panel_works_by_keyboard(open_notebook):
     page = open_notebook("answers.ipynb", notebook(CELL))
-    known = page.locator("select[size='12'], .widget-select select").first
-    known.wait_for(timeout=90_000)
+    question_list = page.locator("select[size='12'], .widget-select select").first
+    question_list.wait_for(timeout=90_000)
     expect(page.get_by_text(re.compile(r"of 24 questions"))).to_be_visible()
     expect(page.get_by_text("The model said:")).to_be_visible()
-    first = known.evaluate("select => select.selectedOptions[0].text")
+    first = question_list.evaluate("select => select.selectedOptions[0].text")
     page.get_by_role("button", name="Next", exact=True).focus()
     page.keyboard.press("Space")
     expect(page.locator("table", has_text="official")).to_be_visible()
-    moved = "before => document.querySelector('.widget-select select').selectedOptions[0].text !== before"
-    page.wait_for_function(moved, arg=first)
+    has_moved = "before => document.querySelector('.widget-select select').selectedOptions[0].text !== before"
+    page.wait_for_function(has_moved, arg=first)
     pictures = page.locator(".widget-html img")
     expect(pictures.first).to_be_visible()
     assert pictures.first.get_attribute("alt")
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
 
-def test_the_check_opens_every_question(open_notebook):
+def test_the_vision_check_shows_the_picture_of_every_question(open_notebook):
     page = open_notebook("check.ipynb", notebook(CHECK))
-    rows = page.locator("table", has_text="reads a code")
-    expect(rows).to_be_visible(timeout=90_000)
+    table = page.locator("table", has_text="reads a code")
+    expect(table).to_be_visible(timeout=90_000)
     expect(page.get_by_text(re.compile(r"\d+ of \d+ right"))).to_be_visible()
     page.get_by_text("All questions, pictures and answers").click()
-    shown = page.locator("details img")
-    expect(shown.first).to_be_visible()
-    assert shown.count() == 12, "one for each question that the engine is asked"
-    assert all(shown.nth(i).get_attribute("alt") for i in range(shown.count()))
+    pictures = page.locator("details img")
+    expect(pictures.first).to_be_visible()
+    assert pictures.count() == 12, "one for each question that the engine is asked"
+    assert all(pictures.nth(i).get_attribute("alt") for i in range(pictures.count()))

@@ -1,4 +1,4 @@
-"""Ways out of the agent's browser, each against a server that counts: in Chromium, with nothing mocked."""
+"""Every way out of the agent's browser, against a server that counts connections: in Chromium, with nothing mocked."""
 
 import http.server
 import json
@@ -54,7 +54,7 @@ def site():
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.server.seen.append((self.command, self.path))
+            self.server.requests.append((self.command, self.path))
             length = int(self.headers.get("Content-Length") or 0)
             self.rfile.read(length)
             page = self.server.pages.get(self.path.partition("?")[0], {"status": 404})
@@ -74,7 +74,7 @@ def site():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.pages, server.seen = {}, []
+    server.pages, server.requests = {}, []
     server.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
@@ -83,7 +83,7 @@ def site():
 
 
 BUTTON = "<button onclick='go()' style='position:fixed;left:0;top:0;width:300px;height:100px'>Go</button>"
-# name: the page of the script (OUT is the address outside, WS the same for a WebSocket), pages beside it
+# name: (script of the page, further pages); OUT is the outside address, WS the same one for a WebSocket
 SCRIPT = {"Content-Type": "text/javascript"}
 ADD = "const e = document.createElement('{}'); {}; document.{}.append(e)"
 FORM = ADD.format("form", "e.action = 'OUT'; e.method = 'POST'", "body") + "; e.submit()"
@@ -103,13 +103,13 @@ WAYS = {
     "redirect to another port": ("location = '/away'", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
     "redirect of a redirect": ("location = '/one'", CHAIN),
     "redirect of a request": ("fetch('/away')", {"/away": {"status": 302, "headers": {"Location": "OUT"}}}),
-    "redirect that reads in two ways": (
+    "redirect with an ambiguous host": (
         "new Image().src = '/away'",
         {"/away": {"status": 302, "headers": {"Location": TWICE}}},
     ),
     "WebSocket": ("new WebSocket('WS')", {}),
     "popup": ("window.open('OUT')", {}),
-    "popup through itself": ("window.open('/hop')", {"/hop": {"body": "<script>location = 'OUT'</script>"}}),
+    "popup that redirects itself": ("window.open('/hop')", {"/hop": {"body": "<script>location = 'OUT'</script>"}}),
     "form": (FORM, {}),
     "iframe": (ADD.format("iframe", "e.src = 'OUT'", "body"), {}),
     "frame in a data address": (NESTED, {}),
@@ -126,57 +126,57 @@ WAYS = {
     "refresh": (REFRESH, {}),
     "WebRTC": (WEBRTC, {}),
 }
-LEAKS = ("redirect to another port", "popup", "form", "iframe", "worker", "picture")  # where they are allowed
+LEAKS = ("redirect to another port", "popup", "form", "iframe", "worker", "picture")  # they work where it is allowed
 CLICK = parse('{"action": "left_click", "coordinate": [20, 20]}', (1024, 768)).actions[0]
 
 
-def written(text, site, outside):
-    named = {"OUT": "http://127.0.0.1:PORT/", "HOST": "http://localhost:PORT/", "WS": "ws://127.0.0.1:PORT/"}
-    for name, address in named.items():
+def with_addresses(text, site, outside):
+    addresses = {"OUT": "http://127.0.0.1:PORT/", "HOST": "http://localhost:PORT/", "WS": "ws://127.0.0.1:PORT/"}
+    for name, address in addresses.items():
         text = text.replace(name, address)
     return text.replace("PORT", str(outside.port)).replace("HERE", site.address.removeprefix("http://"))
 
 
-def tried(site, outside, way, **options):
+def try_way(site, outside, way, **options):
     script, pages = WAYS[way]
-    site.pages["/"] = written(f"<body>{BUTTON}<script>function go() {{ {script} }}</script>", site, outside)
+    site.pages["/"] = with_addresses(f"<body>{BUTTON}<script>function go() {{ {script} }}</script>", site, outside)
     for path, page in pages.items():
-        headers = {name: written(value, site, outside) for name, value in page.get("headers", {}).items()}
-        site.pages[path] = {**page, "headers": headers, "body": written(page.get("body", ""), site, outside)}
+        headers = {name: with_addresses(value, site, outside) for name, value in page.get("headers", {}).items()}
+        site.pages[path] = {**page, "headers": headers, "body": with_addresses(page.get("body", ""), site, outside)}
     with Browser(f"{site.address}/", **options) as browser:
-        browser.confirm = lambda _: True  # a person who agrees to everything lets nothing out either
+        browser.confirm = lambda _: True  # even a person who agrees to everything lets nothing out
         browser.act(CLICK, [(20, 20)])
         time.sleep(0.6)
         return browser.picture(browser.whole), browser
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_leads_out(site, outside, way):
-    tried(site, outside, way)
-    assert ("GET", "/") in site.seen
-    assert all(("GET", path) in site.seen for path in WAYS[way][1] if way != "service worker"), "the way was tried"
+def test_no_way_leads_out_of_the_fence(site, outside, way):
+    try_way(site, outside, way)
+    assert ("GET", "/") in site.requests
+    assert all(("GET", path) in site.requests for path in WAYS[way][1] if way != "service worker"), "the way was tried"
     assert outside.hits == 0
 
 
 @pytest.mark.parametrize("way", LEAKS)
-def test_what_is_allowed_is_reached(site, outside, way):
-    """The same pages do reach the outside if it is allowed, so the counts of nothing above mean something."""
-    tried(site, outside, way, allow=[f"127.0.0.1:{outside.port}"])
+def test_an_allowed_origin_is_reached(site, outside, way):
+    """The same pages reach the outside where it is allowed, so the counts of zero above prove something."""
+    try_way(site, outside, way, allow=[f"127.0.0.1:{outside.port}"])
     assert outside.hits > 0
 
 
-def test_sending_data_needs_a_person(site):
+def test_sending_data_needs_a_confirmation(site):
     site.pages["/"] = f"{BUTTON}<script>function go() {{ fetch('/save', {{method: 'POST', body: 'x'}}) }}</script>"
-    for agrees, seen in ((False, []), (True, [("POST", "/save")])):
-        site.seen.clear()
+    for agrees, expected in ((False, []), (True, [("POST", "/save")])):
+        site.requests.clear()
         with Browser(f"{site.address}/") as browser:
             browser.confirm = lambda _, agrees=agrees: agrees
             browser.act(CLICK, [(20, 20)])
             assert browser.decisions == [f"The page wants to send data (POST). Allow it? {'yes' if agrees else 'no'}"]
-        assert [one for one in site.seen if one[0] == "POST"] == seen
+        assert [request for request in site.requests if request[0] == "POST"] == expected
 
 
-def test_redirects_and_cookies_work_inside(site):
+def test_redirects_and_cookies_work_inside_the_fence(site):
     site.pages |= {
         "/": {"status": 302, "headers": {"Location": "/in?a=1#part", "Set-Cookie": "who=ada"}},
         "/in": "<title>inside</title><img src=/pic><script>document.title += document.cookie + location.hash</script>",
@@ -186,17 +186,17 @@ def test_redirects_and_cookies_work_inside(site):
         time.sleep(0.3)
         assert browser.call(browser.page.title()) == "insidewho=ada#part"
         assert browser.page.url == f"{site.address}/in?a=1#part"
-    assert ("GET", "/real") in site.seen
+    assert ("GET", "/real") in site.requests
 
 
-def test_a_page_that_moves_away_is_told(site, outside):
-    _, browser = tried(site, outside, "redirect to another port")
+def test_a_blocked_navigation_is_reported(site, outside):
+    _, browser = try_way(site, outside, "redirect to another port")
     (note,) = browser.notes
     assert note == f"The page wanted to go to http://127.0.0.1:{outside.port}/, which is not allowed."
-    assert act._BLOCKED.fullmatch(f"Note: {json.dumps(note)}"), "the embedded engine knows the sentence"
+    assert act._BLOCKED.fullmatch(f"Note: {json.dumps(note)}"), "the embedded engine recognises the sentence"
 
 
-def test_a_file_sees_no_other_file(tmp_path):
+def test_a_local_page_opens_another_file_only_where_allowed(tmp_path):
     (tmp_path / "secret.html").write_text("<h1>secret</h1>")
     (tmp_path / "page.html").write_text(f"<body>{BUTTON}<script>function go() {{ location = 'secret.html' }}</script>")
     for allow in ((), [tmp_path.as_uri()]):
@@ -206,11 +206,11 @@ def test_a_file_sees_no_other_file(tmp_path):
 
 
 @pytest.mark.parametrize("allow", ["https://", "ftp://host", "http://host:99999", "about:blank://"])
-def test_what_cannot_be_allowed_is_said(allow):
+def test_an_invalid_allowed_origin_raises_one_clear_sentence(allow):
     with pytest.raises(BadInput, match=f"^{allow} cannot be allowed: name a host"):
         Browser("http://127.0.0.1/", allow=iter(["host", allow]))
 
 
-def test_a_page_that_does_not_open_is_a_sentence():
+def test_an_unreachable_page_raises_one_clear_sentence():
     with pytest.raises(BadInput, match=r"does not open in Chromium: .* does not answer: .*ECONNREFUSED"):
         agent.run(None, "http://127.0.0.1:9/", "look")

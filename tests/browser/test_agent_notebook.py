@@ -17,25 +17,26 @@ vlnb.agent.run(vlnb.connect(announce=None), vlnb.agent.SHOP, goal, confirm=confi
 """
 
 
-def browsers():
-    """Chromium's processes with the agent's own flag: those of the tests' own browser have none."""
+def find_agent_browsers():
+    """Return the Chromium processes with the flag of the agent, which the browser of the tests does not have."""
     flag = "--host-resolver-rules=MAP * ~NOTFOUND"
-    return [one for one in psutil.process_iter(["cmdline"]) if flag in (one.info["cmdline"] or ())]
+    return [process for process in psutil.process_iter(["cmdline"]) if flag in (process.info["cmdline"] or ())]
 
 
-def test_the_stop_button_leaves_no_browser(lab, chromium):
+def test_the_stop_button_leaves_no_browser_process(lab, chromium):
     page = chromium.new_page(viewport={"width": 1280, "height": 1500})
     page.goto(lab("agent_stop.ipynb", notebook(CELL)))
     idle = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.kernelDisplayStatus === 'idle'"
     page.wait_for_function(idle, timeout=90_000)
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")  # not its end
+    # The braces keep the promise back, so that `evaluate` does not wait for the cells to end.
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     page.get_by_text("asked: Press “Log in”, which submits a form?").wait_for(timeout=90_000)
     assert page.locator(".jp-OutputArea figure").count() == 1, "the first step is shown while the second one waits"
-    mine = browsers()
-    assert mine
+    agent_browsers = find_agent_browsers()
+    assert agent_browsers
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
     page.get_by_text("The agent was stopped, and its browser has ended.").first.wait_for(timeout=30_000)
-    assert page.locator(".jp-OutputArea").filter(has_text="playwright").count() == 0, "no frames of others are shown"
-    _, alive = psutil.wait_procs(mine, timeout=15)
+    assert page.locator(".jp-OutputArea").filter(has_text="playwright").count() == 0, "no frames of libraries are shown"
+    _, alive = psutil.wait_procs(agent_browsers, timeout=15)
     assert alive == []
     page.close()

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import ROOT, SHOTS
 from tests.browser.tabbing import tab_through
 from tests.browser.test_contrast import FAINT
-from tests.browser.test_picture import by_mouse_numbers_and_keys, give, give_turned, turned
+from tests.browser.test_picture import draw_region_by_mouse_numbers_and_keys, give_file, give_picture, sideways_jpeg
 from vlnb import samples
 
 
@@ -49,15 +49,15 @@ def app(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(app, chromium):
-    """Open a page of the app. After the test a screenshot is kept, and nothing was wrong or came from elsewhere."""
-    pages, hosts, wrong = [], set(), []
+def open_page(app, chromium):
+    """Open a page of the app. At the end, store a screenshot, and check for console errors and for other hosts."""
+    pages, hosts, console_errors = [], set(), []
 
     def start(name, width, theme="light"):
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
         pages.append((SHOTS / f"app-{name}-{width}-{theme}.png", page))
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
         page.goto(app.replace("render/playground", f"render/{name}"))
         page.locator(".vlnb-panel button").first.wait_for(timeout=90_000)
         return page
@@ -67,11 +67,11 @@ def opened(app, chromium):
         page.screenshot(path=shot)
         page.close()
     assert hosts - {None, ""} == {"127.0.0.1"}  # None: a picture in the page itself
-    assert wrong == []
+    assert console_errors == []
 
 
-def is_whole(page):
-    """Nothing is wider than the screen, and text is legible in the theme of the reader's system, which may change."""
+def check_layout_and_contrast(page):
+    """Check that nothing is wider than the screen, and that text is legible in both themes of the reader's system."""
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     wide = "(most) => [...document.querySelectorAll('.vlnb-panel :is(p, select, textarea)')]"
@@ -83,8 +83,8 @@ def is_whole(page):
         assert page.evaluate(FAINT) == [], theme
 
 
-def test_the_playground_asks_and_compares_on_a_phone(opened):
-    page = opened("playground", 390, "dark")
+def test_the_playground_asks_and_compares_on_a_phone(open_page):
+    page = open_page("playground", 390, "dark")
     place = page.locator(".vlnb-sheet").bounding_box()
     page.mouse.move(place["x"] + 10, place["y"] + place["height"] * 0.4)
     page.mouse.down()
@@ -102,36 +102,36 @@ def test_the_playground_asks_and_compares_on_a_phone(opened):
     runs.select_option(index=[0, 1])
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.get_by_text(re.compile("Changed: regions"))).to_be_visible()
-    is_whole(page)
+    check_layout_and_contrast(page)
     page.get_by_role("button", name="ZIP file", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download vlnb-runs.zip").click()
-    with zipfile.ZipFile(download.value.path()) as packed:
-        assert packed.read("runs.jsonl").count(b"\n") == 2
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.read("runs.jsonl").count(b"\n") == 2
 
 
-def test_regions_files_and_tabs_without_a_mouse_in_the_app(opened):
-    page = opened("playground", 1280)
+def test_tabbing_regions_drop_and_paste_work_in_the_app(open_page):
+    page = open_page("playground", 1280)
     tab_through(page)
-    give_turned(page, "drop", turned())
-    by_mouse_numbers_and_keys(page)
-    give_turned(page, "paste", turned())
+    give_picture(page, "drop", sideways_jpeg())
+    draw_region_by_mouse_numbers_and_keys(page)
+    give_picture(page, "paste", sideways_jpeg())
     expect(page.get_by_label("Pictures", exact=True).locator("option")).to_have_text(
         ["1: receipt.png", "2: drop.jpg", "3: paste.jpg"]
     )
     page.get_by_role("button", name="New", exact=True).click()
-    give(page, "drop", "clip.mp4", samples.clip(3, words=1).data)
+    give_file(page, "drop", "clip.mp4", samples.clip(3, words=1).data)
     page.get_by_text("clip.mp4: frames as pictures").wait_for()
     page.get_by_label("Prompt", exact=True).fill("Describe what happens, with times.")
     page.get_by_label("Prompt", exact=True).press("Control+Enter")
     page.get_by_text("Each bar runs from 0 to 3.00 seconds").wait_for(timeout=60_000)
-    is_whole(page)
+    check_layout_and_contrast(page)
 
 
-def test_the_pages_have_a_common_head(opened):
-    page = opened("launch", 390)
+def test_a_page_of_the_app_links_to_all_four_pages(open_page):
+    page = open_page("launch", 390)
     expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_count(4)
-    is_whole(page)
+    check_layout_and_contrast(page)
 
 
 def test_without_the_token_nothing_is_shown(app, chromium):

@@ -1,4 +1,4 @@
-"""The benchmark panel as a person drives it: start, watch, compare."""
+"""The benchmark panel as a person uses it: start, watch, compare."""
 
 import re
 
@@ -17,7 +17,7 @@ Benchmark(endpoint, plan=plan)
 """
 
 
-def test_start_watch_and_compare(open_notebook):
+def test_the_panel_starts_shows_and_compares_benchmark_runs(open_notebook):
     page = open_notebook("benchmark.ipynb", notebook(CELL))
     start = page.get_by_role("button", name="Start", exact=True)
     start.click(timeout=60_000)

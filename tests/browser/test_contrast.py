@@ -30,15 +30,15 @@ FAINT = (Path(__file__).parent / "contrast.js").read_text()
 
 
 @pytest.mark.parametrize(
-    ("made", "shown"),
+    ("content", "selector"),
     [(notebook(*CELLS), ".js-plotly-plot .xtick text"), (PLAYGROUND, ".vlnb-panel")],
     ids=["results", "playground"],
 )
-def test_text_is_legible(open_notebook, made, shown):
-    page = open_notebook(f"contrast-{shown[1:5]}.ipynb", made)
-    count = sum(cell["cell_type"] == "code" for cell in made["cells"])
+def test_text_is_legible_in_both_themes(open_notebook, content, selector):
+    page = open_notebook(f"contrast-{selector[1:5]}.ipynb", content)
+    count = sum(cell["cell_type"] == "code" for cell in content["cells"])
     page.locator(f".jp-InputPrompt:text('[{count}]:')").wait_for(state="attached", timeout=120_000)
-    page.locator(shown).first.wait_for()
+    page.locator(selector).first.wait_for()
     unfold(page)
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)

@@ -23,11 +23,11 @@ PANELS = (
 CONTROLS = ".vlnb-panel :is(select, input:not([type=file]), textarea, button, [role=slider]):visible:not([disabled])"
 
 
-def test_keys_stay_in_every_panel(open_notebook):
+def test_typed_keys_stay_in_every_panel(open_notebook):
     cells = [new_code_cell(source) for source in (BEGIN, *PANELS, "'the end'")]
-    made = new_notebook(cells=cells)
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    page = open_notebook("keys.ipynb", json.loads(json.dumps(made)))
+    book = new_notebook(cells=cells)
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    page = open_notebook("keys.ipynb", json.loads(json.dumps(book)))
     page.locator(f".jp-InputPrompt:text('[{len(cells)}]:')").wait_for(state="attached", timeout=120_000)
     page.locator(".vlnb-panel").nth(len(PANELS) - 1).wait_for()
     page.wait_for_timeout(1000)
@@ -35,11 +35,13 @@ def test_keys_stay_in_every_panel(open_notebook):
     assert page.locator(CONTROLS).count() > 4 * len(PANELS)
     for number in range(page.locator(CONTROLS).count()):
         control = page.locator(CONTROLS).nth(number)
-        inside = control.evaluate(
+        control_name = control.evaluate(
             "element => element.tagName + ' ' + (element.title || element.ariaLabel || element.id)"
         )
         control.focus()
         for key in ("ArrowDown", "d", "d", "b", "ArrowUp"):
             page.keyboard.press(key)
-            assert page.evaluate("() => !!document.activeElement.closest('.vlnb-panel')"), f"{key} left {inside}"
-        assert page.locator(".jp-Notebook .jp-Cell").count() == len(cells), f"a key in {inside} changed the notebook"
+            assert page.evaluate("() => !!document.activeElement.closest('.vlnb-panel')"), f"{key} left {control_name}"
+        assert page.locator(".jp-Notebook .jp-Cell").count() == len(cells), (
+            f"a key in {control_name} changed the notebook"
+        )

@@ -1,4 +1,4 @@
-"""The launch panel as a person drives it, by keyboard and mouse: choose, read, start, see progress, ask, stop."""
+"""The launch panel as a person uses it, by keyboard and mouse: choose, read, start, see progress, ask, stop."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.engine.conftest import ENGINE, ENVIRONMENT, command, runs
+from tests.engine.conftest import ENGINE, ENVIRONMENT, command, is_running
 from tests.launch.test_server import SERVE
 from vlnb.endpoint import record
 
@@ -15,9 +15,9 @@ REAL = (ENGINE / "done-2").exists()
 
 
 def notebook(*cells):
-    made = new_notebook(cells=[new_code_cell(source) for source in cells])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return json.loads(json.dumps(made))
+    book = new_notebook(cells=[new_code_cell(source) for source in cells])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return json.loads(json.dumps(book))
 
 
 @pytest.fixture
@@ -32,11 +32,9 @@ def server_command():
     return [sys.executable, "-c", SERVE, str(port)], port, {}
 
 
-def test_choose_read_start_and_stop(open_notebook, server_command, lab):
-    words, port, environment = server_command
-    cell = (
-        f"import vlnb\npanel = vlnb.panels.Launch(port={port}, command={words!r}, environment={environment!r})\npanel"
-    )
+def test_the_panel_shows_the_plan_and_starts_and_stops_a_server(open_notebook, server_command, lab):
+    argv, port, environment = server_command
+    cell = f"import vlnb\npanel = vlnb.panels.Launch(port={port}, command={argv!r}, environment={environment!r})\npanel"
     page = open_notebook("launch.ipynb", notebook(cell))
 
     page.get_by_label("Model size", exact=True).select_option("72B")
@@ -58,15 +56,15 @@ def test_choose_read_start_and_stop(open_notebook, server_command, lab):
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(f"ready at http://127.0.0.1:{port}/v1").wait_for(timeout=240_000)
     os.environ["VLNB_CACHE"] = str(lab.folder / ".cache")
-    (known,) = record.live()
-    family = [process.pid for process in record.processes(known)]
+    (server_record,) = record.live()
+    family = [process.pid for process in record.processes(server_record)]
 
     if REAL:
-        ask = "import vlnb\nvlnb.connect().ask('hi', vlnb.samples.receipt().picture, max_tokens=4).usage"
-        asking = open_notebook("ask.ipynb", notebook(ask))
-        asking.get_by_text("image_tokens=667").wait_for(timeout=120_000)
+        question_cell = "import vlnb\nvlnb.connect().ask('hi', vlnb.samples.receipt().picture, max_tokens=4).usage"
+        second_page = open_notebook("ask.ipynb", notebook(question_cell))
+        second_page.get_by_text("image_tokens=667").wait_for(timeout=120_000)
         page.bring_to_front()
 
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_text("nothing is left running").wait_for(timeout=60_000)
-    assert not [pid for pid in family if runs(pid)]
+    assert not [pid for pid in family if is_running(pid)]

@@ -14,15 +14,15 @@ import vlnb
 from vlnb.panels.parts import Panel
 from vlnb.panels.picture import PictureInput
 import ipywidgets as widgets
-said, got = widgets.Label("region"), widgets.Label("files")
+region_label, files_label = widgets.Label("region"), widgets.Label("files")
 
-def taken(name, data):
-    got.value += f" {name}:{len(data)}"
-    one.show(vlnb.images.load(data))
+def receive(name, data):
+    files_label.value += f" {name}:{len(data)}"
+    picture.show(vlnb.images.load(data))
 
-one = PictureInput(taken)
-one.observe(lambda change: setattr(said, "value", f"region {list(change['new'])}"), "region")
-Panel([one, said, got])
+picture = PictureInput(receive)
+picture.observe(lambda change: setattr(region_label, "value", f"region {list(change['new'])}"), "region")
+Panel([picture, region_label, files_label])
 """
 GIVE = """([kind, name, data]) => {
   const files = new DataTransfer();
@@ -35,22 +35,22 @@ GIVE = """([kind, name, data]) => {
 SIDES = ("left", "top", "right", "bottom")
 
 
-def turned(padding=0):
-    """Return a JPEG that is 4,000 pixels wide once its EXIF has turned it, with some bytes more."""
+def sideways_jpeg(padding=0):
+    """Return a JPEG that is 4,000 pixels wide once its EXIF has turned it, with `padding` bytes more."""
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = 6
     Image.new("RGB", (3000, 4000), "white").save(buffer, "JPEG", exif=exif)
     return buffer.getvalue() + bytes(padding)
 
 
-def give(page, kind, name, data):
+def give_file(page, kind, name, data):
     """Drop or paste a file."""
     page.evaluate(GIVE, [kind, name, base64.b64encode(data).decode()])
 
 
-def give_turned(page, kind, data):
+def give_picture(page, kind, data):
     """Drop or paste a picture, and wait until it is shown."""
-    give(page, kind, f"{kind}.jpg", data)
+    give_file(page, kind, f"{kind}.jpg", data)
     stage = page.locator(".vlnb-stage")
     expect(stage).to_have_attribute("aria-label", re.compile("No region of 4000 by 3000 pixels"), timeout=30_000)
 
@@ -59,7 +59,7 @@ def region(page):
     return [page.get_by_label(side, exact=True).input_value() for side in SIDES]
 
 
-def by_mouse_numbers_and_keys(page):
+def draw_region_by_mouse_numbers_and_keys(page):
     """Draw a region on a picture of 4,000 by 3,000 pixels, type one, and move it."""
     page.locator(".vlnb-bar").scroll_into_view_if_needed()
     place = page.locator(".vlnb-sheet").bounding_box()
@@ -71,8 +71,8 @@ def by_mouse_numbers_and_keys(page):
     page.mouse.move(x + 300, y + 150)
     page.mouse.up()
     expect(page.get_by_label("left", exact=True)).not_to_have_value("")
-    wanted = [scale * one for one in (100, 50, 300, 150)]
-    assert max(abs(int(a) - b) for a, b in zip(region(page), wanted, strict=True)) <= 1, (region(page), wanted)
+    expected = [scale * offset for offset in (100, 50, 300, 150)]
+    assert max(abs(int(a) - b) for a, b in zip(region(page), expected, strict=True)) <= 1, (region(page), expected)
     for side, value in zip(SIDES, (11, 22, 3333, 2222), strict=True):
         page.get_by_label(side, exact=True).fill(str(value))
         page.get_by_label(side, exact=True).press("Enter")
@@ -84,16 +84,16 @@ def by_mouse_numbers_and_keys(page):
     assert region(page) == ["12", "32", "3334", "2232"]
 
 
-def test_a_region_by_mouse_numbers_and_keys_and_files(open_notebook):
+def test_regions_can_be_drawn_and_pictures_dropped_and_pasted(open_notebook):
     page = open_notebook("picture.ipynb", notebook(CELL))
     page.locator(".vlnb-picture").wait_for(timeout=60_000)
-    large = turned(5_000_000)
-    give_turned(page, "drop", large)
+    large = sideways_jpeg(5_000_000)
+    give_picture(page, "drop", large)
     expect(page.get_by_text(f"drop.jpg:{len(large)}")).to_be_visible()
-    by_mouse_numbers_and_keys(page)
+    draw_region_by_mouse_numbers_and_keys(page)
     label = page.get_by_text(re.compile(r"^region \["))
     expect(label).to_have_text("region [12, 32, 3334, 2232]")
-    for name, value in (("top", "2500"), ("right", "4"), ("bottom", "")):  # half of another region changes nothing
+    for name, value in (("top", "2500"), ("right", "4"), ("bottom", "")):  # an incomplete region changes nothing
         page.get_by_label(name, exact=True).fill(value)
         page.get_by_label(name, exact=True).press("Tab")
     expect(page.get_by_label("top", exact=True)).to_have_value("2500")
@@ -104,6 +104,6 @@ def test_a_region_by_mouse_numbers_and_keys_and_files(open_notebook):
     expect(label).to_have_text("region [12, 22, 3333, 2222]")
     page.get_by_role("button", name="No region").click()
     expect(label).to_have_text("region []")
-    give_turned(page, "paste", turned())
-    expect(page.get_by_text(f"paste.jpg:{len(turned())}")).to_be_visible()
+    give_picture(page, "paste", sideways_jpeg())
+    expect(page.get_by_text(f"paste.jpg:{len(sideways_jpeg())}")).to_be_visible()
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1

@@ -1,4 +1,4 @@
-"""Figures and panels as a person uses them: hover, ask; and what a model writes is shown and never run."""
+"""Figures and panels as a person uses them: hover and ask. Markup that a model writes is shown and never run."""
 
 import re
 
@@ -11,7 +11,7 @@ EVIL = """<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'><
 
 
 @pytest.mark.parametrize("label", ["grand total", EVIL])
-def test_hovering_over_a_box_tells_what_it_is(open_notebook, label):
+def test_hovering_over_a_box_shows_its_details(open_notebook, label):
     cell = f"""
 import vlnb
 receipt = vlnb.samples.receipt()
@@ -34,7 +34,7 @@ vlnb.draw.overlay(receipt.picture, [box])
     assert page.locator(".jp-OutputArea :is(script, img:not([alt]))").count() == 0
 
 
-def test_overlay_and_answer_run_no_markup(open_notebook):
+def test_overlays_and_answers_run_no_markup_from_a_model(open_notebook):
     cell = f"""
 import vlnb
 from vlnb.endpoint.reply import Reply
@@ -50,14 +50,14 @@ vlnb.draw.overlay(picture, [vlnb.regions.Box(9, 9, 90, 90, label={EVIL!r})])
     assert page.locator(".jp-OutputArea script").count() == 0
 
 
-def test_the_panel_asks_and_the_dial_turns(open_notebook):
-    asks = """
+def test_the_ask_panel_answers_and_the_dial_measures(open_notebook):
+    ask_cell = """
 import vlnb
 receipt = vlnb.samples.receipt()
 endpoint = vlnb.connect(announce=None)
 vlnb.panels.Ask(endpoint, {"receipt": receipt.picture}, skill="locate")
 """
-    page = open_notebook("panels.ipynb", notebook(asks, "vlnb.panels.Dial(endpoint, receipt)"))
+    page = open_notebook("panels.ipynb", notebook(ask_cell, "vlnb.panels.Dial(endpoint, receipt)"))
     page.get_by_label("what", exact=True).wait_for(timeout=60_000)
     page.get_by_label("what", exact=True).fill("the grand total")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile("Locate {what} in the picture"))
@@ -69,7 +69,7 @@ vlnb.panels.Ask(endpoint, {"receipt": receipt.picture}, skill="locate")
 
 
 def test_the_dial_draws_its_curves_each_time(open_notebook):
-    """The race that left the chart empty in one of five runs, before its cure; ten of ten since."""
+    """A race left the chart empty in one of five runs, until it was fixed."""
     cells = ["import vlnb", "vlnb.panels.Dial(vlnb.connect(announce=None), vlnb.samples.receipt())"]
     page = open_notebook("dial.ipynb", notebook(*cells))
     button = page.get_by_role("button", name="Measure", exact=True)

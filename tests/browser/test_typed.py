@@ -11,7 +11,7 @@ MARKED = "element => getComputedStyle(element).outlineColor"
 ORANGE = "rgb(213, 94, 0)"
 
 
-def test_a_field_and_its_place_mark_each_other(open_notebook):
+def test_hovering_a_field_or_its_box_marks_the_other(open_notebook):
     page = open_notebook("typed.ipynb", notebook(CELL))
     field, place = page.locator("tr[data-v='0']"), page.locator("[role=note][data-v='0']")
     place.wait_for(timeout=60_000)
@@ -25,4 +25,4 @@ def test_a_field_and_its_place_mark_each_other(open_notebook):
     assert field.evaluate(MARKED) == ORANGE
     other.focus()
     page.mouse.move(5, 5)
-    assert other.evaluate(MARKED) == ORANGE, "by keyboard too"
+    assert other.evaluate(MARKED) == ORANGE, "focus by keyboard marks it too"

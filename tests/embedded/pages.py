@@ -1,4 +1,4 @@
-"""Pictures of documents for the tests of the embedded engine, drawn with Pillow's own font."""
+"""Pictures of documents for the tests of the embedded engine, drawn with Pillow's default font."""
 
 import random
 
@@ -17,7 +17,7 @@ def draw(size, items, *, paper="white", ink="black"):
 
 
 def unread(image):
-    """Return a copy that differs in one corner, so that an engine cannot remember it and has to read it."""
+    """Return a copy that differs in one corner, so that the engine does not find it in its cache."""
     copy = image.convert("RGB")
     copy.putpixel((0, 0), tuple(random.randbytes(3)))
     return copy
@@ -35,14 +35,14 @@ def rows(top, step, columns, table, height=24):
 
 def page(*lines, size=(800, 600)):
     """Return a Page as the reader would give it: each line a list of (x, text); letters 10 wide and 20 high."""
-    built = []
+    page_lines = []
     for i, line in enumerate(lines):
         segments = []
         for x, text in line:
-            words, at = [], x
+            words, left = [], x
             for word in text.split():
-                words.append(Word(word, (at, 40 * i, at + 10 * len(word), 40 * i + 20)))
-                at += 10 * len(word) + 10
-            segments.append(Segment(text, (x, 40 * i, at - 10, 40 * i + 20), tuple(words)))
-        built.append(Line(tuple(segments)))
-    return Page(size, tuple(built))
+                words.append(Word(word, (left, 40 * i, left + 10 * len(word), 40 * i + 20)))
+                left += 10 * len(word) + 10
+            segments.append(Segment(text, (x, 40 * i, left - 10, 40 * i + 20), tuple(words)))
+        page_lines.append(Line(tuple(segments)))
+    return Page(size, tuple(page_lines))

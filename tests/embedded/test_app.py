@@ -49,13 +49,13 @@ def post(engine, body, headers=None):
     return response.status, answer
 
 
-def test_it_says_what_it_is(client, engine):
+def test_the_engine_lists_its_model_and_answers_the_health_check(client, engine):
     (model,) = client.models.list().data
     assert model.id == embedded.MODEL == "vlnb-embedded-ocr"
-    assert post_free(engine, "/health") == 200
+    assert get_status(engine, "/health") == 200
 
 
-def post_free(engine, path):
+def get_status(engine, path):
     parts = urlsplit(engine.base_url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
     connection.request("GET", path)
@@ -64,37 +64,37 @@ def post_free(engine, path):
     return status
 
 
-def test_it_reads(client, receipt):
+def test_the_engine_reads_the_whole_receipt(client, receipt):
     answer = ask(client, READ, receipt.picture)
     assert answer.choices[0].message.content == "\n".join(receipt.truth.lines)
     assert answer.choices[0].finish_reason == "stop"
     assert answer.model == embedded.MODEL
 
 
-def test_usage_counts_pictures_as_qwen_does(client, receipt):
+def test_usage_counts_picture_tokens_as_qwen_does(client, receipt):
     usage = ask(client, READ, receipt.picture).usage
     assert usage.prompt_tokens_details.image_tokens == images.tokens(*receipt.picture.size) == 667
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-    one = ask(client, "hi", Image.new("RGB", (280, 280))).usage
-    two = ask(client, "hi", Image.new("RGB", (280, 280)), Image.new("RGB", (280, 280))).usage
-    assert two.prompt_tokens - one.prompt_tokens == 100 + 2
+    one_picture = ask(client, "hi", Image.new("RGB", (280, 280))).usage
+    two_pictures = ask(client, "hi", Image.new("RGB", (280, 280)), Image.new("RGB", (280, 280))).usage
+    assert two_pictures.prompt_tokens - one_picture.prompt_tokens == 100 + 2
 
 
-def test_a_stream_comes_in_true_pieces(client, receipt):
-    pieces, text, finish, usage = 0, "", None, None
+def test_the_chunks_of_a_stream_form_the_whole_answer(client, receipt):
+    count, text, finish, usage = 0, "", None, None
     for chunk in ask(client, READ, receipt.picture, stream=True, stream_options={"include_usage": True}):
         if chunk.choices:
-            pieces += bool(chunk.choices[0].delta.content)
+            count += bool(chunk.choices[0].delta.content)
             text += chunk.choices[0].delta.content or ""
             finish = chunk.choices[0].finish_reason or finish
         usage = chunk.usage or usage
     assert text == "\n".join(receipt.truth.lines)
     assert finish == "stop"
-    assert usage.completion_tokens == pieces
+    assert usage.completion_tokens == count
 
 
-def test_the_first_line_comes_before_the_last_is_read(client):
-    """On a page of forty lines, looking for text takes half of the time, and reading the lines the other half."""
+def test_the_first_line_is_streamed_before_the_last_is_read(client):
+    """On a page of forty lines, text detection takes half of the time, and text recognition the other half."""
     page = Image.new("RGB", (700, 1800), "white")
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(26)
     for number in range(40):
@@ -104,30 +104,30 @@ def test_the_first_line_comes_before_the_last_is_read(client):
     assert stamps[0] < 0.8 * stamps[-1]
 
 
-def test_no_usage_unless_it_is_asked_for(client, receipt):
+def test_a_stream_reports_no_usage_unless_it_is_requested(client, receipt):
     assert all(chunk.usage is None for chunk in ask(client, "What is the cash?", receipt.picture, stream=True))
 
 
 @pytest.mark.parametrize("limit", [1, 5, 20])
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
-def test_max_tokens_cuts(client, receipt, limit, field):
+def test_max_tokens_truncates_the_answer(client, receipt, limit, field):
     answer = ask(client, READ, receipt.picture, **{field: limit})
     assert answer.usage.completion_tokens == limit
     assert answer.choices[0].finish_reason == "length"
     assert "\n".join(receipt.truth.lines).startswith(answer.choices[0].message.content)
 
 
-def test_an_answer_that_fits_exactly_is_not_cut(client, receipt):
+def test_an_answer_that_fits_exactly_is_not_truncated(client, receipt):
     length = ask(client, READ, receipt.picture).usage.completion_tokens
     assert ask(client, READ, receipt.picture, max_tokens=length).choices[0].finish_reason == "stop"
 
 
 @pytest.mark.parametrize("text", ["", "Total 17,000\n", "  a_b — naïve\t\n\n日本", "1234567890"])
-def test_pieces_are_the_text(text):
+def test_the_pieces_of_a_text_join_to_the_same_text(text):
     assert "".join(pieces(text)) == text
 
 
-def test_a_question_is_answered_with_its_place(client, receipt):
+def test_a_question_is_answered_with_the_value_and_its_box(client, receipt):
     text = ask(client, "What is the grand total?", receipt.picture).choices[0].message.content
     value, place = text.split("\n")
     assert value == "17,000"
@@ -136,7 +136,7 @@ def test_a_question_is_answered_with_its_place(client, receipt):
     assert box == pytest.approx([truth.x1, truth.y1, truth.x2, truth.y2], abs=6)
 
 
-def test_what_it_cannot_do_it_says(client, receipt):
+def test_the_engine_says_what_it_cannot_do(client, receipt):
     for question in ("Describe this picture.", "How many cats are there?", "Compare the two."):
         text = ask(client, question, receipt.picture).choices[0].message.content
         assert "not Qwen2.5-VL" in text
@@ -147,7 +147,7 @@ def test_what_it_cannot_do_it_says(client, receipt):
     assert blank == "[no text that I can read on this picture of 300 x 200 pixels]"
 
 
-def test_several_pictures_are_told_apart(client, receipt):
+def test_answers_about_several_pictures_name_the_picture(client, receipt):
     blank = Image.new("RGB", (300, 200), "white")
     text = ask(client, READ, blank, receipt.picture).choices[0].message.content
     assert text.index("Picture 1:\n[no text") < text.index("Picture 2:\nAuntie Anne's")
@@ -155,7 +155,7 @@ def test_several_pictures_are_told_apart(client, receipt):
 
 
 REFUSED = [
-    # what is sent in place of a good request, the status, words of the sentence
+    # the change to a valid request, the status, words of the message
     ({"model": "Qwen/Qwen2.5-VL-7B-Instruct"}, 404, "only model is 'vlnb-embedded-ocr'"),
     ({"model": None}, 400, "model: Input should be a valid string"),
     ({"messages": []}, 400, "messages: List should have at least 1 item"),
@@ -208,17 +208,17 @@ REFUSED_PICTURES = [
 
 
 @pytest.mark.parametrize(("change", "status", "words"), REFUSED)
-def test_bad_requests_get_a_sentence(engine, change, status, words):
+def test_a_bad_request_gets_one_clear_sentence(engine, change, status, words):
     good = {"model": embedded.MODEL, "messages": [{"role": "user", "content": "hi"}]}
-    got, answer = post(engine, json.dumps(good | change))
-    assert got == status
+    actual, answer = post(engine, json.dumps(good | change))
+    assert actual == status
     assert words in answer["error"]["message"]
     assert answer["error"]["type"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("url", "words"), REFUSED_PICTURES)
-def test_bad_pictures_get_a_sentence(engine, client, receipt, url, words, stream):
+def test_a_bad_picture_gets_one_clear_sentence(engine, client, receipt, url, words, stream):
     status, answer = post(engine, json.dumps({"model": embedded.MODEL, "stream": stream, **image_message(url)}))
     assert status == 400
     with pytest.raises(AssertionError, match=words):
@@ -227,14 +227,14 @@ def test_bad_pictures_get_a_sentence(engine, client, receipt, url, words, stream
 
 
 @pytest.mark.parametrize("body", [b"", b'{"model": "vlnb-emb', b"[]", b"\xff\xfe", b"[" * 100_000])
-def test_half_a_json(engine, client, body):
+def test_invalid_json_is_refused_and_the_engine_goes_on(engine, client, body):
     status, answer = post(engine, body)
     assert status == 400
     assert "JSON" in answer["error"]["message"]
     assert client.models.list().data
 
 
-def test_sixty_megabytes_are_too_many(engine, client):
+def test_a_body_of_sixty_megabytes_is_refused(engine, client):
     status, answer = post(engine, b"x" * 60_000_000)
     assert status == 413
     assert "more than 48 MB" in answer["error"]["message"]
@@ -242,14 +242,14 @@ def test_sixty_megabytes_are_too_many(engine, client):
     assert client.models.list().data
 
 
-def test_other_paths_get_a_sentence(engine):
-    assert post_free(engine, "/v1/embeddings") == 404
-    assert post_free(engine, "/v1/models/gpt-5") == 404
-    assert post_free(engine, "/v1/chat/completions") == 405
+def test_unknown_paths_and_methods_get_an_error_status(engine):
+    assert get_status(engine, "/v1/embeddings") == 404
+    assert get_status(engine, "/v1/models/gpt-5") == 404
+    assert get_status(engine, "/v1/chat/completions") == 405
 
 
-def test_ten_at_once_are_answered_or_told_to_wait(client, receipt):
-    def one(_):
+def test_ten_concurrent_requests_are_answered_or_asked_to_retry(client, receipt):
+    def ask_once(_):
         try:
             answer = ask(client, "What is the cash?", unread(receipt.picture.image))
             return answer.choices[0].message.content.split("\n")[0]
@@ -258,29 +258,29 @@ def test_ten_at_once_are_answered_or_told_to_wait(client, receipt):
             return 429
 
     with ThreadPoolExecutor(10) as pool:
-        results = list(pool.map(one, range(10)))
+        results = list(pool.map(ask_once, range(10)))
     assert set(results) <= {"20,000", 429}
     assert results.count("20,000") >= 9
 
 
-def test_a_full_queue_answers_at_once(client, receipt):
-    def one(_):
+def test_a_full_queue_refuses_further_requests(client, receipt):
+    def ask_once(_):
         try:
             ask(client, READ, receipt.picture)
         except openai.RateLimitError:
             return 429
         return 200
 
-    ask(client, READ, receipt.picture)  # from here on it is remembered
-    pictures = [unread(receipt.picture.image) for _ in range(8)]  # several seconds; all others come meanwhile
+    ask(client, READ, receipt.picture)  # from here on this picture is in the cache
+    pictures = [unread(receipt.picture.image) for _ in range(8)]  # several seconds; all other requests arrive meanwhile
     with ThreadPoolExecutor(15) as pool, ask(client, READ, receipt.picture, *pictures, stream=True) as reading:
         next(reading)
-        results = list(pool.map(one, range(15)))
-    assert results.count(200) == 8, "one is read, eight wait"
+        results = list(pool.map(ask_once, range(15)))
+    assert results.count(200) == 8, "one request is being read, eight wait"
     assert results.count(429) == 7
 
 
-def test_a_client_that_hangs_up_frees_its_place(engine, client, receipt):
+def test_a_disconnected_client_frees_its_place_in_the_queue(engine, client, receipt):
     pictures = [unread(receipt.picture.image) for _ in range(40)]
     body = json.dumps({"model": embedded.MODEL, "messages": messages(READ, *pictures)}).encode()
     parts = urlsplit(engine.base_url)
@@ -289,7 +289,7 @@ def test_a_client_that_hangs_up_frees_its_place(engine, client, receipt):
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     quitters = []
-    for _ in range(9):  # the first would take half a minute; together they fill the queue
+    for _ in range(9):  # the first request would take half a minute; together they fill the queue
         quitter = socket.create_connection((parts.hostname, parts.port))
         quitter.sendall(head + body)
         quitters.append(quitter)
@@ -299,22 +299,22 @@ def test_a_client_that_hangs_up_frees_its_place(engine, client, receipt):
     time.sleep(0.5)
     start = time.perf_counter()
     assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
-    assert time.perf_counter() - start < 20, "nobody waited for what the quitters had ordered"
+    assert time.perf_counter() - start < 20, "no request waits for those of disconnected clients"
 
 
-def test_a_stream_that_is_left_frees_its_place(client, receipt):
+def test_an_abandoned_stream_frees_its_place_in_the_queue(client, receipt):
     for _ in range(12):
-        pictures = [unread(receipt.picture.image) for _ in range(9)]  # after the first, which needs no reading
+        pictures = [unread(receipt.picture.image) for _ in range(9)]  # after the first picture, which is in the cache
         with ask(client, READ, receipt.picture, *pictures, stream=True) as stream:
             next(chunk for chunk in stream if chunk.choices and chunk.choices[0].delta.content)
     assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
 
 
-def test_a_key_guards_everything_but_health():
+def test_an_api_key_protects_everything_but_the_health_check():
     guarded = _start(api_key="sesame")
     try:
-        assert post_free(guarded, "/health") == 200
-        assert post_free(guarded, "/v1/models") == 401
+        assert get_status(guarded, "/health") == 200
+        assert get_status(guarded, "/v1/models") == 401
         assert post(guarded, b"{}")[0] == 401
         assert vlnb.connect(guarded.base_url, api_key="sesame", announce=None).is_embedded
         with pytest.raises(vlnb.ServerRefused, match="rejected the API key") as caught:
@@ -325,15 +325,15 @@ def test_a_key_guards_everything_but_health():
     assert not guarded._thread.is_alive()
 
 
-def test_other_machines_only_with_a_key():
+def test_serving_other_machines_requires_an_api_key():
     with pytest.raises(vlnb.BadInput, match="VLNB_API_KEY"):
         serve("0.0.0.0", 0, api_key=None)
 
 
-def test_a_port_in_use_gets_a_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(vlnb.LaunchFailed, match="choose another"):
-        listen("127.0.0.1", taken.getsockname()[1])
+def test_a_port_in_use_raises_one_clear_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(vlnb.LaunchFailed, match="choose another"):
+        listen("127.0.0.1", listener.getsockname()[1])
 
 
-def test_one_engine_a_process(engine):
+def test_a_process_starts_only_one_engine(engine):
     assert embedded.start() is engine

@@ -1,4 +1,4 @@
-"""Filling in a schema from what stands on a page: labels with their values, tables, and nothing invented."""
+"""Filling in a schema from the text of a page: labels with their values, tables, and no invented values."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def wire(**properties):
 
 
 @pytest.mark.parametrize(
-    ("name", "label", "good"),
+    ("name", "label", "matches"),
     [
         ("total", "Total", True),
         ("total", "Grand total", True),
@@ -36,8 +36,8 @@ def wire(**properties):
         ("seller", "Bill to", False),
     ],
 )
-def test_a_label_names_a_field_or_does_not(name, label, good):
-    assert bool(score(name.split(), label)) is good
+def test_a_label_matches_only_the_field_that_it_names(name, label, matches):
+    assert bool(score(name.split(), label)) is matches
 
 
 INVOICE = page(
@@ -53,7 +53,7 @@ INVOICE = page(
 ITEM = {"type": "object", "properties": {"description": TEXT, "quantity": AMOUNT, "price": AMOUNT}}
 
 
-def test_labels_and_rows_as_printed_and_null_for_the_rest():
+def test_values_are_copied_as_printed_and_missing_ones_are_null():
     schema = {"title": "Invoice", **wire(
         number=TEXT, date=DAY, due_date=DAY, total=AMOUNT, vat=AMOUNT, iban=TEXT, items={"type": "array", "items": ITEM}
     )}  # fmt: skip
@@ -64,26 +64,26 @@ def test_labels_and_rows_as_printed_and_null_for_the_rest():
     }  # fmt: skip
 
 
-def test_a_value_of_the_wrong_kind_is_none():
+def test_a_value_of_the_wrong_type_is_null():
     assert fill(wire(total=DAY), [INVOICE]) == {"total": None}
 
 
-def test_two_labels_alike_with_different_values_are_not_sure():
-    twice = page([(40, "Total"), (440, "39.60")], [(40, "Total"), (440, "12.00")])
-    assert fill(wire(total=AMOUNT), [twice]) == {"total": None}
+def test_equal_labels_with_different_values_give_null():
+    ambiguous = page([(40, "Total"), (440, "39.60")], [(40, "Total"), (440, "12.00")])
+    assert fill(wire(total=AMOUNT), [ambiguous]) == {"total": None}
 
 
-def test_a_label_is_no_value_and_an_empty_box_is_null():
+def test_a_label_is_not_a_value_and_an_empty_box_is_null():
     form = page([(40, "City"), (400, "Phone")], [(400, "0113 496")])
     assert fill(wire(city=TEXT, phone=TEXT), [form]) == {"city": None, "phone": "0113 496"}
     below = page([(40, "City")], [(40, "Phone")], [(40, "0113 496")])
     assert fill(wire(city=TEXT, phone=TEXT), [below]) == {"city": None, "phone": "0113 496"}
 
 
-def test_of_two_numbers_the_one_of_the_document_itself():
-    both = page([(40, "Order No: 5")], [(40, "Invoice No: 7")])
-    assert fill({"title": "Invoice", **wire(number=TEXT)}, [both]) == {"number": "7"}
-    assert fill(wire(number=TEXT), [both]) == {"number": None}
+def test_the_title_selects_the_documents_own_number():
+    two_numbers = page([(40, "Order No: 5")], [(40, "Invoice No: 7")])
+    assert fill({"title": "Invoice", **wire(number=TEXT)}, [two_numbers]) == {"number": "7"}
+    assert fill(wire(number=TEXT), [two_numbers]) == {"number": None}
 
 
 @pytest.mark.parametrize(
@@ -100,19 +100,19 @@ def test_of_two_numbers_the_one_of_the_document_itself():
          {"total": "39.60", "next": {"total": None, "next": None}}),
     ],
 )  # fmt: skip
-def test_schemas_that_people_write_by_hand(schema, value):
+def test_handwritten_schemas_are_filled_in(schema, value):
     assert fill(schema, [INVOICE]) == value
 
 
-def twice(number):
-    """A record that holds the next one twice: forty of them are a trillion."""
+def doubling_record(number):
+    """Return a record that refers to the next one twice: forty of them expand to a trillion."""
     return {"type": "object", "properties": {name: {"$ref": f"#/$defs/d{number + 1}"} for name in "ab"}}
 
 
 @pytest.mark.parametrize(
     "schema",
     [
-        {"$ref": "#/$defs/d0", "$defs": {f"d{i}": twice(i) for i in range(40)}},
+        {"$ref": "#/$defs/d0", "$defs": {f"d{i}": doubling_record(i) for i in range(40)}},
         {"type": "object", "properties": [1]},
         {"type": "object", "properties": {"a": True}},
         {"enum": 3},
@@ -132,7 +132,7 @@ def documents():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "asked", "found"),
+    ("name", "fields", "filled"),
     [
         ("form", ("first_name",), {"first_name": "Amira"}),
         ("form", ("date_of_birth",), {"date_of_birth": None}),
@@ -142,5 +142,5 @@ def documents():
         ("invoice", ("seller",), {"seller": "Pine & Fell Supply"}),
     ],
 )
-def test_labels_that_the_schema_does_not_name_are_no_values_either(documents, name, asked, found):
-    assert fill(wire(**dict.fromkeys(asked, TEXT)), [documents[name]]) == found
+def test_labels_outside_the_schema_are_not_used_as_values(documents, name, fields, filled):
+    assert fill(wire(**dict.fromkeys(fields, TEXT)), [documents[name]]) == filled

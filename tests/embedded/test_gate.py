@@ -1,4 +1,4 @@
-"""What may reach the engine: no web page, no slow connection, no more than it can hold."""
+"""What may reach the engine: no foreign web page, no slow connection, no more data than it can hold."""
 
 import base64
 import contextlib
@@ -17,7 +17,7 @@ from vlnb.embedded.serve import _start
 JSON = {"content-type": "application/json"}
 HERE = "127.0.0.1:8000"
 
-LET_IN = [
+ALLOWED = [
     ("POST", {"host": HERE, **JSON}),
     ("POST", {"host": HERE, "content-type": "application/json; charset=utf-8"}),
     ("POST", {"host": "localhost:8000", "content-type": "Application/JSON"}),
@@ -26,7 +26,7 @@ LET_IN = [
     ("GET", {"host": HERE}),
     ("GET", {"host": HERE, "sec-fetch-site": "none"}),  # typed into the browser
 ]
-KEPT_OUT = [
+REFUSED = [
     ("POST", {"host": "rebound.example:8000", **JSON}, 403),
     ("POST", {"host": "127.0.0.1.example:8000", **JSON}, 403),
     ("POST", {"host": "127.0.0.1:8001", **JSON}, 403),
@@ -49,19 +49,19 @@ KEPT_OUT = [
 ]
 
 
-@pytest.mark.parametrize(("method", "headers"), LET_IN)
-def test_programs_are_let_in(method, headers):
+@pytest.mark.parametrize(("method", "headers"), ALLOWED)
+def test_requests_of_local_programs_are_allowed(method, headers):
     assert gate.foreign(method, headers, "127.0.0.1", 8000) is None
 
 
-@pytest.mark.parametrize(("method", "headers", "status"), KEPT_OUT)
-def test_pages_and_other_names_are_kept_out(method, headers, status):
+@pytest.mark.parametrize(("method", "headers", "status"), REFUSED)
+def test_foreign_origins_host_names_and_content_types_are_refused(method, headers, status):
     refused = gate.foreign(method, headers, "127.0.0.1", 8000)
     assert refused is not None
     assert refused[0] == status
 
 
-def test_a_public_address_has_names_that_are_not_known_here():
+def test_a_public_address_accepts_any_host_name():
     assert gate.foreign("POST", {"host": "gpu-box.example:8000", **JSON}, "192.168.1.7", 8000) is None
 
 
@@ -70,7 +70,7 @@ def address(engine):
     return host, int(port)
 
 
-def sent(engine, method, path, body=None, headers=None):
+def send(engine, method, path, body=None, headers=None):
     """Return (status, body as JSON) of one request."""
     connection = http.client.HTTPConnection(*address(engine), timeout=60)
     with contextlib.closing(connection):
@@ -87,16 +87,16 @@ def sent(engine, method, path, body=None, headers=None):
         ({"content-type": "text/plain"}, 415, "application/json"),
     ],
 )
-def test_a_refusal_is_a_sentence_over_the_wire(engine, headers, status, words):
-    got, answer = sent(engine, "POST", "/v1/chat/completions", b"{}", headers)
-    assert got == status
+def test_a_refusal_reaches_the_client_as_one_clear_sentence(engine, headers, status, words):
+    actual, answer = send(engine, "POST", "/v1/chat/completions", b"{}", headers)
+    assert actual == status
     assert words in answer["error"]["message"]
-    assert sent(engine, "GET", "/health", headers={"Host": "rebound.example"})[0] == 403
+    assert send(engine, "GET", "/health", headers={"Host": "rebound.example"})[0] == 403
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """An engine of its own whose limits are reached quickly."""
+def limited_engine(monkeypatch):
+    """A separate engine whose limits are reached quickly."""
     monkeypatch.setattr(gate, "IDLE_S", 1)
     monkeypatch.setattr(gate, "MAX_CONNECTIONS", 20)
     monkeypatch.setattr(app, "BODY_S", 1)
@@ -112,11 +112,11 @@ def head(engine, length):
     return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
 
-def ended(connection, within_s, piece=b""):
-    """Whether the server closes a connection on which a `piece` is sent ten times a second; gives what came."""
-    came, until = b"", time.monotonic() + within_s
+def received_until_close(connection, within_s, piece=b""):
+    """Return what the server sends until it closes a connection, on which a `piece` is sent ten times a second."""
+    received, deadline = b"", time.monotonic() + within_s
     connection.settimeout(0.1)
-    while time.monotonic() < until:
+    while time.monotonic() < deadline:
         try:
             if piece:
                 connection.sendall(piece)
@@ -124,77 +124,80 @@ def ended(connection, within_s, piece=b""):
         except TimeoutError:
             continue
         except OSError:
-            return came
+            return received
         if not data:
-            return came
-        came += data
+            return received
+        received += data
     raise AssertionError(f"still open after {within_s} s")
 
 
 SLOW = {
-    "nothing": (b"", b""),
-    "half a head": (b"POST /v1/chat/completions HTTP/1.1\r\n", b""),
-    "a head in drops": (b"POST /v1/chat/completions HTTP/1.1\r\n", b"x-a: b\r\n"),
+    "no data": (b"", b""),
+    "an incomplete head": (b"POST /v1/chat/completions HTTP/1.1\r\n", b""),
+    "an endless head": (b"POST /v1/chat/completions HTTP/1.1\r\n", b"x-a: b\r\n"),
 }
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_a_head_has_only_so_much_time(small, slow):
+def test_the_head_of_a_request_must_arrive_in_time(limited_engine, slow):
     start, piece = SLOW[slow]
-    with socket.create_connection(address(small)) as connection:
+    with socket.create_connection(address(limited_engine)) as connection:
         connection.sendall(start)
-        assert ended(connection, 5, piece) == b""
+        assert received_until_close(connection, 5, piece) == b""
 
 
-@pytest.mark.parametrize("piece", [b"", b" "], ids=["stalled", "in drops"])
-def test_a_body_has_only_so_much_time(small, piece):
-    with socket.create_connection(address(small)) as connection:
-        connection.sendall(head(small, 1000) + b"{")
-        came = ended(connection, 8, piece)
-    assert came.startswith(b"HTTP/1.1 408 ")
-    assert b"did not arrive completely within 1 s" in came
+@pytest.mark.parametrize("piece", [b"", b" "], ids=["stalled", "trickling"])
+def test_the_body_of_a_request_must_arrive_in_time(limited_engine, piece):
+    with socket.create_connection(address(limited_engine)) as connection:
+        connection.sendall(head(limited_engine, 1000) + b"{")
+        received = received_until_close(connection, 8, piece)
+    assert received.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive completely within 1 s" in received
 
 
-def test_an_answered_connection_is_closed_when_nothing_follows(small):
-    with socket.create_connection(address(small)) as connection:
-        host, port = address(small)
+def test_a_kept_connection_is_closed_when_no_whole_request_follows(limited_engine):
+    with socket.create_connection(address(limited_engine)) as connection:
+        host, port = address(limited_engine)
         connection.sendall(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\n\r\nGET /health".encode())
-        assert ended(connection, 5, b"").startswith(b"HTTP/1.1 200 ")
+        assert received_until_close(connection, 5, b"").startswith(b"HTTP/1.1 200 ")
 
 
-def test_connections_are_counted(small):
+def test_connections_above_the_limit_are_refused(limited_engine):
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(socket.create_connection(address(small))) for _ in range(30)]
-        refused = [ended(connection, 8) for connection in opened]
-    answers = [came for came in refused if came]
+        opened = [stack.enter_context(socket.create_connection(address(limited_engine))) for _ in range(30)]
+        responses = [received_until_close(connection, 8) for connection in opened]
+    answers = [response for response in responses if response]
     assert len(answers) == 10
-    assert all(came.startswith(b"HTTP/1.1 503 ") and b"20 connections are open already" in came for came in answers)
-    assert sent(small, "GET", "/v1/models")[0] == 200
+    assert all(
+        response.startswith(b"HTTP/1.1 503 ") and b"20 connections are open already" in response for response in answers
+    )
+    assert send(limited_engine, "GET", "/v1/models")[0] == 200
 
 
-def test_the_bytes_of_all_bodies_are_counted(small, monkeypatch):
+def test_the_total_size_of_request_bodies_is_limited(limited_engine, monkeypatch):
     monkeypatch.setattr(app, "BODY_S", 3)
     with contextlib.ExitStack() as stack:
         for _ in range(3):
-            connection = stack.enter_context(socket.create_connection(address(small)))
-            connection.sendall(head(small, 5_000_000) + b" " * 3_000_000)
+            connection = stack.enter_context(socket.create_connection(address(limited_engine)))
+            connection.sendall(head(limited_engine, 5_000_000) + b" " * 3_000_000)
         time.sleep(0.5)
-        status, answer = sent(small, "POST", "/v1/chat/completions", b" " * 2_000_000)
+        status, answer = send(limited_engine, "POST", "/v1/chat/completions", b" " * 2_000_000)
         assert status == 429
         assert "already holds 10 MB of requests" in answer["error"]["message"]
-    until = time.monotonic() + 5
-    while sent(small, "POST", "/v1/chat/completions", b" " * 9_000_000)[0] != 400:  # read, and found to be no JSON
-        assert time.monotonic() < until, "what has left is no longer counted"
+    deadline = time.monotonic() + 5
+    # The status is 400 once the body is read and found not to be JSON.
+    while send(limited_engine, "POST", "/v1/chat/completions", b" " * 9_000_000)[0] != 400:
+        assert time.monotonic() < deadline, "the bytes of closed connections are no longer counted"
 
 
-def test_a_client_that_reads_nothing_is_given_up(small):
-    """Its answers fill both sockets' buffers; then nothing moves any more."""
+def test_a_client_that_reads_no_answers_is_disconnected(limited_engine):
+    """The unread answers fill the buffers of both sockets, until the server cannot send any more."""
 
     def ask_on(connection):
         while True:
             connection.sendall(request)
 
-    host, port = address(small)
+    host, port = address(limited_engine)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((host, port))
@@ -207,51 +210,51 @@ def test_a_client_that_reads_nothing_is_given_up(small):
 # -- what a body may ask for ---------------------------------------------------------------------------------------
 
 
-def asked(engine, *files, question="Read all the text.", **options):
+def ask(engine, *files, question="Read all the text.", **options):
     parts = [{"type": "image_url", "image_url": {"url": uri(file)}} for file in files]
     content = [*parts, {"type": "text", "text": question}]
     body = {"model": embedded.MODEL, "messages": [{"role": "user", "content": content}], **options}
-    return sent(engine, "POST", "/v1/chat/completions", json.dumps(body))
+    return send(engine, "POST", "/v1/chat/completions", json.dumps(body))
 
 
 def uri(file):
     return "data:image/png;base64," + base64.b64encode(file).decode()
 
 
-def test_pixels_are_counted_before_any_is_decoded(engine):
-    begun = time.monotonic()
-    status, answer = asked(engine, *[blank(5000, 4990)] * 16)
+def test_too_many_pixels_or_pictures_are_refused_before_decoding(engine):
+    start = time.monotonic()
+    status, answer = ask(engine, *[blank(5000, 4990)] * 16)
     assert status == 413
     assert "399 megapixels; the embedded engine takes 100" in answer["error"]["message"]
-    assert time.monotonic() - begun < 3, "decoding one takes a quarter of a second"
-    status, answer = asked(engine, *[blank(7000, 7000)] * 16)
+    assert time.monotonic() - start < 3, "decoding one takes a quarter of a second"
+    status, answer = ask(engine, *[blank(7000, 7000)] * 16)
     assert status == 400
     assert "the limit is 25" in answer["error"]["message"]
-    status, answer = asked(engine, *[blank(8, 8)] * 65)
+    status, answer = ask(engine, *[blank(8, 8)] * 65)
     assert status == 413
     assert "65 pictures" in answer["error"]["message"]
 
 
-def test_a_question_is_not_a_book(engine):
-    status, answer = asked(engine, question="x" * 60_000)
+def test_a_question_with_too_much_text_is_refused(engine):
+    status, answer = ask(engine, question="x" * 60_000)
     assert status == 413
     assert "60,000 characters of text; the embedded engine takes 50,000" in answer["error"]["message"]
 
 
-def test_a_pdf_bomb_is_a_bad_picture(engine):
-    status, answer = asked(engine, pdf_bomb())
+def test_a_pdf_bomb_is_refused_as_a_bad_picture(engine):
+    status, answer = ask(engine, pdf_bomb())
     assert status == 400
     assert "Picture 1 of the request: it, page 1, needs more than 400 MB" in answer["error"]["message"]
 
 
 def test_a_later_picture_that_is_broken_is_reported(engine):
-    cut = blank(300, 200, mode="RGB")[:-40]
-    status, answer = asked(engine, blank(300, 200), cut)
+    truncated = blank(300, 200, mode="RGB")[:-40]
+    status, answer = ask(engine, blank(300, 200), truncated)
     assert status == 400
     assert "Picture 2 of the request: it is a broken" in answer["error"]["message"]
     connection = http.client.HTTPConnection(*address(engine), timeout=60)
     with contextlib.closing(connection):
-        parts = [{"type": "image_url", "image_url": {"url": uri(file)}} for file in (blank(300, 200), cut)]
+        parts = [{"type": "image_url", "image_url": {"url": uri(file)}} for file in (blank(300, 200), truncated)]
         body = {"model": embedded.MODEL, "stream": True, "messages": [{"role": "user", "content": parts}]}
         connection.request("POST", "/v1/chat/completions", json.dumps(body), JSON)
         events = connection.getresponse().read().decode()
@@ -260,13 +263,13 @@ def test_a_later_picture_that_is_broken_is_reported(engine):
 
 
 @pytest.mark.parametrize("body", [b"[]," * 1_000_000, b"{" * 10_000_000, b'{"a":"\\ud800"}', b"1e999999999"])
-def test_json_that_unpacks_to_too_much_is_refused(engine, body):
-    status, answer = sent(engine, "POST", "/v1/chat/completions", body)
+def test_json_that_is_hostile_to_the_parser_is_refused(engine, body):
+    status, answer = send(engine, "POST", "/v1/chat/completions", body)
     assert status == 400
     assert answer["error"]["code"] == "invalid_json"
 
 
-def test_a_broken_picture_says_so_at_once(engine):
-    assert asked(engine, b"")[0] == 400
-    assert "empty (0 bytes)" in asked(engine, b"")[1]["error"]["message"]
-    assert asked(engine, blank(8, 8), question="Hi" + chr(0x1F600))[0] == 200
+def test_an_empty_picture_is_refused_and_an_emoji_is_accepted(engine):
+    assert ask(engine, b"")[0] == 400
+    assert "empty (0 bytes)" in ask(engine, b"")[1]["error"]["message"]
+    assert ask(engine, blank(8, 8), question="Hi" + chr(0x1F600))[0] == 200

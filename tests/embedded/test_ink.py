@@ -9,7 +9,7 @@ from vlnb.embedded import ink
 FONT = ImageFont.load_default(30)
 
 
-def written(text, size=(500, 60), at=(20, 10), paper=250, fill=30):
+def draw_text(text, size=(500, 60), at=(20, 10), paper=250, fill=30):
     """Return a picture of `text` as an array, and the centres of its letters."""
     image = Image.new("RGB", size, (paper,) * 3)
     pen = ImageDraw.Draw(image)
@@ -34,31 +34,31 @@ SPACES = [
 
 
 @pytest.mark.parametrize(("printed", "recognised", "mended"), SPACES)
-def test_missing_spaces_are_mended_where_the_ink_is_sure(printed, recognised, mended):
-    crop, centres = written(printed)
+def test_missing_spaces_are_restored_only_at_clear_gaps(printed, recognised, mended):
+    crop, centres = draw_text(printed)
     assert ink.mend_spaces(crop, recognised, centres) == mended
 
 
-def test_text_that_does_not_fit_its_letters_is_left_alone():
-    crop, centres = written("CASH IDR")
+def test_text_that_does_not_match_its_letters_is_unchanged():
+    crop, centres = draw_text("CASH IDR")
     assert ink.mend_spaces(crop, "CASHIDRX", centres) == "CASHIDRX"
     assert ink.mend_spaces(np.full_like(crop, 255), "CASHIDR", centres) == "CASHIDR"
 
 
 @pytest.mark.parametrize(("paper", "fill"), [(250, 30), (20, 240), (180, 60)])
 def test_boxes_shrink_to_the_ink(paper, fill):
-    picture, _ = written("Total 12", paper=paper, fill=fill)
+    picture, _ = draw_text("Total 12", paper=paper, fill=fill)
     dark = np.argwhere(np.abs(picture[..., 0].astype(int) - paper) > 60)
     (top, left), (bottom, right) = dark.min(0), dark.max(0) + 1
     assert ink.tight(picture, (2, 2, 300, 58)) == pytest.approx((left, top, right, bottom), abs=1)
 
 
-def test_a_neighbouring_line_that_reaches_in_is_left_out():
-    picture, _ = written("Total", size=(200, 60))
+def test_a_box_excludes_the_ink_of_a_neighbouring_line():
+    picture, _ = draw_text("Total", size=(200, 60))
     picture = picture.copy()
-    picture[0:6, 30:90] = 30  # the feet of the line above
+    picture[0:6, 30:90] = 30  # the descenders of the line above
     assert ink.tight(picture, (0, 0, 200, 60))[1] > 6
 
 
-def test_an_empty_box_stays_as_it_is():
+def test_a_box_without_ink_is_unchanged():
     assert ink.tight(np.full((40, 40, 3), 255, np.uint8), (5, 5, 30, 30)) == (5, 5, 30, 30)

@@ -1,4 +1,4 @@
-"""In which order boxes are read."""
+"""The order in which boxes are read."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_columns_of_prose_are_read_one_after_the_other():
     assert order == [[0], *[[i] for i in range(1, 13)], [13]]
 
 
-def test_three_columns_with_wide_gutters():
+def test_three_columns_with_wide_gutters_are_read_one_by_one():
     columns = [[quad(x, 40 * i, 480 + 5 * (i % 2)) for i in range(8)] for x in (0, 1100, 2200)]
     assert reading_order([q for column in columns for q in column]) == [[i] for i in range(24)]
 
@@ -42,7 +42,7 @@ def test_a_table_is_read_row_by_row():
     assert reading_order(table) == [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(5)]
 
 
-def test_skew_is_that_of_the_wide_boxes():
+def test_the_skew_is_measured_on_the_wide_boxes():
     quads = [quad(0, 40 * i, 300, angle=0.02) for i in range(5)] + [quad(0, 400, 15, angle=0.5)]
     assert skew(quads) == pytest.approx(0.02, abs=1e-3)
     assert skew([]) == 0
@@ -58,11 +58,11 @@ def test_every_box_is_read_once(boxes):
     assert sorted(i for row in order for i in row) == list(range(len(boxes)))
 
 
-def test_nothing_to_read():
+def test_a_page_without_boxes_has_no_reading_order():
     assert reading_order([]) == []
 
 
-def test_ragged_columns_are_parted_behind_their_longest_line():
+def test_ragged_columns_are_split_after_their_longest_line():
     left = [quad(20, 40 * i, width) for i, width in enumerate((300, 290, 310, 295, 380, 390, 385, 370))]
     right = [quad(460, 40 * i, 390) for i in range(8)]
     assert reading_order([*left, *right]) == [[i] for i in range(16)]

@@ -1,4 +1,4 @@
-"""The embedded engine answers grounding prompts for text, and compares pictures; asked over HTTP, as a model is."""
+"""The embedded engine locates text and compares pictures; it is asked over HTTP, like a model."""
 
 import io
 
@@ -10,25 +10,26 @@ from vlnb.accuracy import reading
 from vlnb.regions import match
 
 
-def asked(endpoint, prompt, *pictures, **options):
+def ask(endpoint, prompt, *pictures, **options):
     return endpoint.ask(prompt, *pictures, **options)
 
 
 @pytest.mark.parametrize("level", ["text", "line", "word"])
-def test_text_is_spotted_where_it_stands(endpoint, receipt, level):
-    reply = asked(endpoint, prompts.spot_text(level), receipt.picture)
-    found = reply.regions
-    assert not found.repairs
-    assert not found.dropped
+def test_text_is_spotted_in_its_true_boxes(endpoint, receipt, level):
+    reply = ask(endpoint, prompts.spot_text(level), receipt.picture)
+    regions = reply.regions
+    assert not regions.repairs
+    assert not regions.dropped
     assert [
-        round(line.similarity, 2) for line in reading.lines("\n".join(b.text for b in found.boxes), receipt.truth.lines)
+        round(line.similarity, 2)
+        for line in reading.lines("\n".join(b.text for b in regions.boxes), receipt.truth.lines)
     ]
     if level == "text":
-        result = match(found.boxes, receipt.truth.boxes)
+        result = match(regions.boxes, receipt.truth.boxes)
         assert (result.precision, result.recall) == (1, 1)
         assert result.mean_iou > 0.85
     else:
-        assert len(found.boxes) == {"line": 7, "word": 19}[level]
+        assert len(regions.boxes) == {"line": 7, "word": 19}[level]
 
 
 @pytest.mark.parametrize(
@@ -41,50 +42,50 @@ def test_text_is_spotted_where_it_stands(endpoint, receipt, level):
         ('Detect "Auntie Anne\'s", output bbox_2d', "shop", "Auntie Anne's"),
     ],
 )
-def test_one_thing_is_located(endpoint, receipt, prompt, field, text):
-    (box,) = asked(endpoint, prompt, receipt.picture).boxes
+def test_a_named_field_or_a_quoted_text_is_located(endpoint, receipt, prompt, field, text):
+    (box,) = ask(endpoint, prompt, receipt.picture).boxes
     assert box.text == text
     assert match([box], [receipt.truth.fields[field]]).mean_iou > 0.8
 
 
-def test_points_in_xml_and_in_json(endpoint, receipt):
+def test_points_are_returned_in_xml_and_in_json(endpoint, receipt):
     truth = receipt.truth.fields["change_due"]
     for prompt in (prompts.points("change due"), "Point to the change due. Output point_2d in JSON."):
-        (point,) = asked(endpoint, prompt, receipt.picture).regions.points
+        (point,) = ask(endpoint, prompt, receipt.picture).regions.points
         assert truth.x1 < point.x < truth.x2
         assert truth.y1 < point.y < truth.y2
 
 
-def test_a_quoted_text_is_found_wherever_it_stands(endpoint, receipt):
-    assert len(asked(endpoint, prompts.points('"17,000"'), receipt.picture).regions.points) == 3
+def test_every_occurrence_of_a_quoted_text_is_found(endpoint, receipt):
+    assert len(ask(endpoint, prompts.points('"17,000"'), receipt.picture).regions.points) == 3
 
 
-def test_a_page_in_html(endpoint, receipt):
-    page = asked(endpoint, prompts.document(), receipt.picture)
+def test_a_page_is_returned_as_html_with_boxes(endpoint, receipt):
+    page = ask(endpoint, prompts.document(), receipt.picture)
     assert page.text.startswith("```html")
     assert len(page.boxes) == 11
     assert "Auntie Anne's" in {box.text for box in page.boxes}
 
 
-@pytest.mark.parametrize("what", ["dog", "red taxi", "person with a hat"])
-def test_what_is_no_text_is_declined_by_name(endpoint, receipt, what):
-    reply = asked(endpoint, prompts.detect(what), receipt.picture)
+@pytest.mark.parametrize("thing", ["dog", "red taxi", "person with a hat"])
+def test_things_that_are_not_text_are_declined_by_name(endpoint, receipt, thing):
+    reply = ask(endpoint, prompts.detect(thing), receipt.picture)
     assert "I am not Qwen2.5-VL" in reply.text
-    assert what.split()[0] in reply.text
+    assert thing.split()[0] in reply.text
     assert len(reply.regions) == 0
     assert reply.regions.boxes == ()
 
 
-def test_markup_on_the_picture_stays_text(endpoint):
+def test_markup_on_the_picture_is_escaped(endpoint):
     image = Image.new("RGB", (900, 120), "white")
     ImageDraw.Draw(image).text((30, 40), "<b>SALE</b> & more", font=ImageFont.load_default(40), fill="black")
-    reply = asked(endpoint, prompts.document(), image)
+    reply = ask(endpoint, prompts.document(), image)
     assert "<b>" not in reply.text.replace("<body>", "")
     assert "&amp;" in reply.text
 
 
-def test_an_empty_form_is_filled_in(endpoint, receipt):
-    reply = asked(endpoint, prompts.extract(["shop", "grand_total", "cash", "colour of the sky"]), receipt.picture)
+def test_extracted_fields_are_filled_in_and_unknown_ones_are_empty(endpoint, receipt):
+    reply = ask(endpoint, prompts.extract(["shop", "grand_total", "cash", "colour of the sky"]), receipt.picture)
     assert '"shop": "Auntie Anne\'s"' in reply.text
     assert '"grand_total": "17,000"' in reply.text
     assert '"colour of the sky": ""' in reply.text
@@ -94,7 +95,7 @@ def test_an_empty_form_is_filled_in(endpoint, receipt):
 
 
 def page(width, height, size, rows):
-    """Return a page of that size and the tight boxes of its lines."""
+    """Return a page of this size, and the tight boxes of its lines."""
     from vlnb.regions import Box
 
     image = Image.effect_noise((width, height), 10).point(lambda grey: 248 - abs(128 - grey) // 2).convert("RGB")
@@ -107,8 +108,8 @@ def page(width, height, size, rows):
     return image, truth
 
 
-def turned(image):
-    """Return the file of a photo that was taken with the camera held sideways."""
+def sideways_photo(image):
+    """Return the file of a photo taken with the camera held sideways."""
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()
@@ -126,21 +127,21 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_boxes_land_on_the_text_whatever_the_size(endpoint, name):
+def test_boxes_match_the_text_at_every_page_size(endpoint, name):
     image, truth = page(*PAGES[name])
-    source = turned(image) if name == "turned by EXIF" else image
-    reply = asked(endpoint, prompts.spot_text("line"), source, max_tokens=8000)
+    source = sideways_photo(image) if name == "turned by EXIF" else image
+    reply = ask(endpoint, prompts.spot_text("line"), source, max_tokens=8000)
     assert reply.pictures[0].original_size == image.size
     result = match(reply.boxes, truth)
     assert result.recall == 1
     assert result.mean_iou >= 0.85
 
 
-def test_boxes_are_in_the_original_also_when_less_was_seen(endpoint):
+def test_boxes_of_a_downscaled_picture_are_in_original_pixels(endpoint):
     image, truth = page(*PAGES["12 megapixels"])
     data = io.BytesIO()
     image.save(data, "JPEG", quality=92)
-    reply = asked(endpoint, prompts.spot_text("line"), data.getvalue(), max_pixels=2000 * 784)
+    reply = ask(endpoint, prompts.spot_text("line"), data.getvalue(), max_pixels=2000 * 784)
     assert reply.seen_sizes[0] == images.smart_resize(4000, 3000, max_pixels=2000 * 784)
     assert match(reply.boxes, truth).mean_iou >= 0.85
 
@@ -149,27 +150,27 @@ def test_boxes_are_in_the_original_also_when_less_was_seen(endpoint):
 
 
 def test_two_pictures_are_compared_by_text_and_size(endpoint):
-    reply = asked(endpoint, catalog.COMPARE_EXAMPLE.prompt, samples.chart().picture, samples.shelf().picture)
+    reply = ask(endpoint, catalog.COMPARE_EXAMPLE.prompt, samples.chart().picture, samples.shelf().picture)
     for part in ("Picture 1 has 952 x 588", "Picture 2 has 1008 x 756", "“HONEY”", "not Qwen2.5-VL"):
         assert part in reply.text
     assert "no text in common" in reply.text
     assert reply.regions is None
 
 
-def test_the_order_of_the_pictures_is_the_order_of_the_answer(endpoint):
+def test_a_comparison_keeps_the_order_of_the_pictures(endpoint):
     chart, shelf = samples.chart().picture, samples.shelf().picture
-    there = asked(endpoint, "What is the difference between these pictures?", chart, shelf).text
-    back = asked(endpoint, "What is the difference between these pictures?", shelf, chart).text
-    assert there.index("952 x 588") < there.index("1008 x 756")
-    assert back.index("1008 x 756") < back.index("952 x 588")
+    forward = ask(endpoint, "What is the difference between these pictures?", chart, shelf).text
+    reversed_order = ask(endpoint, "What is the difference between these pictures?", shelf, chart).text
+    assert forward.index("952 x 588") < forward.index("1008 x 756")
+    assert reversed_order.index("1008 x 756") < reversed_order.index("952 x 588")
 
 
-def test_equal_pictures_have_nothing_of_their_own(endpoint, receipt):
-    text = asked(endpoint, "Compare these images.", receipt.picture, receipt.picture).text
+def test_a_comparison_of_equal_pictures_finds_only_common_text(endpoint, receipt):
+    text = ask(endpoint, "Compare these images.", receipt.picture, receipt.picture).text
     assert "it alone" not in text
     assert "All of them say “Auntie Anne's”" in text
 
 
-def test_places_on_several_pictures_are_told_apart(endpoint, receipt):
-    text = asked(endpoint, prompts.locate("the grand total"), receipt.picture, samples.chart().picture).text
+def test_a_located_value_names_its_picture_among_several(endpoint, receipt):
+    text = ask(endpoint, prompts.locate("the grand total"), receipt.picture, samples.chart().picture).text
     assert text.index("Picture 1:") < text.index("17,000") < text.index("Picture 2:")

@@ -1,4 +1,4 @@
-"""Questions answered from the text of a page. The pages here are made of words; test_reading has real pictures."""
+"""Questions answered from the text of a page. The pages here consist of words; test_reading has real pictures."""
 
 import pytest
 
@@ -61,14 +61,14 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("where", "question", "value", "place"), QUESTIONS)
-def test_questions(where, question, value, place):
-    found = find(where, question)
+@pytest.mark.parametrize(("document", "question", "value", "place"), QUESTIONS)
+def test_a_question_is_answered_with_a_value_and_its_place(document, question, value, place):
+    found = find(document, question)
     assert (found.value if found else None) == value
     assert (found.where if found else None) == place
 
 
-def test_the_place_is_the_box_of_the_value():
+def test_an_answer_has_the_box_of_its_value():
     assert find(RECEIPT, "What is the grand total?").box == (600, 240, 640, 260)
     assert find(LETTER, "What is the invoice number?").box == (620, 0, 700, 20)
 
@@ -85,10 +85,10 @@ def test_the_place_is_the_box_of_the_value():
         ("cash", "card", 0.0),
     ],
 )
-def test_alike(a, b, sure):
+def test_the_similarity_of_two_words_is_symmetric(a, b, sure):
     assert alike(a, b) == alike(b, a) == pytest.approx(sure, abs=0.01)
 
 
-def test_small_words_count_only_where_they_are_labels():
+def test_stop_words_count_only_as_labels():
     assert set(terms("Where does it go to?")) == set()
     assert set(terms("Where does it go to?", labels=frozenset({"to"}))) == {"to"}

@@ -21,7 +21,7 @@ if not (ENGINE / "done-2").exists():
 
 
 def command(*more, model=ENGINE / "tiny", port):
-    """The command of a server on the CPU; `more` comes last, so it wins.
+    """Return the command of a server on the CPU; `more` comes last, so that it takes precedence.
 
     It sleeps when idle, because servers that poll slow each other down, and its gauges follow every step.
     """
@@ -45,7 +45,7 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def sglang(free_port, tmp_path_factory):
-    """One server for the whole suite; starting it takes 40 s."""
+    """One server for the whole suite, because starting it takes 40 s."""
     port = free_port()
     folder = tmp_path_factory.mktemp("runs")
     server = launch.start(command("--enable-metrics", port=port), port=port, environment=ENVIRONMENT, runs=folder)
@@ -63,11 +63,11 @@ def transformers(free_port, tmp_path_factory):
 
     port, folder = free_port(), tmp_path_factory.mktemp("transformers")
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(folder)}
-    words = [PYTHON.with_name("transformers"), "serve", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "log").open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process:
+    argv = [PYTHON.with_name("transformers"), "serve", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "log").open("w") as log, subprocess.Popen(argv, env=environment, stdout=log, stderr=log) as process:
         try:
-            until = time.monotonic() + 240
-            while not answers(port) and process.poll() is None and time.monotonic() < until:
+            deadline = time.monotonic() + 240
+            while not is_healthy(port) and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.5)
             yield vlnb.Endpoint(f"http://127.0.0.1:{port}/v1", str(ENGINE / "tiny"))
         finally:
@@ -80,19 +80,19 @@ def llama(free_port):
     import vlnb
 
     port, script = free_port(), Path(__file__).parent.parent.parent / "scripts" / "engine" / "llama.py"
-    words = [PYTHON, script, ENGINE / "tiny.gguf", ENGINE / "tiny.mmproj.gguf", str(port)]
+    argv = [PYTHON, script, ENGINE / "tiny.gguf", ENGINE / "tiny.mmproj.gguf", str(port)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, text=True, **pipes) as process:
+    with subprocess.Popen(argv, text=True, **pipes) as process:
         try:
             yield vlnb.connect(process.stdout.readline().strip(), announce=None)
         finally:
             process.kill()
 
 
-def answers(port):
+def is_healthy(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-            return answer.status == 200
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+            return response.status == 200
     except OSError:
         return False
 
@@ -106,14 +106,14 @@ def endpoint(sglang):
 
 @pytest.fixture
 def parse():
-    """Read commands with SGLang's own argument parser, of two versions: the cookbook's and a new one."""
+    """Parse commands with SGLang's own argument parser, in two versions: the cookbook's and a new one."""
     script = (
         "import argparse, json, sys\nfrom sglang.srt.server_args import ServerArgs\n"
         "parser = argparse.ArgumentParser(); ServerArgs.add_cli_args(parser)\n"
         "for words in json.load(sys.stdin): parser.parse_args(words); print(*words)"
     )
 
-    def read(commands, *, old):
+    def run_parser(commands, *, old):
         environment = {**os.environ, **ENVIRONMENT, **({"PYTHONPATH": str(ENGINE / "old")} if old else {})}
         return subprocess.run(
             [PYTHON, "-c", script],
@@ -124,11 +124,11 @@ def parse():
             env=environment,
         )
 
-    return read
+    return run_parser
 
 
-def runs(pid):
-    """Whether a process still works: a dead one that its parent has not collected yet does not."""
+def is_running(pid):
+    """Return whether a process is running: a zombie, which its parent has not collected yet, is not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

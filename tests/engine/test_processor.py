@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.embedded.test_locating import PAGES, page, turned
+from tests.embedded.test_locating import PAGES, page, sideways_photo
 from tests.engine.conftest import ENGINE, PYTHON
 from vlnb import BadInput, images
 from vlnb.embedded.reader import Reader
 from vlnb.regions import Box, match, to_original
 
 
-def processor(*words, given=""):
+def processor(*words, stdin_text=""):
     script = [PYTHON, Path(__file__).parent / "processor.py", ENGINE / "tiny", *words]
-    done = subprocess.run(script, input=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    completed = subprocess.run(script, input=stdin_text, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    return completed.stdout
 
 
 def sizes(count=2_000):
@@ -42,43 +42,47 @@ def ours(width, height):
         return None
 
 
-def test_two_thousand_sizes_are_the_processors_own():
-    asked = sizes()
-    theirs = json.loads(processor("sizes", given=json.dumps(asked)))
-    wrong = [(size, ours(*size), answer) for size, answer in zip(asked, theirs, strict=True) if ours(*size) != answer]
-    assert len(asked) == 2_000
-    assert None in theirs, "some are refused, by both"
+def test_two_thousand_sizes_match_those_of_the_processor():
+    requested = sizes()
+    theirs = json.loads(processor("sizes", stdin_text=json.dumps(requested)))
+    wrong = [
+        (size, ours(*size), answer) for size, answer in zip(requested, theirs, strict=True) if ours(*size) != answer
+    ]
+    assert len(requested) == 2_000
+    assert None in theirs, "both sides refuse some sizes"
     assert wrong == []
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """For each page: the picture, its truth, what we send, and what the processor gives the model of that."""
-    folder, found = tmp_path_factory.mktemp("seen"), {}
+def processed(tmp_path_factory):
+    """For each page: the picture, its true boxes, the file that we send, and the picture that the model gets of it."""
+    folder, pages = tmp_path_factory.mktemp("seen"), {}
     for number, (name, size) in enumerate(PAGES.items()):
         image, truth = page(*size)
-        picture = images.load(turned(image) if name == "turned by EXIF" else image, seen_pixels=images.MAX_PIXELS)
+        picture = images.load(
+            sideways_photo(image) if name == "turned by EXIF" else image, seen_pixels=images.MAX_PIXELS
+        )
         path = folder / f"{number}"
         path.write_bytes(picture.seen().encoded[1])
-        found[name] = (picture, truth, path)
-    processor("show", *(path for *_, path in found.values()))
-    return {name: (*rest, path, Image.open(f"{path}.seen.png")) for name, (*rest, path) in found.items()}
+        pages[name] = (picture, truth, path)
+    processor("show", *(path for *_, path in pages.values()))
+    return {name: (*rest, path, Image.open(f"{path}.seen.png")) for name, (*rest, path) in pages.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_model_is_given_the_very_pixels_that_we_send(shown, name):
-    """The server's own resize changes nothing: not the size, and not one pixel by more than rounding."""
-    _, _, path, seen = shown[name]
+def test_the_model_gets_exactly_the_pixels_that_we_send(processed, name):
+    """The server's own resize does not change the size, nor any pixel by more than rounding."""
+    _, _, path, seen = processed[name]
     sent = Image.open(path).convert("RGB")
     assert seen.size == sent.size
     assert np.abs(np.asarray(seen, int) - np.asarray(sent, int)).max() <= 1
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_boxes_found_in_what_the_model_is_given_land_on_the_text(shown, name):
-    picture, truth, _, seen = shown[name]
+def test_boxes_on_the_input_of_the_model_map_back_to_the_text(processed, name):
+    picture, truth, _, seen = processed[name]
     lines = [Box(*segment.box) for segment in Reader().read(seen).segments]
-    found = [to_original(box, seen=seen.size, original=picture.original_size) for box in lines]
-    result = match(found, truth)
+    boxes = [to_original(box, seen=seen.size, original=picture.original_size) for box in lines]
+    result = match(boxes, truth)
     assert result.recall == 1
     assert result.mean_iou >= 0.85

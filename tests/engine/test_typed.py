@@ -1,4 +1,4 @@
-"""Schemas on real servers: what is lowered is taken and enforced; what is not is refused in one sentence."""
+"""Schemas on real servers: a lowered schema is accepted and enforced; another one is refused in one sentence."""
 
 import pytest
 
@@ -6,43 +6,43 @@ import vlnb
 from tests.typed.constructs import CONSTRUCTS
 from vlnb.typed import Form
 
-FEW = {"max_tokens": 6, "temperature": 1.0, "seed": 1}
+FEW_TOKENS = {"max_tokens": 6, "temperature": 1.0, "seed": 1}
 
 
 @pytest.fixture(scope="module")
-def served(sglang):
+def sglang_endpoint(sglang):
     return vlnb.connect(sglang.base_url, announce=None)
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
-def test_sglang_takes_every_lowered_schema(served, name):
-    reply = served.ask("Extract the data.", schema=CONSTRUCTS[name], **FEW)
+def test_sglang_accepts_every_lowered_schema(sglang_endpoint, name):
+    reply = sglang_endpoint.ask("Extract the data.", schema=CONSTRUCTS[name], **FEW_TOKENS)
     assert reply.text.lstrip()[:1] in ("{", "["), reply.text
 
 
-def test_what_is_not_lowered_is_one_sentence(served):
+def test_a_schema_that_is_not_lowered_is_refused_or_not_enforced(sglang_endpoint):
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": CONSTRUCTS["uniqueItems"]}}
     try:
-        text = served.ask("Extract the data.", response_format=form, **FEW).text
+        text = sglang_endpoint.ask("Extract the data.", response_format=form, **FEW_TOKENS).text
     except vlnb.ServerRefused as error:
         assert "refuses the JSON schema" in str(error)
         assert "\n" not in str(error)
     else:
-        assert text.lstrip().startswith("{"), "xgrammar 0.1 takes it, and does not enforce it"
+        assert text.lstrip().startswith("{"), "xgrammar 0.1 accepts it, and does not enforce it"
 
 
-def test_servers_say_whether_they_enforce(served, llama):
-    assert served.enforces_schemas
+def test_sglang_and_llama_are_detected_as_enforcing_schemas(sglang_endpoint, llama):
+    assert sglang_endpoint.enforces_schemas
     assert llama.enforces_schemas
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
-def test_llama_takes_every_lowered_schema(llama, name):
-    reply = llama.ask("Extract the data.", schema=CONSTRUCTS[name], **FEW)
-    assert reply.text.lstrip()[:1] in ("{", "[", ""), reply.text  # it keeps half a letter back
+def test_llama_accepts_every_lowered_schema(llama, name):
+    reply = llama.ask("Extract the data.", schema=CONSTRUCTS[name], **FEW_TOKENS)
+    assert reply.text.lstrip()[:1] in ("{", "[", ""), reply.text  # it holds back an incomplete character
 
 
-def test_transformers_serve_is_found_out(transformers):
+def test_transformers_serve_is_detected_as_not_enforcing_schemas(transformers):
     try:
         assert not transformers.enforces_schemas
     except vlnb.ServerRefused as error:

@@ -1,6 +1,6 @@
 """What SGLang and the Hugging Face processor make of videos: JSON of [width, height, frames, fps] to [n, w, h, tokens].
 
-SGLang's own function is run on a decoder whose frames take no memory, so that long and large videos can be asked for.
+SGLang's own function is run on a decoder whose frames take no memory, so that long and large videos can be tested.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ def resized(video, size, **_):
 
 
 qwen_vl.torchvision.transforms.functional.resize = resized
-found = []
-for one in json.load(sys.stdin):
-    video, _ = asyncio.run(qwen_vl.preprocess_video(Decoder(*one)))
+results = []
+for parameters in json.load(sys.stdin):
+    video, _ = asyncio.run(qwen_vl.preprocess_video(Decoder(*parameters)))
     count, _, height, width = video.shape
     patches = processor.get_num_of_video_patches(count, height, width, {})
-    found.append([count, width, height, patches // 4])
-json.dump(found, sys.stdout)
+    results.append([count, width, height, patches // 4])
+json.dump(results, sys.stdout)

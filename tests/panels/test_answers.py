@@ -1,4 +1,4 @@
-"""The panel of answers, without a browser: filters, the list, what is shown of a question."""
+"""The answers panel without a browser: filters, the list of questions, and the details of one question."""
 
 from dataclasses import replace
 
@@ -12,17 +12,17 @@ from vlnb.panels.answers import Answers
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The drawn set with the first right, the second refused, the third in words, and the others wrong."""
+    """The drawn set: the first answer is right, the second failed, the third is in words, and the others are wrong."""
     questions = mmmu.drawn().questions
-    said = {q.id: StoredAnswer(q.id, "Z & <b>bold</b>") for q in questions}
-    said[questions[0].id] = StoredAnswer(questions[0].id, questions[0].answers[0])
-    said[questions[1].id] = StoredAnswer(questions[1].id, None, error="the server failed <on> this")
-    said[questions[2].id] = StoredAnswer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
+    answers = {q.id: StoredAnswer(q.id, "Z & <b>bold</b>") for q in questions}
+    answers[questions[0].id] = StoredAnswer(questions[0].id, questions[0].answers[0])
+    answers[questions[1].id] = StoredAnswer(questions[1].id, None, error="the server failed <on> this")
+    answers[questions[2].id] = StoredAnswer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
     manifest = Manifest(SetOrigin("drawn", 24), (), 1024)
-    return Run(tmp_path_factory.mktemp("run"), manifest, questions, said)
+    return Run(tmp_path_factory.mktemp("run"), manifest, questions, answers)
 
 
-def test_it_opens_on_the_first_wrong_answer(run):
+def test_the_panel_opens_on_the_first_wrong_answer(run):
     panel = Answers(run)
     assert panel.questions.value == panel.chosen[0].id == "drawn_Charts_2"
     assert "the server failed &lt;on&gt; this" in panel.detail.value
@@ -30,7 +30,7 @@ def test_it_opens_on_the_first_wrong_answer(run):
     assert f"The right answer is <strong>{run.questions[1].answers[0]}</strong>" in panel.detail.value
 
 
-def test_filters_leave_what_they_say(run):
+def test_filters_show_only_the_matching_questions(run):
     panel = Answers(run)
     panel.show_only.value = "all"
     assert len(panel.chosen) == 24
@@ -48,7 +48,7 @@ def test_filters_leave_what_they_say(run):
         assert "No question passes" in panel.detail.value
 
 
-def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
+def test_buttons_step_through_the_questions_and_stop_at_both_ends(run):
     panel = Answers(run)
     panel.next_button.click()
     assert panel.questions.value == panel.chosen[1].id
@@ -60,16 +60,16 @@ def test_buttons_go_on_and_back_and_stop_at_the_ends(run):
     assert panel.questions.value == panel.chosen[0].id
 
 
-def test_what_a_model_wrote_runs_nothing(run):
+def test_markup_from_a_model_is_escaped(run):
     panel = Answers(run)
     panel.show_only.value = "all"
     panel.questions.value = "drawn_Letters_2"
     assert "&lt;b&gt;bold&lt;/b&gt;" in panel.detail.value
     assert "<b>bold</b>" not in panel.detail.value
-    assert panel.detail.value.count("<tr>") == 4  # a head, and a row for each of three rules
+    assert panel.detail.value.count("<tr>") == 4  # a header, and a row for each of three rules
 
 
-def test_a_data_set_that_has_moved_leaves_the_words(run):
+def test_a_run_whose_data_set_has_moved_still_shows_its_text(run):
     moved = Run(run.folder, replace(run.manifest, set=SetOrigin("mmmu", 24, "/no/such/folder")), *_rest(run))
     panel = Answers(moved)
     assert "contains no Parquet file" in panel.detail.value

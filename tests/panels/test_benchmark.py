@@ -13,17 +13,17 @@ PLAN = bench.Workload(prompts=6, concurrency=2, images=0, input_len=4, output_le
 
 
 @pytest.fixture(scope="module")
-def truth():
+def timed_endpoint():
     with serving("--ttft", 0.05) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
-def panel(truth, tmp_path):
-    return Benchmark(truth, runs=tmp_path, plan=PLAN)
+def panel(timed_endpoint, tmp_path):
+    return Benchmark(timed_endpoint, runs=tmp_path, plan=PLAN)
 
 
-def test_a_run_is_followed_stored_and_shown(panel):
+def test_a_run_is_stored_and_its_results_are_shown(panel):
     stored = panel.start()
     assert len(stored.records) == 6
     assert "of the mean TTFT passed before the last byte was sent" in panel.results.value
@@ -44,16 +44,18 @@ def test_stored_runs_are_compared(panel):
     assert len(panel.figure.children[0].data) == 2
 
 
-def test_start_answers_at_once_and_clears_the_old_run(panel):
+def test_start_responds_at_once_and_clears_the_previous_results(panel):
     panel.start()
-    seen = []
-    panel.status.observe(lambda change: seen.append((change.new, panel.results.value, panel.figure.children)), "value")
+    updates = []
+    panel.status.observe(
+        lambda change: updates.append((change.new, panel.results.value, panel.figure.children)), "value"
+    )
     panel.start()
-    assert seen[0] == ('<div aria-live="polite">starting the load generator …</div>', "", ())
-    assert any("s left" in status for status, *_ in seen)
+    assert updates[0] == ('<div aria-live="polite">starting the load generator …</div>', "", ())
+    assert any("s left" in status for status, *_ in updates)
 
 
-def test_it_is_stopped_and_resumed(panel):
+def test_a_run_can_be_stopped_and_resumed(panel):
     panel.choices["prompts"].value = 60
     worker = threading.Thread(target=panel.start)
     worker.start()
@@ -68,7 +70,7 @@ def test_it_is_stopped_and_resumed(panel):
     assert panel.resume().missing == []
 
 
-def test_the_run_that_has_ended_is_chosen(panel):
+def test_the_run_that_has_just_ended_is_selected(panel):
     first = panel.start().folder
     (first / "requests.jsonl").write_text("")
     second = panel.start().folder
@@ -78,16 +80,16 @@ def test_the_run_that_has_ended_is_chosen(panel):
     assert panel.stored_runs.value == (first.name,)
 
 
-def test_what_is_wrong_is_said(panel, tmp_path):
+def test_the_panel_reports_invalid_choices_and_failed_connections(panel, tmp_path):
     panel.choices["resolution"].value = "huge"
     assert panel.start() is None
     assert "Choose 360p" in panel.status.value
-    empty = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
-    empty.compare()
-    assert "Choose one" in empty.status.value
-    assert empty.resume() is None
-    assert empty.start() is not None
-    assert "no connection" in empty.results.value
+    unreachable = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
+    unreachable.compare()
+    assert "Choose one" in unreachable.status.value
+    assert unreachable.resume() is None
+    assert unreachable.start() is not None
+    assert "no connection" in unreachable.results.value
 
 
 def test_every_control_has_a_name(panel):
@@ -95,5 +97,5 @@ def test_every_control_has_a_name(panel):
         assert control.description
 
 
-def test_what_the_plan_says_and_no_control_shows_is_kept(panel):
+def test_settings_of_the_plan_without_a_control_are_kept(panel):
     assert panel.workload() == PLAN

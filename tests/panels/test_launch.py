@@ -27,14 +27,14 @@ def test_the_cookbooks_command_is_marked_as_verified(panel):
     assert catalog.COOKBOOK_URL in panel.plan_view.value
 
 
-def test_what_is_ours_is_marked_with_its_reason(panel):
+def test_unverified_flags_are_marked_with_their_reason(panel):
     panel.size.value = "72B"
     panel.gpus.value = 4
     assert "ours, not verified: --tp 4 instead of 8" in panel.plan_view.value
     assert '<mark title="4 GPUs hold one copy' in panel.command.value
 
 
-def test_what_does_not_fit_is_said(panel):
+def test_a_model_that_does_not_fit_is_reported_with_an_alternative(panel):
     panel.size.value = "72B"
     panel.gpus.value = 1
     assert "or with --tp 2 (2 GPUs): 382 k tokens of cache." in panel.plan_view.value
@@ -43,12 +43,12 @@ def test_what_does_not_fit_is_said(panel):
 @pytest.mark.parametrize(
     ("form", "words"), [("docker", "docker run"), ("compose", "services:"), ("kubernetes", "startupProbe")]
 )
-def test_routes(panel, form, words):
+def test_each_route_shows_its_own_command(panel, form, words):
     panel.form.value = form
     assert words in panel.command.value
 
 
-def test_without_a_gpu_it_says_so(panel):
+def test_starting_without_a_gpu_is_reported(panel):
     assert panel.start() is None
     assert "No AMD GPU was found" in panel.status.value
     panel.size.value = "3B"
@@ -62,7 +62,7 @@ def test_every_control_has_a_name(panel):
     assert 'aria-live="polite"' in panel.status.value
 
 
-def test_it_starts_follows_finds_again_and_stops(tmp_path, monkeypatch):
+def test_the_panel_starts_follows_rediscovers_and_stops_a_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

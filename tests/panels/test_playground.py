@@ -1,4 +1,4 @@
-"""The panel that asks, the playground and the dial, without a browser."""
+"""The Ask panel, the playground and the dial, without a browser."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ from vlnb.panels import Ask, Dial, Playground
 from vlnb.playground import History
 from vlnb.regions import Box, iou
 
-NOBODY = vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
+UNREACHABLE = vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def panel(endpoint, receipt, history):
     return Playground(endpoint, pictures, prompt="What is the cash?", history=history)
 
 
-def saved(kind, *colours):
-    """Return a file with a page in each colour."""
+def file_of_pages(kind, *colours):
+    """Return a file with one page in each colour."""
     buffer = io.BytesIO()
     first, *others = (Image.new("RGB", (300, 200), colour) for colour in colours)
     first.save(buffer, kind, **({"save_all": True, "append_images": others} if others else {}))
     return buffer.getvalue()
 
 
-def test_it_asks_about_the_first_sample_and_keeps_the_run(panel):
+def test_asking_uses_the_first_sample_and_stores_the_run(panel):
     assert panel.ask().text.startswith("20,000")
     assert "20,000" in panel.answer.value
     assert 'aria-live="polite"' in panel.answer.value
@@ -49,7 +49,7 @@ def test_it_asks_about_the_first_sample_and_keeps_the_run(panel):
     assert [run.answer for run in panel.history.search("cash")] == [panel.reply.text]
 
 
-def test_a_click_asks(panel):
+def test_clicking_ask_sends_the_question(panel):
     panel.ask_button.click()
     deadline = time.monotonic() + 20
     while panel.reply is None and time.monotonic() < deadline:
@@ -59,23 +59,23 @@ def test_a_click_asks(panel):
 
 def test_a_skill_fills_in_the_prompt_and_its_variable(panel):
     panel.skill.value = "locate"
-    (what,) = panel.variables.children
-    assert what.description == "what"
+    (variable,) = panel.variables.children
+    assert variable.description == "what"
     assert panel.ask() is None
     assert "needs a value for what" in panel.answer.value
-    what.value = "the grand total"
+    variable.value = "the grand total"
     assert panel.question.text(None) == prompts.locate("the grand total").text
     (box,) = panel.ask().boxes
     assert box.text == "17,000"
     assert "1 box read" in panel.answer.value
 
 
-def test_a_skill_brings_its_system_message(panel):
+def test_a_skill_sets_its_system_message(panel):
     panel.skill.value = "document as HTML"
     assert (panel.question.system, panel.question.text(None)) == (prompts.document().system, prompts.document().text)
 
 
-def test_the_skill_is_the_one_whose_prompt_it_is(panel):
+def test_the_selected_skill_follows_the_prompt(panel):
     panel.skill.value = "locate"
     panel.variables.children[0].value = "the grand total"
     panel.ask()
@@ -92,14 +92,14 @@ def test_the_skill_is_the_one_whose_prompt_it_is(panel):
     assert (panel.skill.value, panel.system.value) == ("document as HTML", "Another system message")
 
 
-def test_a_question_that_cannot_be_asked_has_no_reply(panel):
+def test_an_empty_prompt_is_reported_and_clears_the_old_reply(panel):
     assert panel.ask()
     panel.prompt.value = ""
     assert (panel.ask(), panel.reply) == (None, None)
     assert "The prompt is empty" in panel.answer.value
 
 
-def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
+def test_a_file_above_the_size_limit_is_refused_with_a_message(panel):
     piece, size = bytes(2_000_000), 2_000_000 * 40
     for start in range(0, size, len(piece)):
         panel.picture._receive(None, {"name": "<b>.mp4", "start": start, "size": size}, [memoryview(piece)])
@@ -107,7 +107,7 @@ def test_a_file_that_is_too_large_is_taken_no_further_and_said(panel):
     assert "&lt;b&gt;.mp4 is too large: the limit is 64 MB" in panel.preview.value
 
 
-def test_new_begins_again_and_keeps_what_was_not_asked(panel):
+def test_new_clears_the_panel_and_keeps_an_unasked_draft(panel):
     panel.ask()
     panel.clear()
     assert (panel.prompt.value, panel.answer.value, panel.question.pictures, panel.reply) == ("", "", (), None)
@@ -124,22 +124,22 @@ def test_new_begins_again_and_keeps_what_was_not_asked(panel):
     assert (panel.prompt.value, "Not asked yet" in panel.answer.value) == ("Never asked", True)
 
 
-def test_a_clip_is_asked_and_draws_its_timeline(panel):
+def test_an_answer_about_a_clip_draws_its_timeline(panel):
     clip = samples.clip(3, words=1)
     panel.clear()
     panel.add("my clip.mp4", clip.data)
     assert "frames as pictures: " in panel.preview.value
     panel.prompt.value = "Describe what happens, with times."
     reply = panel.ask()
-    found = vlnb.video.events(reply.text, clip.duration_s)
-    assert panel.answer.value.count("<details") == len(found) > 0
-    asked = panel.run
+    events = vlnb.video.events(reply.text, clip.duration_s)
+    assert panel.answer.value.count("<details") == len(events) > 0
+    earlier_run = panel.run
     panel.clear()
-    panel.restore(asked)
-    assert panel.answer.value.count("<details") == len(found)
+    panel.restore(earlier_run)
+    assert panel.answer.value.count("<details") == len(events)
 
 
-def test_a_region_is_shown_as_it_is_sent(panel):
+def test_the_preview_shows_a_region_as_it_is_sent(panel):
     assert "19 × 9 = 171 tokens" in panel.preview.value
     panel.picture.region = [10, 10, 510, 130]
     assert "18 × 4 = 72 tokens" in panel.preview.value
@@ -157,7 +157,7 @@ def test_the_cost_follows_the_resolution(panel):
     assert panel.question.max_pixels == 60 * 784
 
 
-def test_pictures_are_added_and_removed_and_dim_the_old_answer(panel):
+def test_changing_the_pictures_marks_the_old_answer_as_outdated(panel):
     panel.ask()
     assert "vlnb-outdated" not in panel.answer._dom_classes
     panel.sample.value = "chart"
@@ -166,22 +166,22 @@ def test_pictures_are_added_and_removed_and_dim_the_old_answer(panel):
     assert "Picture 2 has 952 x 588" in panel.ask().text
     panel.pictures.index = 0
     panel._remove()
-    assert [one.name for one in panel.question.pictures] == ["chart.png"]
+    assert [picture.name for picture in panel.question.pictures] == ["chart.png"]
 
 
-def test_a_document_offers_its_pages(panel):
+def test_a_page_of_a_document_can_be_selected(panel):
     panel.clear()
-    panel.add("three.pdf", saved("PDF", "white", "red", "blue"))
+    panel.add("three.pdf", file_of_pages("PDF", "white", "red", "blue"))
     assert (panel.page.max, panel.page.layout.display) == (3, "")
     panel.page.value = 2
     (page,) = panel.question.pictures
     assert (page.page, panel.history.load(page).image.getpixel((99, 99))[1] < 50) == (2, True)
-    panel.add("one.png", saved("PNG", "white"))
+    panel.add("one.png", file_of_pages("PNG", "white"))
     assert panel.page.layout.display == "none"
 
 
 @pytest.mark.parametrize(
-    ("do", "words"),
+    ("action", "words"),
     [
         (lambda p: p.add("a.png", b""), "is empty"),
         (lambda p: p.add("<b>.txt", b"words"), "&lt;b&gt;.txt is not a picture"),
@@ -190,8 +190,8 @@ def test_a_document_offers_its_pages(panel):
         (lambda p: setattr(p.address, "value", "/etc/passwd"), "is not a web address"),
     ],
 )
-def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
-    do(panel)
+def test_an_invalid_file_or_address_is_reported_in_the_preview(panel, action, words):
+    action(panel)
     assert words in panel.preview.value
     assert 'role="alert"' in panel.preview.value
     assert len(panel.question.pictures) == 1
@@ -199,7 +199,7 @@ def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
 
 
 @pytest.mark.parametrize(
-    ("do", "words"),
+    ("action", "words"),
     [
         (lambda p: p.compare(), "Choose two runs"),
         (lambda p: p.restore_chosen(), "Choose one run"),
@@ -207,14 +207,14 @@ def test_what_is_wrong_is_said_in_the_panel(panel, do, words):
         (lambda p: p.save(), "Choose one run or more"),
     ],
 )
-def test_what_is_wrong_with_the_history_is_said_beside_its_buttons(panel, do, words):
-    do(panel)
+def test_a_missing_selection_of_runs_is_reported_beside_the_buttons(panel, action, words):
+    action(panel)
     assert words in panel.message.value
     assert 'role="alert"' in panel.message.value
 
 
-def test_a_dead_server_is_said_and_asked_once_more(receipt, history):
-    panel = Ask(NOBODY, {"receipt": receipt.picture}, prompt="Read", history=history)
+def test_a_refused_connection_is_reported_and_can_be_retried(receipt, history):
+    panel = Ask(UNREACHABLE, {"receipt": receipt.picture}, prompt="Read", history=history)
     assert panel.retry_button.disabled
     assert panel.ask() is None
     assert "connection was refused" in panel.answer.value
@@ -225,17 +225,17 @@ def test_a_dead_server_is_said_and_asked_once_more(receipt, history):
     assert (first.question, first.id) == (second.question, second.parent_id)
 
 
-def test_stopping_keeps_what_has_come(raw_server, receipt, history):
+def test_stopping_keeps_the_partial_answer(raw_server, receipt, history):
     event = json.dumps({"choices": [{"delta": {"content": "word "}}]})
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
-    def slowly(connection):
+    def stream_slowly(connection):
         connection.sendall(head)
         for _ in range(3000):
             connection.sendall(f"data: {event}\n\n".encode())
             time.sleep(0.01)
 
-    panel = Ask(vlnb.Endpoint(raw_server(slowly), "m"), {}, prompt="Count", history=history)
+    panel = Ask(vlnb.Endpoint(raw_server(stream_slowly), "m"), {}, prompt="Count", history=history)
     panel.answer.observe(lambda change: "word word" in change["new"] and panel.asker.stop(), "value")
     assert panel.ask() is None
     assert "word word" in panel.answer.value
@@ -243,7 +243,7 @@ def test_stopping_keeps_what_has_come(raw_server, receipt, history):
     assert (panel.ask_button.disabled, panel.stop_button.disabled) == (False, True)
 
 
-def test_the_next_turn_sends_what_was_said_before(panel):
+def test_the_next_turn_sends_the_earlier_turns(panel):
     panel.ask()
     panel.go_on()
     panel.prompt.value = "And the change due?"
@@ -255,18 +255,18 @@ def test_the_next_turn_sends_what_was_said_before(panel):
     assert panel.run.parent_id == 1
 
 
-def test_an_earlier_run_is_found_and_restored_and_the_draft_is_kept(panel):
+def test_restoring_an_earlier_run_keeps_the_draft(panel):
     panel.max_pixels.value, panel.picture.region = 250 * 784, [10, 10, 510, 130]
     panel.region_as.value = (False, True)
     panel.ask()
-    asked = panel.run.question
+    earlier_question = panel.run.question
     panel.clear()
     panel.prompt.value, panel.max_pixels.value = "a draft", 500 * 784
     panel.search.value = "cash"
     assert [number for _, number in panel.runs.options] == [1]
     panel.runs.value = (1,)
     panel.restore_chosen()
-    assert panel.question == asked
+    assert panel.question == earlier_question
     assert panel.picture.region == [10, 10, 510, 130]
     assert "20,000" in panel.answer.value
     (draft,) = panel.history.search("draft")
@@ -276,7 +276,7 @@ def test_an_earlier_run_is_found_and_restored_and_the_draft_is_kept(panel):
     assert (panel.run.parent_id, panel.run.question.temperature) == (1, 0.5)
 
 
-def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
+def test_two_runs_are_compared_with_boxes_on_the_original_picture(panel, receipt):
     panel.skill.value = "locate"
     panel.variables.children[0].value = "the grand total"
     panel.ask()
@@ -285,9 +285,9 @@ def test_two_runs_side_by_side_with_places_on_the_original(panel, receipt):
     panel.runs.value = (1, 2)
     panel.compare()
     assert "Boxes: 1 against 1; 1 matched" in panel.comparison.value
-    found = panel.run.question.on_original([Box(**one) for one in panel.run.facts["boxes"]])
+    boxes = panel.run.question.on_original([Box(**facts) for facts in panel.run.facts["boxes"]])
     total = receipt.truth.fields["grand_total"]
-    assert iou(found[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5
+    assert iou(boxes[0], replace(total, x1=total.x1 - 60, x2=total.x2 - 60, y1=total.y1 - 380, y2=total.y2 - 380)) > 0.5
 
 
 def test_runs_are_exported_saved_and_deleted(panel):
@@ -296,10 +296,10 @@ def test_runs_are_exported_saved_and_deleted(panel):
     panel.export()
     assert "OpenAI(base_url" in panel.code.value
     panel.save()
-    packed = base64.b64decode(
+    archive = base64.b64decode(
         re.search(r'href="data:application/zip;base64,([^"]+)" download=', panel.message.value)[1]
     )
-    assert "runs.jsonl" in zipfile.ZipFile(io.BytesIO(packed)).namelist()
+    assert "runs.jsonl" in zipfile.ZipFile(io.BytesIO(archive)).namelist()
     panel.delete()
     assert "for good?" in panel.delete_button.description
     assert panel.history.search("cash")
@@ -322,19 +322,19 @@ def test_every_control_has_a_name(panel):
             assert control.description, name
 
 
-def test_the_dial_shows_what_the_model_sees_and_measures(endpoint, receipt):
+def test_the_dial_shows_what_the_model_sees_and_measures_every_resolution(endpoint, receipt):
     panel = Dial(endpoint, receipt)
     before = panel.view.value
     panel.budget.value = panel.budget.options[0][1]
     assert panel.view.value != before
     assert "tokens" in panel.view.value
-    measured = panel.measure()
-    assert len(measured) == len(panel.budget.options)
-    assert tuple(panel.columns.children[1].data[0].x) == tuple(one.step.tokens for one in measured)
+    measurements = panel.measure()
+    assert len(measurements) == len(panel.budget.options)
+    assert tuple(panel.columns.children[1].data[0].x) == tuple(measurement.step.tokens for measurement in measurements)
     assert not panel.measure_button.disabled
 
 
-def test_the_dial_says_that_a_server_is_dead(receipt):
+def test_the_dial_reports_a_refused_connection(receipt):
     panel = Dial(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), receipt)
     assert panel.measure() == []
     assert "connection was refused" in panel.status.value

@@ -17,8 +17,8 @@ def asker(history):
     return Asker(history)
 
 
-def kept(history, picture, name="receipt.png", **more):
-    """Keep a picture as the panel does, and return it as it was chosen."""
+def keep_picture(history, picture, name="receipt.png", **more):
+    """Store a picture as the panel does, and return its attachment."""
     buffer = io.BytesIO()
     picture.image.save(buffer, "PNG")
     data = buffer.getvalue()
@@ -26,5 +26,5 @@ def kept(history, picture, name="receipt.png", **more):
     return Attachment(hashlib.sha256(data).hexdigest(), name, **more)
 
 
-TOTALS = (60, 380, 580, 640)  # the part of the receipt with its totals: read in a tenth of the time
-NOBODY = vlnb.Endpoint("http://127.0.0.1:1/v1", "nobody")
+TOTALS = (60, 380, 580, 640)  # the part of the receipt with the totals, which is read in a tenth of the time
+UNREACHABLE = vlnb.Endpoint("http://127.0.0.1:1/v1", "nobody")

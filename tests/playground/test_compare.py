@@ -1,11 +1,11 @@
-"""Two answers side by side, as data and in words; and what an answer on a crop means on the whole picture."""
+"""Two answers are compared as data and in words, and an answer about a crop is mapped to the whole picture."""
 
 from dataclasses import replace
 
 import pytest
 
 import vlnb
-from tests.playground.conftest import kept
+from tests.playground.conftest import keep_picture
 from vlnb.errors import BadInput
 from vlnb.playground import Asker, Attachment, Question, Run, cells, compare, overview
 from vlnb.playground.question import changes, variables
@@ -24,56 +24,56 @@ def run(number, answer="", question=None, **facts):
 
 
 def test_words_are_marked_where_they_differ():
-    found = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
-    assert found.text == (
+    comparison = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
+    assert comparison.text == (
         ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is ", "both"), ("17,000", "both"), ("euros", 1),
-    ) or ("grand ", 0) in found.text  # fmt: skip
-    assert 0.7 < found.similarity < 0.8
-    assert "73% of the words are the same" in found.summary
+    ) or ("grand ", 0) in comparison.text  # fmt: skip
+    assert 0.7 < comparison.similarity < 0.8
+    assert "73% of the words are the same" in comparison.summary
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "words"),
+    ("first", "second", "words"),
     [
         ([BOX], [MOVED], "Boxes: 1 against 1; 1 matched (mean IoU 0.98), 0 only in run 1, 0 only in run 2"),
         ([BOX], [FAR], "Boxes: 1 against 1; 0 matched, 1 only in run 1, 1 only in run 2"),
         ([BOX], [], "Boxes: 1 against 0; 0 matched, 1 only in run 1, 0 only in run 2"),
     ],
 )
-def test_boxes_are_matched_by_iou(one, two, words):
-    assert words in compare(run(1, boxes=one), run(2, boxes=two)).summary
+def test_boxes_are_matched_by_iou(first, second, words):
+    assert words in compare(run(1, boxes=first), run(2, boxes=second)).summary
 
 
 def test_fields_tokens_time_and_settings_are_compared():
-    one = run(1, data={"total": 8, "items": [{"price": 2}], "tax": None})
-    two = {"data": {"total": 9, "items": [{"price": 2}]}, "latency_s": 2.0, "usage": {"total_tokens": 300}}
-    found = compare(one, replace(run(2, question=Question("Read", temperature=0.5), **two), model="n"))
-    assert found.fields == (("total", "8", "9"),)
-    said = ("temperature 0.0 → 0.5", "model m → n", "1 fields differ", "Tokens: 700 → 300", "Seconds: 1.25 → 2.00")
-    for words in said:
-        assert words in found.summary
+    first = run(1, data={"total": 8, "items": [{"price": 2}], "tax": None})
+    second_facts = {"data": {"total": 9, "items": [{"price": 2}]}, "latency_s": 2.0, "usage": {"total_tokens": 300}}
+    comparison = compare(first, replace(run(2, question=Question("Read", temperature=0.5), **second_facts), model="n"))
+    assert comparison.fields == (("total", "8", "9"),)
+    phrases = ("temperature 0.0 → 0.5", "model m → n", "1 fields differ", "Tokens: 700 → 300", "Seconds: 1.25 → 2.00")
+    for phrase in phrases:
+        assert phrase in comparison.summary
 
 
-def test_what_a_model_writes_is_shown_and_never_markup(history):
-    evil = "<img src=x onerror=alert(1)>"
-    for shown in (compare(run(1, evil), run(2, "no")).as_html(history), overview([run(1, evil), run(2, evil)])):
-        assert "<img" not in shown
-        assert "&lt;img" in shown
+def test_markup_from_a_model_is_escaped_in_comparisons_and_overviews(history):
+    markup = "<img src=x onerror=alert(1)>"
+    for html in (compare(run(1, markup), run(2, "no")).as_html(history), overview([run(1, markup), run(2, markup)])):
+        assert "<img" not in html
+        assert "&lt;img" in html
 
 
-def test_a_long_answer_is_compared_in_part():
+def test_very_long_answers_can_be_compared():
     assert compare(run(1, "word " * 500_000), run(2, "other " * 500_000)).similarity < 0.01
 
 
-def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
-    """The embedded engine reads the crop alone; on the whole picture, its places are where they belong."""
+def test_a_region_is_sent_as_a_crop_or_as_coordinates(history, endpoint, receipt):
+    """The embedded engine reads only the crop, and its boxes are mapped back to the whole picture."""
     field = receipt.truth.fields["grand_total"]
     region = (round(field.x1) - 300, round(field.y1) - 10, round(field.x2) + 20, round(field.y2) + 10)
-    crop = kept(history, receipt.picture, region=region)
+    crop = keep_picture(history, receipt.picture, region=region)
     answer = Asker(history).ask(endpoint, Question("Spot every line of text in the picture", (crop,)))
     assert "TOTAL" in answer.answer
     assert "CASH" not in answer.answer
-    boxes = answer.question.on_original([Box(**one) for one in answer.facts["boxes"]])
+    boxes = answer.question.on_original([Box(**facts) for facts in answer.facts["boxes"]])
     assert max(vlnb.regions.iou(replace(field, x1=region[0] + 10), box) for box in boxes) > 0.3
     assert all(region[0] <= box.x1 and box.y2 <= region[3] + 1 for box in boxes)
     whole = Question("Read", (replace(crop, crop=False),))
@@ -94,7 +94,7 @@ def test_a_region_is_sent_as_crop_or_as_coordinates(history, endpoint, receipt):
         (Question("Read", (Attachment("0" * 64, "lost.png"),)), "lost.png is no longer in the history"),
     ],
 )
-def test_what_cannot_be_asked_is_a_sentence_and_no_run(asker, endpoint, question, words):
+def test_an_invalid_question_raises_one_clear_sentence_and_stores_no_run(asker, endpoint, question, words):
     before = asker.history.search()
     with pytest.raises(BadInput, match=words):
         asker.ask(endpoint, question)
@@ -105,12 +105,14 @@ def test_what_cannot_be_asked_is_a_sentence_and_no_run(asker, endpoint, question
 
 def test_variables_are_filled_in_and_changes_are_named():
     assert variables('{a} {"b": 1} { c } {a} {d2}') == ["a", "d2"]
-    assert Question("the {a}", variables={"a": "{b}"}).text(None) == "the {b}", "a value is no template"
+    assert Question("the {a}", variables={"a": "{b}"}).text(None) == "the {b}", "a value is not a template"
     assert changes(Question("x"), Question("x", system="s", max_tokens=9)) == ["system", "max_tokens 2048 → 9"]
 
 
 def test_a_matrix_has_every_combination(endpoint, receipt):
-    shown = tuple(Attachment(str(i) * 64, f"{i}.png") for i in range(2))
-    made = cells(Question("", shown), ["a", "b"], [endpoint, replace(endpoint, model="m")], [1000, 2000, 3000])
-    assert len(made) == 24
-    assert len({(one.model, question.prompt, question.max_pixels, question.pictures) for one, question in made}) == 24
+    attachments = tuple(Attachment(str(i) * 64, f"{i}.png") for i in range(2))
+    matrix_cells = cells(
+        Question("", attachments), ["a", "b"], [endpoint, replace(endpoint, model="m")], [1000, 2000, 3000]
+    )
+    assert len(matrix_cells) == 24
+    assert len({(server.model, q.prompt, q.max_pixels, q.pictures) for server, q in matrix_cells}) == 24

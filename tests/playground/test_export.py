@@ -1,4 +1,4 @@
-"""What is exported runs as pasted, with the key from the environment, and sends what the playground sent."""
+"""Exported code runs as pasted, takes the key from the environment, and sends what the playground sent."""
 
 import contextlib
 import http.server
@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 import vlnb
-from tests.playground.conftest import TOTALS, kept
+from tests.playground.conftest import TOTALS, keep_picture
 from vlnb.playground import FORMATS, Question, Turn, export
 
 KEY = "sk-canary-4242424242"
@@ -24,7 +24,7 @@ BOXES = '[{"bbox_2d": [100, 100, 300, 160], "label": "total"}]'
 
 @pytest.fixture
 def recorder():
-    """A server that keeps every body and key it gets; its answer can be changed."""
+    """A server that records every body and key that it receives; a test can change its answer."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -32,9 +32,9 @@ def recorder():
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            self.server.got.append((body, self.headers.get("authorization")))
-            said = {"choices": [{"delta": {"content": self.server.answer}, "finish_reason": "stop"}]}
-            self.reply(f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+            self.server.received.append((body, self.headers.get("authorization")))
+            chunk = {"choices": [{"delta": {"content": self.server.answer}, "finish_reason": "stop"}]}
+            self.reply(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
 
         def reply(self, data, kind):
             self.send_response(200)
@@ -47,7 +47,7 @@ def recorder():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.got, server.answer = [], "17,000"
+    server.received, server.answer = [], "17,000"
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
@@ -56,18 +56,18 @@ def recorder():
 
 
 def run_alone(form, code, folder):
-    """Run code as it is pasted: a process of its own, with the key in its environment."""
+    """Run code as a person who pastes it: in a separate process, with the key in its environment."""
     file = folder / ("test_it.py" if form == "test" else f"{form}.txt")
     file.write_text(code)
-    words = {"curl": ["sh"], "test": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]}
+    commands = {"curl": ["sh"], "test": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]}
     return subprocess.run(
-        [*words.get(form, [sys.executable]), file],
+        [*commands.get(form, [sys.executable]), file],
         capture_output=True, text=True, env={**os.environ, "VLNB_API_KEY": KEY}, cwd=folder, check=False,
     )  # fmt: skip
 
 
 def run_here(code):
-    """Run Python code in this process, which saves its start; a test in it is called."""
+    """Run Python code in this process, which is faster, and call each test in it."""
     names = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(code, "pasted", "exec"), names)
@@ -77,7 +77,7 @@ def run_here(code):
 
 
 def questions(history, picture):
-    region = kept(history, picture, region=(20, 40, 500, 700))
+    region = keep_picture(history, picture, region=(20, 40, 500, 700))
     whole = replace(region, crop=False)
     return {
         "crop": Question(
@@ -103,14 +103,14 @@ def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tm
         assert KEY not in code
         assert "base64," not in code.replace("base64,AAAA", "").replace("base64,{", "").replace("base64,$(", "")
         if kind == "crop" or form == "curl":
-            done = run_alone(form, code, tmp_path)
-            assert done.returncode == 0, done.stdout + done.stderr
+            completed = run_alone(form, code, tmp_path)
+            assert completed.returncode == 0, completed.stdout + completed.stderr
         else:
             run_here(code)
-    (panel, *exported) = recorder.got
+    (panel, *exported) = recorder.received
     assert len(exported) == len(FORMATS)
-    for form, got in zip(FORMATS, exported, strict=True):
-        assert got == panel, form
+    for form, request in zip(FORMATS, exported, strict=True):
+        assert request == panel, form
     assert panel[1] == f"Bearer {KEY}"
 
 
@@ -124,10 +124,10 @@ def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tm
         ('{"total": "17,000"}', '{"total": "18,000"}'),
     ],
 )
-def test_the_test_fails_when_the_answer_changes(recorder, asker, receipt, answer, changed):
+def test_an_exported_test_fails_when_the_answer_changes(recorder, asker, receipt, answer, changed):
     recorder.answer = answer
-    shown, schema = kept(asker.history, receipt.picture), TOTAL if answer.startswith("{") else ""
-    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where is the total?", (shown,), schema=schema))
+    picture, schema = keep_picture(asker.history, receipt.picture), TOTAL if answer.startswith("{") else ""
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where is the total?", (picture,), schema=schema))
     code = export(run, asker.history, "test")
     run_here(code)
     recorder.answer = changed
@@ -135,31 +135,33 @@ def test_the_test_fails_when_the_answer_changes(recorder, asker, receipt, answer
         run_here(code)
 
 
-def test_the_test_fails_on_another_picture_and_passes_within_its_tolerance(recorder, asker, receipt):
+def test_an_exported_test_has_a_tolerance_but_rejects_another_picture(recorder, asker, receipt):
     recorder.answer = BOXES
-    shown = kept(asker.history, receipt.picture)
-    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where?", (shown,)))
+    picture = keep_picture(asker.history, receipt.picture)
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Where?", (picture,)))
     code = export(run, asker.history, "test")
     recorder.answer = BOXES.replace("300", "290")
     run_here(code)
-    asker.history.path(shown).write_bytes(b"x")
+    asker.history.path(picture).write_bytes(b"x")
     with pytest.raises(AssertionError, match="is another picture"):
         run_here(code)
 
 
-def test_a_test_needs_an_answer_and_an_export_its_picture(asker, receipt):
-    shown = kept(asker.history, receipt.picture)
-    run = asker.ask(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), Question("Where?", (shown,)))
+def test_an_export_needs_its_picture_and_a_test_also_an_answer(asker, receipt):
+    picture = keep_picture(asker.history, receipt.picture)
+    run = asker.ask(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), Question("Where?", (picture,)))
     with pytest.raises(vlnb.BadInput, match="no whole answer to expect"):
         export(run, asker.history, "test")
-    asker.history.path(shown).unlink()
+    asker.history.path(picture).unlink()
     for form in ("python", "curl", "cell"):
         with pytest.raises(vlnb.BadInput, match="no longer in the history"):
             export(run, asker.history, form)
 
 
-def test_the_embedded_engine_is_connected_to_anew(asker, endpoint, receipt):
-    run = asker.ask(endpoint, Question("What is the cash?", (kept(asker.history, receipt.picture.crop(TOTALS)),)))
+def test_an_export_for_the_embedded_engine_makes_a_new_connection(asker, endpoint, receipt):
+    run = asker.ask(
+        endpoint, Question("What is the cash?", (keep_picture(asker.history, receipt.picture.crop(TOTALS)),))
+    )
     assert "vlnb.connect()" in export(run, asker.history, "cell")
     for form in ("python", "curl"):
         assert export(run, asker.history, form).startswith("# The embedded engine answered, at a temporary address")

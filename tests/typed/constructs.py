@@ -1,10 +1,10 @@
-"""Constructs of JSON Schema that people write, each in a schema that a real server must take once it is lowered."""
+"""Constructs of JSON Schema that people write, each in a schema that a real server must accept once it is lowered."""
 
 CARD = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
 
 
 def of(**node):
-    """A record with one field."""
+    """Return the schema of a record with one field."""
     return {"type": "object", "properties": {"field": node}, "required": ["field"]}
 
 

@@ -1,4 +1,4 @@
-"""Where values stand: on drawn documents whose truth is known, and on one that nobody here made."""
+"""Evidence for extracted values: where each stands on the picture. The pages are drawn, so the true boxes are known."""
 
 import re
 import runpy
@@ -19,16 +19,16 @@ DRAW = runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "dra
 
 
 def nested(values):
-    """The answer whose leaves have these paths."""
-    whole = {}
+    """Return the nested answer whose leaves have these paths."""
+    answer = {}
     for path, value in values.items():
         if hit := re.fullmatch(r"(\w+)\[(\d+)\]\.(\w+)", path):
-            rows = whole.setdefault(hit[1], [])
+            rows = answer.setdefault(hit[1], [])
             rows += [{} for _ in range(int(hit[2]) + 1 - len(rows))]
             rows[int(hit[2])][hit[3]] = value
         else:
-            whole[path] = value
-    return whole
+            answer[path] = value
+    return answer
 
 
 def find(document, values):
@@ -43,7 +43,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_each_value_has_its_own_place(name):
+def test_every_value_of_a_document_is_found_in_its_own_box(name):
     document = DOCUMENTS[name]()
     found = find(document, document.values)
     assert found.keys() == document.values.keys()
@@ -52,11 +52,11 @@ def test_each_value_has_its_own_place(name):
         assert (found[path].picture, round(iou(found[path].box, box))) == (number, 1), (path, found[path], box)
 
 
-def test_a_changed_amount_is_nowhere():
+def test_a_changed_amount_has_no_evidence():
     document = DRAW["invoice"](31, 0)
     found = find(document, {**document.values, "total": "9,999.99", "items[1].amount": document.values["total"]})
     assert found["total"].how == "nowhere"
-    assert found["items[1].amount"].how == "nowhere", "the amount of another row is no evidence"
+    assert found["items[1].amount"].how == "nowhere", "the amount of another row is not evidence"
     assert found["items[0].amount"].how == "exact"
 
 
@@ -72,7 +72,7 @@ def test_a_changed_amount_is_nowhere():
         ("AB-9160", "AB-9169", "nowhere"),
     ],
 )
-def test_how_a_value_is_matched(printed, answered, how):
+def test_a_value_matches_exactly_by_type_approximately_or_nowhere(printed, answered, how):
     canvas = Canvas(600, 160)
     box = canvas.text(40, 90, printed, 36)
     (found,) = evidence.find({"field": answered}, [canvas.finish("drawn", "A line").picture]).values()
@@ -80,7 +80,7 @@ def test_how_a_value_is_matched(printed, answered, how):
     assert found.box is None or iou(found.box, box) > 0.4
 
 
-def test_the_label_decides_among_repeats_and_a_models_box_where_no_label_does():
+def test_a_label_or_else_the_models_box_selects_among_repeated_values():
     canvas = Canvas(700, 400)
     for y, label in ((80, "Net"), (160, "Shipping"), (240, "Total")):
         canvas.text(40, y, label, 30)
@@ -89,14 +89,14 @@ def test_the_label_decides_among_repeats_and_a_models_box_where_no_label_does():
     found = evidence.find({"total": "100.00", "code": "100.00"}, [picture])
     assert iou(found["total"].box, places[2]) > 0.5
     assert found["code"].how == "ambiguous"
-    asked = {"code": {"value": "100.00", "bbox_2d": [str(round(side)) for side in places[3].corners]}}
-    found = evidence.find(asked, [picture], [picture.size])
+    answer = {"code": {"value": "100.00", "bbox_2d": [str(round(side)) for side in places[3].corners]}}
+    found = evidence.find(answer, [picture], [picture.size])
     assert list(found) == ["code.value"]
     assert iou(found["code.value"].box, places[3]) > 0.5
 
 
-class Recognised:
-    """Stands for the recogniser: no font on this machine has Chinese letters to draw."""
+class FixedReader:
+    """Replace the text recogniser: no font on this machine has Chinese characters to draw."""
 
     def __init__(self, page):
         self._page = page
@@ -105,22 +105,22 @@ class Recognised:
         return self._page
 
 
-def test_chinese_is_matched_by_letter_and_its_dates_by_value(monkeypatch):
+def test_chinese_text_matches_by_character_and_dates_by_value(monkeypatch):
     lines = [
         [(40, "发票号码:"), (200, "北京丰泰科技有限公司")],
         [(40, "开票日期"), (200, "2026年1月31日")],
         [(40, "合计金额1,280.00")],
     ]
-    monkeypatch.setattr(evidence, "_reader", lambda: Recognised(page(*lines)))
+    monkeypatch.setattr(evidence, "_reader", lambda: FixedReader(page(*lines)))
     answer = {"seller": "丰泰科技有限公司", "date": "2026-01-31", "total": "1280.00", "buyer": "上海"}
     found = evidence.find(answer, [images.load(Image.new("RGB", (800, 600)))])
-    assert {path: one.how for path, one in found.items()} == {
+    assert {path: place.how for path, place in found.items()} == {
         "seller": "exact", "date": "typed", "total": "typed", "buyer": "nowhere",
     }  # fmt: skip
-    assert found["seller"].box.x1 > 210, "without the first two letters of the company"
+    assert found["seller"].box.x1 > 210, "the box leaves out the first two characters of the company"
 
 
-def test_an_address_of_several_lines_is_found_beside_other_text():
+def test_a_multi_line_address_is_found_beside_other_text():
     canvas = Canvas(700, 200)
     boxes = [canvas.text(40, 80, "12 Quay Street", 28), canvas.text(40, 116, "Leeds", 28)]
     for y, text in ((80, "Invoice No"), (116, "K7-120")):
@@ -131,19 +131,19 @@ def test_an_address_of_several_lines_is_found_beside_other_text():
     assert all(iou(found.box, box) > 0.1 for box in boxes)
 
 
-def test_what_is_unreadable_or_no_text_has_no_place():
+def test_unreadable_and_non_text_values_have_no_evidence():
     answer = {"a": UNREADABLE, "b": True, "c": None}
     assert evidence.find(answer, [images.load(Image.new("RGB", (90, 60), "white"))]) == {}
 
 
-def test_two_pictures_are_told_apart():
+def test_evidence_names_the_picture_that_shows_each_value():
     front, back = DRAW["invoice"](3, 0), DRAW["form"](1)
     answer = {"number": front.values["number"], "first_name": back.values["first_name"]}
     found = evidence.find(answer, [front.pages[0].picture, back.pages[0].picture])
     assert (found["number"].picture, found["first_name"].picture) == (0, 1)
 
 
-def test_no_text_recognition_is_a_sentence(monkeypatch):
+def test_missing_text_recognition_raises_one_clear_sentence(monkeypatch):
     monkeypatch.setattr(vlnb.extras, "version", lambda _: None)
     with pytest.raises(vlnb.BadInput, match=r"Evidence.*pip install 'vlnb\[engine\]'"):
         evidence.find({"a": "b"}, [images.load(Image.new("RGB", (60, 60)))])

@@ -1,4 +1,4 @@
-"""Schemas on their way to a server, and answers on their way back."""
+"""Schemas as a server receives them, and how its answers are read."""
 
 import http.server
 import json
@@ -25,16 +25,16 @@ ENFORCED = {
 
 
 def parts(node):
-    """Every schema within a schema."""
+    """Yield a schema and every schema within it."""
     yield node
     inner = [*node.get("properties", {}).values(), *node.get("$defs", {}).values(), *node.get("anyOf", ())]
     inner += [node[name] for name in ("items", "additionalProperties") if isinstance(node.get(name), dict)]
-    for one in inner:
-        yield from parts(one)
+    for child in inner:
+        yield from parts(child)
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
-def test_what_goes_out_is_what_every_server_enforces(name):
+def test_the_sent_schema_uses_only_keywords_that_every_server_enforces(name):
     for node in parts(Form.of(CONSTRUCTS[name]).wire):
         assert node.keys() <= ENFORCED
         if "properties" in node:
@@ -44,7 +44,7 @@ def test_what_goes_out_is_what_every_server_enforces(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "start"),
     [
         ("pattern", "field: pattern is checked here"),
         ("uniqueItems", "field: uniqueItems is checked here"),
@@ -56,12 +56,12 @@ def test_what_goes_out_is_what_every_server_enforces(name):
         ("if and then", "the whole schema: then is checked here"),
     ],
 )
-def test_each_loosening_is_listed_by_path(name, said):
-    assert any(line.startswith(said) for line in Form.of(CONSTRUCTS[name]).loosened)
+def test_each_loosening_is_listed_by_path(name, start):
+    assert any(line.startswith(start) for line in Form.of(CONSTRUCTS[name]).loosened)
 
 
 @pytest.mark.parametrize("name", ["string", "integer", "enum", "nested $ref", "list at the root", "recursion"])
-def test_what_is_not_loosened_is_not_listed(name):
+def test_a_schema_that_is_not_loosened_lists_nothing(name):
     assert Form.of(CONSTRUCTS[name]).loosened == ()
 
 
@@ -90,7 +90,7 @@ def answer(**changes):
     return json.dumps({**WHOLE, **changes})
 
 
-def test_a_whole_answer_is_an_instance_with_printed_amounts_and_dates_read():
+def test_a_complete_answer_becomes_an_instance_with_parsed_amounts_and_dates():
     data, printed, issues = read(Form.of(Invoice), answer())
     assert data == Invoice(
         number="A1", date=date(2026, 1, 31), currency="EUR", total=Decimal("2472.20"),
@@ -124,14 +124,14 @@ def test_a_whole_answer_is_an_instance_with_printed_amounts_and_dates_read():
         (answer()[:20] + " " * 900, "white space", "white space", "", "disable-any-whitespace"),
     ],
 )
-def test_outcomes_are_told_apart(text, finish, kind, path, words):
+def test_each_kind_of_issue_is_reported_with_path_and_reason(text, finish, kind, path, words):
     _, _, issues = read(Form.of(Invoice), text, finish)
     found = next(issue for issue in issues if issue.kind == kind)
     assert found.path == path
     assert words in str(found)
 
 
-def test_two_violations_at_one_place_are_both_told_and_a_null_once():
+def test_both_violations_of_one_field_are_reported_and_a_null_once():
     field = {"type": "integer", "minimum": 5, "multipleOf": 2}
     form = Form.of({"type": "object", "properties": {"count": field, "size": field}, "required": ["count", "size"]})
     _, _, issues = read(form, '{"count": "3", "size": null}')
@@ -142,26 +142,26 @@ def test_two_violations_at_one_place_are_both_told_and_a_null_once():
     ]
 
 
-def test_half_of_a_letter_is_a_text_as_well():
+def test_an_unpaired_surrogate_is_accepted_as_text():
     assert read(Form.of(CONSTRUCTS["string"]), '{"field": "\ud83d"}')[0] == {"field": "\ud83d"}
 
 
 @pytest.mark.parametrize("depth", [100, 400, 700, 5000])
-def test_values_that_nest_without_end_raise_nothing(depth):
+def test_deeply_nested_values_raise_no_error(depth):
     for text in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
         _, printed, issues = read(Form.of(Invoice), text)
         assert issues[0].kind in ("not JSON", "repaired", "cut")
         list(leaves(printed))
 
 
-def test_a_cut_list_keeps_its_whole_rows():
+def test_a_truncated_list_keeps_its_complete_rows():
     rows = [{"code": f"K{i}"} for i in range(40)]
     text = json.dumps({"cards": rows})
     form = Form.of({"type": "object", "properties": {"cards": {"type": "array", "items": CONSTRUCTS["string"]}}})
     for cut in range(12, len(text) - 2, 7):
-        kept = read(form, text[:cut], "length")[1].get("cards", [])
-        assert kept == rows[: len(kept)]
-        assert len(kept) >= text[:cut].count("}") - 1
+        kept_rows = read(form, text[:cut], "length")[1].get("cards", [])
+        assert kept_rows == rows[: len(kept_rows)]
+        assert len(kept_rows) >= text[:cut].count("}") - 1
 
 
 @settings(deadline=None)
@@ -180,28 +180,28 @@ def test_dates_are_read_as_printed(day, form):
     assert read(schema, json.dumps({"d": day.strftime(form)}))[0] == {"d": day.isoformat()}
 
 
-def test_a_form_is_its_own():
+def test_making_a_form_of_a_form_returns_the_same_form():
     form = Form.of(Invoice)
     assert Form.of(form) is form
 
 
-def test_full_schemas_are_checked_here():
+def test_answers_are_validated_against_the_full_schema_after_loosening():
     data = {"field": ["a", "a"]}
     _, _, issues = read(Form.of(CONSTRUCTS["uniqueItems"]), json.dumps(data))
     assert [issue.path for issue in issues] == ["field"]
     assert "non-unique" in issues[0].message
 
 
-def test_plain_data_have_the_numbers_and_nulls_of_json():
+def test_plain_data_uses_the_numbers_and_nulls_of_json():
     schema = {"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "string"}}}
     data, _, issues = read(Form.of(schema), '{"a": "41,50", "b": null}')
     assert json.dumps(data) == '{"a": 41.5, "b": null}'
     assert issues == ()
 
 
-def test_a_keyword_with_a_typo_is_not_said_to_be_checked():
-    (said,) = Form.of({"type": "object", "properties": {"a": {"type": "number", "minimun": 2}}}).loosened
-    assert said == "a: minimun is not a keyword of JSON Schema, so nothing checks it"
+def test_a_misspelled_keyword_is_reported_as_unchecked():
+    (message,) = Form.of({"type": "object", "properties": {"a": {"type": "number", "minimun": 2}}}).loosened
+    assert message == "a: minimun is not a keyword of JSON Schema, so nothing checks it"
 
 
 def deep(levels):
@@ -214,18 +214,18 @@ def deep(levels):
 @pytest.mark.parametrize(
     "node", [{"not": {"$ref": "http://127.0.0.1:9/x"}}, {"$dynamicRef": "#nope"}, {"if": {"$ref": "#/$defs/None"}}]
 )
-def test_the_check_of_an_answer_fetches_nothing_and_ends(node):
+def test_a_schema_with_an_unresolvable_reference_cannot_be_checked(node):
     form = Form.of({"type": "object", "properties": {"a": {"type": "string", **node}}})
     _, _, issues = read(form, '{"a": "x"}')
     assert "the schema cannot be checked" in str(issues[0])
 
 
-def test_the_check_of_an_answer_asks_no_address():
-    asked = []
+def test_validating_an_answer_sends_no_network_request():
+    requested_paths = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requested_paths.append(self.path)
             self.send_error(404)
 
         def log_message(self, *_):
@@ -236,10 +236,10 @@ def test_the_check_of_an_answer_asks_no_address():
         node = {"type": "string", "not": {"$ref": f"http://127.0.0.1:{server.server_port}/x"}}
         read(Form.of({"type": "object", "properties": {"a": node}}), '{"a": "x"}')
         server.shutdown()
-    assert asked == []
+    assert requested_paths == []
 
 
-def test_a_record_within_itself_may_end():
+def test_a_recursive_field_may_be_null():
     wire = Form.of({"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}).wire
     assert wire["$defs"]["root"]["properties"]["next"]["anyOf"][1] == {"type": "null"}
 
@@ -280,7 +280,7 @@ def test_a_record_within_itself_may_end():
         ("Invoice", "has no JSON schema"),
     ],
 )
-def test_what_is_no_schema_is_a_sentence(schema, words):
+def test_an_invalid_schema_raises_one_clear_sentence(schema, words):
     with pytest.raises(BadInput, match=words.replace("(", r"\(")):
         Form.of(schema)
 
@@ -288,13 +288,13 @@ def test_what_is_no_schema_is_a_sentence(schema, words):
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 
 
-def inside(inner):
+def containers_of(inner):
     return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 
 
 @settings(deadline=None)  # the first schema takes longer
-@given(st.recursive(LEAVES, inside))
-def test_no_answer_of_any_shape_raises(value):
+@given(st.recursive(LEAVES, containers_of))
+def test_an_answer_of_any_shape_raises_no_error(value):
     for schema in (Invoice, CONSTRUCTS["recursion"], list[Item]):
         read(Form.of(schema), json.dumps(value))
         read(Form.of(schema), json.dumps(value)[:-1], "length")

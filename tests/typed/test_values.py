@@ -21,13 +21,13 @@ AMOUNTS = {
     # currencies and units
     "US$ 12.50": "12.50", "R$ 1.234,50": "1234.50", "Rs. 500": "500", "Fr. 12.50": "12.50", "kr 12,50": "12.50",
     "12,50 zł": "12.50", "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
-    # a hyphen is no sign
+    # a hyphen is not a minus sign
     "12-pack": "12", "24-Port": "24", "100-%": "100", "12-A": "12",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", AMOUNTS)
-def test_an_amount(text):
+def test_a_printed_amount_becomes_a_decimal(text):
     assert values.number(text) == Decimal(AMOUNTS[text])
 
 
@@ -47,7 +47,7 @@ def test_an_amount(text):
         "N/A",
     ],
 )
-def test_no_amount(text):
+def test_text_that_is_not_an_amount_gives_none(text):
     assert values.number(text) is None
 
 
@@ -61,14 +61,14 @@ DATES = [
 
 
 @pytest.mark.parametrize("text", DATES)
-def test_a_date(text):
+def test_a_printed_date_becomes_a_date(text):
     assert values.day(text) == date(2026, 1, 31)
 
 
 @pytest.mark.parametrize(
     ("text", "month"), [("5. März 26", 3), ("5 août 2026", 8), ("5 mai 2026", 5), ("5. Dez. 2026", 12)]
 )
-def test_months_of_other_languages(text, month):
+def test_month_names_of_other_languages_are_read(text, month):
     assert values.day(text) == date(2026, month, 5)
 
 
@@ -90,5 +90,5 @@ def test_months_of_other_languages(text, month):
         "20260131",
     ],
 )
-def test_no_date(text):
+def test_text_that_is_not_a_date_gives_none(text):
     assert values.day(text) is None

@@ -1,4 +1,4 @@
-"""Videos that say in their pixels which frame is which: a row of bits, white for 1."""
+"""Videos whose pixels encode the number of each frame: a row of bits, white for 1."""
 
 import io
 from fractions import Fraction
@@ -11,7 +11,7 @@ BITS = 12
 UNIT = Fraction(1, 1000)
 
 
-def made(  # noqa: PLR0913
+def make_video(  # noqa: PLR0913
     kind="mp4",
     *,
     fps=25,
@@ -25,7 +25,7 @@ def made(  # noqa: PLR0913
     to=None,
     size=(640, 360),
 ):
-    """Return the bytes of a video, or write it to the path `to`. `times` are those of its frames in seconds."""
+    """Return the bytes of a video, or write it to the path `to`. `times` are the times of its frames in seconds."""
     buffer = io.BytesIO()
     times = [number / fps for number in range(round(fps * seconds))] if times is None else times
     with av.open(to or buffer, "w", format=kind, options=options or {}) as container:
@@ -37,14 +37,14 @@ def made(  # noqa: PLR0913
         if turned:
             stream.set_display_rotation(turned)
         for number, time in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(_drawn(number), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(_frame_pixels(number), format="rgb24")
             frame.time_base, frame.pts = stream.time_base, round((time + offset_s) / stream.time_base)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return to or buffer.getvalue()
 
 
-def _drawn(number):
+def _frame_pixels(number):
     pixels = np.full((360, 640, 3), 40, np.uint8)
     for bit in range(BITS):
         pixels[40:140, 20 + 50 * bit : 60 + 50 * bit] = 255 * (number >> bit & 1)
@@ -52,7 +52,7 @@ def _drawn(number):
 
 
 def number_on(picture, *, turned=0):
-    """Return which frame of `made` a picture shows."""
+    """Return the number of the frame that a picture of such a video shows."""
     upright = picture.image.rotate(-turned, expand=True).convert("L").resize((640, 360), Image.Resampling.BILINEAR)
     return sum((upright.getpixel((40 + 50 * bit, 90)) > 128) << bit for bit in range(BITS))
 
@@ -69,7 +69,7 @@ def sound_only():
 
 
 def sound_with_cover():
-    """Return a song whose cover is stored as a stream of video, as players' files have it."""
+    """Return a song whose cover is stored as a video stream, as in the files of music players."""
     buffer = io.BytesIO()
     with av.open(io.BytesIO(sound_only())) as song, av.open(buffer, "w", format="mp4") as container:
         tune = container.add_stream_from_template(song.streams.audio[0])
@@ -85,6 +85,6 @@ def sound_with_cover():
     return buffer.getvalue()
 
 
-def indexed_first(path):
-    """Return the bytes of a video with its index before the pictures, so that it can be cut anywhere."""
-    return made(to=str(path), options={"movflags": "faststart"})
+def write_faststart(path):
+    """Write a video with its index before the frames, so that it can be cut anywhere; return the path."""
+    return make_video(to=str(path), options={"movflags": "faststart"})

@@ -1,4 +1,4 @@
-"""Frames of videos whose pixels say which frame they are: each is the nearest one, and its time is exact."""
+"""Frames taken from videos whose pixels encode the frame number: each is the nearest one, and its time is exact."""
 
 import io
 import itertools
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.video.clips import indexed_first, made, number_on, sound_only, sound_with_cover
+from tests.video.clips import make_video, number_on, sound_only, sound_with_cover, write_faststart
 from vlnb import images, video
 from vlnb.errors import BadInput
 
@@ -33,17 +33,17 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("fps", [0.7, 2, 25], ids=["by seeking", "two a second", "every frame"])
-def test_each_frame_is_the_nearest_and_has_its_own_time(kind, fps):
+@pytest.mark.parametrize("fps", [0.7, 2, 25], ids=["by seeking", "two per second", "every frame"])
+def test_each_frame_is_the_nearest_one_and_has_its_exact_time(kind, fps):
     options = KINDS[kind]
     truth = options.get("times") or [
         number / options.get("fps", 25) for number in range(round(options.get("fps", 25) * options.get("seconds", 8)))
     ]
-    clip = video.frames(made(**options), fps=fps, max_frames=1000, budget_tokens=10**6)
+    clip = video.frames(make_video(**options), fps=fps, max_frames=1000, budget_tokens=10**6)
     assert clip.notes == ()
     assert clip.size == ((360, 640) if kind == "turned" else (640, 360))
-    shown = [number_on(frame.picture, turned=options.get("turned", 0)) for frame in clip.frames]
-    assert [truth[number] for number in shown] == pytest.approx([frame.time_s for frame in clip.frames], abs=0.002)
+    numbers = [number_on(frame.picture, turned=options.get("turned", 0)) for frame in clip.frames]
+    assert [truth[number] for number in numbers] == pytest.approx([frame.time_s for frame in clip.frames], abs=0.002)
     for number in range(int(clip.duration_s * fps)):
         moment = number / fps
         nearest = min(abs(time - moment) for time in truth)
@@ -51,16 +51,16 @@ def test_each_frame_is_the_nearest_and_has_its_own_time(kind, fps):
 
 
 def test_a_clip_that_starts_before_time_zero_lasts_as_long_as_its_frames():
-    data = made(kind="mpegts", seconds=2, offset_s=-10, options={"avoid_negative_ts": "disabled"})
+    data = make_video(kind="mpegts", seconds=2, offset_s=-10, options={"avoid_negative_ts": "disabled"})
     assert video.header(data).duration_s == pytest.approx(2, abs=0.05)
 
 
-CLIP = made()
+CLIP = make_video()
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 8), min_size=1, max_size=6))
-def test_a_moment_gives_the_frame_nearest_to_it(moments):
+def test_a_requested_time_returns_the_nearest_frame(moments):
     clip = video.frames(CLIP, at=moments)
     for moment in moments:
         frame = clip.nearest(moment)
@@ -68,35 +68,35 @@ def test_a_moment_gives_the_frame_nearest_to_it(moments):
         assert number_on(frame.picture) == round(frame.time_s * 25)
 
 
-def test_the_clips_have_frames_that_depend_on_later_ones():
-    """Without B-frames the order of decoding would be that of showing, and half of these tests would prove nothing."""
+def test_the_test_clips_contain_b_frames():
+    """Without B-frames the decoding order would be the display order, and half of these tests would prove nothing."""
     for kind in ("mp4", "avi"):
-        with av.open(io.BytesIO(made(kind=kind, seconds=1))) as container:
+        with av.open(io.BytesIO(make_video(kind=kind, seconds=1))) as container:
             kinds = {frame.pict_type for frame in container.decode(video=0)}
         assert av.video.frame.PictureType.B in kinds
 
 
-def test_a_moment_of_av1_gives_its_frame():
-    clip = video.frames(made(codec="libsvtav1", seconds=2), at=[1.32])
+def test_a_requested_time_in_av1_returns_its_frame():
+    clip = video.frames(make_video(codec="libsvtav1", seconds=2), at=[1.32])
     assert [number_on(frame.picture) for frame in clip.frames] == [33]
     assert clip.notes == ()
 
 
-def test_a_video_that_grows_on_the_way_is_not_followed(monkeypatch):
+def test_frames_that_grow_beyond_the_pixel_limit_are_left_out(monkeypatch):
     monkeypatch.setattr(images, "MAX_FILE_PIXELS", 640 * 360)
-    grown = made(kind="mpegts", seconds=2) + made(kind="mpegts", seconds=2, size=(1280, 720), offset_s=2)
-    clip = video.frames(grown, fps=4)
+    growing = make_video(kind="mpegts", seconds=2) + make_video(kind="mpegts", seconds=2, size=(1280, 720), offset_s=2)
+    clip = video.frames(growing, fps=4)
     assert max(frame.time_s for frame in clip.frames) < 2
     assert any("damaged" in note for note in clip.notes)
 
 
-def test_a_format_without_a_decoder_is_a_sentence(tmp_path):
+def test_a_format_without_a_decoder_raises_one_clear_sentence(tmp_path):
     (tmp_path / "odd.mp4").write_bytes(CLIP.replace(b"avc1", b"zzzz"))
     with pytest.raises(BadInput, match="in a format that cannot be decoded here"):
         video.frames(tmp_path / "odd.mp4")
 
 
-def test_a_name_chooses_no_protocol_and_steers_no_terminal(tmp_path, monkeypatch):
+def test_a_file_name_selects_no_protocol_and_prints_no_escape_codes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("file:x.mp4", "12:30:00.mp4", "\x1b]0;pwn\x07.mp4"):
         (tmp_path / name).write_bytes(CLIP)
@@ -107,7 +107,7 @@ def test_a_name_chooses_no_protocol_and_steers_no_terminal(tmp_path, monkeypatch
     ("name", "expected"),
     [("a.MTS", True), ("https://x/a.mp4?sig=a.png", True), ("a.png", False), ("clip.gif", False), (3, False)],
 )
-def test_which_names_are_videos(name, expected):
+def test_videos_are_recognised_by_their_file_extension(name, expected):
     assert video.is_video(name) == expected
 
 
@@ -120,7 +120,7 @@ def test_scenes_are_the_frames_where_the_picture_changes():
 
 
 @pytest.mark.parametrize(
-    ("options", "count", "most"),
+    ("options", "count", "max_tokens"),
     [
         ({}, 16, 16 * 770),
         ({"fps": 25}, 64, 16_384),
@@ -129,10 +129,10 @@ def test_scenes_are_the_frames_where_the_picture_changes():
         ({"budget_tokens": 1}, 1, 130),
     ],
 )
-def test_frames_keep_to_their_budget(options, count, most):
+def test_frames_stay_within_the_limits_on_count_and_tokens(options, count, max_tokens):
     clip = video.frames(CLIP, **options)
     assert len(clip.frames) == count
-    assert clip.tokens <= most
+    assert clip.tokens <= max_tokens
     width, height = clip.frames[0].picture.size
     assert (width % 28, height % 28) == (0, 0)
     assert clip.frames[0].picture.original_size == (640, 360)
@@ -154,31 +154,31 @@ def test_frames_keep_to_their_budget(options, count, most):
     ids=[
         "empty",
         "text",
-        "sound only",
-        "a song with its cover",
+        "audio only",
+        "audio with a cover picture",
         "index cut off",
         "playlist",
-        "list of files",
+        "file list",
         "missing",
         "folder",
     ],
 )
-def test_what_is_no_video_is_a_sentence(source, sentence):
+def test_a_file_that_is_not_a_video_raises_one_clear_sentence(source, sentence):
     with pytest.raises(BadInput, match=sentence):
         video.frames(source)
 
 
-def test_a_video_that_was_cut_ends_where_its_pictures_end(tmp_path):
+def test_a_truncated_video_ends_at_its_last_frame(tmp_path):
     path = tmp_path / "cut.mp4"
-    indexed_first(path)
+    write_faststart(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     clip = video.frames(path)
     assert clip.duration_s < 7
     assert "declares 8.00 s, but its pictures end at" in clip.notes[0]
-    assert [number_on(one.picture) for one in clip.frames] == [round(one.time_s * 25) for one in clip.frames]
+    assert [number_on(frame.picture) for frame in clip.frames] == [round(frame.time_s * 25) for frame in clip.frames]
 
 
-def test_a_sample_clip_is_a_source_as_it_is():
+def test_a_sample_clip_is_accepted_as_a_video_source():
     from vlnb import samples
 
     sample = samples.clip(2, words=1)
@@ -186,8 +186,8 @@ def test_a_sample_clip_is_a_source_as_it_is():
     assert video.is_video(sample)
 
 
-def test_a_video_damaged_in_the_middle_gives_what_is_left(tmp_path):
-    indexed_first(tmp_path / "whole.mp4")
+def test_a_damaged_video_returns_its_other_frames_with_a_note(tmp_path):
+    write_faststart(tmp_path / "whole.mp4")
     data = bytearray((tmp_path / "whole.mp4").read_bytes())
     middle = len(data) // 2
     data[middle : middle + len(data) // 8] = bytes(index * 37 % 256 for index in range(len(data) // 8))
@@ -204,7 +204,7 @@ def test_an_option_that_is_not_positive_is_refused(option, value):
         video.frames(CLIP, **{option: value})
 
 
-def test_a_clip_shows_itself():
-    shown = video.frames(CLIP)._repr_mimebundle_()
-    assert shown["text/plain"].startswith("the video in memory: 8.00 s, 200 frames at 25/s; 16 taken")
-    assert shown["text/html"].count("<img") == 8
+def test_a_clip_has_a_rich_display():
+    mime_bundle = video.frames(CLIP)._repr_mimebundle_()
+    assert mime_bundle["text/plain"].startswith("the video in memory: 8.00 s, 200 frames at 25/s; 16 taken")
+    assert mime_bundle["text/html"].count("<img") == 8

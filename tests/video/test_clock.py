@@ -1,7 +1,7 @@
-"""The clock: servers that decode the video they are sent, and date its frames rightly or not, are told apart by name.
+"""The clock check of servers that decode video: it names the fault of a server that gives frames wrong times.
 
-Each server here answers as a model would that reads every pixel: it decodes the clip, takes frames as SGLang does,
-finds the first one with the word, and reads the clock on it. Only how it dates the frame is wrong.
+Each server here answers like a model that reads every pixel: it decodes the clip, samples frames as SGLang does,
+finds the first one with the word, and reads the clock on it. Only the time that it gives to the frame is wrong.
 """
 
 import base64
@@ -21,8 +21,8 @@ from vlnb.video.cost import frame_count
 
 SEED, SECONDS = 5, 30.0
 
-# From (time of the frame in the file, its number among those taken, how many) to (time answered, clock shown).
-DATING = {
+# From (time of the frame in the file, its number in the sample, size of the sample) to (time answered, clock shown).
+TIMINGS = {
     "sound": lambda time, number, count: (time, time),
     "wrong scale: 24 frames a second assumed": lambda time, number, count: (number / 24, time),
     "wrong scale: a long clip capped": lambda time, number, count: (time / 4.7, time),
@@ -34,7 +34,7 @@ DATING = {
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    dating = "sound"
+    timing = "sound"
     sample = samples.clip(SECONDS, fps=8, words=6, seed=SEED)
 
     def do_POST(self):
@@ -46,20 +46,20 @@ class Server(http.server.BaseHTTPRequestHandler):
         times = video.header(data).times
         unit = video.header(data).unit_s
         count = frame_count(len(times), len(times) / SECONDS)
-        taken = [times[at] * unit for at in np.linspace(0, len(times) - 1, count, dtype=int)]
+        sample_times = [times[at] * unit for at in np.linspace(0, len(times) - 1, count, dtype=int)]
         word = re.search(r'"([A-Z]+)"', question)[1]
         start, end = next(event[:2] for event in self.sample.events if event[2] == word)
-        number, time = next((number, time) for number, time in enumerate(taken) if start - 0.001 <= time <= end)
-        answered, clock = DATING[self.dating](time, number, count)
+        number, time = next((number, time) for number, time in enumerate(sample_times) if start - 0.001 <= time <= end)
+        answered, clock = TIMINGS[self.timing](time, number, count)
         clock = min(clock, 99.0)
         text = json.dumps({"time": f"{answered:.1f}", "clock": f"{int(clock // 60):02}:{clock % 60:04.1f}"})
         chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
-        said = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        payload = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(said)))
+        self.send_header("content-length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(payload)
 
     def log_message(self, *_):
         pass
@@ -69,8 +69,8 @@ class Server(http.server.BaseHTTPRequestHandler):
 def faulty():
     servers = []
 
-    def start(dating):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("One", (Server,), {"dating": dating}))
+    def start(timing):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("One", (Server,), {"timing": timing}))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return vlnb.Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "Qwen2.5-VL-7B")
@@ -81,32 +81,32 @@ def faulty():
         server.server_close()
 
 
-@pytest.mark.parametrize("dating", DATING)
-def test_a_server_is_named_by_its_fault(faulty, dating):
-    found = video.check(faulty(dating), seed=SEED, seconds=SECONDS)
-    assert found.verdict == dating.partition(":")[0], str(found)
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_the_check_names_the_timing_fault_of_a_server(faulty, timing):
+    result = video.check(faulty(timing), seed=SEED, seconds=SECONDS)
+    assert result.verdict == timing.partition(":")[0], str(result)
 
 
-def test_the_scale_is_measured(faulty):
-    found = video.check(faulty("wrong scale: 24 frames a second assumed"), seed=SEED, seconds=SECONDS)
-    assert found.scale == pytest.approx(1 / 12, rel=0.05)
-    assert found.answered[0].word in found._repr_mimebundle_()["text/html"]
+def test_the_check_measures_the_time_scale(faulty):
+    result = video.check(faulty("wrong scale: 24 frames a second assumed"), seed=SEED, seconds=SECONDS)
+    assert result.scale == pytest.approx(1 / 12, rel=0.05)
+    assert result.answered[0].word in result._repr_mimebundle_()["text/html"]
 
 
-def test_a_server_that_takes_no_video_is_said_so(endpoint):
-    found = video.check(endpoint, way="video_url", seed=SEED, seconds=6)
-    assert found.verdict == "no video"
+def test_a_server_without_video_support_is_reported(endpoint):
+    result = video.check(endpoint, way="video_url", seed=SEED, seconds=6)
+    assert result.verdict == "no video"
 
 
 def test_the_embedded_engine_reads_the_clock_on_frames(endpoint):
-    found = video.check(endpoint, seed=SEED, seconds=12)
-    assert found.verdict == "sound", str(found)
-    assert [one.word for one in found.answered] == [
+    result = video.check(endpoint, seed=SEED, seconds=12)
+    assert result.verdict == "sound", str(result)
+    assert [answer.word for answer in result.answered] == [
         event[2] for event in samples.clip(12, fps=8, words=6, seed=SEED).events
     ]
 
 
-def test_answers_that_are_no_json_are_blind():
+def test_answers_that_are_not_json_get_the_verdict_blind():
     sample = samples.clip(6, words=3)
     answered = [Answered(word, (start, end), None, None, "I see a dog") for start, end, word in sample.events]
     assert judge(answered, "frames", sample).verdict == "blind"
@@ -132,5 +132,5 @@ def test_a_refusal_that_is_not_about_video_is_raised(status):
         '{"time": "at 5.0 s", "clock": "00:05"}',
     ],
 )
-def test_answers_in_other_forms_are_read(text):
+def test_answers_in_slightly_different_json_are_read(text):
     assert clock._read(text) == (5, 5)

@@ -1,8 +1,8 @@
-"""Tokens by the servers' own rules: the numbers were counted by the servers' processors."""
+"""The token cost of a video by each server's own rules. The servers' processors counted the expected numbers."""
 
 import pytest
 
-from tests.video.clips import made
+from tests.video.clips import make_video
 from vlnb import video
 from vlnb.errors import BadInput
 from vlnb.video.clip import Header
@@ -10,7 +10,7 @@ from vlnb.video.cost import frame_count, frame_size
 
 
 def clip(width, height, seconds, fps):
-    """What a file of that size and length would hold."""
+    """Return the header of a video file of this size and length."""
     return Header("clip", b"", (width, height), range(round(seconds * fps)), (0,), 1 / fps, seconds)
 
 
@@ -24,7 +24,7 @@ def clip(width, height, seconds, fps):
         ((640, 360), 1800, 30, 768, (644, 364), 114_816),
     ],
 )
-def test_sglang_counts_so(size, seconds, fps, frames, seen, tokens):
+def test_the_cost_for_sglang_matches_its_processor(size, seconds, fps, frames, seen, tokens):
     cost = video.cost(clip(*size, seconds, fps), "video_url")
     assert (cost.frames, cost.size, cost.tokens) == (frames, seen, tokens + 2)
 
@@ -43,19 +43,19 @@ def test_vllm_does_not_reduce_the_frames_of_a_long_clip():
         ("vllm", 1800, 1, ""),
     ],
 )
-def test_the_time_that_a_server_will_assume(server, seconds, scale, warning):
+def test_the_cost_predicts_the_time_scale_of_a_server_and_warns(server, seconds, scale, warning):
     cost = video.cost(clip(640, 360, seconds, 30), "video_url", server)
     assert cost.time_scale == pytest.approx(scale)
     assert warning in str(cost)
     assert bool(cost.warning) == bool(warning)
 
 
-def test_frames_as_pictures_cost_what_their_clip_costs():
-    data = made(seconds=3)
+def test_the_predicted_cost_of_frames_equals_that_of_the_frames_taken():
+    data = make_video(seconds=3)
     for options in ({}, {"fps": 25, "budget_tokens": 3000}, {"max_frames": 2}):
-        taken = video.frames(data, **options)
+        frames_taken = video.frames(data, **options)
         cost = video.cost(data, **options)
-        assert (cost.frames, cost.tokens) == (len(taken.frames), taken.tokens)
+        assert (cost.frames, cost.tokens) == (len(frames_taken.frames), frames_taken.tokens)
         assert cost.time_scale == 1
 
 
@@ -68,11 +68,11 @@ def test_an_unknown_way_or_server_is_refused(words, sentence):
         video.cost(clip(640, 360, 1, 30), *words)
 
 
-def test_one_frame_is_not_enough_for_a_server():
+def test_a_clip_of_a_single_frame_is_refused_for_a_server():
     with pytest.raises(BadInput, match="Send it as a picture"):
         video.cost(clip(640, 360, 0.04, 25), "video_url")
 
 
-def test_a_server_takes_an_even_number_of_frames():
+def test_frame_counts_are_even_and_frame_widths_multiples_of_28():
     assert [frame_count(total, 30) for total in (2, 3, 5, 100, 100_000)] == [2, 2, 4, 6, 768]
     assert frame_size(100, 2000, 4)[0] % 28 == 0

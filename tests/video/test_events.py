@@ -33,6 +33,7 @@ READ = {
     "a bell at 3.0 s and 7.0 s": [(3, 3, "a bell"), (7, 7, "")],
     '[{"start": "2 min 5 s", "end": "2 min 9 s", "event": "x"}]': [(125, 129, "x")],
     '[{"start": 1, "end": 2, "event": "x", "bbox_2d": [10, 20, 30, 40]}]': [(1, 2, "x")],
+    '[{"start": 1, "end": 2, "event": "x", "point_2d": [10, 20]}]': [(1, 2, "x")],
     '{"timestamps": [3.2, 7.5, 9.0], "event": "bell"}': [(3.2, 3.2, "bell"), (7.5, 7.5, "bell"), (9, 9, "bell")],
     '{"label": "walk", "timestamp": [[3, 5], [7, 9]]}': [(3, 5, "walk"), (7, 9, "walk")],
     '{"time": {"start": 3, "end": 4}, "event": "x"}': [(3, 4, "x")],
@@ -40,6 +41,19 @@ READ = {
     '{"event": "x", "intervals": [{"start": 1, "end": 2}]}': [(1, 2, "x")],
     '{"timestamps": [{"time": 3, "event": "x"}, {"time": 5, "event": "y"}]}': [(3, 3, "x"), (5, 5, "y")],
     '{"events": [], "length": "20 s"}': [],
+    '{"events": [], "clip_length": "20 s", "note": "none at 3 s"} []': [],
+    "[3.2, 7.5, 9.0]": [(3.2, 3.2, ""), (7.5, 7.5, ""), (9, 9, "")],
+    '["0:05", "0:09", "0:12"]': [(5, 5, ""), (9, 9, ""), (12, 12, "")],
+    '["0:05", "0:09", "run"]': [(5, 9, "run")],
+    '["0:05 - 0:09", "0:12 - 0:20"]': [(5, 9, ""), (12, 20, "")],
+    '{"events": ["a dog at 3 s", "5 s"]}': [(3, 3, "a dog"), (5, 5, "")],
+    '{"dog": "0:03 - 0:05", "cat": "7 s"}': [(3, 5, "dog"), (7, 7, "cat")],
+    '{"label": "walk", "position": "3 s"}': [(3, 3, "walk")],
+    '{"count": "3", "score": [2, 4]}': [],
+    '{"duration": 5, "event": "x"}': [],
+    '{"end": 5, "event": "x"}': [(5, 5, "x")],
+    '{"start": true, "end": 2}': [(2, 2, "")],
+    "The values {1, 2} hold from 3 s to 5 s.": [(3, 5, "The values {1, 2} hold")],
     "3 - 5": [(3, 5, "")],
     "The sign {EXIT} is visible from 3 s to 5 s.": [(3, 5, "The sign {EXIT} is visible")],
     "The word appears at 5 s. \\boxed{5}": [(5, 5, "The word appears")],
@@ -66,12 +80,28 @@ def test_an_answer_becomes_events(text):
         ('[{"start": 200, "end": 210}]', [], "left out: 200 to 210 s lies outside the clip"),
         ('[{"start": 1, "end": 2}, {"start": 3, "en', [(1, 2)], "the answer was cut"),
         ('[{"start": 1, "end": 2}, {"start": 3, "end": 4', [(1, 2)], "the answer was cut"),
+        ('{"events": [{"start": 1, "end": 2}, {"start": 3, "end": 4', [(1, 2)], "the answer was cut"),
+        ('{"start": 3, "end": 4', [], "the answer was cut"),
+        ('{"timestamps": [3.2, 8', [(3.2, 3.2)], "the answer was cut"),
+        ('{"start": 1e999, "end": 2}', [], "lies outside the clip"),
+        ("at 70 s\nat 70 s", [], "left out: 70 s lies outside the clip of 60 s (2 times)"),
     ],
 )
 def test_repairs_are_listed(text, intervals, repair):
     events = video.events(text, 60)
     assert [(event.start_s, event.end_s) for event in events] == intervals
     assert any(repair in message for message in events.repairs)
+
+
+def test_an_answer_without_flaws_has_no_repairs():
+    assert video.events('[{"start": 1, "end": 2}]', 60).repairs == ()
+
+
+@pytest.mark.parametrize(("count", "last"), [(20, "left out: 19"), (22, "and 2 more repairs")])
+def test_a_long_list_of_repairs_is_cut(count, last):
+    repairs = video.events("\n".join(f"at 19{number} s" for number in range(count)), 60).repairs
+    assert len(repairs) == min(count, 21)
+    assert last in repairs[-1]
 
 
 @settings(deadline=None)

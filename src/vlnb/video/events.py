@@ -39,7 +39,7 @@ _KINDS = {  # the kind of value under a key in JSON; the first match counts
     "frame": re.compile(".*frame"),  # its number is not a time
     "start": re.compile("start|begin|from"),
     "end": re.compile("end|finish|until|to$|stop"),
-    "length": re.compile("duration"),
+    "length": re.compile(".*(duration|length)"),
     "at": re.compile("(t|at|when|moments?|interval|seconds?|times?|time_?(s|secs?|seconds|stamps?|range|span))$"),
 }
 _NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
@@ -197,11 +197,14 @@ def _in_value(value: Any, *, pairs: bool = True) -> Iterator[Interval]:  # noqa:
     if isinstance(value, dict):
         yield from _in_object(value)
     elif isinstance(value, list):
-        if pairs and (two := _pair(value[:2])) and all(isinstance(item, str) for item in value[2:3]):
-            yield *two[0], next(iter(value[2:]), "")
+        labels = [item for item in value[2:3] if isinstance(item, str) and not _times(item)]
+        if pairs and (two := _pair(value[:2])) and len(labels) == len(value[2:3]):
+            yield *two[0], next(iter(labels), "")
+        elif pairs and all(seconds(item) is not None for item in value):
+            yield from ((*span, "") for span in _times(value))
         else:
             for item in value:
-                yield from _in_value(item, pairs=pairs)
+                yield from _in_prose(item) if isinstance(item, str) else _in_value(item, pairs=pairs)
 
 
 def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
@@ -209,16 +212,17 @@ def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
     label = next((item for item in value.values() if isinstance(item, str) and not _times(item)), "")
     spans_of = {kind: list[Span]() for kind in _KINDS}
     for key, item in value.items():
-        kind = next((kind for kind, names in _KINDS.items() if names.match(key.lower())), "")
-        if kind and (spans := _times(item)):
+        kind, spans = next((kind for kind, names in _KINDS.items() if names.match(key.lower())), ""), _times(item)
+        if kind and spans:
             scale = 0.001 if key.lower().endswith("ms") else 1.0
             spans_of[kind] += [(start * scale, end * scale) for start, end in spans]
         elif isinstance(item, str):
-            yield from ((*span, item) for span in _times(key))
+            spans = spans if _MOMENT.search(item) else []  # {"dog": "0:03"}, but not {"count": "3"}
+            yield from [*((*span, item) for span in _times(key)), *((*span, label or key) for span in spans)]
         else:
             yield from ((start, end, name or label) for start, end, name in _in_value(item, pairs=False))
     own = spans_of["start"] or spans_of["at"] or spans_of["end"]
-    if own and spans_of["end"]:
+    if spans_of["end"]:
         own = [(own[0][0], spans_of["end"][0][1])]
     elif own and spans_of["length"]:
         own = [(own[0][0], own[0][0] + spans_of["length"][0][1])]
@@ -264,7 +268,8 @@ def _clip(start: float, end: float, label: str, duration_s: float, repairs: list
         repairs.append(f"{start:g} and {end:g} s were swapped")
         start, end = end, start
     if start > duration_s or end < 0:
-        repairs.append(f"left out: {start:g} to {end:g} s lies outside the clip of {duration_s:g} s")
+        times = f"{start:g}" if start == end else f"{start:g} to {end:g}"
+        repairs.append(f"left out: {times} s lies outside the clip of {duration_s:g} s")
         return
     if start < 0 or end > duration_s:
         repairs.append(f"{start:g} to {end:g} s was cut to the clip of {duration_s:g} s")

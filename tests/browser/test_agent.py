@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -388,8 +387,8 @@ def test_a_run_is_saved_as_a_folder_with_an_escaped_film(model, tmp_path):
     assert evil not in film
     assert "&lt;img src=x" in film
     assert (tmp_path / "trace.zip").stat().st_size > 1000
-    assert json.loads((tmp_path / "kept" / "run.json").read_text())["status"] == "reached"
-    assert replace(run, status="").answer == run.answer
+    stored = json.loads((tmp_path / "kept" / "run.json").read_text())
+    assert (stored["status"], stored["goal"], stored["answer"]) == ("reached", evil, run.answer)
 
 
 STOP = """

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import socket
 import time
 
@@ -244,7 +245,10 @@ def test_a_question_with_too_much_text_is_refused(engine):
 def test_a_pdf_bomb_is_refused_as_a_bad_picture(engine):
     status, answer = ask(engine, pdf_bomb())
     assert status == 400
-    assert "Picture 1 of the request: it, page 1, needs more than 400 MB" in answer["error"]["message"]
+    # The parent sees 400 MB when it looks; a process that grows faster ends at its own limit, twice as much.
+    assert re.search(
+        r"^Picture 1 of the request: it, page 1, .*needs more than (400|800) MB", answer["error"]["message"]
+    )
 
 
 def test_a_later_picture_that_is_broken_is_reported(engine):

@@ -20,10 +20,9 @@ def test_text_is_spotted_in_its_true_boxes(endpoint, receipt, level):
     regions = reply.regions
     assert not regions.repairs
     assert not regions.dropped
-    assert [
-        round(line.similarity, 2)
-        for line in reading.lines("\n".join(b.text for b in regions.boxes), receipt.truth.lines)
-    ]
+    text = ("\n" if level != "word" else " ").join(box.text for box in regions.boxes)
+    if level != "word":
+        assert min(line.similarity for line in reading.lines(text, receipt.truth.lines)) > 0.9
     if level == "text":
         result = match(regions.boxes, receipt.truth.boxes)
         assert (result.precision, result.recall) == (1, 1)

@@ -55,9 +55,10 @@ def test_white_space_around_a_key_is_removed(monkeypatch, end):
 
 @pytest.mark.parametrize("key", ["ключ-42424242", "sk-one\ntwo"])
 def test_a_key_that_cannot_be_sent_raises_bad_input(key):
-    for ask in (lambda: vlnb.connect("http://127.0.0.1:1", api_key=key), vlnb.Endpoint("http://a", "m", key).ask):
-        with pytest.raises(vlnb.BadInput, match="cannot be sent"):
-            ask(*([] if ask.__name__ == "<lambda>" else ["?"]))
+    with pytest.raises(vlnb.BadInput, match="cannot be sent"):
+        vlnb.connect("http://127.0.0.1:1", api_key=key)
+    with pytest.raises(vlnb.BadInput, match="cannot be sent"):
+        vlnb.Endpoint("http://a", "m", key).ask("?")
 
 
 def test_the_placeholder_for_no_key_is_not_redacted():

@@ -63,6 +63,24 @@ def test_a_prompt_that_is_not_a_text_raises_bad_input(endpoint, prompt):
         endpoint.ask(prompt, schema=Receipt)
 
 
+def test_the_records_of_a_reply_become_a_table(endpoint):
+    class Item(BaseModel):
+        description: str
+        amount: Decimal
+
+    class Invoice(BaseModel):
+        total: Decimal
+        items: list[Item]
+
+    invoice = vlnb.samples.invoice(0)
+    reply, fields = endpoint.ask("Extract.", invoice.picture, schema=Invoice), invoice.truth.fields
+    for table in (reply.frame(), reply.frame("items")):
+        assert list(table["description"]) == [fields[f"items[{row}].description"].text for row in range(6)]
+        assert list(table["amount"]) == [Decimal(n) for n in "41.50 103.75 14814.72 49.90 12.50 30".split()]
+    with pytest.raises(vlnb.BadInput, match="no list of records at 'rows'"):
+        reply.frame("rows")
+
+
 def test_a_reply_without_a_list_of_records_has_no_table(endpoint, receipt):
     reply = endpoint.ask("Extract.", receipt.picture, schema=Receipt)
     with pytest.raises(vlnb.BadInput, match="no list of records"):

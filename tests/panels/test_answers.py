@@ -43,9 +43,13 @@ def test_filters_show_only_the_matching_questions(run):
     assert {name for name in strict if strict[name].correct != lenient[name].correct} <= set(ids) < strict.keys()
     panel.show_only.value = "guessed or not parsed"
     assert "drawn_Charts_2" in [question.id for question in panel.chosen]
-    panel.show_only.value, panel.subject.value = "graders disagree", "Tables"
-    if not panel.chosen:
-        assert "No question passes" in panel.detail.value
+
+
+def test_a_filter_that_no_question_passes_is_reported(run):
+    right = {question.id: StoredAnswer(question.id, question.answers[0]) for question in run.questions}
+    panel = Answers(replace(run, answers=right))
+    assert (panel.show_only.value, panel.chosen) == ("wrong", [])
+    assert "No question passes" in panel.detail.value
 
 
 def test_buttons_step_through_the_questions_and_stop_at_both_ends(run):

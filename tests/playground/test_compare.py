@@ -26,8 +26,8 @@ def run(number, answer="", question=None, **facts):
 def test_words_are_marked_where_they_differ():
     comparison = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
     assert comparison.text == (
-        ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is ", "both"), ("17,000", "both"), ("euros", 1),
-    ) or ("grand ", 0) in comparison.text  # fmt: skip
+        ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is 17,000 ", "both"), ("euros", 1),
+    )  # fmt: skip
     assert 0.7 < comparison.similarity < 0.8
     assert "73% of the words are the same" in comparison.summary
 

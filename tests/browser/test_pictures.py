@@ -74,7 +74,7 @@ def test_the_dial_draws_its_curves_each_time(open_notebook):
     page = open_notebook("dial.ipynb", notebook(*cells))
     button = page.get_by_role("button", name="Measure", exact=True)
     button.wait_for(timeout=60_000)
-    for _ in range(3):
+    for _ in range(2):
         button.click()
         expect(button).to_be_disabled(timeout=10_000)
         expect(button).to_be_enabled(timeout=120_000)

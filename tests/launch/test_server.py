@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -188,7 +189,7 @@ def test_a_server_that_cannot_be_recorded_is_not_left_running(port, tmp_path, mo
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["the whole server died", "a worker still runs"])
-def test_another_program_at_the_port_is_neither_used_nor_stopped(start_server, port, monkeypatch, whole):
+def test_another_program_at_the_port_is_neither_given_the_key_nor_stopped(start_server, port, monkeypatch, whole):
     """A process of the server may still run although its port belongs to another program by now."""
     monkeypatch.setenv("VLNB_API_KEY", "secret")
     server = start_server(SERVE)
@@ -199,7 +200,8 @@ def test_another_program_at_the_port_is_neither_used_nor_stopped(start_server, p
         for process in record.processes(server.record):
             process.kill()
             process.wait(5)
-    other = subprocess.Popen([sys.executable, "-c", HTTP, str(port)], stdout=subprocess.PIPE)
+    listening = HTTP.replace("def do_GET(self):", "def do_GET(self):\n        print(self.path, str(self.headers), flush=True)")
+    other = subprocess.Popen([sys.executable, "-c", listening, str(port)], stdout=subprocess.PIPE)
     try:
         assert b"Load" in other.stdout.readline()
         assert b"fired up" in other.stdout.readline()
@@ -213,7 +215,9 @@ def test_another_program_at_the_port_is_neither_used_nor_stopped(start_server, p
         assert other.poll() is None
     finally:
         other.kill()
-        other.communicate()
+        requests, _ = other.communicate()
+    assert b"secret" not in requests
+    assert set(re.findall(rb"^/\S*", requests, re.MULTILINE)) <= {b"/health"}
 
 
 def _answers(port):

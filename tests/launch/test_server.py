@@ -200,7 +200,8 @@ def test_another_program_at_the_port_is_neither_given_the_key_nor_stopped(start_
         for process in record.processes(server.record):
             process.kill()
             process.wait(5)
-    listening = HTTP.replace("def do_GET(self):", "def do_GET(self):\n        print(self.path, str(self.headers), flush=True)")
+    printing = "def do_GET(self):\n        print(self.path, str(self.headers), flush=True)"
+    listening = HTTP.replace("def do_GET(self):", printing)
     other = subprocess.Popen([sys.executable, "-c", listening, str(port)], stdout=subprocess.PIPE)
     try:
         assert b"Load" in other.stdout.readline()

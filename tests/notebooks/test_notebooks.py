@@ -17,12 +17,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "scripts" / "widget_errors.py"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-assert NOTEBOOKS, "no notebook found: a test of none would pass"
+assert NOTEBOOKS, "no notebook found: the tests below would have no cases"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_error_in_a_widget_is_found(tmp_path):
-    """The seeded failure: a callback that fails inside an Output widget, which a plain run does not notice."""
+def test_an_error_inside_an_output_widget_is_detected(tmp_path):
+    """A callback fails inside an Output widget, which a plain run does not notice."""
     seeded = """
 import ipywidgets as widgets
 
@@ -39,16 +39,16 @@ out
     notebook = new_notebook(cells=[new_code_cell(seeded)])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     nbformat.write(notebook, tmp_path / "seeded.ipynb")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, SCRIPT, tmp_path / "seeded.ipynb"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "seeded.ipynb: ZeroDivisionError: division by zero" in done.stdout
+    assert result.returncode == 1
+    assert "seeded.ipynb: ZeroDivisionError: division by zero" in result.stdout
     assert [o for cell in notebook.cells for o in cell.outputs if o.output_type == "error"] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_house_style(path):
+def test_a_notebook_follows_the_house_style(path):
     cells = nbformat.read(path, 4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     assert cells[0].source.startswith("# ")
@@ -67,7 +67,7 @@ def test_house_style(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_links_between_notebooks_lead_somewhere(path):
+def test_links_between_notebooks_resolve(path):
     text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells)
     for target in re.findall(r"\]\(([^):#]+\.ipynb)\)", text):
         assert (path.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""Say which executed notebooks hold an error in a cell, or in an Output widget, where a plain run passes it by."""
+"""Report executed notebooks with an error in a cell, or in an Output widget, where a plain run does not notice it."""
 
 import sys
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ _STATE = "application/vnd.jupyter.widget-state+json"
 
 
 def hidden_errors(notebook: Any) -> Iterator[str]:  # noqa: ANN401 - nbformat is untyped
-    """Yield each error in the cells of an executed notebook and in the widgets' state that it carries."""
+    """Yield each error in the cells of an executed notebook and in its stored widget state."""
     states = notebook.metadata.get("widgets", {}).get(_STATE, {}).get("state", {}).values()
-    held = [output for state in states for output in state["state"].get("outputs") or []]
-    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    for output in (*shown, *held):
+    in_widgets = [output for state in states for output in state["state"].get("outputs") or []]
+    in_cells = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for output in (*in_cells, *in_widgets):
         if output["output_type"] == "error":
             yield f"{output['ename']}: {output['evalue']}"
 
 
 def main() -> int:
-    """Look through the notebooks named; return 1 where one holds an error, or was not executed."""
-    bad = 0
+    """Check the notebooks on the command line; return 1 if one holds an error or was not executed."""
+    error_count = 0
     for path in map(Path, sys.argv[1:]):
         notebook = nbformat.read(path, 4)
         errors = list(hidden_errors(notebook))
@@ -30,8 +30,8 @@ def main() -> int:
             errors.append("it was not executed")
         for error in errors:
             print(f"{path}: {error}")
-        bad += len(errors)
-    return int(bad > 0)
+        error_count += len(errors)
+    return int(error_count > 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The agent on MiniWoB++: small web tasks that nobody here wrote, in real Chromium, with the embedded engine.
+"""The agent on MiniWoB++: small web tasks of a public benchmark, in real Chromium, with the embedded engine.
 
     make bench                                   # or: .venv/bin/python benchmarks/agent.py click-link …
 
@@ -21,7 +21,7 @@ TASKS = (
     "click-button click-test click-test-2 click-tab click-button-sequence click-option click-checkboxes enter-text"
     " enter-text-dynamic login-user enter-password focus-text"
 ).split()
-FURTHER = "click-link click-dialog-2 click-test-transfer sign-agreement".split()  # tried once the rules were written
+FURTHER = "click-link click-dialog-2 click-test-transfer sign-agreement".split()  # tried after the rules were written
 NEEDS_EYES = (
     "click-color click-shape click-shades click-pie count-shape count-sides circle-center drag-box drag-circle"
     " drag-shapes draw-circle draw-line identify-shape bisect-angle right-angle use-colorwheel use-slider"
@@ -48,33 +48,33 @@ def episode(endpoint: vlnb.Endpoint, browser: Browser, task: str, seed: int) -> 
     """Let the model try one task; return whether MiniWoB++ calls it solved, and the run."""
     page = browser.page
     browser.call(page.goto((pages() / "miniwob" / f"{task}.html").as_uri()))
-    begin = "core.EPISODE_MAX_TIME = 3600000; Math.seedrandom(String(seed)); core.startEpisodeReal();"
-    goal = browser.call(page.evaluate(f"seed => {{ {begin} return core.getUtterance() }}", seed))
+    start_episode = "core.EPISODE_MAX_TIME = 3600000; Math.seedrandom(String(seed)); core.startEpisodeReal();"
+    goal = browser.call(page.evaluate(f"seed => {{ {start_episode} return core.getUtterance() }}", seed))
     run = agent.run(endpoint, browser, goal if isinstance(goal, str) else goal["utterance"], confirm=lambda _: True)
     done, reward = browser.call(page.evaluate("[WOB_DONE_GLOBAL, WOB_RAW_REWARD_GLOBAL]"))
     return done and reward == 1, run
 
 
-def interval(right: int, of: int, z: float = 1.96) -> tuple[float, float]:
+def interval(solved: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """Return the 95 % interval of a share, by Wilson."""
-    middle, half = right + z * z / 2, z * math.sqrt(right * (of - right) / of + z * z / 4)
-    return (middle - half) / (of + z * z), (middle + half) / (of + z * z)
+    middle, half = solved + z * z / 2, z * math.sqrt(solved * (total - solved) / total + z * z / 4)
+    return (middle - half) / (total + z * z), (middle + half) / (total + z * z)
 
 
 def table(endpoint: vlnb.Endpoint, browser: Browser, tasks: list[str]) -> None:
-    """Run and print."""
+    """Run the tasks and print the success rates."""
     solved = 0
     for task in tasks:
-        start, right = time.perf_counter(), 0
+        start, successes = time.perf_counter(), 0
         for seed in SEEDS:
-            good, run = episode(endpoint, browser, task, seed)
-            right += good
-            if not good:
+            is_solved, run = episode(endpoint, browser, task, seed)
+            successes += is_solved
+            if not is_solved:
                 print(f"    {task} {seed}: {run.goal} -> {run.status}: {run.answer}")
-        solved += right
-        print(f"{task:24} {right} of {len(SEEDS)}   {(time.perf_counter() - start) / len(SEEDS):.1f} s an episode")
-    low, high = interval(solved, of := len(SEEDS) * len(tasks))
-    print(f"{'together':24} {solved} of {of}: {solved / of:.1%}, 95 % interval {low:.1%} to {high:.1%}\n")
+        solved += successes
+        print(f"{task:24} {successes} of {len(SEEDS)}   {(time.perf_counter() - start) / len(SEEDS):.1f} s an episode")
+    low, high = interval(solved, total := len(SEEDS) * len(tasks))
+    print(f"{'together':24} {solved} of {total}: {solved / total:.1%}, 95 % interval {low:.1%} to {high:.1%}\n")
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Answers as models really give them: what our parser reads of them, and what `supervision` 0.31 does.
+"""Real answers of models: how many boxes our parser reads, beside `supervision` 0.31.
 
     make bench
 
-`supervision` is no dependency: without it (`pip install supervision==0.31.0`) its columns stay empty.
+`supervision` is not a dependency: without it (`pip install supervision==0.31.0`) its columns stay empty.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read(boxes: list[tuple[float, ...]], answer: dict) -> int:
 
 
 def ours(answer: dict) -> tuple[int, int, int]:
-    """Return (read, repairs, losses that were told)."""
+    """Return the numbers of boxes read, of repairs and of reported losses."""
     try:
         found = parse(answer["text"], seen=tuple(answer["seen"]), original=tuple(answer["seen"]))
     except BadAnswer:
@@ -39,13 +39,13 @@ def ours(answer: dict) -> tuple[int, int, int]:
 
 
 def theirs(answer: dict) -> tuple[int, str]:
-    """Return (read, the error's name or nothing) of supervision."""
+    """Return how many boxes supervision reads, and the name of its error, if any."""
     import supervision as sv
 
     size = tuple(answer["seen"])
     try:
         found = sv.Detections.from_vlm(sv.VLM.QWEN_2_5_VL, answer["text"], input_wh=size, resolution_wh=size)
-    except Exception as error:  # noqa: BLE001 - what it raises is the result
+    except Exception as error:  # noqa: BLE001 - the error is the result
         return 0, type(error).__name__
     return read([tuple(map(float, row)) for row in found.xyxy], answer), ""
 
@@ -63,10 +63,10 @@ def main() -> None:
     sums = [0, 0, 0, 0]
     print(f"{'form of the answer':58} boxes  ours  repaired  left out   supervision")
     for answer in answers:
-        got, repaired, lost = ours(answer)
+        hits, repaired, lost = ours(answer)
         other, error = theirs(answer) if supervision else (0, "not installed")
-        sums = [a + b for a, b in zip(sums, (got, repaired, lost, other), strict=True)]
-        print(f"{answer['form']:58} {len(answer['boxes']):5} {got:5} {repaired:9} {lost:9}   {other:5} {error}")
+        sums = [a + b for a, b in zip(sums, (hits, repaired, lost, other), strict=True)]
+        print(f"{answer['form']:58} {len(answer['boxes']):5} {hits:5} {repaired:9} {lost:9}   {other:5} {error}")
     print(f"{'all':58} {total:5} {sums[0]:5} {sums[1]:9} {sums[2]:9}   {sums[3]:5}")
 
     row = '{"bbox_2d": [%d, %d, %d, %d], "label": "word", "text_content": "seventeen"}'

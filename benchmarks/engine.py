@@ -1,8 +1,8 @@
-"""The embedded engine against the OCR library alone: time a request, memory, and a long till roll.
+"""The embedded engine against the OCR library alone: time per request, memory, and a long till roll.
 
     make bench
 
-Library and engine answer in turn, in one process and on the same pictures, so that both meet the same machine.
+Library and engine answer in turn, in one process and on the same pictures, so that both run under the same load.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ ROUNDS = 7
 
 def roll(lines: int = 100) -> tuple[Image.Image, list[str]]:
     """Return a till roll of 420 x 8400 pixels and its lines."""
-    chance = random.Random(11)
+    rng = random.Random(11)
     stock = "Apples Bread Carrots Dates Eggs Flour Garlic Honey Jam Kale Lemons Milk Nuts Oats Pears Rice".split()
     image = Image.new("RGB", (420, 84 * lines), "white")
     pen, font, truth = ImageDraw.Draw(image), ImageFont.load_default(22), []
     for i in range(lines):
-        name = f"{chance.choice(stock)} {chance.choice(stock)}"
-        price = f"{chance.randint(1, 99)}.{chance.randint(10, 99)}"
+        name = f"{rng.choice(stock)} {rng.choice(stock)}"
+        price = f"{rng.randint(1, 99)}.{rng.randint(10, 99)}"
         pen.text((20, 20 + 84 * i), name, font=font, fill="black")
         pen.text((320, 20 + 84 * i), price, font=font, fill="black")
         truth.append(f"{name}    {price}")
@@ -74,10 +74,10 @@ def main() -> None:
 
     image, truth = roll()
     start = time.perf_counter()
-    read = endpoint.ask("Read all the text in the image.", image).text.splitlines()
+    lines = endpoint.ask("Read all the text in the image.", image).text.splitlines()
     seconds = time.perf_counter() - start
     print(
-        f"till roll 420 x 8400: {len(set(read) & set(truth))} of {len(truth)} lines letter by letter, {seconds:.1f} s"
+        f"till roll 420 x 8400: {len(set(lines) & set(truth))} of {len(truth)} lines letter by letter, {seconds:.1f} s"
     )
 
     from rapidocr import RapidOCR

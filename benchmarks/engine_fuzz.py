@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/engine_fuzz.py [REQUESTS]        (20 or more)
 
-The engine runs as a process of its own (`vlnb serve`). Ends with status 1 where it answered with a 500, where it and
-its children held more than 1 GB, or where a normal request had to wait for more than 5 s afterwards.
+The engine runs as a process of its own (`vlnb serve`). Exits with status 1 if it answered with a 500, if it and its
+children held more than 1 GB, or if a normal request had to wait for more than 5 s afterwards.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def large() -> dict[str, bytes]:
 
 
 class _Fuzz:
-    """The requests, each a method whose name says what it sends; it gives what came of it."""
+    """The requests: each method is named after what it sends, and returns the outcome."""
 
     def __init__(self, host: str, port: int, seed: int) -> None:
         self.host, self.port = host, port
@@ -186,15 +186,15 @@ class _Fuzz:
         return "left"
 
     def a_client_that_stalls(self) -> str:
-        """Send half of 40 MB, or half a head, and then nothing, until the engine hangs up."""
+        """Send half of 40 MB, or half a head, and then nothing, until the engine closes the connection."""
         start = self.random.choice([self.head(40_000_000) + b" " * 20_000_000, b"POST /v1/chat", b""])
         with socket.create_connection((self.host, self.port), timeout=60) as connection:
             try:
                 connection.sendall(start)
-                came = connection.recv(1000)
+                answer = connection.recv(1000)
             except OSError:
                 return "hung up"
-            return came[9:12].decode() or "hung up"
+            return answer[9:12].decode() or "hung up"
 
 
 SHARES: dict[str, int] = {
@@ -205,7 +205,7 @@ SHARES: dict[str, int] = {
 
 
 class Memory(threading.Thread):
-    """Looks fifty times a second at what a process and its children hold together."""
+    """Samples the memory of a process and its children fifty times a second."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -213,15 +213,15 @@ class Memory(threading.Thread):
         self.peak_mb = 0.0
 
     def run(self) -> None:
-        """Look until the process ends."""
+        """Sample until the process ends."""
         while self._process.is_running():
             with contextlib.suppress(psutil.Error):
                 family = [self._process, *self._process.children()]
-                self.peak_mb = max(self.peak_mb, sum(one.memory_info().rss for one in family) / 1e6)
+                self.peak_mb = max(self.peak_mb, sum(process.memory_info().rss for process in family) / 1e6)
             time.sleep(0.02)
 
 
-def done(call: Callable[[], str]) -> str:
+def outcome(call: Callable[[], str]) -> str:
     try:
         return call()
     except (OSError, http.client.HTTPException) as failure:
@@ -233,17 +233,17 @@ def main(requests: int) -> int:
     command = [sys.executable, "-m", "vlnb", "serve", "--port", "0"]
     engine = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        found = re.search(r"http://([^:]+):(\d+)", engine.stdout.readline())
-        fuzz = _Fuzz(found[1], int(found[2]), seed=7)
+        address = re.search(r"http://([^:]+):(\d+)", engine.stdout.readline())
+        fuzz = _Fuzz(address[1], int(address[2]), seed=7)
         memory = Memory(engine.pid)
         memory.start()
         kinds = [kind for kind in SHARES if requests >= 100 or "stalls" not in kind]  # one of these takes half a minute
         names = kinds + fuzz.random.choices(kinds, [SHARES[kind] for kind in kinds], k=requests - len(kinds))
         fuzz.random.shuffle(names)
-        begun = time.perf_counter()
+        began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
-            results = list(pool.map(lambda name: (name, done(getattr(fuzz, name))), names))
-        took = time.perf_counter() - begun
+            results = list(pool.map(lambda name: (name, outcome(getattr(fuzz, name))), names))
+        elapsed = time.perf_counter() - began
         waits = []
         for _ in range(5):
             start = time.perf_counter()
@@ -255,9 +255,11 @@ def main(requests: int) -> int:
     table: dict[str, Counter[str]] = {}
     for name, result in results:
         table.setdefault(name, Counter())[result] += 1
-    print(f"{len(results)} requests by {CLIENTS} clients in {took:.0f} s")
+    print(f"{len(results)} requests by {CLIENTS} clients in {elapsed:.0f} s")
     for name in kinds:
-        print(f"  {name.replace('_', ' '):24} {', '.join(f'{what} × {n}' for what, n in table[name].most_common())}")
+        print(
+            f"  {name.replace('_', ' '):24} {', '.join(f'{status} × {n}' for status, n in table[name].most_common())}"
+        )
     broken = sum(result.startswith("5") for _, result in results)
     print(f"answers with a status of 500 and above: {broken} (none is right)")
     print(f"peak memory of the engine with its children: {memory.peak_mb:.0f} MB (below {MEMORY_MB})")

@@ -1,11 +1,11 @@
-"""What is lost when a run is cut: signals, a full disk and a second resume, at random moments, and then a resume.
+"""What an interrupted run loses: signals, a full disk and a second resume, at random moments, and then a resume.
 
     python benchmarks/kills.py [TRIALS OF EACH KIND] [NAME ...]
 
 Every trial is real: `vlnb` as a command, a server of its own, and this system's signals. The full disk is
 RLIMIT_FSIZE, set on the running process to a few bytes more than its file of records has (Linux only). "finished" are
-the records that were on disk when the harm was done; a process is alive if it still runs 2 s later. With names, only
-the kinds whose name holds one of them are tried. Exits with 1 where anything was lost, doubled, left out, or alive.
+the records on disk at the moment of the interruption; a process is alive if it still runs 2 s later. With names, only
+the kinds whose name contains one of them are tried. Exits with 1 if anything was lost, doubled, left out, or alive.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HEAD = ("trials", "finished", "lost", "doubled", "left out", "alive after 2 s", 
 
 @dataclass(frozen=True)
 class Part:
-    """One of the two kinds of run: its command, the file of its records, and how many it has."""
+    """One of the two kinds of run: its command, the file of its records, and their number."""
 
     name: str
     options: str
@@ -58,45 +58,45 @@ def ids(file: Path) -> list[object]:
 
 
 def trial(part: Part, url: str, harm: object, seed: int) -> Counter[str]:
-    """Cut one run by `harm(command, load generator, folder)`, resume it, and count what became of its records."""
+    """Interrupt one run by `harm(part, command, load generator, folder)`, resume it, and count its records."""
     with tempfile.TemporaryDirectory() as name:
-        folder, chance = Path(name) / "run", random.Random(seed)
+        folder, rng = Path(name) / "run", random.Random(seed)
         file = folder / part.records
         command = vlnb(part, "run", "--url", url, "--out", folder, *part.options.split())
-        until = time.monotonic() + 60
-        while not ids(file) and command.poll() is None and time.monotonic() < until:
+        give_up = time.monotonic() + 60
+        while not ids(file) and command.poll() is None and time.monotonic() < give_up:
             time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.8))
+        time.sleep(rng.uniform(0, 0.8))
         try:
             load = [*psutil.Process(command.pid).children(), psutil.Process(command.pid)][0]
-        except psutil.NoSuchProcess:  # it was quicker
+        except psutil.NoSuchProcess:  # the run has already ended
             load = None
         before = set(ids(file))
         if load:
             harm(part, command, load, folder)
-        found = Counter(trials=1, finished=len(before))
-        gone = time.monotonic() + 2
-        while time.monotonic() < gone and running(load):
+        counts = Counter(trials=1, finished=len(before))
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline and running(load):
             time.sleep(0.02)
-        found["alive after 2 s"] += running(load)
+        counts["alive after 2 s"] += running(load)
         command.kill()
         command.communicate()
         after = ids(file)
-        found["cut midway"] += len(after) < part.of
+        counts["cut midway"] += len(after) < part.of
         if len(set(after)) < part.of:
             resumed = vlnb(part, "resume", folder, *(() if part.name == "bench" else ("--url", url)))
-            said = resumed.communicate()[1]
+            printed = resumed.communicate()[1]
             if resumed.returncode:
-                print(f"{part.name}: a resume failed: {said[-300:]}", file=sys.stderr)
+                print(f"{part.name}: a resume failed: {printed[-300:]}", file=sys.stderr)
         last = Counter(ids(file))
-        found["lost"] += len(before - set(after)) + len(set(after) - last.keys())
-        found["doubled"] += sum(count > 1 for count in last.values())
-        found["left out"] += part.of - len(last)
-        return found
+        counts["lost"] += len(before - set(after)) + len(set(after) - last.keys())
+        counts["doubled"] += sum(count > 1 for count in last.values())
+        counts["left out"] += part.of - len(last)
+        return counts
 
 
 def running(process: psutil.Process | None) -> bool:
-    """Whether a process still works: a zombie does not."""
+    """Whether a process still runs; a zombie does not."""
     try:
         return process is not None and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -115,47 +115,47 @@ def full_disk(part: Part, _: object, load: psutil.Process, folder: Path) -> None
 
 
 def second_resume(part: Part, command: subprocess.Popen[str], _: psutil.Process, folder: Path) -> None:
-    """Resume what is running: the second must be refused while the first goes on to its end."""
-    told = json.loads((folder / "manifest.json").read_text())
-    servers = () if part.name == "bench" else ("--url", told["servers"][0]["base_url"])
+    """Resume a run that is still running: this must be refused, and the first must run to its end."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    servers = () if part.name == "bench" else ("--url", manifest["servers"][0]["base_url"])
     second = vlnb(part, "resume", folder, *servers)
-    said = second.communicate()[1]
-    if not ("Another process is running" in said or "is complete" in said):
-        print(f"{part.name}: the second resume was not refused: {said[-300:]}", file=sys.stderr)
+    printed = second.communicate()[1]
+    if not ("Another process is running" in printed or "is complete" in printed):
+        print(f"{part.name}: the second resume was not refused: {printed[-300:]}", file=sys.stderr)
     command.wait(60)
 
 
 def kinds() -> dict[str, tuple[Part, object]]:
     """Return every kind of trial by its name."""
-    found: dict[str, tuple[Part, object]] = {}
+    trials: dict[str, tuple[Part, object]] = {}
     for part in PARTS:
         for whom in ("command", "load generator") if part.name == "bench" else ("command",):
             for number in SIGNALS:
-                found[f"{part.name}: {number.name} to the {whom}"] = part, partial(signalled, number, whom)
-        found[f"{part.name}: full disk"] = part, full_disk
-        found[f"{part.name}: second resume"] = part, second_resume
-    return found
+                trials[f"{part.name}: {number.name} to the {whom}"] = part, partial(signalled, number, whom)
+        trials[f"{part.name}: full disk"] = part, full_disk
+        trials[f"{part.name}: second resume"] = part, second_resume
+    return trials
 
 
 def main(each: int, *names: str) -> int:
     servers, urls = [], {}
     for part, words in (("bench", "truth --ttft 0.03"), ("mmmu", "answering --delay 0.1")):
-        line = [sys.executable, "-m", *f"tests.bench.{words}".split()]
-        servers.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+        command = [sys.executable, "-m", *f"tests.bench.{words}".split()]
+        servers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
         urls[part] = f"http://127.0.0.1:{servers[-1].stdout.readline().strip()}/v1"
-    chosen = {kind: how for kind, how in kinds().items() if not names or any(name in kind for name in names)}
+    chosen = {kind: spec for kind, spec in kinds().items() if not names or any(name in kind for name in names)}
     print(f"{'':<40}" + "".join(f"{head:>17}" for head in HEAD), flush=True)
     total: Counter[str] = Counter()
     try:
         with ThreadPoolExecutor(2) as pool:
-            begun = {
+            running_trials = {
                 kind: [pool.submit(trial, part, urls[part.name], harm, seed) for seed in range(each)]
                 for kind, (part, harm) in chosen.items()
             }
-            for kind, trials in begun.items():
-                found = sum((one.result() for one in trials), Counter())
-                total += found
-                print(f"{kind:<40}" + "".join(f"{found[head]:17}" for head in HEAD), flush=True)
+            for kind, trials in running_trials.items():
+                counts = sum((future.result() for future in trials), Counter())
+                total += counts
+                print(f"{kind:<40}" + "".join(f"{counts[head]:17}" for head in HEAD), flush=True)
     finally:
         for server in servers:
             server.kill()

@@ -1,8 +1,8 @@
-"""What the MMMU harness itself costs: 900 questions in MMMU's form against a server that answers at once.
+"""The cost of the MMMU harness itself: 900 questions in MMMU's format against a server that answers at once.
 
     make bench
 
-Prints seconds and the largest memory of the harness's own process, at 64 questions at once.
+Prints seconds and the peak memory of the harness's own process, with 64 concurrent questions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def own():
     seen = psutil.Process().memory_info()  # without what is mapped from disk, which the system takes back at will
     return (seen.rss - seen.shared) / 1e6
 before, most = own(), 0.0
-def watch(told):
+def watch(progress):
     global most
     most = max(most, own())
 began = time.perf_counter()
@@ -51,26 +51,30 @@ print(json.dumps({
 
 
 def folder_of_questions(folder: Path) -> float:
-    """Write 30 Parquet files with 30 questions each, a soft photograph of 1,000 x 750 in each; return its MB."""
+    """Write 30 Parquet files with 30 questions each, each with a soft photograph of 1,000 x 750; return its MB."""
     import datasets
     import numpy as np
     from PIL import Image
 
     from vlnb.accuracy.mmmu import SUBJECTS
 
-    drawn, chance = rows(), np.random.default_rng(0)
+    templates, rng = rows(), np.random.default_rng(0)
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
-    form = datasets.Features({name: images.get(name, datasets.Value("string")) for name in drawn[0]})
+    features = datasets.Features({name: images.get(name, datasets.Value("string")) for name in templates[0]})
     for subject in SUBJECTS:
-        made = []
+        subject_rows = []
         for n in range(QUESTIONS // len(SUBJECTS)):
-            soft = Image.fromarray(chance.integers(0, 255, (60, 80, 3), np.uint8)).resize((1000, 750))
+            photo = Image.fromarray(rng.integers(0, 255, (60, 80, 3), np.uint8)).resize((1000, 750))
             buffer = io.BytesIO()
-            soft.save(buffer, "JPEG", quality=95)
-            row = drawn[n % len(drawn)]
-            made.append({**row, "id": f"validation_{subject}_{n}", "image_1": {"bytes": buffer.getvalue(), "path": ""}})
+            photo.save(buffer, "JPEG", quality=95)
+            row = templates[n % len(templates)]
+            subject_rows.append(
+                {**row, "id": f"validation_{subject}_{n}", "image_1": {"bytes": buffer.getvalue(), "path": ""}}
+            )
         (folder / subject).mkdir()
-        datasets.Dataset.from_list(made, features=form).to_parquet(folder / subject / "validation-0.parquet")
+        datasets.Dataset.from_list(subject_rows, features=features).to_parquet(
+            folder / subject / "validation-0.parquet"
+        )
     return sum(path.stat().st_size for path in folder.rglob("*.parquet")) / 1e6
 
 
@@ -80,11 +84,11 @@ def main() -> None:
         (folder / "mmmu").mkdir()
         size = folder_of_questions(folder / "mmmu")
         print(f"{QUESTIONS} questions, {size:.0f} MB of Parquet, made in {time.perf_counter() - began:.0f} s")
-        words = [sys.executable, "-m", "tests.bench.answering"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        command = [sys.executable, "-m", "tests.bench.answering"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
             url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
             try:
-                words = [
+                command = [
                     sys.executable,
                     "-c",
                     HARNESS,
@@ -94,11 +98,11 @@ def main() -> None:
                     str(CONCURRENCY),
                 ]
                 environment = {**os.environ, "VLNB_CACHE": str(folder / "cache")}
-                done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+                result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
             finally:
                 server.kill()
-        for what, value in json.loads(done.stdout.splitlines()[-1]).items():
-            print(f"{what:<26}{value:10.1f}")
+        for label, value in json.loads(result.stdout.splitlines()[-1]).items():
+            print(f"{label:<26}{value:10.1f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Preparing a photo of 12 megapixels for a request: ours against sending the file, and against plain Pillow.
+"""Preparing a photo of 12 megapixels for a request: ours against sending the file as it is, and plain Pillow.
 
     make bench
 
@@ -46,7 +46,7 @@ def the_file(data: bytes, _: int) -> int:
 
 
 def plain_pillow(data: bytes, max_pixels: int) -> int:
-    """Open, convert, resize, encode; the EXIF rotation is forgotten."""
+    """Open, convert, resize, encode; the EXIF rotation is ignored."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     buffer = io.BytesIO()
     image.resize(images.smart_resize(*image.size, max_pixels=max_pixels)).save(buffer, "JPEG", quality=92)
@@ -75,7 +75,7 @@ def main() -> None:
         for name, max_pixels in DIALS.items():
             rounds = [{way: timed(call, data, max_pixels) for way, call in ways.items()} for _ in range(ROUNDS)]
             for way in ways:
-                times = [one[way][0] for one in rounds]
+                times = [timings[way][0] for timings in rounds]
                 sent = rounds[0][way][1]
                 share = f"{sent / len(data):5.0%} of the file"
                 print(f"  to {name:27} {way:28} {statistics.median(times):7.0f} ms  {sent / 1e6:6.2f} MB sent  {share}")

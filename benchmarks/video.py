@@ -1,7 +1,7 @@
-"""Video: 64 frames of half an hour, by vlnb, OpenCV and decord, each in a process of its own; and 768 of an hour.
+"""Video: 64 frames of half an hour with vlnb, OpenCV and decord, each in its own process; and 768 frames of an hour.
 
-Prints the seconds, the memory above what the imports take, and how many frames are further than half a frame from the
-moment that was asked for. Every frame says in its pixels which one it is. decord needs `pip install decord2`.
+Prints the seconds, the memory beyond the imports, and how many frames are more than half a frame away from the
+requested time. Every frame shows its number in its pixels. decord needs `pip install decord2`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def main():
             if way == "decord" and not importlib.util.find_spec("decord"):
                 print("  decord   not installed (pip install decord2)")
                 continue
-            told = measured(way, half, COUNT)
-            print(f"  {way:7}  {told['seconds']:5.1f} s  +{told['mb']:4.0f} MB  {told['wrong']} of {COUNT} wrong")
-        told = measured("vlnb", hour, 768)
-        print(f"768 frames of an hour, by vlnb: {told['seconds']:.1f} s, +{told['mb']:.0f} MB, {told['wrong']} wrong")
+            row = measure_in_process(way, half, COUNT)
+            print(f"  {way:7}  {row['seconds']:5.1f} s  +{row['mb']:4.0f} MB  {row['wrong']} of {COUNT} wrong")
+        row = measure_in_process("vlnb", hour, 768)
+        print(f"768 frames of an hour, by vlnb: {row['seconds']:.1f} s, +{row['mb']:.0f} MB, {row['wrong']} wrong")
 
 
 def segment():
     """Return the bytes of `PART_S` seconds, whose frames are numbered in their pixels."""
-    buffer, chance = io.BytesIO(), np.random.default_rng(0)
-    noise = chance.integers(0, 256, (45, 80, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    buffer, rng = io.BytesIO(), np.random.default_rng(0)
+    noise = rng.integers(0, 256, (45, 80, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "g": str(GOP), "bf": "2"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
@@ -66,21 +66,23 @@ def repeat(part, path, times):
             with av.open(io.BytesIO(part)) as read:
                 source = read.streams.video[0]
                 target = target or written.add_stream_from_template(source)
-                later = int(Fraction(turn * PART_S) / source.time_base)
+                shift = int(Fraction(turn * PART_S) / source.time_base)
                 for packet in read.demux(source):
                     if packet.dts is not None:
-                        packet.dts, packet.pts, packet.stream = packet.dts + later, packet.pts + later, target
+                        packet.dts, packet.pts, packet.stream = packet.dts + shift, packet.pts + shift, target
                         written.mux(packet)
 
 
-def measured(way, path, count):
-    """Return what a process of its own measures."""
-    done = subprocess.run([sys.executable, __file__, way, path, str(count)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+def measure_in_process(way, path, count):
+    """Measure in a new process."""
+    completed = subprocess.run(
+        [sys.executable, __file__, way, path, str(count)], capture_output=True, text=True, check=True
+    )
+    return json.loads(completed.stdout)
 
 
-def one(way, path, count):
-    """Take `count` frames, and print the seconds, the memory and how many show another number than they should."""
+def measure_here(way, path, count):
+    """Take `count` frames, and print the seconds, the memory and how many show the wrong number."""
     import psutil
 
     seconds = av.open(path).duration / 1e6
@@ -89,8 +91,8 @@ def one(way, path, count):
     base, began = psutil.Process().memory_info().rss, time.perf_counter()
     pictures = take()  # as JPEG
     taken_s, grown = time.perf_counter() - began, psutil.Process().memory_info().rss - base
-    off = [abs(number(data) - place % (PART_S * FPS)) for data, place in zip(pictures, places, strict=True)]
-    print(json.dumps({"seconds": taken_s, "mb": grown / 1e6, "wrong": sum(one > 0.5 for one in off)}))
+    distances = [abs(number(data) - place % (PART_S * FPS)) for data, place in zip(pictures, places, strict=True)]
+    print(json.dumps({"seconds": taken_s, "mb": grown / 1e6, "wrong": sum(distance > 0.5 for distance in distances)}))
 
 
 def number(data):
@@ -100,14 +102,14 @@ def number(data):
 
 
 def size(count):
-    """Return the size at which vlnb sends so many frames."""
+    """Return the size at which vlnb sends this many frames."""
     from vlnb.images import smart_resize
 
     return smart_resize(640, 360, max_pixels=min(768, BUDGET // count - 2) * 784)
 
 
 def by_vlnb(path, indices):
-    """Return what takes the frames by vlnb."""
+    """Return a function that takes the frames with vlnb."""
     import tqdm.auto  # noqa: F401
 
     from vlnb import video
@@ -120,7 +122,7 @@ def by_vlnb(path, indices):
 
 
 def by_opencv(path, indices):
-    """Return what takes the frames by OpenCV, at the same size and quality."""
+    """Return a function that takes the frames with OpenCV, at the same size and quality."""
     import cv2
 
     def take():
@@ -136,7 +138,7 @@ def by_opencv(path, indices):
 
 
 def by_decord(path, indices):
-    """Return what takes the frames by decord, as SGLang does."""
+    """Return a function that takes the frames with decord, as SGLang does."""
     import decord
 
     def take():
@@ -152,6 +154,6 @@ def by_decord(path, indices):
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        one(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        measure_here(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     else:
         main()

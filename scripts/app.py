@@ -36,12 +36,15 @@ def main() -> int:
 
     from voila.app import Voila
 
-    shown = token or secrets.token_urlsafe(24)
-    name = f"[{host}]" if ":" in host else host
-    ending = "…, your VLNB_APP_TOKEN" if token else shown
-    print(f"app … http://{name}:{port}/voila/render/playground.ipynb?token={ending}\n(Ctrl-C stops it)", flush=True)
+    access_token = token or secrets.token_urlsafe(24)
+    address = f"[{host}]" if ":" in host else host
+    printed_token = "…, your VLNB_APP_TOKEN" if token else access_token
+    print(
+        f"app … http://{address}:{port}/voila/render/playground.ipynb?token={printed_token}\n(Ctrl-C stops it)",
+        flush=True,
+    )
     options = ["--no-browser", "--template=vlnb", f"--Voila.ip={host}", f"--port={port}", "--Voila.log_level=ERROR"]
-    Voila.launch_instance([str(ROOT / "app"), *options, *sys.argv[1:]], token=shown)
+    Voila.launch_instance([str(ROOT / "app"), *options, *sys.argv[1:]], token=access_token)
     return 0
 
 

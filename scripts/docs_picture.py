@@ -1,4 +1,4 @@
-"""Draw docs/receipt.jpg, the picture of the README, from a real answer of the embedded engine."""
+"""Draw docs/receipt.jpg, the picture in the README, from a real answer of the embedded engine."""
 
 from pathlib import Path
 
@@ -13,5 +13,5 @@ boxes = [vlnb.regions.Box(b.x1, b.y1, b.x2, b.y2, label=f"grand total: {value}")
 image = vlnb.draw.overlay(sample.picture, boxes).image
 for box in boxes:
     ImageDraw.Draw(image).text((box.x1, box.y1 - 24), box.label, "#D55E00", ImageFont.load_default(20))
-shown = image.crop((40, 40, 600, 640))
-shown.save(Path(__file__).parent.parent / "docs" / "receipt.jpg", quality=80)
+crop = image.crop((40, 40, 600, 640))
+crop.save(Path(__file__).parent.parent / "docs" / "receipt.jpg", quality=80)

@@ -1,7 +1,7 @@
 """Documents drawn by seed, with their truth: invoices in four layouts, a form with gaps, a statement of two pages.
 
 `invoice(seed, layout)` returns what the tests and the benchmark of typed answers need: pictures, values and boxes.
-Run it to see some: `python scripts/draw_documents.py FOLDER`.
+To see examples: `python scripts/draw_documents.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INK, FAINT = "#26241f", "#6b675f"
 
 @dataclass(frozen=True)
 class Layout:
-    """How an invoice looks: its words, its forms of dates and amounts, and where things stand."""
+    """How an invoice looks: its labels, its formats of dates and amounts, and its positions."""
 
     labels: dict[str, str]
     columns: tuple[tuple[str, str, int, str], ...]  # key, heading, x, anchor
@@ -82,7 +82,7 @@ class Document:
 
 
 class Sheet:
-    """A page in the making that notes each value by its path."""
+    """A page being drawn, which records each value by its path."""
 
     def __init__(self, number: int = 0, size: tuple[int, int] = (1000, 1300)) -> None:
         self.canvas, self.number = Canvas(*size, "#fdfcf9"), number
@@ -92,7 +92,7 @@ class Sheet:
     def value(
         self, path: str, x: float, y: float, text: str, size: float = 22, anchor: str = "ls", *, bold: bool = False
     ) -> None:
-        """Write a value and note where it stands."""
+        """Write a value and record its box."""
         self.boxes[path] = (self.number, self.canvas.text(x, y, text, size, INK, anchor=anchor, bold=bold))
         self.values[path] = text
 
@@ -102,7 +102,7 @@ class Sheet:
 
 
 def scanned(sample: Sample, seed: int) -> Sample:
-    """Return the page as a scanner sees it: a little grain."""
+    """Return the page as a scanner sees it, with a little grain."""
     grain = np.random.default_rng(seed).normal(0, 4, (*sample.picture.size[::-1], 1))
     image = Image.fromarray((np.asarray(sample.picture.image, np.float32) + grain).clip(0, 255).astype(np.uint8))
     return replace(sample, picture=replace(sample.picture, image=image))
@@ -115,29 +115,29 @@ def amount(value: Decimal, layout: Layout) -> str:
 
 
 def invoice(seed: int, layout: int = 0, *, without: Collection[str] = (), rows: int | None = None) -> Document:
-    """Return an invoice. `without` names the fields that are left out, label and all."""
-    chance, form, sheet = random.Random(seed), LAYOUTS[layout], Sheet()
-    lines = rows or chance.randint(3, 8)
+    """Return an invoice. `without` names the fields to leave out, with their labels."""
+    rng, form, sheet = random.Random(seed), LAYOUTS[layout], Sheet()
+    lines = rows or rng.randint(3, 8)
     if rows:
         sheet = Sheet(size=(1000, 700 + 34 * rows))
     paper = sheet.canvas
     if "seller" not in without:
-        sheet.value("seller", 60, 90, chance.choice(SELLERS), 38, bold=True)
-    sheet.word(60, 122, chance.choice(STREETS), 19)
+        sheet.value("seller", 60, 90, rng.choice(SELLERS), 38, bold=True)
+    sheet.word(60, 122, rng.choice(STREETS), 19)
     if form.labels["number"] != "Invoice":
         paper.text(940, 60 if form.facts[0] < 500 else 56, "INVOICE", 30, FAINT, anchor="rs")
-    issued = date(2026, chance.randint(1, 12), chance.randint(1, 28))
+    issued = date(2026, rng.randint(1, 12), rng.randint(1, 28))
     facts = {
-        "number": f"{chance.choice('ABKR')}{chance.randint(10, 99)}-{chance.randint(1000, 9999)}",
+        "number": f"{rng.choice('ABKR')}{rng.randint(10, 99)}-{rng.randint(1000, 9999)}",
         "date": issued.strftime(form.day),
-        "due_date": (issued + timedelta(days=chance.choice((14, 21, 30)))).strftime(form.day),
+        "due_date": (issued + timedelta(days=rng.choice((14, 21, 30)))).strftime(form.day),
     }
     _facts(sheet, form, {key: text for key, text in facts.items() if key not in without})
     if "buyer" not in without:
         sheet.word(60, 330, form.labels["buyer"] + ":" * form.colon, 20)
-        sheet.value("buyer", 60, 362, chance.choice(BUYERS), 24)
-        sheet.word(60, 390, chance.choice(STREETS), 19)
-    total = _table(sheet, form, chance, lines, without)
+        sheet.value("buyer", 60, 362, rng.choice(BUYERS), 24)
+        sheet.word(60, 390, rng.choice(STREETS), 19)
+    total = _table(sheet, form, rng, lines, without)
     y = 520 + 34 * lines
     tax = (total * Decimal("0.2")).quantize(Decimal("0.01"))
     for key, value in (("subtotal", total), ("tax", tax), ("total", total + tax)):
@@ -165,14 +165,14 @@ def _facts(sheet: Sheet, form: Layout, facts: dict[str, str]) -> None:
             sheet.value(key, x + 200, y + 36 * i, text)
 
 
-def _table(sheet: Sheet, form: Layout, chance: random.Random, lines: int, without: Collection[str]) -> Decimal:
+def _table(sheet: Sheet, form: Layout, rng: random.Random, lines: int, without: Collection[str]) -> Decimal:
     columns = [column for column in form.columns if f"items.{column[0]}" not in without]
     for _, heading, x, anchor in columns:
         sheet.word(x, 470, heading, 20, anchor, bold=True)
     sheet.canvas.line([(55, 484), (940, 484)], "#9a948a", 1)
     total = Decimal(0)
-    for i, name in enumerate(chance.sample(GOODS, lines) if lines <= len(GOODS) else chance.choices(GOODS, k=lines)):
-        count, cents = chance.randint(1, 12), chance.choice((250, 499, 1000, 1250, 2075, 10000, 123456))
+    for i, name in enumerate(rng.sample(GOODS, lines) if lines <= len(GOODS) else rng.choices(GOODS, k=lines)):
+        count, cents = rng.randint(1, 12), rng.choice((250, 499, 1000, 1250, 2075, 10000, 123456))
         price = Decimal(cents) / 100
         cells = {"description": name, "quantity": str(count), "price": amount(price, form)}
         cells["amount"] = amount(count * price, form)
@@ -190,8 +190,8 @@ FORM = (("first_name", "First name", "Amira"), ("last_name", "Last name", "Okonj
 
 def form(seed: int = 0, *, gaps: int = 3) -> Document:
     """Return a membership form in two columns of boxes; `gaps` fields are empty."""
-    chance, sheet = random.Random(seed), Sheet(size=(1000, 700))
-    empty = set(chance.sample([key for key, _, _ in FORM[2:]], gaps))
+    rng, sheet = random.Random(seed), Sheet(size=(1000, 700))
+    empty = set(rng.sample([key for key, _, _ in FORM[2:]], gaps))
     sheet.word(60, 80, "Membership form", 36, bold=True)
     for i, (key, label, text) in enumerate(FORM):
         x, y = 60 + 460 * (i % 2), 170 + 120 * (i // 2)
@@ -205,24 +205,24 @@ def form(seed: int = 0, *, gaps: int = 3) -> Document:
 
 def statement(seed: int = 0, *, lines: int = 18) -> Document:
     """Return a bank statement of two pages with `lines` bookings on each, and the balance on the second."""
-    chance, pages, values, boxes = random.Random(seed), [], {}, {}
-    balance, day = Decimal(chance.randint(100000, 400000)) / 100, date(2026, 3, 1)
+    rng, pages, values, boxes = random.Random(seed), [], {}, {}
+    balance, day = Decimal(rng.randint(100000, 400000)) / 100, date(2026, 3, 1)
     for number in (0, 1):
         sheet = Sheet(number, (1000, 1000))
         sheet.word(60, 70, "Fellside Savings Bank", 32, bold=True)
         sheet.word(940, 70, f"Page {number + 1} of 2", 18, "rs")
         if not number:
             sheet.word(60, 120, "Account number", 20)
-            sheet.value("account_number", 260, 120, f"40-{chance.randint(1000, 9999)}-{chance.randint(10, 99)}")
+            sheet.value("account_number", 260, 120, f"40-{rng.randint(1000, 9999)}-{rng.randint(10, 99)}")
             sheet.word(60, 152, "Opening balance", 20)
             sheet.value("opening_balance", 260, 152, f"{balance:,.2f}")
         for x, heading, anchor in ((60, "Date", "ls"), (220, "Details", "ls"), (930, "Amount", "rs")):
             sheet.word(x, 210, heading, 20, anchor, bold=True)
         for i in range(lines):
-            value, place = Decimal(chance.choice((-1250, -4999, 120000, -800, -23510))) / 100, number * lines + i
-            day, balance = day + timedelta(days=chance.randint(0, 2)), balance + value
+            value, place = Decimal(rng.choice((-1250, -4999, 120000, -800, -23510))) / 100, number * lines + i
+            day, balance = day + timedelta(days=rng.randint(0, 2)), balance + value
             sheet.value(f"bookings[{place}].date", 60, 250 + 34 * i, day.strftime("%d/%m/%Y"), 20)
-            sheet.value(f"bookings[{place}].details", 220, 250 + 34 * i, chance.choice(BUYERS), 20)
+            sheet.value(f"bookings[{place}].details", 220, 250 + 34 * i, rng.choice(BUYERS), 20)
             sheet.value(f"bookings[{place}].amount", 930, 250 + 34 * i, f"{value:,.2f}", 20, "rs")
         if number:
             sheet.word(560, 300 + 34 * lines, "Closing balance", 22, bold=True)

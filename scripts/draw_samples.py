@@ -1,6 +1,6 @@
 """Draw the sample pictures that are shipped as files, with the truth about each: `python scripts/draw_samples.py`.
 
-Drawing them takes code that nobody needs at run time. The same code gives the same pictures on every machine.
+The drawing code is not part of the package. The same code gives the same pictures on every machine.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Scene(Canvas):
                 self.shape(points, fill)
 
     def photo(self, alt: str, *, noise: float, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample with noise of that standard deviation (0 to 255)."""
-        made = self.finish("", alt, fields=fields)
+        """Return the sample with noise of standard deviation `noise` (0 to 255)."""
+        sample = self.finish("", alt, fields=fields)
         grain = np.random.default_rng(0).normal(0, noise, (*self.size[::-1], 1))
-        noisy = (np.asarray(made.picture.image) + grain).clip(0, 255).astype(np.uint8)
-        return with_image(made, Image.fromarray(noisy))
+        noisy = (np.asarray(sample.picture.image) + grain).clip(0, 255).astype(np.uint8)
+        return with_image(sample, Image.fromarray(noisy))
 
 
 _RED, _DARK_RED, _SILVER, _GLASS = "#c8202a", "#8e141c", "#d9dcdf", "#26323d"
@@ -108,15 +108,15 @@ def street() -> Sample:
 def _town(canvas: Scene) -> dict[str, Box]:
     """Draw sky, houses with windows and signs, and the road; return the signs."""
     canvas.gradient((0, 0, 1280, 470), "#7fb0dd", "#e4ecef")
-    chance = random.Random(3)
+    rng = random.Random(3)
     houses = ((0, 190, "#b89f86"), (190, 330, "#8c98a3"), (330, 520, "#c9b79a"), (520, 700, "#9a8478"),
               (700, 905, "#aeb6ba"), (905, 1090, "#c2a58c"), (1090, 1280, "#8f9aa8"))  # fmt: skip
     for left, right, colour in houses:
-        roof = chance.randint(60, 170)
+        roof = rng.randint(60, 170)
         canvas.gradient((left, roof, right, 470), colour, "#6b6560")
         for x in range(left + 16, right - 26, 40):
             for y in range(roof + 24, 300, 46):
-                canvas.rect((x, y, x + 22, y + 28), chance.choice(("#ffe7a3", "#43525e", "#43525e")), radius=2)
+                canvas.rect((x, y, x + 22, y + 28), rng.choice(("#ffe7a3", "#43525e", "#43525e")), radius=2)
     canvas.gradient((0, 468, 1280, 720), "#5a5c60", "#3d3f43")
     fields = {}
     for field, left, top, right, bottom, name, size, board in (
@@ -144,7 +144,7 @@ def lot() -> Sample:
     """Return a car park seen from above, 1280 x 600 pixels: 22 taxis in three rows, one of them under a cover."""
     canvas = Scene(1280, 600)
     canvas.gradient((0, 0, 1280, 600), "#7b7e82", "#606367")
-    chance = random.Random(7)
+    rng = random.Random(7)
     for row, top in enumerate((22, 217, 412)):
         for bay in range(9):
             left = 44 + 134 * bay
@@ -155,11 +155,11 @@ def lot() -> Sample:
                 canvas.sketch(_BODY, left, top, paint="#b9b6ad")
                 canvas.thing("covered car", (left + 6, top, left + 104, top + 148))
                 continue
-            colour = chance.choice((_RED, _RED, _RED, _GREEN, _BLUE))
+            colour = rng.choice((_RED, _RED, _RED, _GREEN, _BLUE))
             canvas.sketch((*_BODY, *_ROOF), left, top, paint=colour)
             canvas.thing("taxi", (left + 6, top, left + 104, top + 148))
             canvas.text(left + 55, top + 70, "TAXI", 11, "#b3151e", anchor="mm", bold=True, legible=False)
-            plate = f"{chance.choice('ABCDHKLMP')}{chance.choice('ABCEHJKT')} {chance.randint(100, 9999)}"
+            plate = f"{rng.choice('ABCDHKLMP')}{rng.choice('ABCEHJKT')} {rng.randint(100, 9999)}"
             canvas.text(left + 55, top + 133.5, plate, 17, "#151515", anchor="mm")
     alt = "A car park seen from above: 22 taxis in three rows, most of them red, some green or blue, one under a cover"
     return canvas.photo(alt, noise=2.5)
@@ -259,7 +259,7 @@ _SMALL = (
 def till() -> Sample:
     """Return a long supermarket receipt, 720 x 1500 pixels: creased, dim, a little out of focus, with small print."""
     canvas = Scene(720, 1500, "#f4efe4")
-    chance = random.Random(5)
+    rng = random.Random(5)
     canvas.text(360, 90, "CORNER MARKET", 40, "#3a3835", anchor="mm", bold=True)
     canvas.text(360, 140, "14 Harbour Road · Tel 555 0142", 20, "#55514c", anchor="mm")
     fields = {"date": canvas.text(80, 200, "12.03.2026  18:47", 20, "#55514c")}
@@ -278,20 +278,22 @@ def till() -> Sample:
         canvas.text(360, 1220 + 34 * number, words, 15, "#8a847b", anchor="mm")
     canvas.text(360, 1390, "Thank you for shopping with us", 22, "#6d675f", anchor="mm")
     alt = "A long, creased and dim supermarket receipt with 14 items, a total of 42,24 euro and small print"
-    made = canvas.finish("", alt, fields=fields)
-    paper = np.asarray(made.picture.image.filter(ImageFilter.GaussianBlur(0.9)), np.float32)
+    sample = canvas.finish("", alt, fields=fields)
+    paper = np.asarray(sample.picture.image.filter(ImageFilter.GaussianBlur(0.9)), np.float32)
     down, across = np.mgrid[0:1500, 0:720].astype(np.float32)
     light = 0.62 - 0.22 * across / 720 - 0.10 * np.abs(down / 1500 - 0.4)
     for _ in range(9):  # creases: a dark side, and a bright side next to it
-        turn, distance = chance.uniform(-0.5, 0.5) + chance.choice((0, 1.57)), chance.uniform(-620, 620)
+        turn, distance = rng.uniform(-0.5, 0.5) + rng.choice((0, 1.57)), rng.uniform(-620, 620)
         away = (across - 360) * np.cos(turn) + (down - 750) * np.sin(turn) - distance
         light += 0.10 * np.exp(-((away - 5) ** 2) / 30) - 0.14 * np.exp(-((away + 4) ** 2) / 40)
     grain = np.random.default_rng(1).normal(0, 5, (1500, 720, 1))
-    return in_rows(with_image(made, Image.fromarray((paper * light[..., None] + grain).clip(0, 255).astype(np.uint8))))
+    return in_rows(
+        with_image(sample, Image.fromarray((paper * light[..., None] + grain).clip(0, 255).astype(np.uint8)))
+    )
 
 
 def in_rows(sample: Sample) -> Sample:
-    """Return the sample with texts that stand beside each other, such as an article and its price, as one line."""
+    """Return the sample with texts beside each other, such as an article and its price, as one line."""
     rows: list[list[Box]] = []
     for box in sample.truth.boxes:
         above = rows[-1][-1] if rows else box
@@ -377,8 +379,8 @@ def receipt(seed: int = 0) -> Sample:
 
     `seed` chooses the turn, the tone of the paper and the noise; the text is always that of the cookbook's receipt.
     """
-    random = np.random.default_rng(seed)
-    angle = math.radians(float(random.uniform(-1.6, 1.6)))
+    rng = np.random.default_rng(seed)
+    angle = math.radians(float(rng.uniform(-1.6, 1.6)))
     paper, boxes = _paper()
     fields = {name: _moved(box, angle) for name, box in boxes}
     truth = Truth(
@@ -386,7 +388,7 @@ def receipt(seed: int = 0) -> Sample:
         boxes=tuple(_moved(box, angle) for _, box in boxes),
         fields=MappingProxyType(fields),
     )
-    photo = _photograph(paper, angle, random)
+    photo = _photograph(paper, angle, rng)
     return Sample(Picture(photo, f"receipt with seed {seed}", _PHOTO, alt=_RECEIPT_ALT), truth)
 
 
@@ -411,10 +413,10 @@ def _paper() -> tuple[Image.Image, list[tuple[str, Box]]]:
     return paper, boxes
 
 
-def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -> Image.Image:
+def _photograph(paper: Image.Image, angle: float, rng: np.random.Generator) -> Image.Image:
     """Lay the slip on a table, turn it, and add what a camera adds: soft edges, uneven light, noise."""
     width, height = _PHOTO
-    tone = np.array([250, 246, 236]) + random.integers(-4, 3, 3)
+    tone = np.array([250, 246, 236]) + rng.integers(-4, 3, 3)
     corner = ((width - _PAPER[0]) // 2, (height - _PAPER[1]) // 2)
     ink = Image.new("L", _PHOTO, 255)
     ink.paste(paper, corner)
@@ -428,13 +430,13 @@ def _photograph(paper: Image.Image, angle: float, random: np.random.Generator) -
         np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
         for layer, radius in ((slip, 14), (slip, 0.7), (ink, 0.6))
     )
-    grain = random.normal(0, 1, (height, 1, 1)).cumsum(0).astype(np.float32)  # the table's long fibres
+    grain = rng.normal(0, 1, (height, 1, 1)).cumsum(0).astype(np.float32)  # the table's long fibres
     table = (np.array([92, 70, 54], np.float32) + 1.2 * (grain - grain.mean())).clip(40, 130)
     paper_or_ink = written * np.float32(tone) + (1 - written) * np.array(_LETTERS, np.float32)
     photo = cover * paper_or_ink + (1 - cover) * (table * (1 - 0.45 * shadow))
     down, across = np.linspace(0, 0.10, height), np.linspace(0, 0.05, width)
     photo *= (1.02 - down[:, None, None] - across[:, None]).astype(np.float32)
-    photo += random.normal(0, 3.0, (height, width, 1)).astype(np.float32)
+    photo += rng.normal(0, 3.0, (height, width, 1)).astype(np.float32)
     return Image.fromarray(photo.clip(0, 255).astype(np.uint8))
 
 
@@ -460,11 +462,11 @@ DRAWN: dict[str, Callable[[], Sample]] = {
 
 def documents() -> Iterator[tuple[str, Sample]]:
     """Yield the pages of the documents of `draw_documents.py`, each with its values as fields."""
-    made = runpy.run_path(str(Path(__file__).with_name("draw_documents.py")))["DRAWN"]
-    for name, draw in made.items():
+    drawings = runpy.run_path(str(Path(__file__).with_name("draw_documents.py")))["DRAWN"]
+    for name, draw in drawings.items():
         document = draw()
         for number, page in enumerate(document.pages):
-            fields = {path: box for path, (where, box) in document.boxes.items() if where == number}
+            fields = {path: box for path, (page_number, box) in document.boxes.items() if page_number == number}
             truth = replace(page.truth, fields=MappingProxyType(fields))
             yield f"{name}-{number + 1}" if len(document.pages) > 1 else name, in_rows(replace(page, truth=truth))
 
@@ -472,8 +474,8 @@ def documents() -> Iterator[tuple[str, Sample]]:
 def described(sample: Sample, file: str) -> dict[str, object]:
     """Return what the package keeps about a sample, for JSON."""
 
-    def boxes(found: Sequence[Box]) -> list[list[object]]:
-        return [[*(round(side, 2) for side in box.corners), box.text or box.label] for box in found]
+    def boxes(regions: Sequence[Box]) -> list[list[object]]:
+        return [[*(round(side, 2) for side in box.corners), box.text or box.label] for box in regions]
 
     truth = sample.truth
     fields = {name: truth.boxes.index(box) for name, box in truth.fields.items()}

@@ -1,4 +1,4 @@
-"""Open the workbook: start JupyterLab quietly, print where it is, open the browser, stop on Ctrl-C."""
+"""Open the workbook: start JupyterLab quietly, print its address, open the browser, stop on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def keep_outputs_out_of_git() -> None:
-    """Set up git's filter, so that running a notebook is no change of the repository."""
+    """Set up git's filter, so that running a notebook changes nothing in the repository."""
     if (ROOT / ".git").exists() and shutil.which("git"):
         clean = f'"{sys.executable}" scripts/strip_outputs.py'
         for name, command in (("clean", clean), ("smudge", "cat")):

@@ -1,4 +1,4 @@
-"""Record the run that the workbook shows where there is no Chromium: the embedded engine on the shipped page.
+"""Record the run that the workbook shows if Chromium is missing: the embedded engine on the shipped page.
 
 .venv/bin/python scripts/record_agent.py
 """

@@ -1,7 +1,7 @@
-"""Strip a notebook of what running it adds: git's filter, so that running a notebook changes nothing in the repository.
+"""Remove what running a notebook adds to it: git's filter, so that a run changes nothing in the repository.
 
 Reads a notebook from standard input and writes it to standard output, in the form in which notebooks are committed.
-`scripts/lab.py` sets the filter up; `.gitattributes` says for which files.
+`scripts/lab.py` sets the filter up; `.gitattributes` names its files.
 """
 
 import json
@@ -23,8 +23,8 @@ def stripped(text: str) -> str:
 if __name__ == "__main__":
     sys.stdin.reconfigure(encoding="utf-8")
     sys.stdout.reconfigure(encoding="utf-8")
-    given = sys.stdin.read()
+    source = sys.stdin.read()
     try:
-        sys.stdout.write(stripped(given))
+        sys.stdout.write(stripped(source))
     except (ValueError, KeyError, TypeError):  # not a notebook: git must not lose it
-        sys.stdout.write(given)
+        sys.stdout.write(source)

@@ -1,4 +1,4 @@
-"""Small files that ask for much: memory, time, or pixels."""
+"""Small files that demand a lot of memory, time or pixels."""
 
 import io
 import struct
@@ -19,13 +19,13 @@ def pdf_bomb(depth=9, times=10):
     inner = form + b"/Resources<</XObject<</F %d 0 R>>>>"
     objects += [_stream(b"/F Do " * times, inner % number) for number in range(6, 5 + depth)]
     objects.append(_stream(b"0 0 9 9 re f", form))
-    file, places = bytearray(b"%PDF-1.7\n"), []
+    file, offsets = bytearray(b"%PDF-1.7\n"), []
     for number, body in enumerate(objects, 1):
-        places.append(len(file))
+        offsets.append(len(file))
         file += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = len(file)
     file += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    file += b"".join(b"%010d 00000 n \n" % place for place in places)
+    file += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     file += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, table)
     return bytes(file)
 
@@ -42,7 +42,7 @@ def blank(width, height, form="PNG", mode="1", **options):
 
 
 def png_that_promises(width, height):
-    """Return a PNG whose header promises more pixels than follow."""
+    """Return a PNG whose header claims more pixels than the file holds."""
     file = bytearray(blank(8, 8))
     file[16:24] = struct.pack(">II", width, height)
     file[29:33] = struct.pack(">I", zlib.crc32(file[12:29]))

@@ -13,7 +13,7 @@ import pytest
 import vlnb
 from vlnb import embedded, samples
 
-# Files that start servers and processes, read pictures, or wait for a clock: `make check` leaves them out.
+# Test files that start servers or processes, run OCR, or wait: `make check` skips them.
 SLOW = frozenset(
     "test_app test_asking test_batch test_benchmark test_check test_choices test_cli test_cli_launch test_clip"
     " test_clock test_compare test_evidence test_export test_extras test_fuzz test_gate test_history test_keys"
@@ -23,27 +23,27 @@ SLOW = frozenset(
 )
 
 
-# Started in the background (`nohup make test &`) these are ignored, and so they would be in every process of a test.
+# A background job (`nohup make test &`) ignores these signals, and every process that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.stem != "test_cli")  # it has the longest test, which must not be the last one
+    items.sort(key=lambda item: item.path.stem != "test_cli")  # it has the longest test, which must not start last
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_record(tmp_path_factory):
-    """Servers that tests launch are recorded apart: a person's own server is neither used nor forgotten."""
+def _separate_record(tmp_path_factory):
+    """Record the servers that tests launch in a separate cache, so that a developer's own server stays untouched."""
     os.environ["VLNB_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch, tmp_path):
-    """No test sees the person's own settings, or another test's server."""
+    """Hide the developer's own settings, and the servers of other tests."""
     for name in ("VLNB_BASE_URL", "VLNB_API_KEY", "VLNB_MODEL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VLNB_CACHE", str(tmp_path / "cache"))
@@ -79,7 +79,7 @@ def read_request(connection):
 
 @pytest.fixture
 def raw_server():
-    """Start TCP servers that send what a test says: `address = raw_server(lambda connection: …)`."""
+    """Start TCP servers whose answers the test scripts: `address = raw_server(lambda connection: …)`."""
     listeners = []
 
     def start(script):
@@ -106,7 +106,7 @@ def raw_server():
 
 @pytest.fixture
 def web():
-    """A web server with the pages of a test: `web.pages["/a.png"] = (200, "image/png", data)`; gives its address."""
+    """Serve a test's own pages, set by `web.pages["/a.png"] = (200, "image/png", data)`, at `web.address`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

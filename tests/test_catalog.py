@@ -1,4 +1,4 @@
-"""The facts agree with themselves: parts add up, ratios follow from their parts."""
+"""The catalog's facts are consistent: parts add up, and ratios follow from their parts."""
 
 import pytest
 
@@ -11,17 +11,17 @@ def test_a_published_run_is_consistent(run):
     assert run.input_vision_tokens == run.prompts * 2 * vision_tokens_of_a_720p_picture
     assert run.request_per_s == pytest.approx(run.prompts / run.duration_s, abs=0.005)
     assert run.output_token_per_s == pytest.approx(run.output_tokens / run.duration_s, rel=1e-3)
-    both = run.input_text_tokens + run.input_vision_tokens
-    assert run.input_token_per_s == pytest.approx(both / run.duration_s, rel=1e-3)
+    input_tokens = run.input_text_tokens + run.input_vision_tokens
+    assert run.input_token_per_s == pytest.approx(input_tokens / run.duration_s, rel=1e-3)
     assert run.mean_concurrency == pytest.approx(run.e2e_ms["mean"] * run.prompts / 1000 / run.duration_s, rel=1e-2)
 
 
-def test_mmmu_has_30_subjects_that_add_up_to_their_domains():
-    facts, found = catalog._FACTS["mmmu"], catalog.MMMU_SCORES
-    assert len(found) == 30
-    assert facts["overall"] == pytest.approx(sum(found.values()) / 30, abs=0.0006)
+def test_the_30_mmmu_subjects_average_to_the_domain_and_overall_scores():
+    facts, scores = catalog._FACTS["mmmu"], catalog.MMMU_SCORES
+    assert len(scores) == 30
+    assert facts["overall"] == pytest.approx(sum(scores.values()) / 30, abs=0.0006)
     for domain, subjects in catalog.MMMU_DOMAINS.items():
-        mean = sum(found[name] for name in subjects) / len(subjects)
+        mean = sum(scores[name] for name in subjects) / len(subjects)
         assert facts["domain"][domain]["accuracy"] == pytest.approx(mean, abs=0.0006), domain
 
 
@@ -29,7 +29,7 @@ def test_mmmu_has_30_subjects_that_add_up_to_their_domains():
     ("size", "kv_bytes", "gib"),
     [("3B", 36_864, 6.99), ("7B", 57_344, 15.45), ("32B", 262_144, 62.31), ("72B", 327_680, 136.74)],
 )
-def test_a_model_weighs_what_its_shape_says(size, kv_bytes, gib):
+def test_each_model_has_the_known_kv_cache_and_weight_sizes(size, kv_bytes, gib):
     model = catalog.MODELS[size]
     assert catalog.kv_token_bytes(model.kv_heads, model.layers) == kv_bytes
     assert model.weight_bytes / 2**30 == pytest.approx(gib, abs=0.01)
@@ -37,8 +37,8 @@ def test_a_model_weighs_what_its_shape_says(size, kv_bytes, gib):
 
 @pytest.mark.parametrize("model", catalog.MODELS.values(), ids=lambda model: model.size)
 def test_tensor_parallel_sizes_divide_text_and_vision_heads(model):
-    works = tuple(tp for tp in (1, 2, 4, 8) if model.heads % tp == 0 and 16 % tp == 0)
-    assert model.tensor_parallel == works
+    valid = tuple(tp for tp in (1, 2, 4, 8) if model.heads % tp == 0 and 16 % tp == 0)
+    assert model.tensor_parallel == valid
 
 
 def test_every_fact_names_its_source():

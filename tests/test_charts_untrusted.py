@@ -1,4 +1,4 @@
-"""Names of runs, subjects and benchmarks come from files: a chart shows them and follows none of them."""
+"""Names of runs, subjects and benchmarks are untrusted: a chart shows them as text and interprets none of them."""
 
 import pytest
 
@@ -22,7 +22,7 @@ CHARTS = {
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_no_chart_follows_markup_or_templates_in_names(name):
+def test_charts_do_not_interpret_markup_or_templates_in_names(name):
     figure = CHARTS[name]()
     shown = [trace.to_plotly_json() for trace in figure.data]
     for trace in shown:
@@ -31,6 +31,6 @@ def test_no_chart_follows_markup_or_templates_in_names(name):
     assert plotly_text(NASTY) in str(figure.to_dict())
 
 
-def test_long_names_are_cut_and_stay_on_one_line():
+def test_names_are_truncated_and_kept_on_one_line():
     assert plotly_text("a\nb") == "a b"
     assert len(plotly_text("x" * 500)) == 120

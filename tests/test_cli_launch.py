@@ -15,7 +15,7 @@ from vlnb.panels import Launch
 LOGS = Path(__file__).parent / "data" / "logs"
 
 
-def test_the_command_alone_on_standard_output(capsys):
+def test_plan_prints_only_the_command_on_standard_output(capsys):
     assert cli.main(["plan", "--gpu", "MI300X", "--size", "72B"]) == 0
     out, err = capsys.readouterr()
     assert out.replace("\\\n  ", "") == (
@@ -26,15 +26,15 @@ def test_the_command_alone_on_standard_output(capsys):
 
 
 @pytest.mark.parametrize(
-    ("form", "words"), [("docker", "docker run"), ("compose", "services:"), ("kubernetes", "kind:")]
+    ("form", "excerpt"), [("docker", "docker run"), ("compose", "services:"), ("kubernetes", "kind:")]
 )
-def test_other_forms(form, words, capsys):
+def test_plan_prints_docker_compose_and_kubernetes_forms(form, excerpt, capsys):
     assert cli.main(["plan", "--gpu", "MI355X", "--size", "7B", "--as", form]) == 0
-    assert words in capsys.readouterr().out
+    assert excerpt in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "excerpt"),
     [
         (["plan", "--gpu", "MI300X", "--size", "7B", "--tp", "8"], "28 text heads"),
         (["plan", "--gpu", "A100", "--size", "7B"], "MI300X, MI325X, MI355X"),
@@ -43,16 +43,16 @@ def test_other_forms(form, words, capsys):
         (["doctor", "no-such.log"], "cannot be read"),
     ],
 )
-def test_what_cannot_be_is_status_1_and_a_sentence(arguments, words, capsys):
+def test_an_impossible_request_exits_with_status_1_and_a_message(arguments, excerpt, capsys):
     assert cli.main(arguments) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert words in err
+    assert excerpt in err
 
 
-def test_two_nodes_hold_what_one_does_not(capsys):
-    words = ["plan", "--gpu", "MI300X", "--size", "72B", "--gpus", "1", "--as", "nodes", "--nodes", "2"]
-    assert cli.main(words) == 0
+def test_two_nodes_hold_a_model_that_one_cannot(capsys):
+    arguments = ["plan", "--gpu", "MI300X", "--size", "72B", "--gpus", "1", "--as", "nodes", "--nodes", "2"]
+    assert cli.main(arguments) == 0
     out, err = capsys.readouterr()
     assert "--nnodes 2" in out
     assert "72B fits" in err
@@ -77,7 +77,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])
 
 @pytest.fixture
 def fake_sglang(tmp_path, monkeypatch):
-    """A module that takes SGLang's place and writes down the words it was started with."""
+    """Replace SGLang by a module that records the arguments it was started with."""
     (tmp_path / "sglang").mkdir()
     (tmp_path / "sglang" / "launch_server.py").write_text(SGLANG)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -95,19 +95,19 @@ def port():
 
 
 @pytest.mark.parametrize("model", ['/data/it\'s a \\ "model"; $HOME', "/data/a\\\nb"])
-def test_what_plan_shows_is_what_launch_starts(fake_sglang, port, model, capsys):
-    chosen = ["--gpu", "MI300X", "--size", "72B", "--port", str(port)]
-    assert cli.main(["plan", *chosen]) == 0
+def test_launch_starts_the_command_that_plan_prints(fake_sglang, port, model, capsys):
+    options = ["--gpu", "MI300X", "--size", "72B", "--port", str(port)]
+    assert cli.main(["plan", *options]) == 0
     shown = arguments_of(capsys.readouterr().out)
-    launched = [sys.executable, "-m", "vlnb", "launch", *chosen, "--force", "--python", sys.executable]
-    launched += ["--model-path", model]
-    assert subprocess.run(launched, capture_output=True, check=False, timeout=60).returncode == 0
+    command = [sys.executable, "-m", "vlnb", "launch", *options, "--force", "--python", sys.executable]
+    command += ["--model-path", model]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
     started = json.loads(fake_sglang.read_text())
     assert started == [sys.executable, *shown[1:4], model, *shown[5:]]
     assert started[-2:] == ["--port", str(port)]
 
 
-def test_what_the_panel_shows_is_what_it_starts(fake_sglang, port, monkeypatch):
+def test_the_panel_starts_the_command_that_it_shows(fake_sglang, port, monkeypatch):
     monkeypatch.setattr(launch, "preflight", lambda _: [])  # as if this machine had the GPUs
     panel = Launch(size="32B", port=port)
     shown = arguments_of(launch.render(panel.plan, port=port))
@@ -118,10 +118,10 @@ def test_what_the_panel_shows_is_what_it_starts(fake_sglang, port, monkeypatch):
     assert json.loads(fake_sglang.read_text()) == [sys.executable, *shown[1:]]
 
 
-def test_doctor_reads_a_log(capsys):
+def test_doctor_diagnoses_a_log_file(capsys):
     assert cli.main(["doctor", str(LOGS / "port_in_use.log"), "--json"]) == 1
-    (found, *_) = json.loads(capsys.readouterr().out)
-    assert found["cause"] == "port_in_use"
-    assert set(found) == {"cause", "line", "advice"}
+    (finding, *_) = json.loads(capsys.readouterr().out)
+    assert finding["cause"] == "port_in_use"
+    assert set(finding) == {"cause", "line", "advice"}
     assert cli.main(["doctor", str(LOGS / "sound.log")]) == 0
     assert "nothing is wrong" in capsys.readouterr().out

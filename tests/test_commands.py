@@ -1,11 +1,11 @@
-"""What all commands share: progress where nobody sees a terminal, and the start of the embedded engine."""
+"""What all commands share: progress in pipes and terminals, and the start of the embedded engine."""
 
 import sys
 
 from vlnb import commands
 
 
-def test_progress_in_a_pipe_is_a_line_now_and_then(monkeypatch, capsys):
+def test_progress_in_a_pipe_is_limited_to_occasional_lines(monkeypatch, capsys):
     monkeypatch.setattr(commands, "_PIPE_S", 0.0)
     commands.progress("1 of 9")
     monkeypatch.setattr(commands, "_PIPE_S", 60.0)
@@ -13,7 +13,7 @@ def test_progress_in_a_pipe_is_a_line_now_and_then(monkeypatch, capsys):
     assert capsys.readouterr().err == "1 of 9\n"
 
 
-def test_progress_in_a_terminal_is_one_line_that_the_next_sentence_leaves_alone(monkeypatch, capsys):
+def test_progress_in_a_terminal_rewrites_one_line_and_ends_before_a_message(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "20")
     for line in ("preparing request 17 of 21", "2 of 9"):
@@ -23,8 +23,8 @@ def test_progress_in_a_terminal_is_one_line_that_the_next_sentence_leaves_alone(
     assert capsys.readouterr().err == f"\r{'preparing request 1'}\r{'2 of 9':<19}\ndone\nstored\n"
 
 
-def test_every_command_says_that_the_engine_is_starting(capsys):
+def test_commands_announce_that_the_embedded_engine_is_starting(capsys):
     assert commands.server(None, None).is_embedded
-    said, who = capsys.readouterr().err.splitlines()
-    assert said == "starting the embedded engine …"
-    assert who.startswith("No GPU server found.")
+    announcement, server_notice = capsys.readouterr().err.splitlines()
+    assert announcement == "starting the embedded engine …"
+    assert server_notice.startswith("No GPU server found.")

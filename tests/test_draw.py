@@ -1,4 +1,4 @@
-"""Regions drawn on pictures, as a figure, and the grid of tokens."""
+"""Regions drawn on pictures and in the HTML of a notebook, and the token grid."""
 
 import numpy as np
 import pytest
@@ -14,15 +14,15 @@ def grey(size=(500, 400)):
     return images.load(Image.new("RGB", size, (128, 128, 128)))
 
 
-def has(picture, colour):
+def contains_colour(picture, colour):
     return (np.asarray(picture.image) == ImageColor.getrgb(colour)).all(axis=2).any()
 
 
 def colours_in(picture):
-    return {colour for colour in draw.COLOURS if has(picture, colour)}
+    return {colour for colour in draw.COLOURS if contains_colour(picture, colour)}
 
 
-def test_the_picture_itself_is_not_touched():
+def test_drawing_leaves_the_original_picture_unchanged():
     picture = grey()
     drawn = draw.overlay(picture, [Box(20, 40, 90, 80, label="a")])
     assert not colours_in(picture)
@@ -30,9 +30,9 @@ def test_the_picture_itself_is_not_touched():
     assert drawn.image.size == picture.size
 
 
-def test_the_box_lies_around_what_it_marks():
+def test_a_box_is_drawn_around_its_region_not_over_it():
     drawn = np.asarray(draw.overlay(grey(), [Box(50, 60, 120, 100)]).image)
-    assert (drawn[62:98, 52:118] == 128).all(), "what is marked stays visible"
+    assert (drawn[62:98, 52:118] == 128).all(), "the marked region stays visible"
     assert tuple(drawn[80, 49]) in {ImageColor.getrgb(colour) for colour in draw.COLOURS}
 
 
@@ -44,15 +44,15 @@ def test_the_box_lies_around_what_it_marks():
         (Box(100, 100, 300, 300, "b"), (99, 200)),
     ],
 )
-def test_each_kind_is_drawn_where_it_is(shape, at):
+def test_points_polygons_and_boxes_are_drawn_in_place(shape, at):
     drawn = np.asarray(draw.overlay(grey(), [shape]).image)
     assert tuple(drawn[at[1], at[0]]) == ImageColor.getrgb(draw.colours([shape.label])[shape.label])
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (500, 0), (0, 400), (500, 400)])
 @pytest.mark.parametrize("kind", [Box, Point, Polygon])
-def test_what_lies_outside_is_drawn_at_the_nearest_edge(kind, corner):
-    """A model that is wrong by a few pixels, or by many, must not have its region vanish."""
+def test_regions_outside_the_picture_are_drawn_at_the_nearest_edge(kind, corner):
+    """A region must not vanish because the model is wrong by a few pixels, or by many."""
     x, y = (-90 if at == 0 else at + 90 for at in corner)
     shape = {
         Box: Box(x - 20, y - 20, x + 20, y + 20),
@@ -61,12 +61,12 @@ def test_what_lies_outside_is_drawn_at_the_nearest_edge(kind, corner):
     }[kind]
     drawn = np.asarray(draw.overlay(grey(), [shape]).image)
     right, bottom = (at > 0 for at in corner)
-    there = drawn[slice(-12, None) if bottom else slice(12), slice(-12, None) if right else slice(12)]
-    assert (there != 128).any()
+    corner_pixels = drawn[slice(-12, None) if bottom else slice(12), slice(-12, None) if right else slice(12)]
+    assert (corner_pixels != 128).any()
 
 
-def test_regions_are_in_pixels_of_the_original():
-    """A picture that was made smaller still takes boxes of the original."""
+def test_regions_are_in_pixels_of_the_original_picture():
+    """A resized picture still takes boxes in pixels of the original."""
     picture = images.load(Image.new("RGB", (1120, 1120), (128, 128, 128))).seen(max_pixels=560 * 560)
     drawn = np.asarray(draw.overlay(picture, [Box(200, 200, 400, 400)]).image)
     assert drawn.shape[:2] == (560, 560)
@@ -74,21 +74,21 @@ def test_regions_are_in_pixels_of_the_original():
     assert tuple(drawn[150, 99]) != (128, 128, 128)
 
 
-def test_an_answer_can_be_drawn_as_it_was_parsed():
-    found = parse('[{"bbox_2d": [10, 40, 60, 80], "label": "a"}]', seen=(500, 400), original=(500, 400))
-    assert "1 box on it: a" in draw.overlay(grey(), found).alt
+def test_a_parsed_answer_can_be_drawn_directly():
+    answer = parse('[{"bbox_2d": [10, 40, 60, 80], "label": "a"}]', seen=(500, 400), original=(500, 400))
+    assert "1 box on it: a" in draw.overlay(grey(), answer).alt
 
 
-def test_colours_mean_something_or_are_all_the_same():
+def test_colours_distinguish_repeated_labels_or_are_all_the_same():
     names = ["taxi", "person", "sign", "tree", "dog", "cup"]
     colours = draw.colours(names * 2)
     assert len(set(colours.values())) == 6
     assert draw.colours(reversed(names * 2)) == colours, "a label keeps its colour from picture to picture"
-    assert len(set(draw.colours(names).values())) == 1, "each label once: the labels tell them apart"
-    assert len(set(draw.colours([*map(str, range(40))] * 2).values())) == 1, "more than colours can tell apart"
+    assert len(set(draw.colours(names).values())) == 1, "each label once: the labels alone distinguish them"
+    assert len(set(draw.colours([*map(str, range(40))] * 2).values())) == 1, "too many labels to distinguish by colour"
 
 
-def test_a_screen_reader_hears_the_boxes():
+def test_the_alt_text_lists_boxes_and_points():
     drawn = draw.overlay(grey(), [Box(10, 40, 60, 80, "dog"), Box(90, 40, 120, 80, text="17,000"), Point(5, 5, "nose")])
     assert "2 boxes and 1 point on it: dog, 17,000, nose" in drawn.alt
     assert drawn.alt in drawn._repr_html_()
@@ -97,21 +97,21 @@ def test_a_screen_reader_hears_the_boxes():
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)"><a href="javascript:alert(3)">x</a>'
 
 
-def test_no_markup_of_the_models_reaches_the_page():
+def test_markup_in_a_models_answer_is_escaped():
     shown = draw.overlay(grey(), [Box(1, 1, 90, 90, HOSTILE, HOSTILE, {HOSTILE: HOSTILE})])._repr_html_()
     for tag in ("<script", "<a ", "<img src=x"):
         assert tag not in shown
     assert shown.count("<img") == 1
 
 
-def test_hovering_says_what_is_known_of_a_region():
+def test_a_regions_tooltip_lists_its_text_attributes_and_coordinates():
     box = Box(100, 50, 300, 200, "taxi", "AB 123", {"colour": "red"})
     shown = draw.overlay(grey((1000, 800)), [box, Point(10, 20, "nose")], seen=(500, 400))._repr_html_()
     facts = "taxi\ntext: AB 123\ncolour: red\noriginal pixels: 100, 50, 300, 200\nas seen (500 × 400): 50, 25, 150, 100"
     assert f'title="{facts}"' in shown
     assert "left:10.00%;top:6.25%;width:20.00%;height:18.75%" in shown
     assert 'tabindex="0"' in shown
-    assert "border-radius:50%" in shown, "a point is a ring, so that the thing in it stays visible"
+    assert "border-radius:50%" in shown, "a point is a ring, so that the object in it stays visible"
 
 
 def test_a_polygon_keeps_its_corners():
@@ -121,7 +121,7 @@ def test_a_polygon_keeps_its_corners():
     assert 'viewBox="0 0 100 40"' in shown
 
 
-def test_labels_are_legible_and_beside_what_they_name():
+def test_labels_are_legible_and_placed_beside_their_regions():
     shown = draw.overlay(
         grey((2000, 1500)), [Box(100, 800, 300, 900, "low"), Box(1500, 10, 1700, 90, "high")]
     )._repr_html_()
@@ -130,7 +130,7 @@ def test_labels_are_legible_and_beside_what_they_name():
     assert "right:-2px;top:calc(100% + 2px)" in shown
 
 
-def test_colours_have_a_legend_and_crowds_no_labels():
+def test_colours_get_a_legend_and_crowded_regions_get_no_labels():
     taxis = [Box(10 * i, 10, 10 * i + 9, 20, "taxi") for i in range(3)]
     assert "taxi (3)" in draw.overlay(grey(), [*taxis, Box(1, 50, 9, 60, "bus")])._repr_html_()
     assert "taxi (3)" not in draw.overlay(grey(), taxis)._repr_html_()
@@ -139,13 +139,13 @@ def test_colours_have_a_legend_and_crowds_no_labels():
 
 
 @pytest.mark.parametrize(("size", "width"), [((1, 1), 360), ((300, 200), 360), ((640, 820), 640), ((4000, 3000), 720)])
-def test_a_picture_has_a_size_at_which_labels_have_room(size, width):
+def test_pictures_are_shown_at_a_width_that_leaves_room_for_labels(size, width):
     drawn = draw.overlay(grey(size), [Box(0, 0, size[0], size[1], "icon")])
     assert f"width:{width}px;max-width:100%" in drawn._repr_html_()
     assert drawn.image.size == size
 
 
-def test_fifty_megapixels_and_four_hundred_boxes():
+def test_400_boxes_on_50_megapixels_give_a_short_alt_text_and_small_html():
     boxes = [
         Box(400 * (i % 20), 300 * (i // 20), 400 * (i % 20) + 90, 300 * (i // 20) + 80, f"n{i}") for i in range(400)
     ]
@@ -160,15 +160,15 @@ COORDINATE = st.floats(-500, 700, allow_nan=False)
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(COORDINATE, COORDINATE, COORDINATE, COORDINATE, st.text(max_size=60)), max_size=5))
-def test_any_boxes(corners):
+def test_any_boxes_can_be_drawn(corners):
     drawn = draw.overlay(grey(), [Box(*box[:4], label=box[4]) for box in corners])
     assert drawn._repr_html_().count("tabindex") == len(corners)
 
 
-# -- tokens --------------------------------------------------------------------------------------------------------
+# -- the token grid -----------------------------------------------------------------------------------------------
 
 
-def test_the_grid_says_what_a_picture_costs():
+def test_the_token_grid_reports_the_cost_of_a_picture():
     shown = draw.grid(grey((1280, 720)))
     assert shown.size == (1288, 728)
     assert shown.notes[-1] == "1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens"
@@ -178,6 +178,6 @@ def test_the_grid_says_what_a_picture_costs():
     assert (pixels[10, 10] == 128).all()
 
 
-def test_the_cost_of_a_picture_that_needs_no_resize():
+def test_the_cost_of_a_picture_is_reported_with_and_without_resizing():
     assert draw.cost(grey((1288, 728))) == "1288 × 728 → 46 × 26 = 1196 tokens"
     assert draw.cost(grey((1288, 728)), max_pixels=400 * 784).endswith("→ 26 × 15 = 390 tokens")

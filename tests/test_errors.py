@@ -1,4 +1,4 @@
-"""The tree of errors, and how one looks in a notebook."""
+"""The hierarchy of errors, and how a notebook shows an error."""
 
 import subprocess
 import sys
@@ -9,12 +9,12 @@ from vlnb import errors
 
 
 @pytest.mark.parametrize("name", ["BadInput", "NoServer", "ServerRefused", "BadAnswer", "LaunchFailed"])
-def test_all_are_vlnb_errors_and_in_the_drawing(name):
+def test_every_error_is_a_vlnb_error_and_in_the_documented_tree(name):
     assert issubclass(getattr(errors, name), errors.VlnbError)
     assert f"── {name} " in errors.__doc__
 
 
-def test_in_a_notebook_the_sentence_stands_alone():
+def test_a_notebook_shows_only_the_error_message():
     script = "from IPython.core.interactiveshell import InteractiveShell as S\nimport vlnb\n"
     script += "s = S.instance(); s.user_ns['vlnb'] = vlnb; s.run_cell(\"vlnb.images.load('no-such.png')\")"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""A light installation: what it can do without the extras, and the sentence for what it cannot."""
+"""A base installation: what works without the extras, and the error message for what does not."""
 
 import json
 import subprocess
@@ -18,26 +18,26 @@ picture = vlnb.images.load(sys.argv[1])
 reply = vlnb.connect(sys.argv[2], announce=None).ask("Where is the total?", picture)
 found = vlnb.regions.parse(reply.text, seen=picture.size, original=picture.original_size)
 shown = vlnb.draw.overlay(picture, found)
-said = {}
-for what in ("vlnb.charts", "vlnb.panels", "vlnb.bench", "vlnb.connect(announce=None)"):
+messages = {}
+for expression in ("vlnb.charts", "vlnb.panels", "vlnb.bench", "vlnb.connect(announce=None)"):
     try:
-        eval(what)
+        eval(expression)
     except vlnb.BadInput as error:
-        said[what] = str(error)
-print(json.dumps({"boxes": len(found.boxes), "shown": shown.alt, "said": said}))
+        messages[expression] = str(error)
+print(json.dumps({"boxes": len(found.boxes), "shown": shown.alt, "messages": messages}))
 """
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory):
-    """A fresh environment with the wheel of this tree and what it declares, and nothing else."""
+def base_python(tmp_path_factory):
+    """Return the Python of a fresh environment that holds only this tree's wheel and its declared dependencies."""
     folder = tmp_path_factory.mktemp("light")
     python = folder / "venv" / "bin" / "python"
-    for words in (
+    for arguments in (
         ["build", "--wheel", "--quiet", "--out-dir", folder, ROOT],
         ["venv", "--quiet", "--python", sys.executable, folder / "venv"],
     ):
-        subprocess.run([sys.executable, "-m", "uv", *words], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "uv", *arguments], check=True, capture_output=True)
     wheel = next(folder.glob("*.whl"))
     assert any(name.endswith("vlnb/py.typed") for name in zipfile.ZipFile(wheel).namelist())
     subprocess.run(
@@ -48,43 +48,43 @@ def light(tmp_path_factory):
     return python
 
 
-def test_the_base_loads_a_picture_asks_a_server_and_reads_the_answer(light, receipt, engine, tmp_path):
+def test_the_base_installation_asks_a_server_and_parses_the_answer(base_python, receipt, engine, tmp_path):
     receipt.picture.image.save(tmp_path / "receipt.png")
-    done = subprocess.run(
-        [light, "-W", "error", "-c", BASE, tmp_path / "receipt.png", engine.base_url],
+    result = subprocess.run(
+        [base_python, "-W", "error", "-c", BASE, tmp_path / "receipt.png", engine.base_url],
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
-    assert done.stderr == ""
-    found = json.loads(done.stdout)
-    assert found["boxes"] >= 1
-    assert "with 1 box on it" in found["shown"]
-    assert set(found["said"]) == {"vlnb.charts", "vlnb.panels", "vlnb.bench", "vlnb.connect(announce=None)"}
-    assert all("pip install 'vlnb[" in sentence for sentence in found["said"].values())
+    assert result.stderr == ""
+    report = json.loads(result.stdout)
+    assert report["boxes"] >= 1
+    assert "with 1 box on it" in report["shown"]
+    assert set(report["messages"]) == {"vlnb.charts", "vlnb.panels", "vlnb.bench", "vlnb.connect(announce=None)"}
+    assert all("pip install 'vlnb[" in message for message in report["messages"].values())
 
 
-def test_the_command_line_of_the_base(light, tmp_path):
+def test_the_base_command_line_says_how_to_install_an_extra(base_python, tmp_path):
     def run(command):
-        words = [light, "-m", "vlnb", command]
-        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+        arguments = [base_python, "-m", "vlnb", command]
+        return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=tmp_path)
 
-    asked = run("serve")
-    assert asked.returncode == 1
-    assert asked.stderr.startswith("vlnb: The embedded engine needs ")
-    assert "pip install 'vlnb[engine]'" in asked.stderr
-    examined = subprocess.run(
-        [light, "-m", "vlnb", "doctor"], capture_output=True, text=True, check=False, cwd=tmp_path
+    serve = run("serve")
+    assert serve.returncode == 1
+    assert serve.stderr.startswith("vlnb: The embedded engine needs ")
+    assert "pip install 'vlnb[engine]'" in serve.stderr
+    doctor = subprocess.run(
+        [base_python, "-m", "vlnb", "doctor"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
-    assert "Traceback" not in examined.stderr
-    assert "PROBLEM   vlnb[notebooks]: " in examined.stdout
+    assert "Traceback" not in doctor.stderr
+    assert "PROBLEM   vlnb[notebooks]: " in doctor.stdout
 
 
-def test_here_nothing_is_missing():
+def test_the_development_environment_has_every_extra():
     for extra in ("", "engine", "notebooks", "bench", "mmmu"):
         assert extras.packages(extra)
         extras.require(extra, "This test")
 
 
-def test_a_missing_package_is_named_with_the_command(monkeypatch):
+def test_a_missing_package_is_reported_with_its_install_command(monkeypatch):
     monkeypatch.setattr(extras, "version", lambda package: None if package == "scipy" else "1")
     with pytest.raises(BadInput, match=r"A score needs scipy, not installed here: pip install 'vlnb\[bench\]'"):
         extras.require("bench", "A score")

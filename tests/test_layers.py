@@ -1,4 +1,4 @@
-"""The house of docs/architecture.md: imports point down, from what a person sees to what everything stands on."""
+"""The layers of docs/architecture.md: imports point down only, from the user interface to the ground."""
 
 import ast
 from pathlib import Path
@@ -23,8 +23,8 @@ LAYERS = (
     ("errors", "markup", "tables"),
     ("terminal", "_version"),
 )
-HEIGHT = {room: len(LAYERS) - number for number, layer in enumerate(LAYERS) for room in layer}
-# Beside the layers: an engine that knows pictures and the ground, and is known by whoever starts it.
+HEIGHT = {package: len(LAYERS) - number for number, layer in enumerate(LAYERS) for package in layer}
+# Outside the layers: what the package may import, and which packages may import it.
 ASIDE = {
     "embedded": (
         {"images", "local", "catalog", "errors", "fetch", "tables", "typed"},
@@ -34,7 +34,7 @@ ASIDE = {
 
 
 def imports():
-    """Yield (file, imported name) for every import in vlnb, those inside functions too."""
+    """Yield (file, imported name) for every import in vlnb, also inside functions."""
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = []
@@ -48,35 +48,40 @@ def imports():
 IMPORTS = tuple(imports())
 
 
-def room(path):
+def package_of(path):
     return path.with_suffix("").parts[0]
 
 
-def test_every_room_has_its_place():
-    rooms = {path.stem if path.suffix else path.name for path in SOURCE.iterdir() if path.name[0] not in "_."}
-    assert rooms - {"py"} == {room for room in HEIGHT if room[0] != "_"} | ASIDE.keys()
+def test_every_package_has_a_layer():
+    packages = {path.stem if path.suffix else path.name for path in SOURCE.iterdir() if path.name[0] not in "_."}
+    assert packages - {"py"} == {package for package in HEIGHT if package[0] != "_"} | ASIDE.keys()
 
 
 def test_imports_point_down():
     wrong = []
     for path, name in IMPORTS:
-        first, _, other = f"{name}.".partition(".")
-        here, other = room(path), other.partition(".")[0]
-        if first != "vlnb" or other == here or str(path) == "__init__.py":
+        root, _, imported = f"{name}.".partition(".")
+        importer, imported = package_of(path), imported.partition(".")[0]
+        if root != "vlnb" or imported == importer or str(path) == "__init__.py":
             continue
-        if here in ASIDE:
-            fine = other in ASIDE[here][0]
-        elif other in ASIDE:
-            fine = here in ASIDE[other][1]
+        if importer in ASIDE:
+            allowed = imported in ASIDE[importer][0]
+        elif imported in ASIDE:
+            allowed = importer in ASIDE[imported][1]
         else:
-            fine = HEIGHT.get(other, 99) < HEIGHT[here] or {other, here} <= {"draw", "samples", "prompts", "regions"}
-        if not fine:
-            wrong.append(f"{path} imports {other or 'the package itself'}")
+            allowed = HEIGHT.get(imported, 99) < HEIGHT[importer] or {imported, importer} <= {
+                "draw",
+                "samples",
+                "prompts",
+                "regions",
+            }
+        if not allowed:
+            wrong.append(f"{path} imports {imported or 'the package itself'}")
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(
-    ("library", "rooms"),
+    ("library", "packages"),
     [
         ("ipywidgets", {"panels"}),
         ("plotly", {"charts"}),
@@ -88,5 +93,5 @@ def test_imports_point_down():
         ("IPython", {"endpoint", "charts"}),
     ],
 )
-def test_a_library_has_its_room(library, rooms):
-    assert {path.parts[0] for path, name in IMPORTS if name.partition(".")[0] == library} <= rooms
+def test_each_library_is_imported_only_by_its_packages(library, packages):
+    assert {path.parts[0] for path, name in IMPORTS if name.partition(".")[0] == library} <= packages

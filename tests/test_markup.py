@@ -1,4 +1,4 @@
-"""Words become HTML in one way: what was not built as HTML is escaped, wherever it stands."""
+"""Text becomes HTML in one way: everything that was not built as HTML is escaped, wherever it appears."""
 
 from html.parser import HTMLParser
 
@@ -24,7 +24,7 @@ BUILT = {
 
 
 class Tags(HTMLParser):
-    """The tags and the text that a browser would find."""
+    """Collect the tags and the text that a browser would find."""
 
     def __init__(self):
         super().__init__()
@@ -40,7 +40,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("name", BUILT)
 @given(st.text(alphabet=st.sampled_from(list("<>&\"'/ab =")), max_size=30))
-def test_no_text_becomes_a_tag_and_none_is_lost(name, text):
+def test_text_never_becomes_a_tag_and_is_never_lost(name, text):
     found, empty = Tags(), Tags()
     found.feed(BUILT[name](text))
     empty.feed(BUILT[name]("x"))
@@ -49,13 +49,13 @@ def test_no_text_becomes_a_tag_and_none_is_lost(name, text):
     assert text in found.text + "".join(found.titles)
 
 
-def test_what_is_built_is_not_escaped_again():
+def test_built_html_is_not_escaped_again():
     inner = element("b", NASTY)
     assert str(inner) in str(element("p", inner))
     assert element("img", alt="a") == '<img alt="a">'
     assert isinstance(joined([inner, "x"]), Html)
 
 
-def test_nothing_to_list_is_nothing():
+def test_an_empty_list_is_empty_and_a_bar_has_its_width():
     assert listed([]) == ""
     assert "width:45px" in bar(0.5, "red")

@@ -1,4 +1,4 @@
-"""Prompts: each says what it wants, and in which form."""
+"""Prompts: each states its task and the format of the answer."""
 
 import pytest
 
@@ -13,7 +13,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("prompt", EVERY, ids=lambda prompt: prompt.text[:20])
-def test_a_prompt_is_its_text(prompt):
+def test_a_prompt_converts_to_its_text(prompt):
     assert str(prompt) == prompt.text
     assert "  " not in prompt.text
 
@@ -29,21 +29,21 @@ def test_a_prompt_is_its_text(prompt):
         (prompts.document(), ["QwenVL HTML"]),
     ],
 )
-def test_the_wording_holds_what_matters(prompt, parts):
+def test_each_prompt_names_its_target_or_answer_format(prompt, parts):
     assert all(part in prompt.text for part in parts)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("make_prompt", "message"),
     [
         (lambda: prompts.detect(" "), "Say what to look for"),
         (lambda: prompts.spot_text("letter"), "Choose line, word, text"),
         (lambda: prompts.extract([]), "names of the fields"),
     ],
 )
-def test_what_says_nothing_is_a_sentence(wrong, message):
+def test_empty_or_unknown_arguments_raise_a_clear_error(make_prompt, message):
     with pytest.raises(BadInput, match=message):
-        wrong()
+        make_prompt()
 
 
 @pytest.mark.parametrize("skill", prompts.SKILLS)

@@ -1,4 +1,4 @@
-"""What a model wrote, as boxes and points in the original picture, and how two sets of boxes compare."""
+"""A model's answer as boxes and points in the original picture, and the comparison of two sets of boxes."""
 
 import json
 import math
@@ -19,11 +19,11 @@ def read(text, size=(644, 476), **options):
     return parse(text, seen=size, original=size, **options)
 
 
-# -- what models write ---------------------------------------------------------------------------------------------
+# -- answers of models ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=[answer["form"] for answer in ANSWERS])
-def test_an_answer_as_models_give_it(answer):
+def test_real_answers_of_models_are_parsed(answer):
     size = tuple(answer["seen"])
     found = parse(answer["text"], seen=size, original=size)
     boxes = [[*(round(side, 2) for side in box.corners), box.label] for box in found.boxes]
@@ -38,7 +38,7 @@ RULE = "|---|---|---|---|---|"
 
 
 @pytest.mark.parametrize(
-    ("header", "row", "found"),
+    ("header", "row", "expected"),
     [
         ("| label | x1 | y1 | x2 | y2 |", "| cup, red | 10 | 20 | 110 | 220 |", (10, 20, 110, 220, "cup, red")),
         ("| # | Object | Left (px) | Top (px) | Right (px) | Bottom (px) |", "| 1 | **cup** | 10 | 20 | 110 | 220 |",
@@ -52,13 +52,13 @@ RULE = "|---|---|---|---|---|"
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("rule", [f"{RULE}\n", ""])
-def test_a_table_is_read_by_its_header(header, row, found, rule):
-    read_as = read(f"Here you are:\n{header}\n{rule if '|' in header else ''}{row}\n")
-    assert [(*box.corners, box.label) for box in read_as.boxes] == [found] * (len(found) == 5)
-    assert [(point.x, point.y, point.label) for point in read_as.points] == [found] * (len(found) == 3)
+def test_a_table_is_read_by_its_header(header, row, expected, rule):
+    result = read(f"Here you are:\n{header}\n{rule if '|' in header else ''}{row}\n")
+    assert [(*box.corners, box.label) for box in result.boxes] == [expected] * (len(expected) == 5)
+    assert [(point.x, point.y, point.label) for point in result.points] == [expected] * (len(expected) == 3)
 
 
-def test_a_name_with_a_comma_does_not_cost_its_row():
+def test_a_comma_in_a_name_does_not_lose_the_row():
     found = read("label,x1,y1,x2,y2\ncup, red,10,20,110,220\nplate, blue,5,6,70,80")
     assert [(*box.corners, box.label) for box in found.boxes] == [
         (10, 20, 110, 220, "cup, red"), (5, 6, 70, 80, "plate, blue"),
@@ -66,7 +66,7 @@ def test_a_name_with_a_comma_does_not_cost_its_row():
 
 
 @pytest.mark.parametrize("table", ["| x | y |\n|---|---|\n| 1 | 2 |", "| year | x |\n|---|---|\n| 1990 | 2 |"])
-def test_a_table_of_other_numbers_holds_no_place(table):
+def test_a_table_of_other_numbers_has_no_regions(table):
     with pytest.raises(BadAnswer):
         read(table)
 
@@ -81,32 +81,32 @@ def test_a_table_of_other_numbers_holds_no_place(table):
         "position: 310,77",
     ],
 )
-def test_a_pair_without_brackets_is_a_point_after_a_verb_or_a_word_for_one(text):
+def test_a_bare_pair_after_an_action_or_position_word_is_a_point(text):
     assert [(point.x, point.y, point.label) for point in read(text).points] == [(310, 77, "")]
 
 
 @pytest.mark.parametrize("text", ["Tap 3 times", "press 1 2 3", "You should press 12 34 keys.", "Add 310, 77"])
-def test_other_pairs_are_none(text):
+def test_other_bare_numbers_are_not_points(text):
     with pytest.raises(BadAnswer):
         read(text)
 
 
-def test_whoever_would_click_is_no_name():
+def test_the_subject_of_a_click_sentence_is_not_a_label():
     assert [point.label for point in read("I would click (310, 77).").points] == [""]
 
 
 @pytest.mark.parametrize("answer", [a for a in ANSWERS if a["boxes"]], ids=lambda a: a["form"])
-def test_wherever_an_answer_is_cut_no_whole_box_is_lost(answer):
-    """A box read from the beginning of an answer is one of the whole answer, or differs in its name alone."""
+def test_truncating_an_answer_loses_at_most_one_box(answer):
+    """As the cut moves to the right, the number of boxes never drops by more than one: the box that the cut splits."""
     size = tuple(answer["seen"])
-    every = {box.corners for box in parse(answer["text"], seen=size, original=size, space="pixels").boxes}
+    whole = {box.corners for box in parse(answer["text"], seen=size, original=size, space="pixels").boxes}
     before = 0
     for end in range(0, len(answer["text"]), 7):
         try:
             cut = parse(answer["text"][:end], seen=size, original=size, space="pixels", finish_reason="length")
         except BadAnswer:
             continue
-        assert len(cut.boxes) >= min(before, len(every)) - 1, answer["text"][:end]
+        assert len(cut.boxes) >= min(before, len(whole)) - 1, answer["text"][:end]
         before = len(cut.boxes)
 
 
@@ -124,12 +124,12 @@ def test_wherever_an_answer_is_cut_no_whole_box_is_lost(answer):
         ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}]', []),
     ],
 )
-def test_every_repair_is_told_with_its_place(text, repaired):
+def test_every_repair_is_reported_with_its_position(text, repaired):
     found = read(text)
     assert [change.what for change in found.repairs] == repaired
     assert [(round(b.x1), round(b.y1), round(b.x2)) for b in found.boxes] == [(1, 2, 30)]
     assert all(0 <= change.at < len(text) for change in found.repairs)
-    assert all(what in found.summary for what in repaired)
+    assert all(repair in found.summary for repair in repaired)
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_every_repair_is_told_with_its_place(text, repaired):
         ('[{"bbox_3d": [0.1, 0.2, 2.3, 1, 1, 1, 0, 0, 0]}]', "a box of 9 numbers, not four"),
     ],
 )
-def test_every_loss_is_told(text, lost):
+def test_every_dropped_region_is_reported_with_its_reason(text, lost):
     assert [change.what for change in read(text).dropped] == [lost]
 
 
-def test_a_cut_by_max_tokens_is_told_as_such():
+def test_truncation_by_max_tokens_is_reported():
     text = '[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6'
     assert "by max_tokens" in read(text, finish_reason="length").summary
     assert "by max_tokens" not in read(text).summary
@@ -174,14 +174,14 @@ def test_a_cut_by_max_tokens_is_told_as_such():
         "10,500",
     ],
 )
-def test_an_answer_without_a_place_is_told_with_its_text(text):
+def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
     with pytest.raises(BadAnswer, match="names no place") as caught:
         read(text)
     assert caught.value.partial == text
 
 
 @pytest.mark.parametrize("text", ["[]", "```json\n[]\n```", '{"objects": []}', "There are none: []"])
-def test_an_empty_list_is_an_answer(text):
+def test_an_empty_list_is_a_valid_answer(text):
     assert len(read(text)) == 0
 
 
@@ -208,7 +208,7 @@ def test_an_empty_list_is_an_answer(text):
         ('<item name="cat" bbox="1,2,30,40"/>', [(1, 2, 30, 40, "cat")]),
     ],
 )
-def test_further_forms(text, boxes):
+def test_further_formats_of_boxes_are_parsed(text, boxes):
     assert [(*box.corners, box.label) for box in read(text).boxes] == boxes
 
 
@@ -230,7 +230,7 @@ def test_further_forms(text, boxes):
         ("(310, 77) → cup", [(310, 77, "cup")]),
     ],
 )
-def test_points(text, points):
+def test_points_are_parsed_with_their_labels(text, points):
     assert [(point.x, point.y, point.label) for point in read(text).points] == points
 
 
@@ -271,7 +271,7 @@ def test_points(text, points):
         ('{"name": "swipe", "arguments": {"from": [100, 400], "to": [300, 200]}}', [(100, 400), (300, 200)]),
     ],
 )
-def test_actions_name_points(text, points):
+def test_actions_are_parsed_as_points(text, points):
     found = read(text)
     assert [(point.x, point.y) for point in found.points] == [pytest.approx(point) for point in points]
     assert not found.boxes
@@ -287,12 +287,12 @@ def test_actions_name_points(text, points):
         '{"type": "object", "size": [3, 4]}', "<click>yes</click>", "click(left)",
     ],
 )  # fmt: skip
-def test_no_call_and_no_word_alone_is_a_place(text):
+def test_other_calls_and_lone_position_words_are_not_regions(text):
     with pytest.raises(BadAnswer):
         read(text)
 
 
-def test_a_call_with_a_box_keeps_its_box():
+def test_a_box_inside_an_action_stays_a_box():
     assert [box.corners for box in read("click(box=[[10, 20, 30, 40]])").boxes] == [(10, 20, 30, 40)]
     assert [box.corners for box in read('{"label": "scroll", "bbox_2d": [10, 20, 30, 40]}').boxes] == [(10, 20, 30, 40)]
 
@@ -332,7 +332,7 @@ def test_a_call_with_a_box_keeps_its_box():
         ('{"bbox_"2d": [1, 2, 30, 40]}', ""),
     ],
 )
-def test_the_label_is_a_name_and_nothing_else(text, label):
+def test_the_label_is_only_the_name_of_the_object(text, label):
     box = read(text).boxes[-1]
     assert (box.corners, box.label) == ((1, 2, 30, 40), label)
 
@@ -350,11 +350,11 @@ TWO = [
 
 
 @pytest.mark.parametrize("text", TWO)
-def test_each_of_several_places_has_its_own_name(text):
+def test_each_of_several_boxes_gets_its_own_label(text):
     assert [(*box.corners, box.label) for box in read(text).boxes] == [(1, 2, 30, 40, "Cup"), (5, 6, 70, 80, "Mug")]
 
 
-OTHERS = {  # texts that stand near a place and are no name of it, or part of one
+OTHERS = {  # text near a box that is not its label, or only partly
     "1. Box: [10, 20, 30, 40]\n2. Box: [50, 60, 70, 80]": ["", ""],
     "label: Total: 5.00\nbbox: [10, 20, 30, 40]": ["Total: 5.00"],
     "label: cup\nsource: http://x.y/z\nbbox: [10, 20, 30, 40]": ["cup"],
@@ -374,16 +374,16 @@ OTHERS = {  # texts that stand near a place and are no name of it, or part of on
 
 
 @pytest.mark.parametrize("text", OTHERS)
-def test_what_stands_near_a_place_is_not_always_its_name(text):
+def test_text_near_a_box_is_not_always_its_label(text):
     assert [box.label for box in read(text).boxes] == OTHERS[text]
 
 
-def test_a_table_of_other_things_has_no_boxes():
+def test_a_csv_table_of_other_data_has_no_boxes():
     with pytest.raises(BadAnswer):
         read("Name,Points,Wins,Draws,Losses\nAjax,65,20,5,3\nPSV,60,18,6,4")
 
 
-def test_a_heading_over_lone_numbers_is_no_name_of_theirs():
+def test_a_heading_above_bare_boxes_is_not_their_label():
     assert [box.label for box in read("### Detected objects\n[1, 2, 30, 40]\n[5, 6, 70, 80]").boxes] == ["", ""]
 
 
@@ -394,35 +394,35 @@ def test_points_with_coords_are_thousandths_of_the_picture():
     assert "notation" in found.space_reason
 
 
-def test_thoughts_under_any_name_are_no_answer():
+def test_thinking_blocks_of_any_tag_name_are_ignored():
     text = "<think_deep_1>Perhaps [1, 2, 30, 40].</think_deep_1>[5, 6, 70, 80]"
     assert [box.corners for box in read(text).boxes] == [(5, 6, 70, 80)]
 
 
-def test_words_around_the_place_are_kept():
+def test_the_text_and_attributes_of_a_box_are_kept():
     (box,) = read('[{"bbox_2d": [1, 2, 30, 40], "label": "mug", "text_content": "Joe", "colour": "red"}]').boxes
     assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})
 
 
-def test_a_column_of_numbers_in_a_document_is_no_list_of_boxes():
+def test_columns_of_numbers_in_a_document_are_not_boxes():
     page = "Stock of 2024\nApples 12 30 44 51\nPears 10 20 30 40\n| kale | 1 | 2 | 3 | 4 |\nTel. 10,20,5,40 or 11"
     with pytest.raises(BadAnswer):
         read(page)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("options", "message"),
     [
         ({"space": "percent"}, "Choose .auto."),
         ({"seen": (0, 10)}, "at least 1 pixel"),
     ],
 )
-def test_wrong_settings_are_sentences(wrong, message):
+def test_invalid_settings_raise_a_clear_error(options, message):
     with pytest.raises(BadInput, match=message):
-        parse("[1, 2, 3, 4]", **{"seen": (100, 100), "original": (100, 100), **wrong})
+        parse("[1, 2, 3, 4]", **{"seen": (100, 100), "original": (100, 100), **options})
 
 
-def test_only_text_is_parsed():
+def test_parsing_anything_but_text_raises_a_clear_error():
     with pytest.raises(BadInput, match=r"Pass reply\.text"):
         parse(None, seen=(10, 10), original=(10, 10))
 
@@ -434,15 +434,15 @@ def test_only_text_is_parsed():
     ("numbers", "size", "space"),
     [
         ([100, 50, 300, 400], (644, 476), "pixels"),
-        ([100, 50, 660, 480], (644, 476), "pixels"),  # a little over the edge is clumsy, not another space
+        ([100, 50, 660, 480], (644, 476), "pixels"),  # slightly over the edge is imprecision, not another space
         ([100, 550, 300, 900], (644, 476), "thousand"),
-        ([100, 550, 300, 900], (1288, 1008), "pixels"),  # both could be: Qwen2.5-VL's own is taken
+        ([100, 550, 300, 900], (1288, 1008), "pixels"),  # ambiguous: Qwen2.5-VL's own space is assumed
         ([100, 550, 300, 1400], (644, 476), "pixels"),
         ([0.1, 0.2, 0.5, 1.0], (644, 476), "unit"),
         ([0, 0, 1, 1], (644, 476), "pixels"),
     ],
 )
-def test_the_space_is_told_only_where_it_is_certain(numbers, size, space):
+def test_the_coordinate_space_is_inferred_only_where_it_is_certain(numbers, size, space):
     found = read(json.dumps([{"bbox_2d": numbers, "label": "a"}]), size)
     assert found.space == space
     assert space in found.summary
@@ -452,34 +452,34 @@ def test_the_space_is_told_only_where_it_is_certain(numbers, size, space):
     ("space", "corners"),
     [("pixels", (100, 50, 300, 400)), ("thousand", (64.4, 23.8, 193.2, 190.4)), ("auto", (100, 50, 300, 400))],
 )
-def test_the_space_can_be_said(space, corners):
+def test_the_coordinate_space_can_be_set(space, corners):
     (box,) = read("[100, 50, 300, 400]", space=space).boxes
     assert box.corners == pytest.approx(corners)
 
 
-def test_pixels_as_seen_become_pixels_of_the_original():
+def test_pixels_of_the_seen_picture_are_converted_to_the_original():
     (box,) = parse("[28, 28, 56, 84]", seen=(280, 280), original=(1000, 500)).boxes
     assert box.corners == (100, 50, 200, 150)
 
 
 @given(SIZES, SIZES, st.lists(st.floats(0, 1), min_size=4, max_size=4))
-def test_there_and_back_within_half_a_pixel(seen, original, shares):
+def test_a_coordinate_round_trip_stays_within_half_a_pixel(seen, original, shares):
     box = Box(*(share * side for share, side in zip(shares, (*seen, *seen), strict=True)), label="a")
     point, polygon = Point(box.x1, box.y1), Polygon(((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2)))
-    for one in (box, point, polygon):
-        back = to_original(to_original(one, seen=seen, original=original), seen=original, original=seen)
-        assert back == one or vars_of(back) == pytest.approx(vars_of(one), abs=0.5)
+    for region in (box, point, polygon):
+        back = to_original(to_original(region, seen=seen, original=original), seen=original, original=seen)
+        assert back == region or coordinates(back) == pytest.approx(coordinates(region), abs=0.5)
 
 
-def vars_of(region):
+def coordinates(region):
     if isinstance(region, Polygon):
         return [side for point in region.points for side in point]
     return [region.x, region.y] if isinstance(region, Point) else list(region.corners)
 
 
 @given(SIZES, SIZES, st.lists(st.tuples(*[st.integers(0, 27)] * 4), min_size=1, max_size=5, unique=True))
-def test_what_is_written_comes_back(seen, original, corners):
-    """A model that answers in whole pixels of what it saw: each box is where it was, within half a pixel of that."""
+def test_boxes_in_an_answer_are_recovered_within_half_a_pixel(seen, original, corners):
+    """The model answers in whole pixels of the picture that it saw, so rounding costs up to half a pixel."""
     boxes = [Box(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1, f"n{i}") for i, (a, b, c, d) in enumerate(corners)]
     text = json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": box.label} for box in boxes])
     found = parse(text, seen=seen, original=original, space="pixels")
@@ -502,7 +502,7 @@ PIECES = st.sampled_from(
 @example('{"a":' * 3000)
 @example('"' * 4000)
 @example("swipe[1 1 120 340")
-def test_no_text_is_too_broken(text):
+def test_any_text_gives_valid_regions_or_a_bad_answer_error(text):
     try:
         found = read(text)
     except BadAnswer:
@@ -526,13 +526,13 @@ def test_no_text_is_too_broken(text):
         (Box(0, 0, 0, 0), Box(0, 0, 0, 0), 0),
     ],
 )
-def test_iou(a, b, overlap):
+def test_iou_is_correct_and_symmetric(a, b, overlap):
     assert iou(a, b) == pytest.approx(overlap)
     assert iou(b, a) == iou(a, b)
 
 
-def test_the_best_assignment_is_not_the_greedy_one():
-    """Each for itself, the first takes what the second needs."""
+def test_matching_is_optimal_not_greedy():
+    """A greedy match would give the first box the truth that the second box needs."""
     truth = [Box(0, 0, 10, 10), Box(0, 0, 16, 10)]
     found = [Box(0, 0, 12, 10), Box(0, 0, 11, 10)]
     best = match(found, truth, threshold=0.3)
@@ -560,12 +560,12 @@ def test_precision_recall_and_mean_iou():
     ("found", "truth", "numbers"),
     [([], [], (1, 1, 1)), ([], [Box(0, 0, 1, 1)], (1, 0, 0)), ([Box(0, 0, 1, 1)], [], (0, 1, 1))],
 )
-def test_comparing_with_nothing(found, truth, numbers):
+def test_empty_sets_of_boxes_have_defined_scores(found, truth, numbers):
     result = match(found, truth)
     assert (result.precision, result.recall, result.mean_iou) == numbers
 
 
-def test_a_threshold_out_of_range_is_a_sentence():
+def test_a_threshold_out_of_range_raises_a_clear_error():
     with pytest.raises(BadInput, match="above 0 and at most 1"):
         match([], [], threshold=0)
 
@@ -573,6 +573,6 @@ def test_a_threshold_out_of_range_is_a_sentence():
 @pytest.mark.parametrize(
     "text", ["We sold more.\nSales in 2019, 2020, 2021, 2022", "The years 2019, 2020, 2021, 2022 were good.\nYes."]
 )
-def test_four_rising_numbers_in_prose_are_no_box(text):
+def test_four_rising_numbers_in_prose_are_not_a_box(text):
     with pytest.raises(BadAnswer):
         parse(text, seen=(3000, 3000), original=(3000, 3000))

@@ -1,4 +1,4 @@
-"""Reading an answer takes a time that grows with its length, whatever the model wrote: nobody waits for a bracket."""
+"""The time to parse an answer grows about linearly with its length, whatever the model wrote."""
 
 import contextlib
 import gc
@@ -40,22 +40,22 @@ def unbounded(tree):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_every_repetition_over_a_models_text_has_a_bound(pattern):
+def test_every_repetition_in_a_parser_pattern_is_bounded(pattern):
     assert not list(unbounded(parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)))
 
 
-def test_the_check_above_finds_what_it_looks_for():
+def test_unbounded_repetitions_are_detected():
     for pattern in (r"a*", r"(?:a|b+)c", r"(x(y{2,}))?", r"\s*+"):
         assert list(unbounded(parser.parse(pattern)))
     assert not list(unbounded(parser.parse(r"a{0,9}(?:b|c{1,2})?")))
 
 
-def seconds(text):
-    gc.disable()  # a collection takes longer than the reading: other tests left much
-    begun = time.process_time()
+def parse_seconds(text):
+    gc.disable()  # collecting what other tests left takes longer than the parsing
+    start = time.process_time()
     with contextlib.suppress(vlnb.BadAnswer):
         regions.parse(text, seen=(1000, 1000), original=(1000, 1000))
-    taken = time.process_time() - begun
+    taken = time.process_time() - start
     gc.enable()
     return taken
 
@@ -67,29 +67,29 @@ FRAGMENTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("begin", ["", "["], ids=["bare", "bracket"])
+@pytest.mark.parametrize("prefix", ["", "["], ids=["bare", "bracket"])
 @pytest.mark.parametrize("fragment", FRAGMENTS, ids=repr)
-def test_twice_the_length_takes_about_twice_the_time(begin, fragment):
-    """At 24 kB a quadratic reading takes minutes for some of these; the bound is far from both."""
-    short, long = (begin + fragment * (size // len(fragment)) for size in (12_000, 24_000))
-    assert seconds(long) < 3.5 * seconds(short) + 0.3
+def test_twice_the_length_takes_about_twice_the_time(prefix, fragment):
+    """At 24 kB a quadratic parser takes minutes for some of these; the limit has a wide margin on both sides."""
+    short, long = (prefix + fragment * (size // len(fragment)) for size in (12_000, 24_000))
+    assert parse_seconds(long) < 3.5 * parse_seconds(short) + 0.3
 
 
 @pytest.mark.parametrize(
     "text", ["[" + " " * 1_000_000, '{"bbox_2d": [1, 2,' + "\n" * 999_000 + "3, 4]}", "<ref>" * 200_000]
 )
-def test_a_megabyte(text):
-    assert seconds(text) < 20
+def test_a_megabyte_is_parsed_within_20_seconds(text):
+    assert parse_seconds(text) < 20
 
 
-def test_long_white_space_hides_no_box():
+def test_long_white_space_does_not_hide_a_box():
     text = '{"bbox_2d": [1, 2,' + " \n" * 50_000 + '3, 4], "label": "cat",}'
     found = regions.parse(text, seen=(10, 10), original=(10, 10))
     assert [box.corners for box in found.boxes] == [(1, 2, 3, 4)]
     assert [change.what for change in found.repairs] == ["trailing comma"]
 
 
-def test_what_lies_beyond_the_first_megabyte_is_told():
+def test_text_beyond_the_first_megabyte_is_reported_as_dropped():
     text = "[1, 2, 3, 4]\n" + "x" * 1_000_000 + "\n[5, 6, 7, 8]"
     found = regions.parse(text, seen=(10, 10), original=(10, 10))
     assert len(found.boxes) == 1
@@ -101,7 +101,7 @@ def test_what_lies_beyond_the_first_megabyte_is_told():
         "".join
     )
 )
-def test_any_mixture_is_read_or_refused_with_a_sentence(text):
+def test_any_mixture_of_fragments_is_parsed_or_refused(text):
     try:
         found = regions.parse(text, seen=(1000, 1000), original=(500, 2000))
     except vlnb.BadAnswer as error:

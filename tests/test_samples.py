@@ -1,4 +1,4 @@
-"""Samples are what they say they are."""
+"""The sample pictures match their recorded truth."""
 
 import runpy
 from pathlib import Path
@@ -20,14 +20,14 @@ def scenes():
     return {name: make() for name, make in SCENES.items()}
 
 
-def test_the_receipt_says_what_the_cookbooks_says(receipt):
+def test_the_receipt_has_the_text_of_the_cookbooks_receipt(receipt):
     published = reading.lines(catalog.OCR_EXAMPLE.text, receipt.truth.lines)
     assert [line.similarity for line in published] == [1.0] * len(receipt.truth.lines)
     assert receipt.truth.fields["grand_total"].text == "17,000"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_each_box_holds_its_ink_and_nothing_beside_it(seed):
+def test_each_receipt_box_holds_its_ink_with_clear_paper_around_it(seed):
     sample = DRAW["receipt"](seed)
     grey = np.asarray(sample.picture.image.convert("L"), int)
     for box in sample.truth.boxes:
@@ -37,21 +37,21 @@ def test_each_box_holds_its_ink_and_nothing_beside_it(seed):
             assert (strip > 150).all(), box.text
 
 
-def test_a_picture_of_it_can_be_heard(receipt):
+def test_the_receipt_has_an_alt_text(receipt):
     assert "grand total 17,000" in receipt._repr_html_()
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_files_are_what_the_script_draws(name, scenes):
-    again, shipped = DRAW["DRAWN"][name](), scenes[name]
-    difference = np.asarray(again.picture.image, int) - np.asarray(shipped.picture.image, int)
-    assert np.abs(difference).mean() < 4, "no more than JPEG costs"
-    assert DRAW["described"](again, "") == DRAW["described"](shipped, "")
+def test_the_shipped_files_match_the_drawing_script(name, scenes):
+    redrawn, shipped = DRAW["DRAWN"][name](), scenes[name]
+    difference = np.asarray(redrawn.picture.image, int) - np.asarray(shipped.picture.image, int)
+    assert np.abs(difference).mean() < 4, "no more than JPEG compression changes"
+    assert DRAW["described"](redrawn, "") == DRAW["described"](shipped, "")
     assert len(shipped.picture.alt) > 40
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_everything_known_lies_on_the_picture(name, scenes):
+def test_all_boxes_lie_on_the_picture_and_are_named(name, scenes):
     sample = scenes[name]
     width, height = sample.picture.size
     for box in (*sample.truth.boxes, *sample.truth.objects):
@@ -62,8 +62,8 @@ def test_everything_known_lies_on_the_picture(name, scenes):
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_ink_of_each_text_fills_its_box(name, scenes):
-    """Something stands out in every edge of the box: it is tight on all four sides."""
+def test_each_text_box_is_tight_around_its_ink(name, scenes):
+    """Every edge of the box has contrast, so the box is tight on all four sides."""
     sample = scenes[name]
     grey = np.asarray(sample.picture.image.convert("L"), int)
     for box in sample.truth.boxes:
@@ -74,21 +74,23 @@ def test_the_ink_of_each_text_fills_its_box(name, scenes):
             assert edge.max() - edge.min() > 25, box.text
 
 
-@pytest.mark.parametrize(("name", "least"), [("street", 0.8), ("lot", 0.8), ("shelf", 0.9), ("chart", 0.85)])
-def test_a_reader_finds_the_text_where_the_truth_says(name, least, scenes):
-    """The OCR library knows nothing of the truth: most texts are read, letter by letter, where they were written."""
+@pytest.mark.parametrize(("name", "minimum"), [("street", 0.8), ("lot", 0.8), ("shelf", 0.9), ("chart", 0.85)])
+def test_ocr_finds_most_texts_where_the_truth_says(name, minimum, scenes):
+    """The OCR library does not know the truth, yet reads most texts exactly and in the recorded place."""
     sample = scenes[name]
-    read = Reader().read(sample.picture.image).segments
+    segments = Reader().read(sample.picture.image).segments
 
-    def found(truth):
+    def is_read(truth):
         (x1, y1, x2, y2), words = truth.corners, truth.text.replace(" ", "")
         middle = ((x1 + x2) / 2, (y1 + y2) / 2)
         return any(
-            s.box[0] < middle[0] < s.box[2] and s.box[1] < middle[1] < s.box[3] and words in s.text.replace(" ", "")
-            for s in read
+            segment.box[0] < middle[0] < segment.box[2]
+            and segment.box[1] < middle[1] < segment.box[3]
+            and words in segment.text.replace(" ", "")
+            for segment in segments
         )
 
-    assert sum(map(found, sample.truth.boxes)) / len(sample.truth.boxes) >= least
+    assert sum(map(is_read, sample.truth.boxes)) / len(sample.truth.boxes) >= minimum
 
 
 @pytest.mark.parametrize(
@@ -96,11 +98,11 @@ def test_a_reader_finds_the_text_where_the_truth_says(name, least, scenes):
     [("street", "taxi", 3), ("lot", "taxi", 21), ("lot", "covered car", 1), ("shelf", "jar", 7), ("shelf", "bottle", 5),
      ("shelf", "box", 5), ("chart", "bar", 5)],
 )  # fmt: skip
-def test_things_can_be_counted(name, label, count, scenes):
+def test_objects_can_be_counted_by_label(name, label, count, scenes):
     assert scenes[name].truth.count(label) == count
 
 
-def test_the_taxis_plate_can_be_read_where_it_is(scenes):
+def test_ocr_reads_the_taxis_plate_inside_its_box(scenes):
     plate = scenes["street"].truth.fields["plate"]
     assert plate.text == "KX 4821"
     (left, top, right, bottom) = (round(side) for side in plate.corners)
@@ -110,8 +112,8 @@ def test_the_taxis_plate_can_be_read_where_it_is(scenes):
     assert segment.text.replace(" ", "") == "KX4821"
 
 
-def test_the_hard_sample_is_hard(scenes):
-    """An engine reads much of the creased receipt, and not everything: a table of misses has rows."""
+def test_ocr_reads_the_creased_receipt_only_in_part(scenes):
+    """OCR misreads some lines of this sample, so that a table of misses has rows to show."""
     sample = scenes["till"]
     text = "\n".join(segment.text for segment in Reader().read(sample.picture.image).segments)
     right = sum(line.similarity == 1.0 for line in reading.lines(text, sample.truth.lines))

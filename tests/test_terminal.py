@@ -1,4 +1,4 @@
-"""What a server, a file or a model says never steers the terminal that shows it."""
+"""Text from a server, a file or a model never controls the terminal that shows it."""
 
 import json
 import sys
@@ -16,20 +16,20 @@ NASTY = "\x1b]52;c;aGVsbG8=\x07\x1b[2J\x1b]0;title\x07\x9b31m\x00\x08\r\u202e"
 
 
 @given(st.text())
-def test_what_is_left_is_printable_text_in_its_order(text):
-    left = printable(text)
-    assert all(char in "\n\t" or char.isprintable() or ord(char) > 0x9F for char in left)
-    assert printable(left) == left
+def test_only_printable_text_is_kept_in_its_order(text):
+    kept = printable(text)
+    assert all(char in "\n\t" or char.isprintable() or ord(char) > 0x9F for char in kept)
+    assert printable(kept) == kept
     rest = iter(text)
-    assert all(char in rest for char in left)
+    assert all(char in rest for char in kept)
 
 
 @pytest.mark.parametrize("text", ["17,000", "tab\tand\nnewline", "日本語", "naïve – “quoted”", "עברית", "👩‍🍳"])
-def test_ordinary_text_is_left_as_it_is(text):
+def test_ordinary_text_is_unchanged(text):
     assert printable(text) == text
 
 
-def test_every_way_to_the_terminal(capsys, monkeypatch):
+def test_show_say_and_progress_remove_control_characters(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(commands, "_open", False)
     show(NASTY + "a", end="")
@@ -38,7 +38,7 @@ def test_every_way_to_the_terminal(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == printable(NASTY) + "a"
     assert not set(out + err) & set(NASTY.replace("\r", "")) & set("\x1b\x07\x9b\x00\x08\u202e")
-    assert err.count("\r") == 1, "progress writes its own"
+    assert err.count("\r") == 1, "progress writes one carriage return of its own"
 
 
 def chunk(text):
@@ -47,8 +47,8 @@ def chunk(text):
     return b"data: " + json.dumps(event).encode() + b"\n\ndata: [DONE]\n\n"
 
 
-def test_a_servers_answer_model_and_error(raw_server, capsys, receipt, tmp_path):
-    """The model's name, the answer, and the words of an error, from a server that tries."""
+def test_control_characters_from_a_server_never_reach_the_terminal(raw_server, capsys, receipt, tmp_path):
+    """A hostile server sends them in the model's name, in the answer and in an error message."""
     picture = tmp_path / "receipt.png"
     receipt.picture.image.save(picture)
     answers = [json.dumps({"data": [{"id": f"m{NASTY}"}]}).encode(), chunk(f"17,000{NASTY}")]
@@ -68,8 +68,8 @@ def test_a_servers_answer_model_and_error(raw_server, capsys, receipt, tmp_path)
     assert not set(out + err) & set("\x1b\x07\x9b\x00\x08\r\u202e")
 
 
-def test_errors_and_replies_in_a_python_shell():
+def test_errors_and_replies_are_safe_to_show_in_a_python_shell():
     assert "\x1b" not in str(vlnb.BadInput(NASTY))
     reply = vlnb.Reply(NASTY, NASTY, "s", "stop", 0, 0)
     assert "\x1b" not in reply._repr_mimebundle_()["text/plain"]
-    assert reply.text == NASTY, "the text itself stays as it came"
+    assert reply.text == NASTY, "the text itself stays unchanged"

@@ -1,4 +1,4 @@
-"""How much of a known text an answer holds."""
+"""How much of a known text an answer contains."""
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,12 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("answer", "similarities"), ANSWERS)
-def test_lines(answer, similarities):
+def test_each_line_of_the_truth_gets_its_similarity(answer, similarities):
     assert [line.similarity for line in reading.lines(answer, TRUTH)] == pytest.approx(similarities, abs=0.01)
 
 
 @given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), max_size=8), st.randoms())
-def test_order_does_not_matter(lines, chance):
+def test_the_order_of_lines_does_not_matter(lines, rng):
     shuffled = lines[:]
-    chance.shuffle(shuffled)
+    rng.shuffle(shuffled)
     assert all(line.similarity == 1 for line in reading.lines("\n".join(shuffled), lines))

@@ -64,7 +64,7 @@ def test_a_notebook_that_was_not_executed_is_reported(tmp_path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_house_style(path):
+def test_a_notebook_follows_the_house_style(path):
     cells = nbformat.read(path, 4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     assert cells[0].source.startswith("# ")
@@ -83,7 +83,7 @@ def test_house_style(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_links_between_notebooks_lead_somewhere(path):
+def test_links_between_notebooks_resolve(path):
     text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells)
     for target in re.findall(r"\]\(([^):#]+\.ipynb)\)", text):
         assert (path.parent / target).exists(), target

@@ -15,7 +15,7 @@ app: .venv/lab.done  ## serve playground, launch, speed and accuracy as pages wi
 	@$(PY) scripts/app.py
 
 test: lint  ## check the code, run all tests, and every notebook
-	@$(PY) -m pytest -n 3 --durations=10
+	@$(PY) -m pytest -n 3 --dist loadgroup --durations=10
 	@rm -rf build/nbmake && mkdir -p build/nbmake && cp $(NOTEBOOKS) build/nbmake
 	@VLNB_CACHE=$(CURDIR)/build/cache $(PY) -m pytest --nbmake --overwrite --nbmake-timeout=240 -n 2 -p no:hypothesispytest \
 		build/nbmake/[0-9]*.ipynb

@@ -193,21 +193,54 @@ def test_the_readme_names_exactly_the_existing_commands():
     assert named == existing
 
 
-def test_every_readme_command_works_as_typed(tmp_path, engine):
-    """Run the commands in order and in one folder, as a reader would, against a server that is already running."""
-    environment = {**os.environ, "VLNB_BASE_URL": engine.base_url, "VLNB_RUNS": str(tmp_path / "runs")}
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
+@pytest.fixture(scope="module")
+def readme(tmp_path_factory, engine):
+    """Run the README's commands in order and in one folder, as a reader would, against a server that already runs.
+
+    Gives the folder, and what each command printed.
+    """
+    folder = tmp_path_factory.mktemp("readme")
+    environment = {**os.environ, "VLNB_BASE_URL": engine.base_url, "VLNB_RUNS": str(folder / "runs")}
+    (folder / "docs").symlink_to(ROOT / "docs")
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     printed = {}
     for command, _ in readme_commands():
         result = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+            command, shell=True, cwd=folder, env=environment, check=False, capture_output=True, text=True
         )
         printed[command.split()[1]] = result.stdout + result.stderr
         assert result.returncode == 0, (command, result.stdout, result.stderr)
+    return folder, printed
+
+
+on_one_worker = pytest.mark.xdist_group("readme")  # its commands take most of a minute: they run once
+
+
+@on_one_worker
+def test_every_readme_command_works_as_typed(readme):
+    folder, printed = readme
     assert "17,000" in printed["ask"]
-    assert (tmp_path / "receipt.jpg").is_file()
-    assert {path.parts[-3] for path in tmp_path.glob("runs/*/*/manifest.json")} == {"bench", "mmmu"}
+    assert re.search(r"reads a code +3 of 3\n", printed["check"])
+    assert "12 of 12" in printed["check"], "the embedded engine is only tested on what it can do: reading text"
+    assert "Overall" in printed["mmmu"]
+    assert (folder / "receipt.jpg").is_file()
+    assert {path.parts[-3] for path in folder.glob("runs/*/*/manifest.json")} == {"bench", "mmmu"}
+
+
+@on_one_worker
+def test_a_run_of_mmmu_is_resumed_graded_and_compared(readme, engine, capsys, tmp_path):
+    run = str(next(readme[0].glob("runs/mmmu/*")))
+    assert cli.main(["mmmu", "resume", run, "--url", engine.base_url]) == 1
+    assert "is complete: all 24 questions" in capsys.readouterr().err
+    assert cli.main(["mmmu", "grade", run, "--rules", "strict"]) == 0
+    assert "Overall" in capsys.readouterr().out
+    assert cli.main(["mmmu", "compare", run]) == 0
+    captured = capsys.readouterr()
+    assert "holds no questions of MMMU" in captured.err
+    assert "Overall" in captured.out
+    shutil.copytree(run, tmp_path / "again")
+    assert cli.main(["mmmu", "compare", run, str(tmp_path / "again")]) == 0
+    assert "no more than noise" in capsys.readouterr().out
 
 
 def test_the_python_example_of_the_readme_works_as_typed(engine, monkeypatch):
@@ -316,30 +349,6 @@ def test_importing_vlnb_loads_no_heavy_packages():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert result.stdout.strip() == "[]"
-
-
-def test_check_reports_its_scores_and_progress(engine, capsys):
-    assert cli.main(["check", "--url", engine.base_url, "--seed", "3"]) == 0
-    captured = capsys.readouterr()
-    assert re.search(r"reads a code +3 of 3\n", captured.out)
-    assert "12 of 12" in captured.err, "the embedded engine is only tested on what it can do: reading text"
-
-
-def test_mmmu_is_run_graded_and_compared(engine, capsys, tmp_path):
-    out = str(tmp_path / "run")
-    assert cli.main(["mmmu", "run", "--drawn", "--url", engine.base_url, "--concurrency", "4", "--out", out]) == 0
-    assert "Overall" in capsys.readouterr().out
-    assert cli.main(["mmmu", "resume", out, "--url", engine.base_url]) == 1
-    assert "is complete: all 24 questions" in capsys.readouterr().err
-    assert cli.main(["mmmu", "grade", out, "--rules", "strict"]) == 0
-    assert "Overall" in capsys.readouterr().out
-    assert cli.main(["mmmu", "compare", out]) == 0
-    captured = capsys.readouterr()
-    assert "holds no questions of MMMU" in captured.err
-    assert "Overall" in captured.out
-    shutil.copytree(out, out + "-again")
-    assert cli.main(["mmmu", "compare", out, out + "-again"]) == 0
-    assert "no more than noise" in capsys.readouterr().out
 
 
 def test_mmmu_grade_reads_results_of_sglangs_harness(capsys, tmp_path):

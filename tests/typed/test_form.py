@@ -164,6 +164,58 @@ def test_a_truncated_list_keeps_its_complete_rows():
         assert len(kept_rows) >= text[:cut].count("}") - 1
 
 
+TOTALS = {"total": {"type": "number"}, "tax": {"type": "number"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "finish", "kept", "words"),
+    [
+        (TOTALS, '{"total": "12.50", "tax": "3', "length", {"total": "12.50"}, "cut at max_tokens; no rows kept"),
+        (TOTALS, '{"total": "12.50", "tax": 3', "stop", {"total": "12.50"}, "ends in the middle; no rows kept"),
+        (None, '[{"total": "1"}, {"total": "2', "length", [{"total": "1"}], "1 whole row of the list kept"),
+        (None, "[", "length", [], "0 whole rows of the list kept"),
+    ],
+)
+def test_a_truncated_answer_keeps_only_complete_values(schema, text, finish, kept, words):
+    record = {"type": "object", "properties": schema or TOTALS}
+    _, printed, issues = read(Form.of(record if schema else {"type": "array", "items": record}), text, finish)
+    assert printed == kept
+    assert words in str(issues[0])
+
+
+def test_a_null_in_a_row_is_an_absent_field_and_only_a_required_one_is_a_violation():
+    row = {"type": "object", "properties": {"name": {"type": "string"}, "price": {"type": "number"}}}
+    text = '{"rows": [{"name": null, "price": "2.50"}]}'
+    optional = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}}
+    assert read(Form.of(optional), text) == ({"rows": [{"name": None, "price": 2.5}]}, json.loads(text), ())
+    required = {"type": "object", "properties": {"rows": {"type": "array", "items": {**row, "required": ["name"]}}}}
+    (issue,) = read(Form.of(required), text)[2]
+    assert str(issue) == "rows[0].name: the schema requires it, but the model says that it is not on the picture"
+
+
+def test_only_amounts_and_dates_are_turned_into_values_and_unreadable_ones_are_none():
+    fields = {"code": {"type": "string"}, "day": {"type": "string", "format": "date"}, "price": {"type": "number"}}
+    form = Form.of({"type": "object", "properties": {**fields, "tax": {"type": "number"}}})
+    text = json.dumps({"code": "2026-01-31", "day": "31 Jan 2026", "price": "0,50", "tax": UNREADABLE})
+    data, printed, _ = read(form, text)
+    assert data == {"code": "2026-01-31", "day": "2026-01-31", "price": 0.5, "tax": None}
+    assert isinstance(data["price"], float)
+    assert printed["tax"] == UNREADABLE
+    assert read(form, '{"code": "0042", "price": "7"}')[0] == {"code": "0042", "price": 7}
+
+
+class Part(BaseModel):
+    price: Decimal
+    parts: list["Part"] = []
+
+
+def test_amounts_in_a_record_within_itself_are_read_at_every_depth():
+    text = '{"price": "3,50", "parts": [{"price": "1.234,50", "parts": [{"price": "2", "parts": []}]}]}'
+    data, _, issues = read(Form.of(Part), text)
+    assert issues == ()
+    assert data.parts[0] == Part(price=Decimal("1234.5"), parts=[Part(price=Decimal(2))])
+
+
 @settings(deadline=None)
 @given(st.integers(1, 10**9), st.sampled_from(["{:,.2f}", "{:.2f}", "EUR {:,.2f}", "{:,.2f} €"]), st.booleans())
 def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma):

@@ -65,6 +65,63 @@ def test_a_schema_that_is_not_loosened_lists_nothing(name):
     assert Form.of(CONSTRUCTS[name]).loosened == ()
 
 
+TEXT = {"type": ["string", "null"]}
+AMOUNT = {**TEXT, "description": "number, as printed"}
+LOWERED = {
+    "text": ({"type": "string"}, TEXT),
+    "amount": ({"type": "number"}, AMOUNT),
+    "date": ({"type": "string", "format": "date"}, {**TEXT, "description": "date, as printed"}),
+    "yes or no": ({"type": "boolean"}, {"type": ["boolean", "null"]}),
+    "described text": ({"type": "string", "description": "the shop"}, {**TEXT, "description": "the shop"}),
+    "described amount": (
+        {"type": "integer", "description": "the total"},
+        {**TEXT, "description": "the total; number, as printed"},
+    ),
+    "choice": ({"enum": ["x", "y"]}, {"enum": ["x", "y", UNREADABLE, None]}),
+    "constant": ({"const": "z"}, {"enum": ["z", UNREADABLE, None]}),
+    "choice of numbers": ({"enum": [1, 2]}, AMOUNT),
+    "nullable": ({"type": ["integer", "null"]}, AMOUNT),
+    "number or text": ({"anyOf": [{"type": "string"}, {"type": "number"}]}, AMOUNT),
+    "anything": (True, TEXT),
+    "list": (
+        {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+        {"type": "array", "items": TEXT, "maxItems": 3},
+    ),
+    "map": (
+        {"type": "object", "additionalProperties": {"type": "number"}},
+        {"type": "object", "properties": {}, "required": [], "additionalProperties": AMOUNT},
+    ),
+    "nullable record": (
+        {"anyOf": [{"properties": {"x": {"type": "string"}}}, {"type": "null"}]},
+        {"anyOf": [
+            {"type": "object", "properties": {"x": TEXT}, "required": ["x"], "additionalProperties": False},
+            {"type": "null"},
+        ]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_each_kind_of_field_is_lowered_to_its_form_on_the_wire(name):
+    schema, wire = LOWERED[name]
+    assert Form.of({"properties": {"field": schema}}).wire["properties"]["field"] == wire
+
+
+def test_the_parts_of_all_of_are_merged_with_what_each_requires():
+    base = {"properties": {"x": {"type": "string"}}, "required": ["x"]}
+    parts = [{"$ref": "#/$defs/base"}, {"properties": {"y": {"type": "string"}}, "required": ["y"]}]
+    form = Form.of({"allOf": parts, "properties": {"z": {"type": "string"}}, "$defs": {"base": base}})
+    assert set(form.wire["properties"]) == {"x", "y", "z"}
+    assert (form.needed, form.loosened) == ({"x", "y"}, ())
+
+
+def test_the_prompt_holds_the_schema_on_the_wire_and_the_word_for_unreadable_values():
+    form = Form.of({"title": "Rechnung für Gäste", "properties": {"field": {"type": "string"}}})
+    assert form.wire["title"] == "Rechnung für Gäste"
+    assert json.dumps(form.wire, ensure_ascii=False) in form.prompt
+    assert f'"{UNREADABLE}"' in form.prompt
+
+
 class Item(BaseModel):
     description: str
     quantity: int | None = None

@@ -159,8 +159,9 @@ class _Lowering:
             return self._reference(node, path)
         for part in node.pop("allOf", ()):
             more = self._target(part)
-            node |= {**more, "properties": node.get("properties", {}) | more.get("properties", {})}
-            node["required"] = [*node.get("required", ()), *more.get("required", ())]
+            required = [*node.get("required", ()), *more.get("required", ())]
+            properties = node.get("properties", {}) | more.get("properties", {})
+            node |= {**more, "properties": properties, "required": required}
         for name in sorted(node.keys() - _KEYWORDS["lowered"] - _KEYWORDS["silent"]):
             self._loosen(path, f"{name} {_HERE if name in _KEYWORDS['checked'] else _UNKNOWN}")
         wire = self._bare(node, path)

@@ -115,6 +115,20 @@ def test_the_parts_of_all_of_are_merged_with_what_each_requires():
     assert (form.needed, form.loosened) == ({"x", "y"}, ())
 
 
+def test_a_chain_of_all_of_keeps_the_fields_of_every_level():
+    """Schemas that tools generate from classes inherit in this way."""
+    base = {"properties": {"x": {"type": "string"}}, "required": ["x"]}
+    child = {"allOf": [{"$ref": "#/$defs/base"}], "properties": {"y": {"type": "string"}}}
+    form = Form.of({"allOf": [{"$ref": "#/$defs/child"}], "$defs": {"base": base, "child": child}})
+    assert set(form.wire["properties"]) == {"x", "y"}
+    assert (form.needed, form.loosened) == ({"x"}, ())
+
+
+def test_all_of_within_itself_raises_one_clear_sentence():
+    with pytest.raises(BadInput, match="Make it flatter"):
+        Form.of({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}})
+
+
 def test_the_prompt_holds_the_schema_on_the_wire_and_the_word_for_unreadable_values():
     form = Form.of({"title": "Rechnung für Gäste", "properties": {"field": {"type": "string"}}})
     assert form.wire["title"] == "Rechnung für Gäste"

@@ -151,22 +151,27 @@ class _Lowering:
 
     def lower(self, node: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - a schema: an object, true or false
         """Return a part of the schema, lowered. Raises `BadInput` for a dangling reference, or too many parts."""
-        self._parts += 1
-        if self._parts > _MOST_PARTS:
-            raise BadInput(f"The schema has more than {_MOST_PARTS:,} parts with its references in place: too many.")
-        node = dict(node) if isinstance(node, Mapping) else {}
-        if "$ref" in node:
+        if isinstance(node, Mapping) and "$ref" in node:
             return self._reference(node, path)
-        for part in node.pop("allOf", ()):
-            more = self._target(part)
-            required = [*node.get("required", ()), *more.get("required", ())]
-            properties = node.get("properties", {}) | more.get("properties", {})
-            node |= {**more, "properties": properties, "required": required}
+        node = self._merged(node)
         for name in sorted(node.keys() - _KEYWORDS["lowered"] - _KEYWORDS["silent"]):
             self._loosen(path, f"{name} {_HERE if name in _KEYWORDS['checked'] else _UNKNOWN}")
         wire = self._bare(node, path)
         descriptions = (str(node.get("description", "")), wire.get("description", ""))
         return {**wire, "description": "; ".join(filter(None, descriptions))} if any(descriptions) else wire
+
+    def _merged(self, node: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return a schema with the parts of its `allOf`, and of theirs, merged into it."""
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise BadInput(f"The schema has more than {_MOST_PARTS:,} parts with its references in place: too many.")
+        merged = dict(self._target(node))
+        for part in merged.pop("allOf", ()):
+            more = self._merged(part)
+            required = [*merged.get("required", ()), *more.get("required", ())]
+            properties = merged.get("properties", {}) | more.get("properties", {})
+            merged |= {**more, "properties": properties, "required": required}
+        return merged
 
     def _loosen(self, path: str, what: str) -> None:
         self.loosened.append(f"{path or 'the whole schema'}: {what}")

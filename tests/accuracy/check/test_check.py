@@ -1,4 +1,4 @@
-"""The vision check names what is wrong with a server, and finds nothing wrong with a sound one."""
+"""The vision check names the faults of a server, and finds none in a sound one."""
 
 import json
 import threading
@@ -19,8 +19,8 @@ SEED = 4
 
 
 @pytest.fixture(autouse=True)
-def _drawn_once(monkeypatch):
-    """The pictures of a seed are always the same: drawing them takes a second each time."""
+def _cached_pictures(monkeypatch):
+    """Reuse the pictures of a seed: they are always the same, and drawing them takes a second."""
     monkeypatch.setattr(asking, "tasks", tasks)
 
 
@@ -31,19 +31,19 @@ def check(fault="", seed=SEED, **options):
 
 @pytest.mark.parametrize("seed", [SEED, 77])
 def test_a_sound_server_passes(seed):
-    found = check(seed=seed)
-    wrong = [(one.task.id, one.text, one.note) for one in found.answered if not one.right]
-    assert wrong == []
-    assert found.findings == ()
-    assert found.sound
-    assert found.right == found.asked_of == 24
-    assert found.clock.startswith("Video by video_url: blind."), "it answers about pictures, and knows no video"
-    assert found.clock in str(found)
-    assert found.clock.split(".")[0] in found.as_html()
+    result = check(seed=seed)
+    wrong_answers = [(answer.task.id, answer.text, answer.note) for answer in result.answered if not answer.right]
+    assert wrong_answers == []
+    assert result.findings == ()
+    assert result.sound
+    assert result.right == result.asked_of == 24
+    assert result.clock.startswith("Video by video_url: blind."), "the oracle understands pictures but no video"
+    assert result.clock in str(result)
+    assert result.clock.split(".")[0] in result.as_html()
 
 
 @pytest.mark.parametrize(
-    ("fault", "name", "wrong"),
+    ("fault", "name", "failed_skills"),
     [
         ("drop", "pictures dropped", {"seen", "order", "places", "usage"}),
         ("swap", "pictures swapped", {"order"}),
@@ -61,47 +61,47 @@ def test_a_sound_server_passes(seed):
         ("stale", "answers mixed up", {"seen", "fine print"}),
     ],
 )
-def test_a_faulty_server_is_named(fault, name, wrong):
-    found = check(fault)
-    assert [one.name for one in found.findings if one.grave] == [name]
-    assert not found.sound
-    assert wrong <= {skill.name for skill, right, of, *_ in found.skills() if right < of}
+def test_the_check_names_the_fault_of_a_server(fault, name, failed_skills):
+    result = check(fault)
+    assert [finding.name for finding in result.findings if finding.grave] == [name]
+    assert not result.sound
+    assert failed_skills <= {skill.name for skill, right, total, *_ in result.skills() if right < total}
 
 
-def test_what_is_no_harm_to_a_user_is_told_but_is_not_grave():
-    found = check("restless")
-    assert [one.name for one in found.findings] == ["answers differ"]
-    assert found.sound
-    assert [skill.name for skill, right, of, *_ in found.skills() if right < of] == ["twice"]
+def test_a_harmless_fault_is_reported_but_is_not_grave():
+    result = check("restless")
+    assert [finding.name for finding in result.findings] == ["answers differ"]
+    assert result.sound
+    assert [skill.name for skill, right, total, *_ in result.skills() if right < total] == ["twice"]
 
 
-def test_the_factor_of_a_second_resizing_is_told():
-    (found,) = check("resize").findings
-    assert "factor 0.50 on the 1288 px wide one" in found.sentence
-    assert "costs 160 tokens; 589 are expected" in found.sentence
+def test_the_report_states_the_factor_of_a_second_resizing():
+    (finding,) = check("resize").findings
+    assert "factor 0.50 on the 1288 px wide one" in finding.sentence
+    assert "costs 160 tokens; 589 are expected" in finding.sentence
 
 
 @pytest.mark.parametrize("fault", ["noise", "drop", "mute", "loop"])
-def test_one_root_cause_comes_first_and_no_advice_for_what_follows_from_it(fault):
-    found = check(fault)
-    (cause,) = found.findings
-    lines = str(found).splitlines()
+def test_the_root_cause_comes_first_and_only_it_gets_advice(fault):
+    result = check(fault)
+    (cause,) = result.findings
+    lines = str(result).splitlines()
     assert lines[1] == str(cause).splitlines()[0]
-    assert str(found).count("Try:") == 1
-    assert found.as_html().count("Try:") == 1
-    assert "channels" not in found.as_html()
+    assert str(result).count("Try:") == 1
+    assert result.as_html().count("Try:") == 1
+    assert "channels" not in result.as_html()
 
 
-PIXELS = {"sglang": "--mm-process-config", "vllm": "--mm-processor-kwargs", "llamacpp": "--image-max-tokens"}
+PIXEL_FLAGS = {"sglang": "--mm-process-config", "vllm": "--mm-processor-kwargs", "llamacpp": "--image-max-tokens"}
 
 
-@pytest.mark.parametrize("owner", [*PIXELS, "library", None])
+@pytest.mark.parametrize("owner", [*PIXEL_FLAGS, "library", None])
 def test_advice_fits_the_server_that_answers(owner):
-    found = check("resize", owner=owner)
-    advice = str(found)
-    for other, flag in PIXELS.items():
+    result = check("resize", owner=owner)
+    advice = str(result)
+    for other, flag in PIXEL_FLAGS.items():
         assert (flag in advice) is (other == owner)
-    assert "--" in advice if owner in PIXELS else "--" not in advice
+    assert "--" in advice if owner in PIXEL_FLAGS else "--" not in advice
     assert "resizing" in advice
     blind = str(check("noise", owner=owner))
     assert ("triton_attn" in blind, "--mmproj" in blind) == (owner == "sglang", owner == "llamacpp")
@@ -112,14 +112,14 @@ def test_advice_fits_the_server_that_answers(owner):
     "usage",
     [{}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": "many"}, {"total_tokens": 4}, []],
 )
-def test_a_server_whose_counts_are_no_numbers_counts_none(usage):
-    found = check(usage=usage)
-    (only,) = found.findings
-    assert "This server counts no tokens" in only.sentence
-    assert not only.grave
-    assert found.sound
-    assert [skill.name for skill, right, of, *_ in found.skills() if right < of] == ["usage"]
-    assert "counts no tokens" in str(found)
+def test_invalid_token_counts_are_reported_as_no_counts(usage):
+    result = check(usage=usage)
+    (finding,) = result.findings
+    assert "This server counts no tokens" in finding.sentence
+    assert not finding.grave
+    assert result.sound
+    assert [skill.name for skill, right, total, *_ in result.skills() if right < total] == ["usage"]
+    assert "counts no tokens" in str(result)
 
 
 @pytest.mark.parametrize(
@@ -137,38 +137,42 @@ def test_a_server_whose_counts_are_no_numbers_counts_none(usage):
         ('{"code": "AAAAAA", "paper": "light"}', False, []),
     ],
 )
-def test_what_an_answer_by_a_schema_shows(text, cut, names):
+def test_schema_faults_are_diagnosed_from_the_answer(text, cut, names):
     task = next(task for task in tasks(SEED) if task.skill == "schema")
-    sees = [Answered(one, one.truth, right=True) for one in tasks(SEED) if one.skill == "seen"]
+    readings = [Answered(reading, reading.truth, right=True) for reading in tasks(SEED) if reading.skill == "seen"]
     note = "" if obeys(text) else "does not match the schema"
-    found = faults([*sees, Answered(task, text, right=False, note=note, cut=cut)], "sglang")
-    assert [one.name for one in found] == names
+    findings = faults([*readings, Answered(task, text, right=False, note=note, cut=cut)], "sglang")
+    assert [finding.name for finding in findings] == names
 
 
-def test_questions_that_fail_are_told_as_what_they_are():
+def test_a_failed_question_is_reported_with_its_error_not_as_mixed_up():
     task = next(task for task in tasks(SEED) if task.skill == "order")
-    answered = [Answered(one, one.truth, right=True, picture_tokens=9) for one in tasks(SEED) if one.skill == "seen"]
+    answered = [
+        Answered(reading, reading.truth, right=True, picture_tokens=9)
+        for reading in tasks(SEED)
+        if reading.skill == "seen"
+    ]
     answered.append(Answered(task, "", right=False, error="At most 1 picture may be sent."))
-    found = Check("m", SEED, tuple(answered), 4, 1.0)
-    assert "1 of 1 questions failed: At most 1 picture may be sent." in str(found)
-    assert "mixed up" not in str(found)
+    result = Check("m", SEED, tuple(answered), 4, 1.0)
+    assert "1 of 1 questions failed: At most 1 picture may be sent." in str(result)
+    assert "mixed up" not in str(result)
 
 
-def test_the_embedded_engine_is_asked_only_what_it_can_read(endpoint):
-    seen = []
-    found = vision_check(endpoint, seed=SEED, watch=seen.append)
-    scores = {skill.name: (right, of) for skill, right, of, *_ in found.skills()}
+def test_the_embedded_engine_gets_only_questions_about_text(endpoint):
+    progress = []
+    result = vision_check(endpoint, seed=SEED, watch=progress.append)
+    scores = {skill.name: (right, total) for skill, right, total, *_ in result.skills()}
     assert scores["seen"] == (3, 3)
     assert scores["usage"] == (1, 1)
     assert scores.keys() == {"seen", "fine print", "places", "tables", "twice", "usage"}
-    assert found.skipped == ("order", "counting", "colour", "sides", "charts", "schema")
-    assert "reads text only; questions that need vision were skipped: knows which picture is which" in str(found)
-    assert "ROCM" not in str(found)
-    assert [len(so_far.answered) for so_far in seen] == list(range(1, found.asked_of + 1))
-    assert found.sound
+    assert result.skipped == ("order", "counting", "colour", "sides", "charts", "schema")
+    assert "reads text only; questions that need vision were skipped: knows which picture is which" in str(result)
+    assert "ROCM" not in str(result)
+    assert [len(so_far.answered) for so_far in progress] == list(range(1, result.asked_of + 1))
+    assert result.sound
 
 
-def test_a_server_that_dies_ends_the_check_with_what_it_has():
+def test_when_the_server_dies_the_check_ends_with_the_answers_so_far():
     with Oracle(SEED) as server:
         endpoint = vlnb.connect(server.address, announce=None)
 
@@ -177,28 +181,28 @@ def test_a_server_that_dies_ends_the_check_with_what_it_has():
                 server.shutdown()
                 server.server_close()
 
-        found = vision_check(endpoint, seed=SEED, watch=stop_after_five)
-    assert len(found.answered) == 7
-    assert [one.right for one in found.answered] == [True] * 5 + [False] * 2
-    assert found.stopped.startswith("Stopped after 7 questions: Nothing answers at http://127.0.0.1")
-    assert not found.sound
-    assert "5 of 24 right" in str(found)
+        result = vision_check(endpoint, seed=SEED, watch=stop_after_five)
+    assert len(result.answered) == 7
+    assert [answer.right for answer in result.answered] == [True] * 5 + [False] * 2
+    assert result.stopped.startswith("Stopped after 7 questions: Nothing answers at http://127.0.0.1")
+    assert not result.sound
+    assert "5 of 24 right" in str(result)
 
 
-def test_a_server_that_never_answered_is_no_blind_one():
+def test_a_server_that_never_answers_is_not_reported_as_blind():
     task = tasks(SEED)[0]
-    (only,) = faults([Answered(task, "", right=False, error="Nothing answers there.")])
-    assert (only.name, only.sentence) == ("no answer", "Nothing answers there.")
+    (finding,) = faults([Answered(task, "", right=False, error="Nothing answers there.")])
+    assert (finding.name, finding.sentence) == ("no answer", "Nothing answers there.")
 
 
-def test_pictures_are_new_with_each_seed_and_the_same_with_one():
+def test_each_seed_has_its_own_pictures_and_always_the_same_ones():
     codes = [[task.truth for task in draw(seed) if task.skill == "seen"] for seed in (1, 1, 2)]
     assert codes[0] == codes[1] != codes[2]
     first, again = (draw(1)[0].pictures[0].image.tobytes() for _ in range(2))
     assert first == again
 
 
-def test_guessing_is_told():
+def test_the_summary_states_the_score_expected_from_guessing():
     expected = sum(1 / len(task.choices) for task in tasks(SEED) if task.choices)
     assert 2 < expected < 4
     assert vision_check_text().count(f"guessing: about {expected:.0f}; seed {SEED}") == 1
@@ -213,7 +217,7 @@ def vision_check_text():
     [
         ("colour", "It is {truth}.", True),
         ("colour", "{TRUTH}", True),
-        ("colour", "red, green, blue, yellow, black, orange", False),  # names all, and so none
+        ("colour", "red, green, blue, yellow, black, orange", False),  # names every colour
         ("order", "Picture {truth}", True),
         ("order", "1 or 2", False),
         ("tables", "{truth}", True),
@@ -228,7 +232,7 @@ def vision_check_text():
         ("schema", '{{"code": "{truth}", "paper": "dark"}}', True),
     ],
 )
-def test_answers_in_words(skill, answer, right):
+def test_each_skill_judges_free_form_answers(skill, answer, right):
     task = next(task for task in tasks(SEED) if task.skill == skill)
     assert task.right(answer.format(truth=task.truth, TRUTH=task.truth.upper(), others=" ".join(task.choices))) is right
 
@@ -244,24 +248,24 @@ def test_answers_in_words(skill, answer, right):
         ("small", (2.0, 0.3), ""),
     ],
 )
-def test_in_which_pixels_a_box_is(name, scale, space):
+def test_the_coordinate_space_of_a_box_is_detected(name, scale, space):
     task = next(task for task in tasks(SEED) if task.id == f"box on a {name} picture")
     box = scaled(task.box, *scale)
     text = json.dumps([{"bbox_2d": [round(side) for side in box.corners], "label": "x"}])
     assert place(task, text)[0] == space
 
 
-def test_no_box_is_no_place():
+def test_an_answer_without_a_box_has_no_coordinate_space():
     task = next(task for task in tasks(SEED) if task.box)
     assert isinstance(task.box, Box)
     assert place(task, "I do not know.")[0] == ""
     assert place(task, "[]")[0] == ""
 
 
-def test_what_is_shown_runs_nothing_that_a_model_wrote():
+def test_the_html_report_escapes_text_from_the_model():
     with Oracle(SEED) as server:
-        server.said = lambda *_, **__: "<script>alert(1)</script>"
-        found = vision_check(vlnb.connect(server.address, announce=None), seed=SEED)
-    assert "<script>" not in found.as_html()
-    assert "&lt;script&gt;" in found.as_html()
+        server.text_for = lambda *_, **__: "<script>alert(1)</script>"
+        result = vision_check(vlnb.connect(server.address, announce=None), seed=SEED)
+    assert "<script>" not in result.as_html()
+    assert "&lt;script&gt;" in result.as_html()
     assert threading.active_count() < 50

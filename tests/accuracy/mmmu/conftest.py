@@ -14,9 +14,9 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 @contextlib.contextmanager
 def answering(*options):
-    """A server in a process of its own that answers at once; gives its endpoint, and the process as `.process`."""
-    words = [sys.executable, "-m", "tests.bench.answering", *map(str, options)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    """Start a server that answers at once in a separate process, and yield (its endpoint, the process)."""
+    command = [sys.executable, "-m", "tests.bench.answering", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             address = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
             yield vlnb.Endpoint(address, "oracle"), process
@@ -37,17 +37,17 @@ def drawn():
 
 @pytest.fixture(scope="session")
 def parquet(tmp_path_factory):
-    """MMMU's files as the hub lays them out, with our questions in them: three of each of four subjects."""
+    """Return a folder of Parquet files laid out like MMMU's on the hub, with three drawn questions in each subject."""
     import datasets
 
     folder = tmp_path_factory.mktemp("mmmu")
     images = {f"image_{n}": datasets.Image(decode=False) for n in range(1, 8)}
-    made = rows()
-    texts = {name: datasets.Value("string") for name in made[0] if name not in images}
+    all_rows = rows()
+    texts = {name: datasets.Value("string") for name in all_rows[0] if name not in images}
     for number, subject in enumerate(("Art", "Art_Theory", "Math", "Physics")):
-        mine = [{**row, "id": f"validation_{subject}_{n}"} for n, row in enumerate(made[6 * number :][:3], 1)]
+        chosen = [{**row, "id": f"validation_{subject}_{n}"} for n, row in enumerate(all_rows[6 * number :][:3], 1)]
         (folder / subject).mkdir()
-        table = datasets.Dataset.from_list(mine, features=datasets.Features(texts | images))
+        table = datasets.Dataset.from_list(chosen, features=datasets.Features(texts | images))
         table.to_parquet(folder / subject / "validation-00000-of-00001.parquet")
-        table.to_parquet(folder / subject / "test-00000-of-00001.parquet")  # has no answers on the hub; not to be taken
+        table.to_parquet(folder / subject / "test-00000-of-00001.parquet")  # decoy: the hub's test split has no answers
     return folder

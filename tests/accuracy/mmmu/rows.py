@@ -1,10 +1,10 @@
-"""The drawn questions as rows with MMMU's columns, for data sets of our own in MMMU's form."""
+"""The drawn questions as rows with MMMU's columns, to make data sets in MMMU's format."""
 
 from vlnb.accuracy import mmmu
 
 
 def rows():
-    """Return a row for each drawn question."""
+    """Return one row for each drawn question."""
     drawn = mmmu.drawn()
     return [row(question, drawn.pictures(question)) for question in drawn.questions]
 

@@ -1,4 +1,4 @@
-"""What a run is worth: scores, tables beside others, SGLang's own harness, and the chart."""
+"""Results: the scores of a run, comparisons between runs, the output of SGLang's own harness, and the chart."""
 
 import json
 
@@ -17,66 +17,66 @@ PRINTED = "Benchmark time: 97.75084622902796\nanswers saved to: ./answer_sglang.
 ) + "}\neval out saved to ./val_sglang.json\nOverall accuracy: 0.62\n"  # fmt: skip
 
 
-def made(tmp_path, answers, subject="Art"):
-    """A run over questions with the right answer B, given the words of a model."""
+def make_run(tmp_path, answers, subject="Art"):
+    """Return a run with these answers of a model, to questions whose right answer is B."""
     questions = tuple(
         Question(f"validation_{subject}_{n}", subject, "Which?", ("ant", "bee", "cat", "dog"), ("B",))
         for n in range(len(answers))
     )
-    said = {q.id: StoredAnswer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
-    return Run(tmp_path, Manifest(SetOrigin("drawn", len(questions)), (), 1024), questions, said)
+    stored = {q.id: StoredAnswer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
+    return Run(tmp_path, Manifest(SetOrigin("drawn", len(questions)), (), 1024), questions, stored)
 
 
-def test_every_question_counts_and_none_is_left_out(tmp_path):
-    found = mmmu.scores(made(tmp_path, ["B", "(B)", "A", None, "unasked"]))
-    assert found.overall.accuracy == pytest.approx(2 / 5)
-    assert found.overall.questions == 5
-    assert found.unanswered == ("validation_Art_3", "validation_Art_4")
-    assert found.rows["Art and Design"] == found.overall
+def test_every_question_counts_and_unanswered_ones_count_as_wrong(tmp_path):
+    scores = mmmu.scores(make_run(tmp_path, ["B", "(B)", "A", None, "unasked"]))
+    assert scores.overall.accuracy == pytest.approx(2 / 5)
+    assert scores.overall.questions == 5
+    assert scores.unanswered == ("validation_Art_3", "validation_Art_4")
+    assert scores.rows["Art and Design"] == scores.overall
 
 
-def test_answers_are_graded_as_often_as_one_likes(tmp_path):
-    run = made(tmp_path, ["B", "**B**", "The answer is B, not A", "I think that the bee is on it"])
+def test_stored_answers_can_be_graded_again_by_other_rules(tmp_path):
+    run = make_run(tmp_path, ["B", "**B**", "The answer is B, not A", "I think that the bee is on it"])
     assert [mmmu.scores(run, rules).overall.accuracy for rules in ("strict", "lenient")] == [0.25, 0.75]
     assert [mmmu.grades(run, rules)["validation_Art_3"].correct for rules in ("official", "lenient")] == [True, False]
     assert mmmu.grades(run) == mmmu.grades(run)  # the guess comes from a seed
 
 
-def test_the_published_run_is_that_of_the_page():
-    found = mmmu.published()
-    assert found.overall.accuracy == pytest.approx(0.62, abs=0.0005)
-    assert found.overall.questions == 900
-    assert (found.overall.low, found.overall.high) == pytest.approx((0.588, 0.651), abs=0.001)
+def test_published_scores_match_the_cookbook_page():
+    scores = mmmu.published()
+    assert scores.overall.accuracy == pytest.approx(0.62, abs=0.0005)
+    assert scores.overall.questions == 900
+    assert (scores.overall.low, scores.overall.high) == pytest.approx((0.588, 0.651), abs=0.001)
     for domain, row in catalog._FACTS["mmmu"]["domain"].items():
-        assert found.rows[domain].accuracy == pytest.approx(row["accuracy"], abs=0.0008)
-        assert found.rows[domain].questions == 30 * len(row["subjects"])
+        assert scores.rows[domain].accuracy == pytest.approx(row["accuracy"], abs=0.0008)
+        assert scores.rows[domain].questions == 30 * len(row["subjects"])
 
 
-def test_only_what_is_more_than_noise_is_called_a_difference():
-    there = mmmu.published()
-    counted = {name: (round(there.rows[name].accuracy * 30), 30) for name in mmmu.SUBJECTS}
+def test_only_significant_differences_are_called_higher_or_lower():
+    published = mmmu.published()
+    counted = {name: (round(published.rows[name].accuracy * 30), 30) for name in mmmu.SUBJECTS}
     close = counted_scores(counted | {"Art": (20, 30), "Math": (13, 30)})
-    frame = mmmu.table({"here": close, "published": there}, against="published")
+    frame = mmmu.table({"here": close, "published": published}, against="published")
     assert set(frame["here against published"]) == {"noise"}
     broken = counted_scores(counted | {"Art": (2, 30), "Math": (30, 30)})
-    verdicts = mmmu.table({"here": broken, "published": there}, against="published")["here against published"]
+    verdicts = mmmu.table({"here": broken, "published": published}, against="published")["here against published"]
     assert verdicts["Art"] == "lower"
     assert verdicts["Math"] == "higher"
     assert verdicts["Music"] == "noise"
     assert list(verdicts.index)[:3] == ["Overall", "Art and Design", "Art"]
     card = counted_scores(dict.fromkeys(counted, (21, 30)))  # 70 %: the model card's 70.2
-    assert mmmu.table({"card": card, "page": there}, "page")["card against page"]["Overall"] == "higher"
+    assert mmmu.table({"card": card, "page": published}, "page")["card against page"]["Overall"] == "higher"
 
 
-def test_of_thirty_subjects_one_is_low_by_chance_and_is_not_called_so():
-    there = mmmu.published()
-    counted = {name: (round(there.rows[name].accuracy * 30), 30) for name in mmmu.SUBJECTS}
+def test_one_low_subject_among_thirty_counts_as_noise():
+    published = mmmu.published()
+    counted = {name: (round(published.rows[name].accuracy * 30), 30) for name in mmmu.SUBJECTS}
     one_low = counted_scores(counted | {"Art": (14, 30)})  # alone, 14 against 23 of 30 would have p = 0.03
-    assert mmmu.table({"here": one_low, "page": there}, "page")["here against page"]["Art"] == "noise"
+    assert mmmu.table({"here": one_low, "page": published}, "page")["here against page"]["Art"] == "noise"
 
 
-def test_wholes_of_other_questions_are_not_compared(tmp_path):
-    art = mmmu.scores(made(tmp_path, ["A"] * 30))
+def test_overall_scores_of_different_questions_are_not_compared(tmp_path):
+    art = mmmu.scores(make_run(tmp_path, ["A"] * 30))
     frame = mmmu.table({"art alone": art, "published": mmmu.published()}, against="published")
     assert frame["art alone against published"]["Art"] == "lower"
     assert frame["art alone against published"].isna()["Overall"]
@@ -85,18 +85,18 @@ def test_wholes_of_other_questions_are_not_compared(tmp_path):
 
 
 def test_two_runs_are_compared_question_by_question(tmp_path):
-    one = made(tmp_path, ["B"] * 12 + ["A"] * 2)
-    other = made(tmp_path, ["B"] * 2 + ["A"] * 12)
-    found = mmmu.compare(one, other)
-    assert (found.questions, found.only_first, found.only_second) == (14, 10, 0)
-    assert "more than noise" in str(found)
-    assert found.p == pytest.approx(2 / 2**10)
-    assert mmmu.compare(other, other).p == 1
+    first = make_run(tmp_path, ["B"] * 12 + ["A"] * 2)
+    second = make_run(tmp_path, ["B"] * 2 + ["A"] * 12)
+    comparison = mmmu.compare(first, second)
+    assert (comparison.questions, comparison.only_first, comparison.only_second) == (14, 10, 0)
+    assert "more than noise" in str(comparison)
+    assert comparison.p == pytest.approx(2 / 2**10)
+    assert mmmu.compare(second, second).p == 1
     with pytest.raises(BadInput, match="do not have the same questions: 15 are in only one"):
-        mmmu.compare(one, made(tmp_path, ["B"], subject="Math"))
+        mmmu.compare(first, make_run(tmp_path, ["B"], subject="Math"))
 
 
-def test_what_sglangs_harness_prints_is_read_into_the_same_scores(tmp_path):
+def test_output_of_sglangs_harness_is_read_into_the_same_scores(tmp_path):
     (tmp_path / "printed.txt").write_text(PRINTED)
     assert mmmu.harness.read(tmp_path / "printed.txt") == mmmu.published()
     (tmp_path / "val_sglang.json").write_text(json.dumps({"Art": {"num": 29, "acc": 0.828}}))
@@ -137,10 +137,10 @@ RESULT = {
     ],
     ids=range(9),
 )
-def test_a_harness_result_however_it_was_copied(tmp_path, text):
+def test_a_harness_result_is_read_however_it_was_copied(tmp_path, text):
     (tmp_path / "printed.txt").write_text(text)
-    found = harness.read(tmp_path / "printed.txt")
-    assert {name: (one.accuracy, one.questions) for name, one in found.rows.items()} == {
+    scores = harness.read(tmp_path / "printed.txt")
+    assert {name: (interval.accuracy, interval.questions) for name, interval in scores.rows.items()} == {
         "Overall": (pytest.approx(2 / 3), 6),
         "Art and Design": (pytest.approx(2 / 3), 6),
         "Art": (0.5, 4),
@@ -150,18 +150,18 @@ def test_a_harness_result_however_it_was_copied(tmp_path, text):
 
 @pytest.mark.parametrize("cut", [30, 48, 100, -1])
 @pytest.mark.parametrize("text", [str(RESULT), json.dumps(RESULT, indent=2), "log: {'a': 1}\n" + str(RESULT)])
-def test_a_harness_result_that_was_cut_is_said_to_be(tmp_path, text, cut):
+def test_a_truncated_harness_result_raises_an_error_that_says_so(tmp_path, text, cut):
     (tmp_path / "printed.txt").write_text(text[:cut])
     with pytest.raises(BadInput, match="cut when it was copied"):
         harness.read(tmp_path / "printed.txt")
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_the_error_for_a_missing_file_names_it(tmp_path):
     with pytest.raises(BadInput, match="nowhere cannot be read"):
         mmmu.harness.read(tmp_path / "nowhere")
 
 
-def test_the_harness_is_called_as_the_page_calls_it():
+def test_the_harness_command_matches_the_cookbook_page():
     assert mmmu.harness.command() == "python3 benchmark/mmmu/bench_sglang.py --port 30000 --concurrency 64"
     assert mmmu.harness.command(8000, 16, max_tokens=1024).endswith("""--extra-request-body '{"max_tokens": 1024}'""")
 
@@ -182,7 +182,7 @@ def test_the_chart_has_a_row_for_every_subject_and_domain():
         charts.accuracy({str(n): mmmu.published() for n in range(5)})
 
 
-def test_subjects_that_are_not_mmmus_have_rows_too(tmp_path):
+def test_subjects_outside_mmmu_get_chart_rows_too(tmp_path):
     drawn = counted_scores({"Charts": (3, 6), "Tables": (6, 6)})
     figure = charts.accuracy({"drawn": drawn})
     assert figure.layout.yaxis.ticktext == ("<b>Overall</b>", "Charts", "Tables")
@@ -197,7 +197,7 @@ def test_subjects_that_are_not_mmmus_have_rows_too(tmp_path):
     ],
     ids=range(8),
 )  # fmt: skip
-def test_a_harness_result_that_is_none_is_a_sentence(tmp_path, text):
+def test_an_invalid_harness_result_raises_an_error(tmp_path, text):
     path = tmp_path / "printed.txt"
     path.write_text(text)
     with pytest.raises(BadInput):

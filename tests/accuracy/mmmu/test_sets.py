@@ -1,4 +1,4 @@
-"""Sets of questions: MMMU's files, and the questions drawn by code."""
+"""Question sets: MMMU's Parquet files, and the questions with pictures drawn by code."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_the_drawn_set_has_every_kind_of_question(drawn):
     assert any("<image" in option for q in drawn.questions for option in q.options)
 
 
-def test_the_right_answer_is_right_and_is_no_other(drawn):
+def test_drawn_questions_accept_right_answers_and_reject_a_wrong_one(drawn):
     for question in drawn.questions:
         for answer in question.answers:
             assert grade(question, answer).correct, question.id
@@ -28,18 +28,18 @@ def test_the_right_answer_is_right_and_is_no_other(drawn):
         assert not grade(question, wrong).correct, question.id
 
 
-def test_pictures_stand_where_the_text_names_them(drawn):
+def test_pictures_are_placed_where_the_text_refers_to_them(drawn):
     by_id = {question.id: question for question in drawn.questions}
     pictures = {1: b"one", 2: b"two", 3: b"three"}
-    two = by_id["drawn_Charts_5"].content({1: b"one", 2: b"two"})
-    assert two[:2] == [b"one", b"two"]
+    two_pictures = by_id["drawn_Charts_5"].content({1: b"one", 2: b"two"})
+    assert two_pictures[:2] == [b"one", b"two"]
     options = by_id["drawn_Pictures_1"].content(pictures)
     assert [part for part in options if isinstance(part, bytes)] == [b"one", b"two", b"three"]
     assert options[0].endswith("(A) ")
 
 
 @pytest.mark.parametrize(
-    ("text", "pictures", "said"),
+    ("text", "pictures", "parts"),
     [
         ("Look: <image 1>.", {1: b"1"}, ["Look: ", b"1", ".…"]),
         ("No tag", {1: b"1"}, [b"1", "No tag…"]),
@@ -48,33 +48,33 @@ def test_pictures_stand_where_the_text_names_them(drawn):
         ("<image 3>", {}, ["<image 3>", "…"]),
     ],
 )
-def test_every_picture_is_sent_once(text, pictures, said):
+def test_every_picture_is_sent_once(text, pictures, parts):
     question = mmmu.Question("q", "Art", text, (), ("5",))
     end = "\n\nAnswer the question using a single word or phrase."
-    expected = [part.replace("…", end) if isinstance(part, str) else part for part in said]
+    expected = [part.replace("…", end) if isinstance(part, str) else part for part in parts]
     assert question.content(pictures) == expected
 
 
-def test_a_folder_of_parquet_files(parquet, drawn):
-    found = mmmu.load(folder=parquet)
-    assert len(found) == 12
-    assert {question.subject for question in found.questions} == {"Art", "Art_Theory", "Math", "Physics"}
-    made = {question.text: question for question in drawn.questions}
-    for question in found.questions:
-        same = made[question.text]
-        assert (question.options, question.answers) == (same.options, same.answers)
-        assert found.pictures(question) == drawn.pictures(same)
+def test_a_folder_of_parquet_files_loads_as_a_question_set(parquet, drawn):
+    loaded = mmmu.load(folder=parquet)
+    assert len(loaded) == 12
+    assert {question.subject for question in loaded.questions} == {"Art", "Art_Theory", "Math", "Physics"}
+    originals = {question.text: question for question in drawn.questions}
+    for question in loaded.questions:
+        original = originals[question.text]
+        assert (question.options, question.answers) == (original.options, original.answers)
+        assert loaded.pictures(question) == drawn.pictures(original)
 
 
-def test_some_subjects_only_and_opened_again(parquet):
-    found = mmmu.load(["Art_Theory"], folder=parquet)
-    assert [question.id for question in found.questions] == [f"validation_Art_Theory_{n}" for n in (1, 2, 3)]
-    again = reopen(found.origin)
-    assert again.questions == found.questions
-    assert again.pictures(again.questions[2]) == found.pictures(found.questions[2])
+def test_selected_subjects_can_be_loaded_and_reopened(parquet):
+    loaded = mmmu.load(["Art_Theory"], folder=parquet)
+    assert [question.id for question in loaded.questions] == [f"validation_Art_Theory_{n}" for n in (1, 2, 3)]
+    reopened = reopen(loaded.origin)
+    assert reopened.questions == loaded.questions
+    assert reopened.pictures(reopened.questions[2]) == loaded.pictures(loaded.questions[2])
 
 
-def test_what_cannot_be_loaded_is_a_sentence(tmp_path, monkeypatch):
+def test_an_unloadable_set_raises_a_clear_error(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="Unknown subject 'Alchemy'"):
         mmmu.load(["Alchemy"])
     with pytest.raises(BadInput, match="contains no Parquet file"):
@@ -86,7 +86,7 @@ def test_what_cannot_be_loaded_is_a_sentence(tmp_path, monkeypatch):
         reopen({"kind": "exam"})
 
 
-def test_without_a_network_the_way_is_told(monkeypatch):
+def test_without_a_network_the_error_explains_how_to_download_the_set(monkeypatch):
     import datasets
 
     def offline(*_, **__):

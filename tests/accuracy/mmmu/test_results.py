@@ -90,6 +90,8 @@ def test_two_runs_are_compared_question_by_question(tmp_path):
     comparison = mmmu.compare(first, second)
     assert (comparison.questions, comparison.only_first, comparison.only_second) == (14, 10, 0)
     assert "more than noise" in str(comparison)
+    assert "no more than noise" not in str(comparison)
+    assert "no more than noise" in str(mmmu.compare(second, second))
     assert comparison.p == pytest.approx(2 / 2**10)
     assert mmmu.compare(second, second).p == 1
     with pytest.raises(BadInput, match="do not have the same questions: 15 are in only one"):

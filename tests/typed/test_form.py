@@ -80,6 +80,7 @@ LOWERED = {
     "choice": ({"enum": ["x", "y"]}, {"enum": ["x", "y", UNREADABLE, None]}),
     "constant": ({"const": "z"}, {"enum": ["z", UNREADABLE, None]}),
     "choice of numbers": ({"enum": [1, 2]}, AMOUNT),
+    "choice of yes and no": ({"enum": [True, False, None]}, {"type": ["boolean", "null"]}),
     "nullable": ({"type": ["integer", "null"]}, AMOUNT),
     "number or text": ({"anyOf": [{"type": "string"}, {"type": "number"}]}, AMOUNT),
     "anything": (True, TEXT),

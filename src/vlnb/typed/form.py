@@ -227,7 +227,7 @@ class _Lowering:
         kind, options = node.get("type"), [item for item in node.get("enum", [node.get("const")]) if item is not None]
         if options and all(isinstance(item, str) for item in options):
             return {"enum": [*options, UNREADABLE, None]}
-        if kind == "boolean":
+        if kind == "boolean" or (options and all(isinstance(item, bool) for item in options)):
             return {"type": ["boolean", "null"]}
         if kind in {"number", "integer"} or (options and all(isinstance(item, int | float) for item in options)):
             return {**_TEXT, "description": NUMBER}

@@ -88,6 +88,18 @@ LOWERED = {
         {"type": "array", "items": {"type": "string"}, "maxItems": 3},
         {"type": "array", "items": TEXT, "maxItems": 3},
     ),
+    "list without a type": ({"items": {"type": "string"}}, {"type": "array", "items": TEXT}),
+    "list of anything": ({"type": "array"}, {"type": "array", "items": TEXT}),
+    "list of fixed length": (
+        {"prefixItems": [{"type": "number"}, {"type": "number"}]},
+        {"type": "array", "items": AMOUNT, "minItems": 2, "maxItems": 2},
+    ),
+    "choice of text and number": ({"enum": ["x", 1]}, TEXT),
+    "text or choice": ({"anyOf": [{"type": "string"}, {"enum": ["x"]}]}, TEXT),
+    "record of anything": (
+        {"type": "object"},
+        {"type": "object", "properties": {}, "required": [], "additionalProperties": TEXT},
+    ),
     "map": (
         {"type": "object", "additionalProperties": {"type": "number"}},
         {"type": "object", "properties": {}, "required": [], "additionalProperties": AMOUNT},
@@ -106,6 +118,21 @@ LOWERED = {
 def test_each_kind_of_field_is_lowered_to_its_form_on_the_wire(name):
     schema, wire = LOWERED[name]
     assert Form.of({"properties": {"field": schema}}).wire["properties"]["field"] == wire
+
+
+@pytest.mark.parametrize(
+    ("schema", "note"),
+    [
+        ({"enum": ["x", 1]}, "field: asked for as text"),
+        ({"type": "string", "format": "date-time"}, "field: asked for as text"),
+        ({"type": "array"}, "field[]: asked for as text"),
+        ({"properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}]}, "field: which of its alternatives"),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, None),
+    ],
+)
+def test_a_field_that_is_not_fully_enforced_has_one_note(schema, note):
+    notes = Form.of({"properties": {"field": schema}}).loosened
+    assert [line[: len(note or "")] for line in notes] == ([note] if note else [])
 
 
 def test_the_parts_of_all_of_are_merged_with_what_each_requires():

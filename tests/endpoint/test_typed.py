@@ -81,6 +81,16 @@ def test_the_records_of_a_reply_become_a_table(endpoint):
         reply.frame("rows")
 
 
+class Chain(BaseModel):
+    total: Decimal | None = None
+    next: "Chain | None" = None
+
+
+def test_a_record_within_itself_ends_with_null(endpoint):
+    reply = endpoint.ask("Extract.", vlnb.samples.invoice(0).picture, schema=Chain)
+    assert reply.data == Chain(total=Decimal("18062.84"), next=Chain())
+
+
 def test_a_reply_without_a_list_of_records_has_no_table(endpoint, receipt):
     reply = endpoint.ask("Extract.", receipt.picture, schema=Receipt)
     with pytest.raises(vlnb.BadInput, match="no list of records"):

@@ -29,14 +29,20 @@ PLANS = [
     ("Focus into the 3rd input textbox.", ["type ", "type ", "type "]),
     ('Select "Green tea" from the list and press "Place order".', ["type Green tea", "press Place order"]),
     ('Choose 6ft 1in from the dropdown, then click the button labeled "Maybe".', ["type 6ft 1in", "press Maybe"]),
-    ('Type "click here and press there" into Name.', ["type click here and press there"]),
+    ('Type "click here and press there" into Name.', ["type click here and press there Name"]),
+    ('Type "b@c.de" into the E-mail field and press "Go".', ["type b@c.de E-mail", "press Go"]),
+    ('Type "b@c.de" into "E-mail".', ["type b@c.de E-mail"]),
+    ("Type secret into Password.", ["type secret Password"]),
+    ("Type made in China into the Origin box.", ["type made in China Origin"]),
+    ('Enter "a" in the search field.', ["type a search"]),
+    ('Enter "keli" into Username and "1b" into Password.', ["type keli", "type 1b"]),
     ("Well done.", []),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("instruction", "parts"), PLANS)
 def test_an_instruction_is_split_into_parts(instruction, parts):
-    assert [" ".join(part) for part in act.plan(instruction)] == parts
+    assert [" ".join(part).rstrip() for part in act.plan(instruction)] == [part.rstrip() for part in parts]
 
 
 def screen(*lines):
@@ -148,3 +154,12 @@ def test_a_blocked_last_step_is_reported_as_a_failure():
     (action,) = parse(act.answer(text, screen("A")), (640, 480)).actions
     assert action.status == "failure"
     assert action.text.endswith(note)
+
+
+def test_a_named_field_is_reached_by_its_label_and_a_missing_one_is_a_failure():
+    page = screen("Name", "E-mail")
+    turn = turn_for('Type "b@c.de" into E-mail.', page)
+    assert [str(action) for action in turn.actions] == ["left_click (30, 50)", "type “b@c.de”"]
+    (action,) = turn_for('Type "42" into Phone.', page).actions
+    assert (action.kind, action.status) == ("finish", "failure")
+    assert "cannot find “Phone”" in action.text

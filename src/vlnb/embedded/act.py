@@ -1,7 +1,8 @@
 """Acts on a screen by reading it: the embedded engine's answers to requests with the schema of `computer_use`.
 
-It splits the instruction into parts, finds the texts that they name on the picture, clicks them, and reaches fields
-with the Tab key. Each request performs one part; the steps in the request tell which parts are done.
+It splits the instruction into parts, finds the texts that they name on the picture and clicks them. A field is reached
+by its label, or by the Tab key if the instruction names none. Each request performs one part; the steps in the request
+tell which parts are done.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 _WORDS = tables.read("embedded/act.toml")
 _VERB = {verb: kind for kind, verbs in _WORDS["verbs"].items() for verb in verbs.split()}
-_TALK, _FIELD, _LIST, _NEEDS_VISION = (re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values())
+_TALK, _INTO, _NAMELESS, _FIELD, _LIST, _NEEDS_VISION = (
+    re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values()
+)
 _CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _SCHEMA = re.compile(r'<tools>.*"name": ?"(computer|mobile)_use"', re.DOTALL)
@@ -33,8 +36,8 @@ _SAME = str.maketrans("iI1|0O", "lllloo")  # letters that OCR confuses
 _ALIKE, _WHOLE, _EXACT = 0.8, 0.06, 0.02  # lowest score; bonus for a whole segment; bonus for equal letters
 WHO = "I am vlnb's embedded engine: I act by reading text"
 
-Part = tuple[str, str]
-"""One part of an instruction: "press" or "type", and the text."""
+Part = tuple[str, str, str]
+"""One part of an instruction: "press" or "type", the text, and the label of the field to type into, if it is named."""
 
 
 def asks_for_action(system: str) -> bool:
@@ -55,22 +58,24 @@ def answer(question: str, page: Page) -> str:
         blocked = _BLOCKED.search(question.rpartition("\nStep ")[2])
         status, more = ("failure", f", but it came to nothing: {blocked[1]}") if blocked else ("success", ".")
         return _terminate(status, f"Every part of the instruction is done{more}")
-    kind, text = parts[len(steps)]
-    if kind == "type":
-        calls = [_call("key", keys=["tab"])] + [_call("type", text=text)] * bool(text)
-        return "\n".join([f"I go to the next field{f' and type “{text}”' * bool(text)}.", *calls])
-    name = f"“{text}”" if text else "the only text"
-    if (box := find(page, text, instruction)) is None:
-        return _terminate("failure", f"{WHO}, and I cannot find {name} here. This may need eyes: ask Qwen2.5-VL.")
-    middle = [(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]
-    return f"I see {name} and click it.\n{_call('left_click', coordinate=middle)}"
+    kind, text, field = parts[len(steps)]
+    if kind == "type" and not field:
+        sentence, call = "I go to the next field", _call("key", keys=["tab"])
+    else:
+        name = f"“{field or text}”" if text else "the only text"
+        if (box := find(page, field or text, instruction)) is None:
+            return _terminate("failure", f"{WHO}, and I cannot find {name} here. This may need eyes: ask Qwen2.5-VL.")
+        middle = [(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]
+        sentence, call = f"I see {name} and click it", _call("left_click", coordinate=middle)
+    types = kind == "type" and text != ""
+    return "\n".join([f"{sentence}{f' and type “{text}”' * types}.", call, *[_call("type", text=text)] * types])
 
 
 def plan(instruction: str) -> Iterator[Part]:
     """Yield the parts of an instruction in order.
 
-    >>> list(plan('Enter "ada" into the field, then press Log in.'))
-    [('type', 'ada'), ('press', 'Log in')]
+    >>> list(plan('Enter "ada" into Name, then press Log in.'))
+    [('type', 'ada', 'Name'), ('press', 'Log in', '')]
     """
     quoted = _QUOTED.findall(instruction)
     masked = _QUOTED.sub("\0", instruction)  # quoted words are not verbs
@@ -80,15 +85,21 @@ def plan(instruction: str) -> Iterator[Part]:
         match _VERB.get(verb.lower()):
             case "focus":
                 count = re.search(r"\d{1,2}", rest)
-                yield from [("type", "")] * (int(count[0]) if count else 1)
+                yield from [("type", "", "")] * (int(count[0]) if count else 1)
             case "choose" if not _LIST.search(f" {rest}"):
                 names = texts or re.split(r", | and ", rest) * (rest.lower() != "nothing")
-                yield from (("press", name) for name in names)
+                yield from (("press", name, "") for name in names)
             case "type" | "choose":
-                typed = texts or [_LIST.sub("", _FIELD.sub("", f" {rest}")).strip()]
-                yield from [("type", text) for text in typed] * (1 + (" both " in rest))
+                before, *after = _INTO.split(f" {rest}", maxsplit=1)
+                field = _TALK.sub("", after[0]) if after else ""
+                if field == "\0":
+                    field = texts.pop()
+                elif "\0" in field or _NAMELESS.search(field):
+                    field = ""
+                typed = texts or [_LIST.sub("", _FIELD.sub("", before)).strip()]
+                yield from [("type", text, field) for text in typed] * (1 + (" both " in rest))
             case "press":
-                yield "press", texts[-1] if texts else _TALK.sub("", f" {rest}").strip()
+                yield "press", texts[-1] if texts else _TALK.sub("", f" {rest}").strip(), ""
 
 
 def find(page: Page, text: str, instruction: str) -> Rect | None:

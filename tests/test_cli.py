@@ -422,6 +422,14 @@ def test_csv_repeats_document_values_beside_each_record():
     assert text == "source,total [EUR],code\na.png,9.5,A\na.png,9.5,\nb.png,,\n"
 
 
+def test_csv_keeps_equal_names_apart_and_reports_a_second_list(capsys):
+    answer = {"source": "ACME", "total": 9, "items": [{"total": 4}, {"total": 5}], "notes": [{"text": "x"}]}
+    reply = typed_reply(Form.of(dict[str, object]), Reply(json.dumps(answer), "m", "s", "stop", 0.0, 0.0))
+    text = extract._csv({"a.png": reply}).removeprefix("\ufeff").replace("\r", "")
+    assert text == "source,document.source,total,items.total\na.png,ACME,9,4\na.png,ACME,9,5\n"
+    assert "a.png: the table holds the records of items, not of notes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("value", "cell"), [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3)]
 )

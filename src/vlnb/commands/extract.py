@@ -123,9 +123,16 @@ def _csv(replies: dict[str, TypedReply | VlnbError]) -> str:
     table: list[dict[str, Any]] = []
     for name, reply in replies.items():
         data = {} if isinstance(reply, VlnbError) else reply.data or {}
-        records: list[Any] = max((rows for _, rows in typed.records(data)), key=len, default=[{}])
+        lists: dict[str, list[Any]] = dict(typed.records(data))
+        longest = max(lists, key=lambda path: len(lists[path]), default="")
+        if left_out := [path for path in lists if path != longest]:
+            say(f"{name}: the table holds the records of {longest}, not of {', '.join(left_out)}. --out X.jsonl holds all.")
         single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
-        table += ({"source": name, **single, **dict(leaves(record, nulls=True))} for record in records)
+        document = {"source": name} | {"document.source" if key == "source" else key: single[key] for key in single}
+        for record in lists.get(longest, [{}]):
+            fields = dict(leaves(record, nulls=True))
+            own = {f"{longest or 'record'}.{key}" if key in document else key: fields[key] for key in fields}
+            table.append(document | own)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in table for key in row)))
     writer.writeheader()

@@ -126,7 +126,7 @@ def _csv(replies: dict[str, TypedReply | VlnbError]) -> str:
         lists: dict[str, list[Any]] = dict(typed.records(data))
         longest = max(lists, key=lambda path: len(lists[path]), default="")
         if left_out := [path for path in lists if path != longest]:
-            say(f"{name}: the table holds the records of {longest}, not of {', '.join(left_out)}. --out X.jsonl holds all.")
+            say(f"{name}: the table holds the records of {longest}, not of {', '.join(left_out)}; a .jsonl holds all.")
         single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
         document = {"source": name} | {"document.source" if key == "source" else key: single[key] for key in single}
         for record in lists.get(longest, [{}]):

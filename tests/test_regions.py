@@ -180,6 +180,14 @@ def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
     assert caught.value.partial == text
 
 
+@pytest.mark.parametrize(
+    "text", ["Phone: +34 600 123 456", "Phone +34 600 123 456", "Name: Ana\nPhone: +34 600 123 456\nCity:"]
+)
+def test_a_phone_number_is_not_a_box(text):
+    with pytest.raises(BadAnswer):
+        read(text)
+
+
 @pytest.mark.parametrize("text", ["[]", "```json\n[]\n```", '{"objects": []}', "There are none: []"])
 def test_an_empty_list_is_a_valid_answer(text):
     assert len(read(text)) == 0

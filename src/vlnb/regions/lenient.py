@@ -14,7 +14,7 @@ from typing import Any
 Repair = Callable[[str, int], None]
 """A callback for repairs: called with the kind of repair and its offset in the text."""
 
-NUMBER = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+NUMBER = re.compile(r"-?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
 _UNIT = re.compile(r"\s?(?:px\b|%)")
 _SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\n]{0,400}){1,2000}", re.DOTALL)
 _WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")

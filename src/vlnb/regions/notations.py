@@ -50,6 +50,7 @@ _CORNERS = re.compile(
     rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
 )
+_PHONE = re.compile(r"\+\d")  # +34 600 123 456: no coordinate has this sign
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
     rf"[ \t>*•\-\"'`]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
@@ -242,7 +243,7 @@ def plain(text: str) -> Iterator[RawRegion]:
     blank = text
     for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         regions = list(form(blank, text))
-        yield from regions
+        yield from (region for region in regions if not _PHONE.search(text, region.start, region.end))
         blank = blank_out(blank, [(region.start, region.end) for region in regions])
 
 

@@ -307,6 +307,20 @@ def test_ctrl_c_while_waiting_prints_only_stopped(receipt_png):
     assert process.returncode == 1
 
 
+def test_ctrl_c_while_a_command_exits_prints_no_traceback(receipt_png):
+    """After the answer the embedded engine still ends: an impatient reader presses Ctrl-C then."""
+    process = subprocess.Popen([*VLNB, "ask", receipt_png, "What is the cash?"], stderr=subprocess.PIPE, text=True)
+    printed = ""
+    while "first token" not in printed:
+        printed += process.stderr.readline()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    printed += process.communicate()[1]
+    assert "Traceback" not in printed
+    assert process.returncode in (0, 1)
+
+
 def test_ctrl_c_during_imports_prints_only_stopped(tmp_path):
     (tmp_path / "cyclopts.py").write_text("raise KeyboardInterrupt")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -1,5 +1,6 @@
 """The command `vlnb`, and `python -m vlnb`."""
 
+import signal
 import sys
 
 
@@ -10,7 +11,9 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("vlnb: stopped.\n")
         return 1
-    return run()
+    status = run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop while the embedded engine ends
+    return status
 
 
 if __name__ == "__main__":

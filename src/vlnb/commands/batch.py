@@ -64,18 +64,23 @@ def batch(  # noqa: PLR0913 - the options of a command
         read(out)
     check_runner(runner, address)  # both before looking for a server
     check(source)
-    answers = process(
-        source, prompt, out,
-        schema=read_schema(schema) if schema else None,
-        endpoints=[server(base_url, model) for base_url in url or (None,)],
-        concurrency=concurrency, runner=runner, address=address,
-        **({"max_tokens": max_tokens} if max_tokens else {}),
-    )  # fmt: skip
+    try:
+        answers = process(
+            source, prompt, out,
+            schema=read_schema(schema) if schema else None,
+            endpoints=[server(base_url, model) for base_url in url or (None,)],
+            concurrency=concurrency, runner=runner, address=address,
+            **({"max_tokens": max_tokens} if max_tokens else {}),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        say(f"Started again, the command asks about the pictures that have no answer in {out} yet.")
+        raise
     say(answers)
     failed = answers.frame()[["path", "error"]].dropna().to_dict("records")
     for row in failed[:_SHOWN]:
-        say(f"  {row['path']}: {row['error']}")
+        say(f"  {row['error']}" if row["path"] in row["error"] else f"  {row['path']}: {row['error']}")
     if failed:
-        say("Started again, it asks about these once more. All of them: vlnb.batch.read(FOLDER).frame() in Python.")
+        more = f"  and {len(failed) - _SHOWN} more, in the table.\n" * (len(failed) > _SHOWN)
+        say(f"{more}Started again, the command asks about these once more.")
     show(answers.folder)
     return int(bool(failed))

@@ -32,7 +32,20 @@ LETTER = page(
     [(20, "111 23 Stockholm")],
 )
 
+BLANKS = page(
+    [(20, "Last name:"), (300, "Lopez")],
+    [(20, "Date of birth:")],
+    [(20, "Nationality:"), (500, "Member:")],
+    [(20, "E-mail:")],
+    [(20, "Payment terms"), (300, "Net 30")],
+)
+
 QUESTIONS = [
+    (BLANKS, "What is the last name?", "Lopez", "right of"),
+    (BLANKS, "What is the date of birth?", None, None),  # another label is no value
+    (BLANKS, "What is the nationality?", None, None),
+    (BLANKS, "What is the subtotal?", None, None),  # "Net 30" are terms of payment, not an amount
+    (BLANKS, "What are the payment terms?", "Net 30", "right of"),
     (RECEIPT, "What is the grand total?", "6.47", "right of"),
     (RECEIPT, "What is the total?", "6.05", "right of"),  # both labels fit: the first
     (RECEIPT, "How much was the sub total?", "6.05", "right of"),

@@ -34,6 +34,7 @@ _KINDS = tuple(
     (re.compile(rf"\b({kind['asks']})\b", re.IGNORECASE), re.compile(kind["looks"], re.IGNORECASE), kind["certain"])
     for kind in WORDS["kind"]
 )
+_TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # of payment: no net amount
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
 _LETTER = re.compile(r"[^\W\d]")
@@ -136,7 +137,7 @@ def by_label(
                 places[:2] = places[1::-1]
             if not label.endswith(":") and _is_header(page, row):
                 places.reverse()
-            near = [(where, value) for where, value in places if value]
+            near = [(where, value) for where, value in places if value and not value.text.endswith((":", "："))]
             fit = [place for place in near if looks and looks.search(place[1].text)]
             if amount and "%" not in question:  # "VAT 25%  131.75": the question asks for the amount, not the rate
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
@@ -165,7 +166,7 @@ def _split(segment: Segment) -> tuple[str, Segment | None]:
     parts = segment.words
     end = next((i + 1 for i, word in enumerate(parts[:-1]) if word.text.endswith((":", "："))), 0)
     end = end or next((i for i, word in enumerate(parts) if i and re.search(r"\d", word.text)), 0)
-    if not end or segment.text.endswith((":", "：")):
+    if not end or segment.text.endswith((":", "：")) or _TERMS.fullmatch(segment.text):
         return segment.text, None
     text, value = (" ".join(word.text for word in part) for part in (parts[:end], parts[end:]))
     return text, Segment(value, around([word.box for word in parts[end:]]), parts[end:])

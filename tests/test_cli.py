@@ -67,12 +67,18 @@ FAILURES = [
     (["serve", "--host", "0.0.0.0"], "VLNB_API_KEY"),
     (["ask"], "Give a picture and then a question"),
     (["ask", "a.png"], "Give a picture and then a question"),
+    (["mmmu", "run", "--drawn", "--subjects", "Arts"], "leave --subjects and --folder out"),
+    (["extract", "clip.mp4", "--schema", "s.json"], "clip.mp4 is a video: extract takes pictures and PDFs."),
+    (["ask", "{large}", "?", "--max-pixels", "1000000"], "the limit is 89. Load a smaller copy.\n"),
+    (["ask", "{ftyp}", "?"], "Name a video by its path, such as clip.mp4, and save a photo as JPEG or PNG."),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "excerpt"), FAILURES)
-def test_a_failure_prints_one_sentence_and_exits_with_status_1(arguments, excerpt, receipt_png, capsys):
-    assert cli.main([argument.format(receipt=receipt_png) for argument in arguments]) == 1
+def test_a_failure_prints_one_sentence_and_exits_with_status_1(arguments, excerpt, receipt_png, tmp_path, capsys):
+    Image.new("1", (12_000, 12_000)).save(large := tmp_path / "large.png")
+    (ftyp := tmp_path / "ftyp").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(600))
+    assert cli.main([argument.format(receipt=receipt_png, large=large, ftyp=ftyp) for argument in arguments]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("vlnb: ")
@@ -113,6 +119,16 @@ def test_a_missing_argument_is_reported_with_its_command(capsys):
     assert "bench resume needs FOLDER. For an example: vlnb bench resume --help" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command", ["plan", "launch", "video cost", "mmmu resume", "mmmu grade", "bench resume", "batch", "agent"]
+)
+def test_commands_that_need_an_argument_give_an_example_in_their_help(command, capsys):
+    assert cli.main(command.split()) == 2
+    assert f"For an example: vlnb {command} --help" in capsys.readouterr().err
+    assert cli.main([*command.split(), "--help"]) == 0
+    assert f"For example: vlnb {command} " in " ".join(capsys.readouterr().out.split())
+
+
 def test_missing_option_values_and_extra_arguments_are_reported(capsys):
     assert cli.main(["ask", "a.png", "What is it?", "--url"]) == 2
     assert "vlnb: --url needs a value." in capsys.readouterr().err
@@ -149,6 +165,7 @@ def test_help_wraps_between_words_and_indents_continuation_lines(command):
         (["sing"], 'Unknown command "sing"'),
         (["bench", "rum"], 'Did you mean "run"?'),
         (["ask", "a", "b", "--js"], "Did you mean --json?"),
+        (["ask", "a", "--question", "b"], "Unknown option: --question.\n"),
         (["serve", "--port", "70000"], "--port"),
         (["plan", "--gpu", "MI300X", "--size", "7B", "--mem-fraction", "x"], "--mem-fraction"),
         (["plan", "--gpu", "MI300X", "--size", "7B", "--mem-fraction", "2"], "--mem-fraction"),
@@ -354,6 +371,13 @@ def test_doctor_names_problems_and_hides_the_api_key(monkeypatch, capsys):
     assert "connection was refused" in findings["server"]["found"]
     assert "scipy missing" in findings["vlnb[bench]"]["found"]
     assert "make lab" in findings["vlnb[bench]"]["found"]
+
+
+def test_doctor_reports_a_model_that_the_server_does_not_serve(engine, monkeypatch, capsys):
+    monkeypatch.setenv("VLNB_BASE_URL", engine.base_url)
+    monkeypatch.setenv("VLNB_MODEL", "zzz")
+    assert cli.main(["doctor"]) == 1
+    assert f"PROBLEM   server: {engine.base_url} does not serve the model 'zzz'." in capsys.readouterr().out
 
 
 def test_importing_vlnb_loads_no_heavy_packages():

@@ -10,20 +10,37 @@ import re
 import sys
 import textwrap
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.help import PlainFormatter
 
 from vlnb._version import __version__
-from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, router, sample, say, video
+from vlnb.commands import (
+    STDIN,
+    agent,
+    ask,
+    batch,
+    bench,
+    check,
+    extract,
+    launch,
+    mmmu,
+    plain,
+    router,
+    sample,
+    say,
+    video,
+)
 from vlnb.errors import VlnbError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # the beginning of a message about an argument
 _MISSING = re.compile(r'Command "(.+)" parameter (\S+) requires an argument\.')
+_SUGGESTED = re.compile(r"(Unknown option: --(\S+)\.) Did you mean --(\S+)\?")
+_SIMILAR = 0.6  # cyclopts takes as much, but counts the hyphens before the name
 
 
 def _default(value: object) -> object:
@@ -64,6 +81,8 @@ def _usage_error(error: CycloptsError, words: Sequence[str]) -> str:
         return f"The command takes nothing like {unused[1]}."
     if (missing := _MISSING.fullmatch(str(error))) and missing[2] in words:
         return f"{missing[2]} needs a value."
+    if (found := _SUGGESTED.fullmatch(str(error))) and SequenceMatcher(None, found[2], found[3]).ratio() < _SIMILAR:
+        return found[1]
     return _MISSING.sub(r"\1 needs \2. For an example: vlnb \1 --help", str(error))
 
 
@@ -77,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"vlnb: {message}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:
-        message = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
-        say(f"vlnb: {message}")
+        say(f"vlnb: {plain(error)}")
         return 1
     except KeyboardInterrupt:
         say("vlnb: stopped.")

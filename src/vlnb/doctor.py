@@ -13,7 +13,7 @@ import psutil
 from vlnb import extras, local
 from vlnb._version import __version__
 from vlnb.endpoint import Endpoint
-from vlnb.endpoint.resolve import models, resolve
+from vlnb.endpoint.resolve import models, resolve, served
 from vlnb.errors import VlnbError
 
 _PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
@@ -99,7 +99,7 @@ def _server() -> Finding:
             return Finding(
                 "server", "ok", "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
             )
-        names = models(named)
+        names = served(named)
     except VlnbError as error:
         return Finding("server", "problem", str(error))
     return Finding("server", "ok", f"{named.base_url} (from {named.origin}) answers, with {', '.join(names)}")

@@ -221,7 +221,9 @@ def manifest(folder: Path, kind: type[Kind]) -> Kind:
         with opened(path) as file:
             return parsed(kind, file.read(_MANIFEST_BYTES))
     except FileNotFoundError as error:
-        raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.") from error
+        inner = sorted(folder.glob(f"*/{MANIFEST}"))  # as a sweep stores them
+        hint = f" It holds runs in its folders, such as {inner[0].parent}." if inner else ""
+        raise BadInput(f"{folder} holds no run: it has no {MANIFEST}.{hint}") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, VlnbError) as error:

@@ -182,3 +182,16 @@ def test_the_command_line_runs_a_sweep(truth, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["users", "1", "2"]
     assert "keeps the target for 95 % of the requests has 2 in flight" in err
+    assert cli.main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"vlnb: --out {tmp_path} already holds a run in users-0001: name another folder." in err
+    for command in ("report", "compare", "resume"):
+        assert cli.main(["bench", command, str(tmp_path)]) == 1
+        assert f"It holds runs in its folders, such as {tmp_path}/users-0001." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--concurrency", "--rate"])
+def test_a_sweep_takes_its_loads_only_from_users(option, capsys):
+    assert cli.main(["bench", "sweep", option, "2", "--users", "1", "--url", "http://127.0.0.1:1"]) == 2
+    assert f"Unknown option: {option}." in capsys.readouterr().err

@@ -59,10 +59,17 @@ def test_the_sweep_stops_once_goodput_collapses(monkeypatch, unreachable_endpoin
     assert largest(found).users == 4
 
 
-@pytest.mark.parametrize("users", [(), (0, 1)])
+@pytest.mark.parametrize("users", [(), (0, 1), (1, 2, 1)])
 def test_invalid_numbers_of_users_are_refused(users, unreachable_endpoint):
     with pytest.raises(BadInput, match="number of users"):
         list(sweep(Workload(), unreachable_endpoint, objective=GOAL, users=users))
+
+
+def test_a_folder_that_holds_one_of_the_runs_is_refused_before_the_first_load(tmp_path, unreachable_endpoint):
+    (tmp_path / "users-0002").mkdir()
+    (tmp_path / "users-0002" / "manifest.json").touch()
+    with pytest.raises(BadInput, match="already holds a run in users-0002: name another folder"):
+        list(sweep(Workload(), unreachable_endpoint, tmp_path, objective=GOAL, users=(1, 2)))
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def test_vllm_does_not_reduce_the_frames_of_a_long_clip():
         ("sglang-0.5.6", 60, 1, ""),
         ("sglang-0.5.6", 384, 1, ""),
         ("sglang-0.5.6", 1800, 384 / 1800, "times come out 4.69 times too short"),
+        ("sglang", 46_080, 1 / 1440, "times come out 1,440 times too short"),
         ("vllm", 1800, 1, ""),
     ],
 )
@@ -66,6 +67,12 @@ def test_the_predicted_cost_of_frames_equals_that_of_the_frames_taken():
 def test_an_unknown_way_or_server_is_refused(words, sentence):
     with pytest.raises(BadInput, match=sentence):
         video.cost(clip(640, 360, 1, 30), *words)
+
+
+def test_a_single_frame_is_one_frame_in_words():
+    assert "pictures: 1 frame of" in str(video.cost(make_video(seconds=3), max_frames=1))
+    assert "75 frames at 25/s; 1 taken" in str(video.frames(make_video(seconds=3), max_frames=1))
+    assert ", 1 frame at 10/s" in str(video.frames(make_video(seconds=0.1, fps=10)))
 
 
 def test_a_clip_of_a_single_frame_is_refused_for_a_server():

@@ -45,16 +45,19 @@ def sweep(
 ) -> Iterator[Load]:
     """Measure each load in turn and yield it; the runs are stored in `out` (default: a new folder in runs/bench).
 
-    Ends early once goodput falls below half of the best. Raises `BadInput` if `users` is empty or has a number below 1,
-    and as `runner.run` does.
+    Ends early once goodput falls below half of the best. Raises `BadInput` if `users` is empty, repeats a number or has
+    one below 1, if `out` already holds one of the runs, and as `runner.run` does.
     """
-    if not users or min(users) < 1:
-        raise BadInput("Give at least one number of users, each 1 or more, such as 1, 2, 4, 8.")
+    if not users or min(users) < 1 or len({*users}) < len(users):
+        raise BadInput("Give at least one number of users, each 1 or more and none twice, such as 1, 2, 4, 8.")
     folder, best = folder_for("bench", out), 0.0
+    folders = [folder / f"users-{count:04d}" for count in users]
+    if held := [path.name for path in folders if any(path.glob("*.json*"))]:
+        raise BadInput(f"out={folder} already holds a run in {held[0]}: name another folder.")
     for number, count in enumerate(users):
         plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
         plan = replace(plan, seed=workload.seed + number)  # repeated pictures would come from the server's prefix cache
-        load = judge(runner.run(plan, endpoint, folder / f"users-{count:04d}"), objective)
+        load = judge(runner.run(plan, endpoint, folders[number]), objective)
         yield load
         best = max(best, load.goodput)
         if load.goodput < _COLLAPSED * best:

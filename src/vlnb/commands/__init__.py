@@ -7,6 +7,7 @@ Commands import what they need when they run, so that `vlnb --help` is fast. The
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from vlnb.errors import BadInput
+from vlnb.errors import BadInput, VlnbError
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from vlnb.bench.store import Stored
     from vlnb.endpoint import Endpoint
 
+_ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # the beginning of a message about an argument
+_IN_PYTHON = {
+    ", or pass max_pixels to images.load.": ".",
+    "Pass a video as vlnb.video.frames(…)": "Name a video by its path, such as clip.mp4",
+}
 _PIPE_S = 30.0  # between two lines of progress in a file or a pipe
 
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
@@ -49,6 +55,14 @@ def say(text: object = "") -> None:
     """Write a message, which is not part of the result, to standard error."""
     _end_line()
     print(printable(str(text)), file=sys.stderr, flush=True)
+
+
+def plain(error: VlnbError) -> str:
+    """Return the message of an error with the command line's options instead of Python's arguments."""
+    text = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
+    for python, typed in _IN_PYTHON.items():
+        text = text.replace(python, typed)
+    return text
 
 
 def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, total_s: float = 600.0) -> Endpoint:

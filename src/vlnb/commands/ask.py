@@ -36,7 +36,8 @@ def ask(
     Parameters
     ----------
     picture_question
-        Paths or addresses of pictures, PDFs or videos (- for standard input), and then the question.
+        Paths or addresses of pictures, PDFs or videos (- for a picture or PDF from standard input), and then the
+        question.
     json
         Print the whole reply as one JSON object.
     url

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal  # noqa: F401 - `Literal` is in the annotations of `Workload`
 
 from cyclopts import App, Parameter
 
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
+_NoOption = Parameter(parse=False)
 _LONG_S, _SURE = 120, 3  # a run longer than this is announced, after so many requests
+
+
+@dataclass(frozen=True)
+class _Swept(Workload):
+    """A workload whose loads come from `--users`."""
+
+    concurrency: Annotated[int, _NoOption] = 1
+    rate: Annotated[float | None, _NoOption] = None
+
+
+_Swept.__doc__ = Workload.__doc__  # the help of the options
 
 
 @app.command
@@ -47,6 +59,8 @@ def run(
 @app.command
 def resume(folder: str, /) -> int:
     """Resume an interrupted run.
+
+    For example: vlnb bench resume runs/bench/20260101-120000-ab12
 
     Parameters
     ----------
@@ -124,7 +138,7 @@ def report(*folders: str, to: str | None = None, json: bool = False) -> int:
 @app.command
 def sweep(
     *,
-    workload: Load = _PUBLISHED,
+    workload: Annotated[_Swept, Parameter(name="*")] = _Swept(),
     url: str | None = None,
     model: str | None = None,
     users: tuple[Count, ...] = USERS,
@@ -153,13 +167,12 @@ def sweep(
     from vlnb.bench.sweep import largest
     from vlnb.bench.sweep import sweep as measure
 
-    show(
-        f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'of it server':>13}"
-        f"{'P95 TPOT, ms':>13}"
-    )
+    head = f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'of it server':>13}"
     loads = []
     endpoint = server(url, model)
-    for one in measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users):
+    for number, one in enumerate(measure(workload, endpoint, out, objective=Objective(ttft, tpot), users=users)):
+        if not number:  # not before: the sweep may be refused
+            show(f"{head}{'P95 TPOT, ms':>13}")
         loads.append(one)
         show(
             f"{one.users:5d}{one.metrics['output_throughput']:11.1f}{one.metrics['request_throughput']:12.2f}"

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb.commands import Count, say, server, show, write
+from vlnb.commands import Count, plain, say, server, show, write
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -55,12 +55,7 @@ def extract(
     from vlnb import images, typed
 
     kind = out.suffix.lower() if out else ".jsonl"
-    if not picture:
-        raise BadInput("Name a picture or a PDF: vlnb extract invoice.pdf --schema invoice.json")
-    if kind not in _WRITERS:
-        raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
-    if out and not out.parent.is_dir():
-        raise BadInput(f"--out {out}: there is no folder {out.parent}.")
+    _check(picture, out, kind)
     form = typed.Form.of(read_schema(schema))
     for note in form.loosened:
         say(note)
@@ -84,6 +79,19 @@ def extract(
     return 0 if all(not isinstance(reply, VlnbError) and reply.valid for reply in replies.values()) else 1
 
 
+def _check(names: tuple[str, ...], out: Path | None, kind: str) -> None:
+    from vlnb import video
+
+    if not names:
+        raise BadInput("Name a picture or a PDF: vlnb extract invoice.pdf --schema invoice.json")
+    if movies := [name for name in names if video.is_video(name)]:
+        raise BadInput(f"{movies[0]} is a video: extract takes pictures and PDFs.")
+    if kind not in _WRITERS:
+        raise BadInput(f"--out {out} must end in .csv, .jsonl or .html.")
+    if out and not out.parent.is_dir():
+        raise BadInput(f"--out {out}: there is no folder {out.parent}.")
+
+
 def read_schema(path: Path) -> dict[str, Any]:
     """Return the JSON schema in a file. Raises `BadInput`."""
     from pydantic import TypeAdapter, ValidationError
@@ -99,7 +107,7 @@ def read_schema(path: Path) -> dict[str, Any]:
 
 
 def _issues(reply: TypedReply | VlnbError) -> list[str]:
-    return [str(reply)] if isinstance(reply, VlnbError) else [str(issue) for issue in reply.issues]
+    return [plain(reply)] if isinstance(reply, VlnbError) else [str(issue) for issue in reply.issues]
 
 
 def _line(name: str, reply: TypedReply | VlnbError) -> str:

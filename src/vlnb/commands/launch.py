@@ -71,6 +71,8 @@ def plan(
 ) -> int:
     """Print the command that serves a model size on a GPU. If it does not fit, say why; the exit status is then 1.
 
+    For example: vlnb plan --gpu MI300X --size 72B --as docker
+
     Parameters
     ----------
     port
@@ -99,6 +101,8 @@ def launch(
     *, args: PlanArgs, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
 ) -> int:
     """Start a server here, and wait until it is ready.
+
+    For example: vlnb launch --gpu MI300X --size 7B
 
     Parameters
     ----------

@@ -76,6 +76,8 @@ def run(
     """
     from vlnb.accuracy import mmmu
 
+    if drawn and (subjects or folder):
+        raise BadInput("--drawn has questions of its own: leave --subjects and --folder out.")
     questions = mmmu.drawn() if drawn else mmmu.load(subjects, folder=folder)
     return _finish(mmmu.run(questions, out=out, max_tokens=max_tokens, **options.arguments()))
 
@@ -83,6 +85,8 @@ def run(
 @app.command
 def resume(out: str, /, *, options: ServerOptions = _DEFAULTS) -> int:
     """Ask the questions of a run that are missing or failed.
+
+    For example: vlnb mmmu resume runs/mmmu/20260101-120000-ab12
 
     Parameters
     ----------
@@ -97,6 +101,8 @@ def resume(out: str, /, *, options: ServerOptions = _DEFAULTS) -> int:
 @app.command
 def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     """Grade a stored run, or the printed result of SGLang's harness.
+
+    For example: vlnb mmmu grade runs/mmmu/20260101-120000-ab12 --rules strict
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from vlnb.endpoint.keys import NO_KEY, bearer, key_for, redacted
 from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
 _ENVIRONMENT = "VLNB_BASE_URL"
-_LAUNCHED = "the server launched from here"
+_EMBEDDED, _LAUNCHED = "embedded", "the server launched from here"
 _NO_CHAT = re.compile(r"embed(?!ded)|rerank|whisper|tts|speech|bge-|guard|clip", re.IGNORECASE)
 _SEES = re.compile(
     r"vl(?:m|(?![a-z]))|vision|llava|pixtral|molmo|moondream|minicpm|gemma-?[34]|omni|multimodal|ocr|\dv\b",
@@ -49,7 +49,19 @@ def connect(
     server = resolve(base_url, api_key)
     if server is None:
         server = _embedded("No server is named, and the embedded engine that answers without one")
-    elif server.origin != _LAUNCHED:
+    endpoint = replace(server, model=served(server, model)[0], first_token_s=first_token_s, total_s=total_s)
+    if announce:
+        announce(endpoint.describe())
+    return endpoint
+
+
+def served(server: Endpoint, model: str | None = None) -> list[str]:
+    """Return the names of a server's models, the one to ask first: `model`, VLNB_MODEL, or the one that fits best.
+
+    Raises:
+        NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
+    """
+    if server.origin not in {_LAUNCHED, _EMBEDDED}:
         model = model or os.environ.get("VLNB_MODEL") or None
     names = models(server, named=model)
     if model and model not in names:
@@ -58,10 +70,7 @@ def connect(
             " Pass one of these (VLNB_MODEL), or none to let vlnb choose.",
             status=404,
         )
-    endpoint = replace(server, model=model or min(names, key=_unfit), first_token_s=first_token_s, total_s=total_s)
-    if announce:
-        announce(endpoint.describe())
-    return endpoint
+    return sorted(names, key=lambda name: (name != model, *_unfit(name)))
 
 
 def _embedded(purpose: str) -> Endpoint:
@@ -71,7 +80,7 @@ def _embedded(purpose: str) -> Endpoint:
     extras.require("engine", purpose)
     from vlnb import embedded
 
-    return Endpoint(embedded.start().base_url, "", origin="embedded")
+    return Endpoint(embedded.start().base_url, "", origin=_EMBEDDED)
 
 
 def current_address(base_url: str, model: str) -> str:

@@ -43,7 +43,7 @@ _BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
 _FEW_GREYS = 0.25  # of the range: a picture that uses less of it is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
-_SMALLER = "Load a smaller copy, or pass max_pixels."
+_SMALLER = "Load a smaller copy, or pass max_pixels to images.load."
 
 
 def open_pages(data: bytes, name: str, *, dpi: int, max_pixels: int, timeout_s: float) -> Pages:

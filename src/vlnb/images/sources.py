@@ -134,7 +134,7 @@ def from_array(array: np.ndarray[Any, Any], name: str, *, max_pixels: int) -> Im
             f"{name} has the shape {array.shape}; a picture is (height, width), or (height, width, 3 or 4)."
             " Channels first? Use array.transpose(1, 2, 0)."
         )
-    check_pixels(name, array.shape[1], array.shape[0], max_pixels, cure="Shrink it, or pass max_pixels.")
+    check_pixels(name, array.shape[1], array.shape[0], max_pixels, cure="Shrink it, or pass max_pixels to images.load.")
     kind = array.dtype.kind
     if kind not in "bfui":
         raise BadInput(f"{name} holds {array.dtype}, not numbers of a picture; use uint8.")

@@ -107,7 +107,7 @@ class Clip(Header):
     def __str__(self) -> str:
         """Return one line: the file, the frames taken from it, and the notes."""
         seen = "{} x {}".format(*self.frames[0].picture.size)
-        head = f"{self.name}: {self.duration_s:.2f} s, {len(self.times):,} frames at {self.fps:.3g}/s"
+        head = f"{self.name}: {self.duration_s:.2f} s, {counted(len(self.times))} at {self.fps:.3g}/s"
         taken = f"{len(self.frames)} taken, {seen} px, {self.tokens:,} tokens"
         return printable("; ".join([head, taken, *self.notes]))
 
@@ -115,6 +115,11 @@ class Clip(Header):
         chosen = self.frames[:: math.ceil(len(self.frames) / _SHOWN)]
         strip = row(*(to_html(frame.picture, shown_px=_SHOWN_PX) for frame in chosen))
         return {"text/plain": str(self), "text/html": element("div", strip, element("small", str(self)))}
+
+
+def counted(frames: int) -> str:
+    """Return a number of frames in words: "1 frame", "1,200 frames"."""
+    return f"{frames:,} frame{'s' * (frames != 1)}"
 
 
 def is_video(source: object) -> bool:

@@ -15,7 +15,7 @@ from vlnb import images
 from vlnb.errors import BadInput
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, smart_resize
 from vlnb.terminal import printable
-from vlnb.video.clip import header, plan
+from vlnb.video.clip import counted, header, plan
 
 Way = Literal["frames", "video_url"]
 
@@ -63,7 +63,7 @@ class Cost:
 
     def __str__(self) -> str:
         how = "frames as pictures" if self.way == "frames" else f"video_url to {self.server}"
-        text = f"{how}: {self.frames} frames of {self.size[0]} x {self.size[1]} px, {self.tokens:,} tokens"
+        text = f"{how}: {counted(self.frames)} of {self.size[0]} x {self.size[1]} px, {self.tokens:,} tokens"
         return printable(f"{text}; {self.warning}" if self.warning else f"{text}; times are right")
 
 
@@ -91,8 +91,9 @@ def cost(source: images.Source, way: Way = "frames", server: str = "sglang", **o
     scale = count / rule.assumed_fps / video.duration_s if rule.assumed_fps else 1.0
     warning = ""
     if abs(scale - 1) > _RIGHT:
-        error = f"{1 / scale:.3g} times too short" if scale < 1 else f"{scale:.3g} times too long"
-        warning = f"{rule.title} assumes {rule.assumed_fps:g} frames a second: times come out {error}"
+        factor, error = max(scale, 1 / scale), "short" if scale < 1 else "long"
+        shown = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+        warning = f"{rule.title} assumes {rule.assumed_fps:g} frames a second: times come out {shown} times too {error}"
     return Cost(way, rule.title, count, size, tokens, scale, warning)
 
 

@@ -16,23 +16,9 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.help import PlainFormatter
 
+from vlnb import commands
 from vlnb._version import __version__
-from vlnb.commands import (
-    STDIN,
-    agent,
-    ask,
-    batch,
-    bench,
-    check,
-    extract,
-    launch,
-    mmmu,
-    plain,
-    router,
-    sample,
-    say,
-    video,
-)
+from vlnb.commands import STDIN, agent, ask, batch, bench, check, extract, launch, mmmu, router, sample, say, video
 from vlnb.errors import VlnbError
 
 if TYPE_CHECKING:
@@ -96,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"vlnb: {message}\nvlnb --help lists the commands; vlnb COMMAND --help lists the options of one.")
         return 2
     except VlnbError as error:
-        say(f"vlnb: {plain(error)}")
+        say(f"vlnb: {commands.plain(error)}")
         return 1
     except KeyboardInterrupt:
         say("vlnb: stopped.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal  # noqa: F401 - `Literal` is in the annotations of `Workload`
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -21,19 +21,7 @@ if TYPE_CHECKING:
 app = App(name="bench", help="Measure how fast a server is.")
 Load = Annotated[Workload, Parameter(name="*")]
 _PUBLISHED = Workload()
-_NoOption = Parameter(parse=False)
 _LONG_S, _SURE = 120, 3  # a run longer than this is announced, after so many requests
-
-
-@dataclass(frozen=True)
-class _Swept(Workload):
-    """A workload whose loads come from `--users`."""
-
-    concurrency: Annotated[int, _NoOption] = 1
-    rate: Annotated[float | None, _NoOption] = None
-
-
-_Swept.__doc__ = Workload.__doc__  # the help of the options
 
 
 @app.command
@@ -138,7 +126,7 @@ def report(*folders: str, to: str | None = None, json: bool = False) -> int:
 @app.command
 def sweep(
     *,
-    workload: Annotated[_Swept, Parameter(name="*")] = _Swept(),
+    workload: Load = _PUBLISHED,
     url: str | None = None,
     model: str | None = None,
     users: tuple[Count, ...] = USERS,
@@ -167,6 +155,8 @@ def sweep(
     from vlnb.bench.sweep import largest
     from vlnb.bench.sweep import sweep as measure
 
+    if workload.concurrency != _PUBLISHED.concurrency or workload.rate:
+        raise BadInput("--users says how many requests are in flight in each load: leave --concurrency and --rate out.")
     head = f"{'users':>5}{'tokens/s':>11}{'requests/s':>12}{'goodput':>10}{'P95 TTFT, ms':>13}{'of it server':>13}"
     loads = []
     endpoint = server(url, model)

@@ -140,7 +140,7 @@ def test_swapped_agent_arguments_get_a_hint_about_the_right_order(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     Path("page.html").write_text("<h1>Tea</h1>")
     assert cli.main(["agent", "Click Tea.", "page.html"]) == 1
-    assert 'The address comes first: vlnb agent page.html "Click Tea."' in capsys.readouterr().err
+    assert "The address comes first: vlnb agent page.html 'Click Tea.'" in capsys.readouterr().err
 
 
 def test_a_schema_that_is_not_an_object_is_rejected(receipt_png, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
+from vlnb.embedded import clip
 from vlnb.embedded.lookup import alike, find, terms
 
 RECEIPT = page(
@@ -105,3 +106,11 @@ def test_the_similarity_of_two_words_is_symmetric(a, b, sure):
 def test_stop_words_count_only_as_labels():
     assert set(terms("Where does it go to?")) == set()
     assert set(terms("Where does it go to?", labels=frozenset({"to"}))) == {"to"}
+
+
+def test_a_text_that_disappears_and_returns_has_two_intervals():
+    shown, other = page([(20, "ALARM")]), page([(20, "ok")])
+    answer = clip.answer("What is written?", [0.0, 1.0, 2.0, 3.0, 4.0], [shown, shown, other, other, shown], (), dict)
+    assert answer.splitlines()[1:] == [
+        "0.00 - 1.00 seconds: ALARM", "2.00 - 3.00 seconds: ok", "4.00 - 4.00 seconds: ALARM",
+    ]  # fmt: skip

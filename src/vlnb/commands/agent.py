@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def agent(
     from vlnb import agent as agents
 
     if Path(goal).is_file() and not Path(address).exists():
-        raise BadInput(f'The address comes first: vlnb agent {goal} "{address}"')
+        raise BadInput(f"The address comes first: vlnb agent {shlex.quote(goal)} {shlex.quote(address)}")
     asks = sys.stdin.isatty() and not yes
 
     def confirm(question: str) -> bool:
@@ -61,7 +62,7 @@ def agent(
     endpoint = server(url, model)
     run = agents.run(endpoint, address, goal, steps=steps, confirm=confirm, watch=watch, allow=allow)
     if any("not allowed" in note for step in run.steps for note in step.notes):
-        say("--allow HOST lets the page reach another host.")
+        say("--allow https://HOST lets the page reach another host.")
     show(f"{run.status}: {run.answer}")  # before saving, which fails if the folder is not writable
     if out:
         run.save(out)

@@ -56,10 +56,15 @@ def answer(
 
 
 def _timed_texts(times: Sequence[float], pages: Sequence[Page]) -> str:
-    """Return the texts in order of appearance, each with its times."""
+    """Return the texts in order of appearance, each with the times from which and to which it is on every frame."""
     frames_of: dict[str, list[int]] = {}
     for frame, page in enumerate(pages):
         for segment in page.segments:
             frames_of.setdefault(segment.text, []).append(frame)
     lasting = {text: run for text, run in frames_of.items() if len(run) > 1} or frames_of  # ignores a running clock
-    return "\n".join(f"{times[run[0]]:.2f} - {times[run[-1]]:.2f} seconds: {text}" for text, run in lasting.items())
+    lines = []
+    for text, frames in lasting.items():
+        for _, pairs in groupby(enumerate(frames), lambda pair: pair[1] - pair[0]):  # frames without a gap
+            run = [frame for _, frame in pairs]
+            lines.append((run[0], f"{times[run[0]]:.2f} - {times[run[-1]]:.2f} seconds: {text}"))
+    return "\n".join(line for _, line in sorted(lines, key=lambda line: line[0]))

@@ -36,7 +36,7 @@ def answer(
         first = re.split(r"(?<=[.?!])\s", question.strip(), maxsplit=1)[0]
         phrase = first if re.search(r"[\"“'‘]", first) else _ABOUT.sub(" ", first)
         spots = [locate.search(page, phrase) for page in pages]
-        spans = [[at for at, _ in run] for shown, run in groupby(enumerate(spots), lambda pair: bool(pair[1])) if shown]
+        spans = _runs([frame for frame, spot in enumerate(spots) if spot])
         if fields and spans:
             start = spans[0][0]
             form = fill_in(pages[start]) | {name: f"{times[start]:.2f}" for name in fields if "time" in name.lower()}
@@ -56,15 +56,18 @@ def answer(
 
 
 def _timed_texts(times: Sequence[float], pages: Sequence[Page]) -> str:
-    """Return the texts in order of appearance, each with the times from which and to which it is on every frame."""
+    """Return the texts in order of appearance, each with the intervals in which every frame shows it."""
     frames_of: dict[str, list[int]] = {}
     for frame, page in enumerate(pages):
         for segment in page.segments:
             frames_of.setdefault(segment.text, []).append(frame)
     lasting = {text: run for text, run in frames_of.items() if len(run) > 1} or frames_of  # ignores a running clock
-    lines = []
-    for text, frames in lasting.items():
-        for _, pairs in groupby(enumerate(frames), lambda pair: pair[1] - pair[0]):  # frames without a gap
-            run = [frame for _, frame in pairs]
-            lines.append((run[0], f"{times[run[0]]:.2f} - {times[run[-1]]:.2f} seconds: {text}"))
-    return "\n".join(line for _, line in sorted(lines, key=lambda line: line[0]))
+    spans = [(run, text) for text, frames in lasting.items() for run in _runs(frames)]
+    spans.sort(key=lambda pair: pair[0][0])
+    return "\n".join(f"{times[run[0]]:.2f} - {times[run[-1]]:.2f} seconds: {text}" for run, text in spans)
+
+
+def _runs(frames: Sequence[int]) -> list[list[int]]:
+    """Return ascending numbers of frames as runs without a gap."""
+    by_run = groupby(enumerate(frames), lambda pair: pair[1] - pair[0])
+    return [[frame for _, frame in pairs] for _, pairs in by_run]

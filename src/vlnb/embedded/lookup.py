@@ -34,7 +34,7 @@ _KINDS = tuple(
     (re.compile(rf"\b({kind['asks']})\b", re.IGNORECASE), re.compile(kind["looks"], re.IGNORECASE), kind["certain"])
     for kind in WORDS["kind"]
 )
-_TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # of payment: no net amount
+_TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # terms of payment, not a net amount
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
 _LETTER = re.compile(r"[^\W\d]")

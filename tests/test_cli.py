@@ -338,6 +338,22 @@ def test_ctrl_c_while_a_command_exits_prints_no_traceback(receipt_png):
     assert process.returncode in (0, 1)
 
 
+def test_ctrl_c_in_a_destructor_stops_the_command(tmp_path):
+    """Python can only print a KeyboardInterrupt that is raised in a destructor: the command would go on."""
+    (tmp_path / "cyclopts.py").write_text(
+        "import signal, time\n"
+        "class Destroyed:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "Destroyed()\n"
+        "time.sleep(20)\n"
+        "raise RuntimeError('the command went on')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    result = subprocess.run([*VLNB, "doctor"], env=environment, check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (1, "vlnb: stopped.\n")
+
+
 def test_ctrl_c_during_imports_prints_only_stopped(tmp_path):
     (tmp_path / "cyclopts.py").write_text("raise KeyboardInterrupt")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -84,9 +84,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VlnbError as error:
         say(f"vlnb: {commands.plain(error)}")
         return 1
-    except KeyboardInterrupt:
-        say("vlnb: stopped.")
-        return 1
     except BrokenPipeError:  # the reader of our output has ended: `vlnb ask … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

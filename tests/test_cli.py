@@ -64,6 +64,8 @@ FAILURES = [
     (["ask", "{receipt}", "Read", "--url", "http://127.0.0.1:1"], "Nothing answers at http://127.0.0.1:1/v1"),
     (["ask", "{receipt}", "Read", "--url", "two words"], "not the address of a server"),
     (["ask", "{receipt}", "Read", "--page", "2"], "page 2 does not exist"),
+    (["ask", "clip.mp4", "Read", "--page", "2"], "clip.mp4 is a video, which has no pages: leave --page out."),
+    (["sample", "clip", "--to", "clip.jpg"], "The clip is a video: choose a name such as clip.mp4."),
     (["serve", "--host", "0.0.0.0"], "VLNB_API_KEY"),
     (["ask"], "Give a picture and then a question"),
     (["ask", "a.png"], "Give a picture and then a question"),

@@ -178,5 +178,8 @@ def test_compare_accepts_a_result_file_of_another_benchmark(tmp_path, capsys):
     path.write_text("nothing")
     assert cli.main(["bench", "compare", str(path)]) == 1
     assert "begins with 'nothing'" in capsys.readouterr().err
+    (good := tmp_path / "good.txt").write_text(prefixed("", LINES))
+    assert cli.main(["bench", "compare", str(good), str(path)]) == 1
+    assert "81.75" in capsys.readouterr().out
     with pytest.raises(BadInput, match="cannot be read"):
         printed.read(tmp_path / "nowhere")

@@ -34,15 +34,19 @@ def rows(top, step, columns, table, height=24):
 
 
 def page(*lines, size=(800, 600)):
-    """Return a Page as the reader would give it: each line a list of (x, text); letters 10 wide and 20 high."""
+    """Return a Page as the reader would give it: each line a list of (x, text) or (x, text, height).
+
+    Letters are 10 pixels wide, and 20 high if no height is given; a space is 10 pixels wide.
+    """
     page_lines = []
     for i, line in enumerate(lines):
         segments = []
-        for x, text in line:
-            words, left = [], x
-            for word in text.split():
-                words.append(Word(word, (left, 40 * i, left + 10 * len(word), 40 * i + 20)))
+        for x, text, *heights in line:
+            words, left, bottom = [], x, 40 * i + (heights or [20])[0]
+            for word in text.split(" "):
+                if word:
+                    words.append(Word(word, (left, 40 * i, left + 10 * len(word), bottom)))
                 left += 10 * len(word) + 10
-            segments.append(Segment(text, (x, 40 * i, left - 10, 40 * i + 20), tuple(words)))
+            segments.append(Segment(" ".join(text.split()), (x, 40 * i, left - 10, bottom), tuple(words)))
         page_lines.append(Line(tuple(segments)))
     return Page(size, tuple(page_lines))

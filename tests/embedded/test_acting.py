@@ -35,7 +35,9 @@ PLANS = [
     ("Type secret into Password.", ["type secret Password"]),
     ("Type made in China into the Origin box.", ["type made in China Origin"]),
     ('Enter "a" in the search field.', ["type a search"]),
-    ('Enter "keli" into Username and "1b" into Password.', ["type keli", "type 1b"]),
+    ('Enter "keli" into Username and "1b" into Password.', ["type keli Username", "type 1b Password"]),
+    ('Enter "a" into A, "b" into B, and "c" into C; then press OK.', ["type a A", "type b B", "type c C", "press OK"]),
+    ('Enter "a" and "b" into the fields.', ["type a", "type b"]),
     ("Well done.", []),
 ]  # fmt: skip
 

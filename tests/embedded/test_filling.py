@@ -3,12 +3,14 @@
 import pytest
 
 from tests.embedded.pages import page
+from tests.embedded.test_lookup import BILL, CAPTIONS
 from vlnb import samples
 from vlnb.embedded.fill import fill, score
 from vlnb.embedded.reader import Reader
 from vlnb.embedded.request import Refused
 from vlnb.typed import Form
 
+NUMBERS = ("number", "integer", "string")
 TEXT, AMOUNT, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
 
 
@@ -94,14 +96,35 @@ def test_the_title_selects_the_documents_own_number():
         ({"const": "invoice"}, "invoice"),
         ({"type": "object", "additionalProperties": TEXT}, {}),
         ({"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": ITEM}, "maxItems": 1},
-         [{"description": "Copper pipe 15 mm, hard", "quantity": "2", "price": "12.50"}]),
-        ({"anyOf": [{"type": "object", "properties": {"total": AMOUNT}}, {"type": "null"}]}, {"total": "39.60"}),
+         [{"description": "Copper pipe 15 mm, hard", "quantity": 2, "price": 12.5}]),
+        ({"anyOf": [{"type": "object", "properties": {"total": AMOUNT}}, {"type": "null"}]}, {"total": 39.6}),
         ({"type": "object", "properties": {"total": AMOUNT, "next": {"$ref": "#"}}},
-         {"total": "39.60", "next": {"total": None, "next": None}}),
+         {"total": 39.6, "next": {"total": None, "next": None}}),
     ],
 )  # fmt: skip
 def test_handwritten_schemas_are_filled_in(schema, value):
     assert fill(schema, [INVOICE]) == value
+
+
+def test_labels_share_a_line_and_stand_above_their_values():
+    fields = ("server", "table", "nights", "employee", "sex", "age")
+    assert fill(wire(**dict.fromkeys(fields, TEXT)), [BILL]) == {
+        "server": "Anna", "table": "7", "nights": "3", "employee": "J. Okafor", "sex": "F", "age": "54",
+    }  # fmt: skip
+    names = wire(first_name=TEXT, last_name=TEXT, nationality=TEXT, city=TEXT)
+    assert fill(names, [CAPTIONS]) == {
+        "first_name": "Maria", "last_name": "Gonzalez", "nationality": None, "city": "Madrid",
+    }  # fmt: skip
+
+
+def test_values_have_the_type_that_the_schema_asks_for():
+    form = page([(40, "Member: Yes")], [(40, "Parking: no.")], [(40, "Pets: two")], [(40, "Guests: 2.5")])
+    answer = {"type": "boolean"}
+    assert fill(wire(member=answer, parking=answer, pets=answer), [form]) == {
+        "member": True, "parking": False, "pets": None,
+    }  # fmt: skip
+    guests = {kind: fill({"type": "object", "properties": {"guests": {"type": kind}}}, [form]) for kind in NUMBERS}
+    assert guests == {"number": {"guests": 2.5}, "integer": {"guests": None}, "string": {"guests": "2.5"}}
 
 
 def doubling_record(number):

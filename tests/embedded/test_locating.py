@@ -156,6 +156,17 @@ def test_two_pictures_are_compared_by_text_and_size(endpoint):
     assert reply.regions is None
 
 
+def test_which_picture_has_the_larger_value_is_answered_with_the_value_of_each(endpoint, receipt):
+    bill = Image.new("RGB", (500, 300), "white")
+    ImageDraw.Draw(bill).text((40, 40), "Tea      4.50\nTotal   24.50", fill="black", font_size=40)
+    text = ask(endpoint, "Which one has the larger total?", bill, receipt.picture).text
+    assert "Picture 1: 24.50" in text
+    assert "Picture 2: 17,000" in text
+    assert "do not compare them" in text
+    unanswered = ask(endpoint, "Which one has the taller tree, or more birds?", bill, receipt.picture).text
+    assert "I found no text that answers this" in unanswered
+
+
 def test_a_comparison_keeps_the_order_of_the_pictures(endpoint):
     chart, shelf = samples.chart().picture, samples.shelf().picture
     forward = ask(endpoint, "What is the difference between these pictures?", chart, shelf).text

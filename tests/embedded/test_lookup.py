@@ -41,7 +41,31 @@ BLANKS = page(
     [(20, "Payment terms"), (300, "Net 30")],
 )
 
+BILL = page(
+    [(20, "Server: Anna   Table 7")],
+    [(20, "Patient: L. Brandt   Sex: F   Age: 54")],
+    [(20, "Opened: 12 March 2025")],
+    [(20, "3 nights x 80.00"), (500, "240.00")],
+    [(20, "Employee"), (200, "J. Okafor")],
+    [(20, "Employee no."), (200, "00412")],
+)
+CAPTIONS = page(
+    [(20, "First name", 14), (400, "Last name", 14)],
+    [(20, "Maria", 20), (400, "Gonzalez", 20)],
+    [(20, "Nationality", 14), (400, "City", 14)],
+    [(400, "Madrid", 20)],
+)
+
 QUESTIONS = [
+    (BILL, "Who is the server?", "Anna", "after"),
+    (BILL, "Which table?", "7", "after"),
+    (BILL, "How old is the patient?", "54", "after"),  # not the number under "Patient: L. Brandt"
+    (BILL, "How many nights?", "3", "before"),
+    (BILL, "What is the price of the nights?", "240.00", "right of"),
+    (BILL, "Who is the employee?", "J. Okafor", "right of"),
+    (CAPTIONS, "What is the first name?", "Maria", "below"),
+    (CAPTIONS, "What is the last name?", "Gonzalez", "below"),
+    (CAPTIONS, "What is the city?", "Madrid", "below"),
     (BLANKS, "What is the last name?", "Lopez", "right of"),
     (BLANKS, "What is the date of birth?", None, None),  # another label is no value
     (BLANKS, "What is the nationality?", None, None),

@@ -98,6 +98,8 @@ def _opened(name: str, pages: tuple[int, ...]) -> list[images.Picture | video.Cl
     from vlnb import images, video
 
     if video.is_video(name):
+        if pages != (1,):
+            raise BadInput(f"{name} is a video, which has no pages: leave --page out.")
         clip = video.frames(name)
         say(clip)
         return [clip]

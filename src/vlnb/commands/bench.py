@@ -83,10 +83,9 @@ def compare(*runs: str) -> int:
         for note in found.notes:
             say(f"{name}: {note}")
         columns |= {f"{name} {number}" if number > 1 else name: row for number, row in enumerate(found.rows, 1)}
-    if not columns:
-        return 1
-    show(tables.side_by_side(columns))
-    return status(ours)
+    if columns:
+        show(tables.side_by_side(columns))
+    return 1 if status(ours) or not all(found.rows for found in files.values()) else 0
 
 
 @app.command

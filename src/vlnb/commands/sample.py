@@ -27,8 +27,11 @@ def sample(
         The file to write (NAME.jpg here, or clip.mp4).
     """
     from vlnb import samples
+    from vlnb.video import is_video
 
     path = Path(to or ("clip.mp4" if name == "clip" else f"{name}.jpg"))
+    if name == "clip" and not is_video(path):
+        raise BadInput("The clip is a video: choose a name such as clip.mp4.")
     if path.exists():
         raise BadInput(f"{path} exists already. Choose another file with --to.")
     drawn = getattr(samples, name)()

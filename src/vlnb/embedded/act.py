@@ -28,6 +28,7 @@ _TALK, _INTO, _NAMELESS, _FIELD, _LIST, _NEEDS_VISION = (
     re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values()
 )
 _CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)
+_MORE = re.compile(r"(?:,| and) (?=\0 into\b)")  # the next text with a field of its own
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _SCHEMA = re.compile(r'<tools>.*"name": ?"(computer|mobile)_use"', re.DOTALL)
 _GOAL, _STEP = re.compile(r'^Goal: (".*")$', re.MULTILINE), re.compile(r"^Step \d+: (.*)$", re.MULTILINE)
@@ -78,7 +79,7 @@ def plan(instruction: str) -> Iterator[Part]:
     [('type', 'ada', 'Name'), ('press', 'Log in', '')]
     """
     quoted = _QUOTED.findall(instruction)
-    masked = _QUOTED.sub("\0", instruction)  # quoted words are not verbs
+    masked = _MORE.sub(", type ", _QUOTED.sub("\0", instruction))  # quoted words are not verbs
     for clause in filter(None, (clause.strip(" .,") for clause in _CUT.split(masked))):
         verb, _, rest = clause.partition(" ")
         texts = [quoted.pop(0) for _ in range(clause.count("\0"))]

@@ -28,6 +28,7 @@ Where = TypeVar("Where", bound=Hashable)
 
 _MOST_PARTS = 20_000  # of a schema with its references in place
 _NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
+_BOOLEANS = {word: value for value, words in ((True, WORDS["yes"]), (False, WORDS["no"])) for word in words.split()}
 _NAMED, _ALONE = 0.85, 0.75  # lowest recall of a field's words by its label, and lowest precision of the label
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
 _LARGE = 1.4  # times the usual height: the name of a shop is larger
@@ -39,7 +40,7 @@ def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON
     """Return a value that follows `schema`, with null for whatever the pages do not contain."""
     try:
         schema = _expanded(schema, schema, iter(range(_MOST_PARTS)))
-        return _Filling(schema, pages).value(schema, ())
+        return _Filling(schema, [page.apart() for page in pages]).value(schema, ())
     except (AttributeError, TypeError, RecursionError) as error:
         raise Refused(f"The schema cannot be used: {error}.", param="response_format") from error
 
@@ -83,7 +84,7 @@ class _Filling:
         if options:
             alike = [option for option in options if text and str(option).casefold() == text.casefold()]
             return alike[0] if alike else None if None in options else options[0]
-        return {} if node.get("type") == "object" else text
+        return {} if node.get("type") == "object" else _typed(node, text)
 
     def _plain(self, node: Node) -> Node:
         """Return the first alternative that is not null."""
@@ -139,9 +140,10 @@ class _Filling:
                     break
                 cells = _cells(line, head)
                 if len(cells) > len(head) / 2:
-                    fitting = {key: text for key, text in cells.items() if _fits(node["properties"][key], text)}
+                    parts = {key: (node["properties"][key], text) for key, text in cells.items()}
+                    fitting = {key: _typed(*part) for key, part in parts.items() if _fits(*part)}
                     rows.append(dict.fromkeys(columns) | fitting)
-                elif rows and len(cells) == 1 and not _kind(node["properties"][next(iter(cells))]):  # a second line
+                elif rows and len(cells) == 1 and _is_text(node["properties"][next(iter(cells))]):  # a second line
                     rows[-1] |= {key: f"{rows[-1][key] or ''} {text}".strip() for key, text in cells.items()}
                 elif rows:
                     break
@@ -171,12 +173,38 @@ def score(name: Sequence[str], label: str) -> float:
 
 def _kind(node: Node) -> str:
     """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
+    if {"number", "integer"} & {*_types(node)} and "string" not in _types(node):
+        return NUMBER
     return next((kind for kind in (NUMBER, DAY) if kind in str(node.get("description", ""))), "")
+
+
+def _is_text(node: Node) -> bool:
+    return "string" in _types(node) and not _kind(node)
+
+
+def _types(node: Node) -> Sequence[str]:
+    types = node.get("type", "string")
+    return [types] if isinstance(types, str) else types
 
 
 def _fits(node: Node, text: str) -> bool:
     kind = _kind(node)
-    return (kind != NUMBER or values.number(text) is not None) and (kind != DAY or values.day(text) is not None)
+    if (kind == NUMBER and values.number(text) is None) or (kind == DAY and values.day(text) is None):
+        return False
+    return _typed(node, text) is not None
+
+
+def _typed(node: Node, text: str | None) -> str | bool | float | None:
+    """Return a text in the type that the schema asks for, or None if it has no such meaning."""
+    kinds = _types(node)
+    if text is None or "string" in kinds:
+        return text
+    if "boolean" in kinds:
+        return _BOOLEANS.get(text.lower().rstrip("."))
+    number = values.number(text)
+    if number is None or ("integer" in kinds and number % 1):
+        return None
+    return float(number) if number % 1 else int(number)
 
 
 def _assign(candidates: Iterable[tuple[float, Field, Where]]) -> dict[Field, tuple[float, Where]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -35,8 +35,10 @@ _KINDS = tuple(
     for kind in WORDS["kind"]
 )
 _TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # terms of payment, not a net amount
+_COUNTED = re.compile(r"\d{1,4} [^\W\d]+ [x×@] ")  # 3 nights x 80.00
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
+_CAPTION = 1.2  # values are larger by this factor than small labels above them
 _LETTER = re.compile(r"[^\W\d]")
 
 
@@ -57,7 +59,7 @@ class Candidate:
 
 def find(page: Page, question: str) -> Candidate | None:
     """Return the answer to the question, or None if no label on the page matches it well enough."""
-    question = question.partition("?")[0]  # the rest describes the format of the answer
+    page, question = page.apart(), question.partition("?")[0]  # the rest describes the format of the answer
     if hit := _by_value(page, question):
         return hit
     quoted = re.search(r"[\"“”‘'«](.{2,60}?)[\"“”’'»](?:\W|$)", question)
@@ -125,27 +127,45 @@ def by_label(
     amount = looks is not None and looks.pattern == _AMOUNT
     for row, line in enumerate(page.lines):
         for column, segment in enumerate(line.segments):
-            label, inline = _split(segment)
+            label, _ = _split(segment)
             recall, precision = match(weights, label)
             if not recall or not _LETTER.search(label):
                 continue
-            right = _right(line.segments[column + 1 :], amount and "many" not in question.lower())
-            if all_sides and right and _may_be_label(page, row, segment, right):
-                right = None
-            places = [("right of", right), ("after", inline), ("below", _below(page, row, segment, question))]
-            if label.endswith(":") or not (right and re.match(r"\W*\w{0,3}\W*\d", right.text)):
-                places[:2] = places[1::-1]
-            if not label.endswith(":") and _is_header(page, row):
-                places.reverse()
-            near = [(where, value) for where, value in places if value and not value.text.endswith((":", "："))]
+            last = amount and "many" not in question.lower()
+            places = _places(page, (row, column), question, last=last, all_sides=all_sides)
+            near = [(where, value) for where, value in places if not value.text.endswith((":", "："))]
             fit = [place for place in near if looks and looks.search(place[1].text)]
             if amount and "%" not in question:  # "VAT 25%  131.75": the question asks for the amount, not the rate
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
             if looks and not fit:
-                fit = [("in the row of", s) for s in line.segments if s is not segment and looks.search(s.text)]
+                others = [s for s in line.segments if s is not segment and not _split(s)[0].endswith(":")]
+                fit = [("in the row of", s) for s in others if looks.search(s.text)]
             for rank, (where, value) in enumerate((fit or near)[: None if all_sides else 1]):
                 score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
                 yield Candidate(value.text, value.box, label, where, score, rank)
+
+
+def _places(
+    page: Page, at: tuple[int, int], question: str, *, last: bool, all_sides: bool
+) -> list[tuple[str, Segment]]:
+    """Return the values around the label at (row, column) of a page, the likeliest first."""
+    row, column = at
+    line, segment = page.lines[row], page.lines[row].segments[column]
+    label, inline = _split(segment)
+    if (all_sides or not last) and _COUNTED.match(segment.text):  # the number of nights, not their price
+        return [("before", replace(segment, text=segment.words[0].text, box=segment.words[0].box))]
+    right, below = _right(line.segments[column + 1 :], last), _below(page, row, segment, question)
+    is_list = below is not None and below.text.lower().startswith(label.lower())  # "Employee" above "Employee no."
+    if all_sides and right and not is_list and _may_be_label(page, row, segment, right):
+        right = None
+    if is_list or (inline and label.endswith(":")):
+        below = None
+    places = [("right of", right), ("after", inline), ("below", below)]
+    if label.endswith(":") or not (right and re.match(r"\W*\w{0,3}\W*\d", right.text)):
+        places[:2] = places[1::-1]
+    if not label.endswith(":") and _is_header(page, row):
+        places.reverse()
+    return [(where, value) for where, value in places if value]
 
 
 def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
@@ -204,7 +224,10 @@ def _is_header(page: Page, row: int) -> bool:
     if row + 1 == len(page.lines) or len(labels) == 1 or any(re.search(r"\d|:$", s.text) for s in labels):
         return False
     under = [[s for s in page.lines[row + 1].segments if shared_width(s.box, label.box) > 0] for label in labels]
-    return all(under) and (len(labels) > 2 or re.search(r"\d", under[0][0].text) is not None)
+    if not all(under):
+        return False
+    heights = [max(s.box[3] - s.box[1] for s in line.segments) for line in page.lines[row : row + 2]]
+    return len(labels) > 2 or heights[1] > _CAPTION * heights[0] or re.search(r"\d", under[0][0].text) is not None
 
 
 def _by_row_and_column(page: Page, weights: dict[str, float], looks: re.Pattern[str] | None) -> Iterator[Candidate]:

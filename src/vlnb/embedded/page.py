@@ -21,6 +21,7 @@ Quad = Sequence[Sequence[float]]
 _Box = tuple[float, float, float, float]
 
 _GAP = "    "  # between segments of one line: a label and its value, or two cells of a table
+_APART = 1.2  # times the height of a segment: a wider gap between two of its words separates two values
 _SAME_ROW = 0.5  # of the smaller height: largest distance between the centres of two boxes on one row
 # A column of prose has several lines. Most of them fill it, and they are much wider than high, unlike a column of
 # labels or prices.
@@ -73,6 +74,25 @@ class Page:
     def segments(self) -> list[Segment]:
         """All segments in reading order."""
         return [segment for line in self.lines for segment in line.segments]
+
+    def apart(self) -> Page:
+        """Return the page with its segments cut at wide gaps: "Server: Anna   Table 7" holds two values."""
+        lines = (Line(tuple(part for segment in line.segments for part in _cut(segment))) for line in self.lines)
+        return Page(self.size, tuple(lines))
+
+
+def _cut(segment: Segment) -> list[Segment]:
+    runs: list[list[Word]] = []
+    for word in segment.words:
+        if runs and word.box[0] - runs[-1][-1].box[2] <= _APART * (segment.box[3] - segment.box[1]):
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    if len(runs) < 2:
+        return [segment]
+    return [
+        Segment(" ".join(w.text for w in run), around([w.box for w in run]), tuple(run), segment.score) for run in runs
+    ]
 
 
 def around(boxes: Sequence[Rect]) -> Rect:

@@ -33,6 +33,10 @@ _READ = re.compile(r"\b(read|transcri|ocr|text|writ|says?\b|words|letters|conten
 _COMPARE = re.compile(
     r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
 )
+_LARGEST = re.compile(
+    r"\b(more|most|less|least|(bigg|cheap|earli|few|great|high|larg|lat|long|low|new|old|short|small)(er|est|r))\b",
+    re.IGNORECASE,
+)
 _FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
 _UNSURE = 0.8  # of 1: gibberish has a lower score
 _SHOWN = 8  # most texts of a picture that a comparison quotes
@@ -78,6 +82,8 @@ def answer(
             yield f"```json\n{json.dumps(form_values, ensure_ascii=False, indent=1)}\n```"
         elif count > 1 and _COMPARE.search(question):
             yield _compare(pages)
+        elif count > 1 and _LARGEST.search(question):
+            yield _each(question, pages)
         else:
             yield _look_up(question, pages)
 
@@ -140,6 +146,16 @@ def _look_up(question: str, pages: Sequence[Page]) -> str:
         f"I found no text that answers this (I looked for: {about}). {WHO}, and I cannot describe, count or compare"
         f" what a picture shows. What I can see: " + "\n\n".join(descriptions)
     )
+
+
+def _each(question: str, pages: Sequence[Page]) -> str:
+    """Return the value on each picture, for a question which of them has the larger one."""
+    subject = f"What is the {' '.join(terms(_LARGEST.sub(' ', question)))}?"
+    if not any(find(page, subject) for page in pages):
+        return _look_up(question, pages)
+    answers = [_look_up(subject, [page]) if find(page, subject) else "no such value" for page in pages]
+    listed = "\n".join(f"Picture {number}: {found}" for number, found in enumerate(answers, 1))
+    return f"{listed}\n({WHO}; I read the values, and do not compare them.)"
 
 
 def _compare(pages: Sequence[Page]) -> str:

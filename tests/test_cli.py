@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import vlnb
-from vlnb import cli, extras, samples
+from vlnb import cli, commands, extras, samples
 from vlnb.commands import extract
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.typed import typed_reply
@@ -66,6 +66,10 @@ FAILURES = [
     (["ask", "{receipt}", "Read", "--page", "2"], "page 2 does not exist"),
     (["ask", "clip.mp4", "Read", "--page", "2"], "clip.mp4 is a video, which has no pages: leave --page out."),
     (["sample", "clip", "--to", "clip.jpg"], "The clip is a video: choose a name such as clip.mp4."),
+    (["ask", "no-such.png", "word " * 80], "There is no file no-such.png"),
+    (["agent", "no-such.html", "word " * 80, "--url", "http://127.0.0.1:1"], "Nothing answers"),
+    (["batch", "~nosuch/scans", "--prompt", "?", "--out", "o"], "There is no file ~nosuch/scans"),
+    (["sample", "--to", "x" * 300], "File name too long"),
     (["serve", "--host", "0.0.0.0"], "VLNB_API_KEY"),
     (["ask"], "Give a picture and then a question"),
     (["ask", "a.png"], "Give a picture and then a question"),
@@ -487,10 +491,27 @@ def test_csv_keeps_equal_names_apart_and_reports_a_second_list(capsys):
 
 
 @pytest.mark.parametrize(
-    ("value", "cell"), [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3)]
-)
+    ("value", "cell"),
+    [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3), ("-5.00 EUR", "-5.00 EUR"),
+     ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"), ('+1+HYPERLINK("x")', "'+1+HYPERLINK(\"x\")")],
+)  # fmt: skip
 def test_csv_cells_are_never_formulas(value, cell):
     assert extract._inert(value) == cell
+
+
+def test_csv_holds_plain_lists_and_its_head_holds_no_formula():
+    reply = typed_reply(Form.of(dict[str, object]), Reply('{"=X": 5, "tags": ["a", "b"]}', "m", "s", "stop", 0.0, 0.0))
+    text = extract._csv({"a.png": reply}).removeprefix("\ufeff").replace("\r", "")
+    assert text == "source,'=X,tags[0],tags[1]\na.png,5,a,b\n"
+
+
+def test_a_file_is_written_whole_or_left_as_it_is(tmp_path):
+    out = tmp_path / "out.csv"
+    commands.write(out, "caf\udce9.png")
+    assert out.read_text() == "caf?.png"
+    with pytest.raises(AttributeError):
+        commands.write(out, 3)
+    assert out.read_text() == "caf?.png"
 
 
 @pytest.mark.parametrize(

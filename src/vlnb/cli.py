@@ -87,3 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has ended: `vlnb ask … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # such as a name that is too long
+        say(f"vlnb: {error.strerror or error}: {error.filename or 'a file'}")
+        return 1

@@ -49,6 +49,22 @@ def pictures(tmp_path):
     return folder
 
 
+def test_each_version_and_each_page_of_a_picture_is_asked_about(tmp_path, server):
+    """A picture that was replaced is another one; all pages of a TIFF or PDF are sent, and one frame of a GIF."""
+    (folder := tmp_path / "scans").mkdir()
+    pages = [Image.new("RGB", (56, 56), (number, 0, 0)) for number in range(3)]
+    for name in ("a.tif", "b.pdf", "c.gif", os.fsdecode(b"caf\xe9.png")):
+        several = {} if name.endswith("png") else {"save_all": True, "append_images": pages[1:]}
+        pages[0].save(folder / name, **several)
+    url, _ = server()
+    table = batch.process(folder, "?", tmp_path / "out", endpoints=url).frame()
+    assert list(table["prompt_tokens"]) == [300, 300, 100, 100]  # 100 for each picture
+    assert table["path"][3].endswith("caf\\udce9.png")
+    os.utime(folder / "a.tif", (0, 0))
+    for source, new_rows in ((folder, 1), ([folder / "a.tif"], 0)):
+        assert batch.process(source, "?", tmp_path / "out", endpoints=url).new_rows == new_rows
+
+
 @pytest.fixture
 def server():
     """Start `tests.bench.answering` with the given options; return its address and its process."""

@@ -133,8 +133,12 @@ CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", 
         [CALL, {"index": 0, "function": {"arguments": '{"to"'}}, {"index": 0, "function": {"arguments": ": 3}"}}],
         [{"function": {"name": "zoom", "arguments": {"to": 3}}}],
         [{"index": 0, "function": {"name": "zoom", "arguments": '{"to": 3}'}}],
+        [
+            {"index": 0, "function": {"name": "zoom", "arguments": None}},
+            {"index": 0, "function": {"name": None, "arguments": '{"to": 3}'}},
+        ],
     ],
-    ids=["in pieces", "as an object", "at once"],
+    ids=["in pieces", "as an object", "at once", "with nulls"],
 )
 def test_a_tool_call_becomes_text_in_qwens_notation(ask, deltas):
     sent = b"".join(chunk({"tool_calls": [delta]}) for delta in deltas) + chunk(finish="tool_calls")

@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import typing
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -241,8 +242,59 @@ def test_both_violations_of_one_field_are_reported_and_a_null_once():
     ]
 
 
-def test_an_unpaired_surrogate_is_accepted_as_text():
-    assert read(Form.of(CONSTRUCTS["string"]), '{"field": "\ud83d"}')[0] == {"field": "\ud83d"}
+NUMBERS = {"no": {"type": "string", "description": "Invoice number, as printed"}, "total": {"type": "number"}}
+TREE = {"price": {"type": ["number", "null"]}, "parts": {"type": "array", "items": {"$ref": "#"}}}
+OWNERS = [{"iban": {"type": "string"}, "holder": {"type": "string"}}, {"holder": {"type": "string"}}]
+BRANCHES = [{"type": "object", "properties": fields, "required": [*fields][:1]} for fields in OWNERS]
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "data"),
+    [
+        ({"type": "object", "properties": NUMBERS}, '{"no": "0012", "total": "5"}', {"no": "0012", "total": 5}),
+        ({"properties": {"total": {"type": "number", "multipleOf": 0.01}}}, '{"total": "19.99"}', {"total": 19.99}),
+        ({"type": "object", "properties": TREE, "required": [*TREE]},
+         '{"price": null, "parts": [{"price": null, "parts": []}]}',
+         {"price": None, "parts": [{"price": None, "parts": []}]}),
+        ({"anyOf": BRANCHES}, '{"iban": "DE1", "holder": null}', {"iban": "DE1", "holder": None}),
+    ],
+    ids=["a description", "multiples of a cent", "null deep within", "null in an alternative"],
+)  # fmt: skip
+def test_a_correct_answer_is_read_without_an_issue(schema, text, data):
+    assert read(Form.of(schema), text) == (data, json.loads(text), ())
+
+
+@pytest.mark.parametrize("value", ["19.9951", "1e30", "0.07", "NaN", None])
+def test_only_numbers_that_are_no_multiple_violate_multiple_of(value):
+    form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
+    assert bool(read(form, json.dumps({"total": value}))[2]) == (value in ("19.9951", "NaN", "1e30"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'As on [page 1]:\n```json\n{"total": "5"}\n```',
+        'On [page 1] stands {"total": "5"}',
+        '<think>I fill in {"total": number}.</think>{"total": "5"}',
+        'In {braces}:\n```\n{"total": "5"}\n```',
+    ],
+)
+def test_the_json_is_found_among_brackets_and_thoughts(text):
+    assert read(Form.of({"type": "object", "properties": {"total": {"type": "number"}}}), text)[0] == {"total": 5}
+
+
+def test_null_instead_of_an_object_is_a_violation():
+    assert [issue.kind for issue in read(Form.of(Invoice), "null")[2]] == ["violation"]
+
+
+def test_a_pair_of_different_types_keeps_each_as_its_type():
+    assert read(Form.of(tuple[str, Decimal]), '["0012", "5.00"]')[0] == ("0012", Decimal("5.00"))
+
+
+@pytest.mark.parametrize("answer", ['{"field": "\\ud83d"}', '{"field": "\ud83d"}', "{'field': '\ud83d'}"])
+def test_half_of_a_surrogate_pair_is_replaced_because_no_file_can_store_it(answer):
+    data, printed, _ = read(Form.of(CONSTRUCTS["string"]), answer)
+    assert data == printed == {"field": "\N{REPLACEMENT CHARACTER}"}
 
 
 @pytest.mark.parametrize("depth", [100, 400, 700, 5000])
@@ -434,6 +486,14 @@ def test_a_recursive_field_may_be_null():
 def test_an_invalid_schema_raises_one_clear_sentence(schema, words):
     with pytest.raises(BadInput, match=words.replace("(", r"\(")):
         Form.of(schema)
+
+
+@pytest.mark.parametrize("wrap", [str, str.encode, lambda code: [code], typing.ForwardRef])
+def test_a_schema_that_is_text_is_never_run_as_python(tmp_path, wrap):
+    planted = tmp_path / "planted"
+    with pytest.raises(BadInput, match="has no JSON schema"):
+        Form.of(wrap(f"__import__('pathlib').Path({str(planted)!r}).touch()"))
+    assert not planted.exists()
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8)

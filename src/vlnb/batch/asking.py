@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _POLL_S = 0.5, 30.0, 0.05
+_DOCUMENT = re.compile(r"\.(pdf|tiff?)($|\?)", re.IGNORECASE)  # all its pages are sent
 _FULL = 429
 _GONE = frozenset((_FULL, 502, 503, 504))
 # Fields of a request body whose results would be lost: the table keeps only text.
@@ -68,7 +71,7 @@ class Asker:
     async def rows(self, keys: daft.Series, paths: daft.Series, contents: daft.Series) -> list[dict[str, object]]:
         """Return the columns of the answers about a batch of rows."""
         batch = zip(keys.to_pylist(), paths.to_pylist(), contents.to_pylist(), strict=True)
-        answers = [self.row(key, Row(*row)) for key, *row in batch]
+        answers = [self.row(key, Row(os.fsdecode(path), content)) for key, path, content in batch]
 
         # On the event loop that talks to the servers: each switch between threads costs time.
         async def gather() -> list[dict[str, object]]:
@@ -91,7 +94,11 @@ class Asker:
                 columns["error"] = None if reply.valid else notes
         except Exception as error:  # noqa: BLE001 - a bad row must not end the batch
             columns["error"] = str(error) if isinstance(error, VlnbError) else f"{type(error).__name__}: {error}"
-        return columns
+        # The name of a file may not be valid Unicode, which a table cannot hold.
+        return {
+            name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+            for name, value in columns.items()
+        }
 
     async def _reply(self, row: Row) -> Reply:
         tries = 0
@@ -137,5 +144,5 @@ class Asker:
             if lost := [name for name in _REFUSED if fields.get(name)] or ["n"] * (fields.get("n") not in {None, 1}):
                 raise ValueError(f"{', '.join(lost)}: a batch returns one text answer a request. Remove this field")
             return endpoint.send(fields | {"stream": True})
-        pictures = images.pages(row.path) if row.path.lower().endswith(".pdf") else [row.path]
+        pictures = images.pages(row.path) if _DOCUMENT.search(row.path) else [row.path]
         return endpoint.stream(Prompt(job.prompt, job.system), *pictures, schema=self._form, **job.options)

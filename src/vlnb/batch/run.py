@@ -123,7 +123,8 @@ def _ask(left: dict[str, Row], asking: tuple[Any, ...], runner: str, address: st
     class Worker(Asker):  # a local class, which Ray's workers get by value
         ask = daft.method.batch(return_dtype=daft.DataType.from_arrow_type(pa.struct(list(shards.arrow()))))(Asker.rows)
 
-    items = [{"key": key, "path": row.path, "content": row.content} for key, row in left.items()]
+    # Names of files are bytes, which need not be valid UTF-8.
+    items = [{"key": key, "path": os.fsencode(row.path), "content": row.content} for key, row in left.items()]
     table = daft.from_pylist(items).into_batches(_BATCH)
     _, _, concurrency, _ = asking
     worker = daft.cls(Worker, max_concurrency=2 + concurrency // _BATCH)  # otherwise all rows wait in memory at once

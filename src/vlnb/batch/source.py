@@ -5,9 +5,11 @@ A source is a folder, a glob, a Parquet file, a list of paths or addresses, or a
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -30,7 +32,7 @@ Source = str | Path | Sequence[str | Path]
 class Row:
     """One row: the path or address of a picture, or the `custom_id` of a request.
 
-    `content` identifies its version: the size of a file in bytes, or the line of a request.
+    `content` identifies its version: the size of a file in bytes and its time of change, or the line of a request.
     """
 
     path: str
@@ -76,7 +78,8 @@ class Job:
 
     def key(self, row: Row) -> str:
         """Return the key of an answer: a hash of the job, and of the row with its size or content."""
-        return hashlib.sha256(f"{self.id}\0{row.path}\0{row.content}".encode()).hexdigest()[:32]
+        text = f"{self.id}\0{row.path}\0{row.content}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def is_requests(source: Source) -> bool:
@@ -86,15 +89,17 @@ def is_requests(source: Source) -> bool:
 
 def check(source: Source) -> None:
     """Raise `BadInput` if the source is a path that does not exist."""
-    if isinstance(source, str | Path) and not (Path(source).expanduser().exists() or glob.has_magic(str(source))):
-        raise missing(Path(source))
+    if isinstance(source, str | Path):
+        path = os.path.expanduser(source)  # noqa: PTH111 - also for a user or a name that cannot exist
+        if not (os.path.exists(path) or glob.has_magic(path)):  # noqa: PTH110
+            raise missing(Path(source))
 
 
 def rows(source: Source) -> list[Row]:
     """Return the rows of a source. Raises `BadInput` if it cannot be read or is empty."""
     check(source)
     try:
-        listed = list(_listed(source) if isinstance(source, str | Path) else map(Row, map(str, source)))
+        listed = list(_listed(source) if isinstance(source, str | Path) else map(_row, source))
     except (OSError, ValueError, LookupError) as error:
         raise BadInput(f"{source} cannot be read: {error!s:.300}") from error
     if not listed:
@@ -109,10 +114,18 @@ def _listed(source: str | Path) -> Iterable[Row]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        return (Row(str(name)) for name in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if name is not None)
+        return (_row(name) for name in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if name is not None)
     inside = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
     pictures = (file for file in sorted(inside) if file.suffix.lower() in PICTURES)
-    return (Row(str(file), str(file.exists() and file.stat().st_size)) for file in pictures)
+    return map(_row, pictures)
+
+
+def _row(path: str | Path) -> Row:
+    """Return the row of a picture, with its version if it is a file here."""
+    with contextlib.suppress(OSError, ValueError):
+        stat = os.stat(path)  # noqa: PTH116 - of an address, too
+        return Row(str(path), f"{stat.st_size} {stat.st_mtime_ns}")
+    return Row(str(path))
 
 
 def _requests(path: Path) -> Iterator[Row]:

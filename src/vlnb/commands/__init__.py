@@ -7,6 +7,7 @@ Commands import what they need when they run, so that `vlnb --help` is fast. The
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from vlnb.errors import BadInput, VlnbError
+from vlnb.errors import BadInput
 from vlnb.terminal import printable
 
 if TYPE_CHECKING:
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # the beginning of a message about an argument
 _IN_PYTHON = {
     ", or pass max_pixels to images.load.": ".",
+    ", or pass max_bytes.": ".",
+    " Or pass a larger timeout_s.": "",
+    ", or pass a larger timeout_s.": ".",
     "Pass a video as vlnb.video.frames(…)": "Name a video by its path, such as clip.mp4",
+}
+_OPTIONS = {
+    "max_tokens": "--max-tokens",
+    "max_pixels": "--max-pixels",
+    "first_token_s": "--timeout",
+    "total_s": "--timeout",
 }
 _PIPE_S = 30.0  # between two lines of progress in a file or a pipe
 
@@ -57,12 +67,17 @@ def say(text: object = "") -> None:
     print(printable(str(text)), file=sys.stderr, flush=True)
 
 
-def plain(error: VlnbError) -> str:
+def plain(message: object) -> str:
     """Return the message of an error with the command line's options instead of Python's arguments."""
-    text = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(error))
+    text = _ARGUMENT.sub(lambda name: f"--{name[1].replace('_', '-')} ", str(message))
     for python, typed in _IN_PYTHON.items():
         text = text.replace(python, typed)
-    return text
+    return re.sub(r"\b(" + "|".join(_OPTIONS) + r")\b", lambda name: _OPTIONS[name[1]], text)
+
+
+def is_file(name: str) -> bool:
+    """Return whether a text names a file; a question may be longer than any name, for which `Path` raises."""
+    return os.path.isfile(name)  # noqa: PTH113
 
 
 def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, total_s: float = 600.0) -> Endpoint:
@@ -76,9 +91,11 @@ def server(url: str | None, model: str | None, *, first_token_s: float = 120.0, 
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file. Raises `BadInput` if that fails."""
+    """Write a file, or leave it as it is. Raises `BadInput` if that fails."""
+    from vlnb import records
+
     try:
-        path.write_text(text, "utf-8")
+        records.replace(path, text.encode("utf-8", "replace"))  # the name of a file may not be valid Unicode
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
 

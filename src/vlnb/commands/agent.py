@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from vlnb.commands import Count, say, server, show
+from vlnb.commands import Count, is_file, say, server, show
 from vlnb.errors import BadInput
 
 
@@ -47,7 +47,7 @@ def agent(
     """
     from vlnb import agent as agents
 
-    if Path(goal).is_file() and not Path(address).exists():
+    if is_file(goal) and not is_file(address):
         raise BadInput(f"The address comes first: vlnb agent {shlex.quote(goal)} {shlex.quote(address)}")
     asks = sys.stdin.isatty() and not yes
 

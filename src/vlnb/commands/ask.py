@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlnb.commands import STDIN, Count, Port, Seconds, say, server, show, show_json
+from vlnb.commands import STDIN, Count, Port, Seconds, is_file, say, server, show, show_json
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"(https?|data|file):", re.IGNORECASE)
 _MAX_BOXES = 20  # --json prints all of them
-_ARGUMENT = re.compile(r"\b(?:max_tokens|max_pixels|(first_token_s|total_s))\b")
 
 
 def ask(
@@ -65,7 +64,7 @@ def ask(
         raise BadInput(
             'Give a picture and then a question (a video works too): vlnb ask receipt.jpg "What is the grand total?"'
         )
-    if Path(question).is_file() and not Path(names[0]).exists() and not _ADDRESS.match(names[0]):
+    if is_file(question) and not os.path.exists(names[0]) and not _ADDRESS.match(names[0]):  # noqa: PTH110
         raise BadInput(f'The question comes last: vlnb ask {question} "{names[0]}"')
     # Pictures first, so that a wrong path is reported before a server is looked for.
     pictures = [picture for name in names for picture in _opened(name, page)]
@@ -82,8 +81,8 @@ def ask(
         finally:
             show()
     except VlnbError as error:
-        text = str(error) if json else str(error).replace("in this error's .partial", "printed above")
-        error.args = (_ARGUMENT.sub(_option, text),)
+        if not json:
+            error.args = (str(error).replace("in this error's .partial", "printed above"),)
         raise
     reply = stream.reply
     if reply.boxes and reply.seen_sizes[0] != reply.pictures[0].original_size:  # the boxes are in pixels of a copy
@@ -108,11 +107,6 @@ def _opened(name: str, pages: tuple[int, ...]) -> list[images.Picture | video.Cl
         for note in picture.notes:
             say(f"{picture.source}: {note}")
     return [*pictures]
-
-
-def _option(argument: re.Match[str]) -> str:
-    """Return the command-line option for an argument of `Endpoint.stream`."""
-    return "--timeout" if argument[1] else f"--{argument[0].replace('_', '-')}"
 
 
 def serve(*, port: Port = 30000, host: str = "127.0.0.1") -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from vlnb.commands import Count, say, server, show
+from vlnb.commands import Count, Seconds, plain, say, server, show
 from vlnb.commands.extract import read_schema
 
 _SHOWN = 5  # errors
@@ -20,6 +20,8 @@ def batch(  # noqa: PLR0913 - the options of a command
     url: list[str] | None = None,
     model: str | None = None,
     max_tokens: Count | None = None,
+    max_pixels: Count | None = None,
+    timeout: Seconds = 600.0,
     concurrency: Count = 32,
     runner: Literal["local", "ray"] = "local",
     address: str | None = None,
@@ -47,6 +49,10 @@ def batch(  # noqa: PLR0913 - the options of a command
         Its model (instead of VLNB_MODEL).
     max_tokens
         Longest answer, in tokens.
+    max_pixels
+        Largest size at which a picture is sent, in pixels.
+    timeout
+        Longest wait for an answer, in seconds.
     concurrency
         Pictures asked about at once; on Ray, by each worker.
     runner
@@ -64,13 +70,14 @@ def batch(  # noqa: PLR0913 - the options of a command
         read(out)
     check_runner(runner, address)  # both before looking for a server
     check(source)
+    limits = {"max_tokens": max_tokens, "max_pixels": max_pixels}
     try:
         answers = process(
             source, prompt, out,
             schema=read_schema(schema) if schema else None,
-            endpoints=[server(base_url, model) for base_url in url or (None,)],
+            endpoints=[server(one, model, first_token_s=timeout, total_s=timeout) for one in url or (None,)],
             concurrency=concurrency, runner=runner, address=address,
-            **({"max_tokens": max_tokens} if max_tokens else {}),
+            **{name: value for name, value in limits.items() if value},
         )  # fmt: skip
     except KeyboardInterrupt:
         say(f"Started again, the command asks about the pictures that have no answer in {out} yet.")
@@ -78,7 +85,8 @@ def batch(  # noqa: PLR0913 - the options of a command
     say(answers)
     failed = answers.frame()[["path", "error"]].dropna().to_dict("records")
     for row in failed[:_SHOWN]:
-        say(f"  {row['error']}" if row["path"] in row["error"] else f"  {row['path']}: {row['error']}")
+        error = plain(row["error"])
+        say(f"  {error}" if row["path"] in error else f"  {row['path']}: {error}")
     if failed:
         more = f"  and {len(failed) - _SHOWN} more, in the table.\n" * (len(failed) > _SHOWN)
         say(f"{more}Started again, the command asks about these once more.")

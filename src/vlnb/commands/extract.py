@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlnb.commands import Count, plain, say, server, show, write
+from vlnb.commands import Count, Seconds, plain, say, server, show, write
 from vlnb.errors import BadInput, VlnbError
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 1_000_000
 _CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
-_IN_LIST = re.compile(r"\[\d+\]")
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d)")
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d[\d\s.,()/-]*(\s[^\W\d]{1,4}|%)?$)")  # but not "-5.00 EUR"
 
 
 def extract(
@@ -29,6 +28,8 @@ def extract(
     url: str | None = None,
     model: str | None = None,
     max_tokens: Count = 4096,
+    max_pixels: Count | None = None,
+    timeout: Seconds = 600.0,
 ) -> int:
     """Extract data from documents by a JSON schema, each value with its place in the document.
 
@@ -51,6 +52,10 @@ def extract(
         The model to ask (instead of VLNB_MODEL).
     max_tokens
         Longest answer, in tokens.
+    max_pixels
+        Largest size at which a page is sent, in pixels.
+    timeout
+        Longest wait for an answer, in seconds.
     """
     from vlnb import images, typed
 
@@ -59,17 +64,17 @@ def extract(
     form = typed.Form.of(read_schema(schema))
     for note in form.loosened:
         say(note)
-    endpoint = server(url, model)
+    endpoint = server(url, model, first_token_s=timeout, total_s=timeout)
+    limits = {"max_tokens": max_tokens, "max_pixels": max_pixels or images.MAX_PIXELS}
     replies: dict[str, TypedReply | VlnbError] = {}
     try:
         for name in picture:
             try:
-                replies[name] = endpoint.ask(question, *images.pages(name), schema=form, max_tokens=max_tokens)
+                replies[name] = endpoint.ask(question, *images.pages(name), schema=form, **limits)
             except VlnbError as error:
                 replies[name] = error
             for issue in _issues(replies[name]):
-                message = issue.replace("max_tokens", "--max-tokens")
-                say(message if name in message else f"{name}: {message}")
+                say(issue if name in issue else f"{name}: {issue}")
             if not out:
                 show(_line(name, replies[name]))
     finally:  # also after Ctrl-C
@@ -107,7 +112,7 @@ def read_schema(path: Path) -> dict[str, Any]:
 
 
 def _issues(reply: TypedReply | VlnbError) -> list[str]:
-    return [plain(reply)] if isinstance(reply, VlnbError) else [str(issue) for issue in reply.issues]
+    return [plain(problem) for problem in ([reply] if isinstance(reply, VlnbError) else reply.issues)]
 
 
 def _line(name: str, reply: TypedReply | VlnbError) -> str:
@@ -135,16 +140,18 @@ def _csv(replies: dict[str, TypedReply | VlnbError]) -> str:
         longest = max(lists, key=lambda path: len(lists[path]), default="")
         if left_out := [path for path in lists if path != longest]:
             say(f"{name}: the table holds the records of {longest}, not of {', '.join(left_out)}; a .jsonl holds all.")
-        single = {path: value for path, value in leaves(data, nulls=True) if not _IN_LIST.search(path)}
+        inside = tuple(f"{path}[" for path in lists)
+        single = {path: value for path, value in leaves(data, nulls=True) if not path.startswith(inside)}
         document = {"source": name} | {"document.source" if key == "source" else key: single[key] for key in single}
         for record in lists.get(longest, [{}]):
             fields = dict(leaves(record, nulls=True))
             own = {f"{longest or 'record'}.{key}" if key in document else key: fields[key] for key in fields}
             table.append(document | own)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in table for key in row)))
-    writer.writeheader()
-    writer.writerows({key: _inert(value) for key, value in row.items()} for row in table)
+    names = dict.fromkeys(key for row in table for key in row)
+    csv.writer(text).writerows(
+        map(_inert, row) for row in [names, *([row.get(name) for name in names] for row in table)]
+    )
     return f"\ufeff{text.getvalue()}"  # as Excel expects
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
 from vlnb.embedded.request import Refused
-from vlnb.typed import values
+from vlnb.typed import form, values
 from vlnb.typed.form import DAY, NUMBER
 
 Node = Mapping[str, Any]
@@ -175,7 +175,7 @@ def _kind(node: Node) -> str:
     """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
     if {"number", "integer"} & {*_types(node)} and "string" not in _types(node):
         return NUMBER
-    return next((kind for kind in (NUMBER, DAY) if kind in str(node.get("description", ""))), "")
+    return form.kind(node)
 
 
 def _is_text(node: Node) -> bool:

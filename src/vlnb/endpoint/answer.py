@@ -148,7 +148,8 @@ class Answer:
         for number, call in enumerate(delta.get("tool_calls") or older):
             stored = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
             for name, value in (call.get("function") or {}).items():
-                stored[name] = stored.get(name, "") + (value if isinstance(value, str) else json.dumps(value or {}))
+                if value is not None:  # later pieces may repeat the name as null
+                    stored[name] = stored.get(name, "") + (value if isinstance(value, str) else json.dumps(value))
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair becomes “�”
         self._append(text)
         return begins and bool(text or self.thought or self.calls)

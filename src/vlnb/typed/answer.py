@@ -11,7 +11,7 @@ from typing import Any
 
 from vlnb.regions import lenient
 from vlnb.typed import values
-from vlnb.typed.form import DAY, NUMBER, UNREADABLE, Form, joined
+from vlnb.typed.form import DAY, NUMBER, UNREADABLE, Form, joined, kind
 
 _RUNAWAY = (
     "The model wrote white space without end, so the request was stopped. Start SGLang with"
@@ -19,6 +19,8 @@ _RUNAWAY = (
 )
 _MISSING = "the schema requires it, but the model says that it is not on the picture"
 _MOST_LEVELS = 60
+_OPENS = r"[\[{]"
+_FENCE = rf"```(?:json)?\s{{0,9}}{_OPENS}"
 _MOST_ISSUES = 50
 
 
@@ -47,10 +49,13 @@ def read(form: Form, text: str, finish_reason: str = "stop") -> tuple[Any, Any, 
     ({'total': 1234}, {'total': '1.234 EUR'}, ())
     """
     issues: list[Issue] = []
-    printed = _json(text, finish_reason, issues)
+    printed = _json(text, finish_reason, issues, is_object="properties" in form.wire)
     data = _Typing(form, issues).typed(form.wire, printed, "")
-    if printed is not None:
+    if not any(issue.kind == "not JSON" for issue in issues):
         checked, violations = form.check(_drop_nulls(data, form.needed))
+        if violations:  # in a recursive or alternative part of the schema, `needed` cannot say which nulls it requires
+            others = (form.check(other) for other in (data, _drop_nulls(data, ())))
+            checked, violations = min([(checked, violations), *others], key=lambda attempt: len(attempt[1]))
         data = checked if form.exact else data
         nulls = {path for path, value in leaves(printed, nulls=True) if value is None}
         unique = dict.fromkeys((path, _MISSING if path in nulls else message) for path, message in violations)
@@ -112,13 +117,12 @@ class _Typing:
         if value == UNREADABLE:
             self._issues.append(Issue(path, "unreadable", "is on the picture, but the model could not read it"))
             return None
-        description = node.get("description", "")
         if not isinstance(value, str):
             return value
-        if NUMBER in description and (amount := values.number(value)) is not None:
+        if kind(node) == NUMBER and (amount := values.number(value)) is not None:
             whole = amount == amount.to_integral_value()
             return int(amount) if whole else amount if self._form.exact else float(amount)
-        if DAY in description and (day := values.day(value)) is not None:
+        if kind(node) == DAY and (day := values.day(value)) is not None:
             if values.is_ambiguous(value):
                 message = f"{value} may have the month first; it is read as {day:%d %B %Y}"
                 self._issues.append(Issue(path, "ambiguous", message))
@@ -136,15 +140,17 @@ def _drop_nulls(data: Any, needed: Container[str], path: str = "") -> Any:  # no
     return {key: _drop_nulls(item, needed, at) for key, at, item in members if item is not None or at in needed}
 
 
-def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: ANN401
+def _json(text: str, finish_reason: str, issues: list[Issue], *, is_object: bool) -> Any:  # noqa: ANN401
     """Return the JSON value in an answer; add an issue if the answer is not plain, complete JSON."""
     with contextlib.suppress(ValueError, RecursionError):
         value = json.loads(text)
         if _levels(value) <= _MOST_LEVELS:
-            return value
-    start = re.search(r"[\[{]", text)
+            return _encodable(value)
+    text = text.rpartition("</think>")[2]
+    starts = (re.search(pattern, text) for pattern in (_FENCE, r"\{" if is_object else _OPENS, _OPENS))
+    start = next((hit.end() - 1 for hit in starts if hit), len(text))
     try:
-        node = lenient.Reader(text).read(start.start() if start else len(text), len(text), lambda *_: None)
+        node = lenient.Reader(text).read(start, len(text), lambda *_: None)
     except (IndexError, lenient.Unreadable):
         issues.append(Issue("", "not JSON", f"The answer is not JSON: {text.strip()[:80]!r}."))
         return None
@@ -159,7 +165,13 @@ def _json(text: str, finish_reason: str, issues: list[Issue]) -> Any:  # noqa: A
         issues.append(
             Issue("", "cut", f"{reason}; {' and '.join(kept) or 'no rows'} kept. Raise max_tokens for the rest.")
         )
-    return value
+    return _encodable(value)
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value without halves of surrogate pairs, which no file and no table can store."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _levels(value: Any) -> int:  # noqa: ANN401

@@ -9,10 +9,12 @@ omit it forgets it.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -98,14 +100,21 @@ def joined(parts: Any) -> str:  # noqa: ANN401 - keys and indices
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
+def kind(node: Mapping[str, Any]) -> str:
+    """Return how a value of the lowered schema is parsed: `NUMBER`, `DAY`, or "" for text."""
+    last = str(node.get("description", "")).rpartition("; ")[2]  # the schema's own description stands before it
+    return last if last in (NUMBER, DAY) else ""
+
+
 def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
+    sentence = f"schema={schema!r:.80} has no JSON schema: pass a dictionary, as json.load reads it, or a model."
+    if not (isinstance(schema, type) or get_origin(schema)):
+        raise BadInput(sentence)  # TypeAdapter would run a text, perhaps from a stranger's file, as Python
     try:
         adapter = TypeAdapter(schema)
         full = adapter.json_schema()
     except (PydanticUserError, PydanticInvalidForJsonSchema, NameError) as error:
-        raise BadInput(
-            f"schema={schema!r:.80} has no JSON schema: pass a dictionary, as json.load reads it, or a model."
-        ) from error
+        raise BadInput(sentence) from error
 
     def check(data: Any) -> tuple[Any, list[tuple[str, str]]]:  # noqa: ANN401
         try:
@@ -117,11 +126,18 @@ def _pydantic(schema: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
 
 
 def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
-    from jsonschema import Draft202012Validator as Validator  # a second to import
-    from jsonschema import SchemaError
+    from jsonschema import Draft202012Validator, SchemaError  # a second to import
+    from jsonschema import ValidationError as Flaw
+    from jsonschema.validators import extend
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
     from referencing.exceptions import Unresolvable
 
+    def multiple_of(validator: Any, step: float, value: Any, _: object) -> Iterator[Flaw]:  # noqa: ANN401
+        # Exact: for jsonschema, which divides floats, 19.99 is no multiple of 0.01.
+        if validator.is_type(value, "number") and math.isfinite(value) and Fraction(str(value)) % Fraction(str(step)):
+            yield Flaw(f"{value} is not a multiple of {step}")
+
+    Validator: Any = extend(Draft202012Validator, {"multipleOf": multiple_of})  # type: ignore[no-untyped-call]  # noqa: N806
     try:
         Validator.check_schema(schema)
     except SchemaError as error:
@@ -247,7 +263,8 @@ class _Lowering:
     def _array(self, node: dict[str, Any], path: str) -> dict[str, Any]:
         if fixed := node.get("prefixItems"):
             self._loosen(path, f"the order of its items {_HERE}")
-            node = {"items": fixed[0], "minItems": len(fixed), "maxItems": len(fixed)}
+            items = fixed[0] if all(item == fixed[0] for item in fixed) else {"type": "string"}
+            node = {"items": items, "minItems": len(fixed), "maxItems": len(fixed)}
         limits: dict[str, Any] = {name: node[name] for name in ("minItems", "maxItems") if name in node}
         return {"type": "array", "items": self.lower(node.get("items", {}), f"{path}[]"), **limits}
 
@@ -257,5 +274,5 @@ class _Lowering:
             self._loosen(path, _ALTERNATIVES)
         if not all("enum" in wire or isinstance(wire.get("type"), list) for wire in lowered):
             return {"anyOf": [*lowered, {"type": "null"}]}
-        numbers = (wire for wire in lowered if NUMBER in wire.get("description", ""))
+        numbers = (wire for wire in lowered if kind(wire) == NUMBER)
         return lowered[0] if len(lowered) == 1 else next(numbers, _TEXT)

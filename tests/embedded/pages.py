@@ -48,5 +48,6 @@ def page(*lines, size=(800, 600)):
                     words.append(Word(word, (left, 40 * i, left + 10 * len(word), bottom)))
                 left += 10 * len(word) + 10
             segments.append(Segment(" ".join(text.split()), (x, 40 * i, left - 10, bottom), tuple(words)))
-        page_lines.append(Line(tuple(segments)))
+        if segments:
+            page_lines.append(Line(tuple(segments)))
     return Page(size, tuple(page_lines))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
-from tests.embedded.test_lookup import BILL, CAPTIONS
+from tests.embedded.test_lookup import BILL, CAPTIONS, VEHICLE
 from vlnb import samples
 from vlnb.embedded.fill import fill, score
 from vlnb.embedded.reader import Reader
@@ -115,6 +115,14 @@ def test_labels_share_a_line_and_stand_above_their_values():
     assert fill(names, [CAPTIONS]) == {
         "first_name": "Maria", "last_name": "Gonzalez", "nationality": None, "city": "Madrid",
     }  # fmt: skip
+
+
+def test_a_value_stands_beside_its_label_in_a_list_and_a_table_ends_at_a_gap():
+    assert fill(wire(surname=TEXT, make=TEXT), [VEHICLE]) == {"surname": "Kovarik", "make": "Renault"}
+    rows = [[(40, "Mark"), (300, "Points")], [(40, "Maths"), (300, "7")], [(40, "Art"), (300, "9")], []]
+    report = page(*rows, [(40, "Attendance"), (300, "43")])
+    marks = {"type": "array", "items": {"type": "object", "properties": {"mark": TEXT, "points": AMOUNT}}}
+    assert [row["mark"] for row in fill(wire(marks=marks), [report])["marks"]] == ["Maths", "Art"]
 
 
 def test_values_have_the_type_that_the_schema_asks_for():

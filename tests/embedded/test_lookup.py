@@ -55,8 +55,22 @@ CAPTIONS = page(
     [(20, "Nationality", 14), (400, "City", 14)],
     [(400, "Madrid", 20)],
 )
+VEHICLE = page(
+    [(20, "C.1.1"), (100, "Surname"), (600, "Kovarik")],
+    [(20, "C.1.2"), (100, "First name"), (600, "Petra")],
+    [(20, "D.1"), (100, "Make"), (600, "Renault")],
+    [(20, "Visit:"), (100, "$25"), (300, "Code:"), (400, "610415")],
+    [(20, "Time sheet"), (400, "22:00")],
+    [(20, "Patient: W. Ingram"), (400, "Tip"), (600, "Signature")],
+)
 
 QUESTIONS = [
+    (VEHICLE, "What is the surname?", "Kovarik", "right of"),
+    (VEHICLE, "How much is a visit?", "$25", "right of"),  # not the last number of the line: it has its own label
+    (VEHICLE, "What is the patient's weight?", None, None),  # the label of the owner is not enough
+    (VEHICLE, "What is the weight of the patient?", None, None),
+    (VEHICLE, "How much was the tip?", None, None),  # the text beside it is no amount
+    (VEHICLE, "Who approved the time sheet?", None, None),  # not the time
     (BILL, "Who is the server?", "Anna", "after"),
     (BILL, "Which table?", "7", "after"),
     (BILL, "How old is the patient?", "54", "after"),  # not the number under "Patient: L. Brandt"

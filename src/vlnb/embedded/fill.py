@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import pairwise, product
 from statistics import median
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ _NAMED, _ALONE = 0.85, 0.75  # lowest recall of a field's words by its label, an
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
 _LARGE = 1.4  # times the usual height: the name of a shop is larger
 _TOP = 0.2  # of the height of the page: the name of a shop stands above
+_TABLE_ENDS = 1.5  # times the usual distance of its rows: a larger gap is the end of a table
 _LONGEST = 6  # most words of a description that may be a label
 
 
@@ -135,9 +136,14 @@ class _Filling:
             if len(head) < min(2, len(columns)) or not head:
                 continue
             rows: list[dict[str, Any]] = []
-            for line in page.lines[start + 1 :]:
-                if _SUMS & set(words(line.segments[0].text)[:1]):
+            steps: list[int] = []  # from the head to the first row, and then from row to row
+            for above, line in pairwise(page.lines[start:]):
+                step = line.segments[0].box[1] - above.segments[0].box[1]
+                if _SUMS & set(words(line.segments[0].text)[:1]) or step > _TABLE_ENDS * max(
+                    steps[1:] or steps or [step]
+                ):
                     break
+                steps.append(step)
                 cells = _cells(line, head)
                 if len(cells) > len(head) / 2:
                     parts = {key: (node["properties"][key], text) for key, text in cells.items()}

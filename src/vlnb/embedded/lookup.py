@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from rapidfuzz import fuzz
 
@@ -36,9 +36,11 @@ _KINDS = tuple(
 )
 _TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # terms of payment, not a net amount
 _COUNTED = re.compile(r"\d{1,4} [^\W\d]+ [x×@] ")  # 3 nights x 80.00
+_OWNER = re.compile(r"\b(\w+)['’]s\b|\bof (?:the|this|that|your|my) (\w+)")
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
 _CAPTION = 1.2  # values are larger by this factor than small labels above them
+_CODE = re.compile(r"\W?[A-Z]?\.?[\d.]{0,9}\W?")  # before the label of a form: (12), C.1.1
 _LETTER = re.compile(r"[^\W\d]")
 
 
@@ -86,7 +88,8 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
     """
     all_words = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
     kept = [word for word in all_words if word not in STOP or word in labels]
-    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE else 1.0 for word in kept}
+    owners = {owner for pair in _OWNER.findall(question.lower()) for owner in pair}  # the patient's weight
+    return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE or word in owners else 1.0 for word in kept}
 
 
 @lru_cache(maxsize=20_000)
@@ -141,7 +144,7 @@ def by_label(
                 others = [s for s in line.segments if s is not segment and not _split(s)[0].endswith(":")]
                 fit = [("in the row of", s) for s in others if looks.search(s.text)]
             for rank, (where, value) in enumerate((fit or near)[: None if all_sides else 1]):
-                score = (0.75 * recall + 0.25 * precision) * (0.7 if looks and not fit else 1)
+                score = (0.75 * recall + 0.25 * precision) * (0.5 if looks and not fit else 1)
                 yield Candidate(value.text, value.box, label, where, score, rank)
 
 
@@ -155,7 +158,10 @@ def _places(
     if (all_sides or not last) and _COUNTED.match(segment.text):  # the number of nights, not their price
         return [("before", replace(segment, text=segment.words[0].text, box=segment.words[0].box))]
     right, below = _right(line.segments[column + 1 :], last), _below(page, row, segment, question)
-    is_list = below is not None and below.text.lower().startswith(label.lower())  # "Employee" above "Employee no."
+    if _is_captions(page, row):
+        return [("below", below)] if below and below.box[3] - below.box[1] > segment.box[3] - segment.box[1] else []
+    # "Employee" above "Employee no."
+    is_list = below is not None and (below.text.lower().startswith(label.lower()) or _in_list(page, row))
     if all_sides and right and not is_list and _may_be_label(page, row, segment, right):
         right = None
     if is_list or (inline and label.endswith(":")):
@@ -196,7 +202,8 @@ def _right(following: tuple[Segment, ...], last: bool) -> Segment | None:
     """Return the value to the right of a label; with `last`, the last of several numbers in the row of a table."""
     if not following or re.search(r":(\s|$)", following[0].text):  # another label with its own value
         return None
-    numbers = [segment for segment in following if re.search(r"\d", segment.text)]
+    until = takewhile(lambda segment: not re.search(r":(\s|$)", segment.text), following)
+    numbers = [segment for segment in until if re.search(r"\d", segment.text)]
     return numbers[-1] if last and numbers and numbers[0] is following[0] else following[0]
 
 
@@ -224,10 +231,34 @@ def _is_header(page: Page, row: int) -> bool:
     if row + 1 == len(page.lines) or len(labels) == 1 or any(re.search(r"\d|:$", s.text) for s in labels):
         return False
     under = [[s for s in page.lines[row + 1].segments if shared_width(s.box, label.box) > 0] for label in labels]
-    if not all(under):
-        return False
-    heights = [max(s.box[3] - s.box[1] for s in line.segments) for line in page.lines[row : row + 2]]
-    return len(labels) > 2 or heights[1] > _CAPTION * heights[0] or re.search(r"\d", under[0][0].text) is not None
+    return all(under) and (len(labels) > 2 or re.search(r"\d", under[0][0].text) is not None)
+
+
+def _is_captions(page: Page, row: int) -> bool:
+    """Whether a line is a row of small captions: the next line is larger, and each of its texts stands under one."""
+    labels, values = (line.segments for line in (page.lines[row], page.lines[min(row + 1, len(page.lines) - 1)]))
+    small, large = (max(s.box[3] - s.box[1] for s in segments) for segments in (labels, values))
+    is_near = values[0].box[1] - labels[0].box[3] < _NEAR * small
+    under = all(any(shared_width(value.box, label.box) > 0 for label in labels) for value in values)
+    plain = not any(re.search(r"[^\W\d].*\d|:", label.text) for label in labels)
+    return len(labels) > 1 and large > _CAPTION * small and plain and is_near and under
+
+
+def _in_list(page: Page, row: int) -> bool:
+    """Whether a line is one of three or more, evenly spaced, that hold a label and a value in the same columns."""
+    for first in range(max(0, row - 2), row + 1):
+        lines = [
+            line.segments[bool(_CODE.fullmatch(line.segments[0].text)) :] for line in page.lines[first : first + 3]
+        ]
+        if len(lines) < 3 or any(len(pair) != 2 or ":" in pair[1].text for pair in lines):
+            continue
+        lefts = [
+            max(column) - min(column) for column in zip(*([s.box[0] for s in pair] for pair in lines), strict=True)
+        ]
+        steps = [low[0].box[1] - high[0].box[1] for high, low in pairwise(lines)]
+        if max(lefts) < lines[0][0].box[3] - lines[0][0].box[1] and max(steps) < 1.3 * min(steps):
+            return True
+    return False
 
 
 def _by_row_and_column(page: Page, weights: dict[str, float], looks: re.Pattern[str] | None) -> Iterator[Candidate]:

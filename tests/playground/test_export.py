@@ -33,6 +33,7 @@ def recorder():
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             self.server.received.append((body, self.headers.get("authorization")))
+            self.server.organizations.add(self.headers.get("openai-organization"))
             chunk = {"choices": [{"delta": {"content": self.server.answer}, "finish_reason": "stop"}]}
             self.reply(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
 
@@ -47,7 +48,7 @@ def recorder():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.received, server.answer = [], "17,000"
+    server.received, server.answer, server.organizations = [], "17,000", set()
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
@@ -112,6 +113,20 @@ def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tm
     for form, request in zip(FORMATS, exported, strict=True):
         assert request == panel, form
     assert panel[1] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("form", ["python", "curl"])
+def test_an_export_sends_the_keys_of_the_environment_only_to_their_own_servers(
+    recorder, asker, receipt, tmp_path, form, monkeypatch
+):
+    monkeypatch.setenv("VLNB_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), questions(asker.history, receipt.picture)["crop"])
+    code = export(run, asker.history, form)
+    assert "VLNB_API_KEY is not sent" in code
+    assert run_alone(form, code, tmp_path).returncode == 0
+    assert [key for _, key in recorder.received] == [None, "Bearer EMPTY"]
+    assert recorder.organizations == {None}
 
 
 @pytest.mark.parametrize(

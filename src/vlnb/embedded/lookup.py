@@ -136,7 +136,8 @@ def by_label(
                 continue
             last = amount and "many" not in question.lower()
             places = _places(page, (row, column), question, last=last, all_sides=all_sides)
-            near = [(where, value) for where, value in places if not value.text.endswith((":", "："))]
+            # A value is no other label, with or without its own value.
+            near = [(where, value) for where, value in places if not _split(value)[0].endswith((":", "："))]
             fit = [place for place in near if looks and looks.search(place[1].text)]
             if amount and "%" not in question:  # "VAT 25%  131.75": the question asks for the amount, not the rate
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
@@ -222,7 +223,8 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
             break
     if not block:
         return None
-    return Segment(", ".join(s.text.rstrip(",") for s in block), around([s.box for s in block]), ())
+    parts = block[0].words if len(block) == 1 else ()
+    return Segment(", ".join(s.text.rstrip(",") for s in block), around([s.box for s in block]), parts)
 
 
 def _is_header(page: Page, row: int) -> bool:

@@ -22,9 +22,13 @@ def key_for(base_url: str, *, typed: bool = False) -> str:
 
     `typed` says that the user gave the address for this very call, or that the server was launched from here.
     """
+    return (os.environ.get("VLNB_API_KEY", "").strip() if belongs(base_url, typed=typed) else "") or NO_KEY
+
+
+def belongs(base_url: str, *, typed: bool = False) -> bool:
+    """Return whether the key in the environment, if there is one, belongs to `base_url`; `typed` as in `key_for`."""
     named = os.environ.get("VLNB_BASE_URL", "").strip()
-    belongs = same_server(named, base_url) if named else typed
-    return (os.environ.get("VLNB_API_KEY", "").strip() if belongs else "") or NO_KEY
+    return same_server(named, base_url) if named else typed
 
 
 def withheld(base_url: str) -> str:

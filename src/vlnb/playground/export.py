@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vlnb import tables
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import Endpoint
+from vlnb.endpoint.keys import belongs
 from vlnb.errors import BadInput
 from vlnb.images.sources import from_data_uri
 from vlnb.typed.answer import leaves
@@ -61,7 +62,8 @@ def _python(run: Run, history: History) -> dict[str, str]:
         return _Code(f"data_uri({kind!r}, {str(path)!r})")
 
     request = _lifted(body(run, history), history, data_uri)
-    return {"note": _note(run), "server": repr(run.server), "body": _pretty(request)}
+    key = 'os.environ.get("VLNB_API_KEY") or "EMPTY"' if belongs(run.server, typed=True) else '"EMPTY"'
+    return {"note": _note(run), "server": repr(run.server), "key": key, "body": _pretty(request)}
 
 
 def _curl(run: Run, history: History) -> dict[str, str]:
@@ -77,12 +79,14 @@ def _curl(run: Run, history: History) -> dict[str, str]:
         text = text.replace(sign, f"\\{sign}")
     for name, command in commands.items():
         text = text.replace(name, command)
-    return {"note": _note(run), "url": shlex.quote(f"{run.server}/chat/completions"), "body": text}
+    key = "${VLNB_API_KEY:-EMPTY}" if belongs(run.server, typed=True) else "EMPTY"
+    return {"note": _note(run), "key": key, "url": shlex.quote(f"{run.server}/chat/completions"), "body": text}
 
 
 def _note(run: Run) -> str:
-    note = "# The embedded engine answered, at a temporary address: start it at a fixed one with `vlnb serve`.\n"
-    return note if run.model == EMBEDDED_MODEL else ""
+    fixed = "# The embedded engine answered, at a temporary address: start it at a fixed one with `vlnb serve`.\n"
+    other = "# VLNB_API_KEY is not sent: it belongs to the server that VLNB_BASE_URL named at the time of the export.\n"
+    return fixed * (run.model == EMBEDDED_MODEL) + other * (not belongs(run.server, typed=True))
 
 
 def _cell(run: Run, history: History) -> dict[str, str]:

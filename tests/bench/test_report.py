@@ -88,6 +88,18 @@ def test_a_percentile_is_marked_only_with_enough_values():
         charts.distribution({}, "pie")
 
 
+def test_every_run_of_a_long_sweep_has_a_curve_of_its_own():
+    curves = charts.distribution({str(n): RUN.records for n in range(8)}).data
+    assert len({(curve.line.color, curve.line.dash) for curve in curves}) == 8
+
+
+def test_the_segments_of_a_resumed_run_are_drawn_one_after_the_other():
+    halves = [record(n, started=0.2 * (n // 2 % 2), segment=n // 4) for n in range(8)]
+    assert "at most 2" in charts.concurrency(halves).layout.meta["alt"]
+    bases = [base for bars in charts.timeline(halves).data if bars.name == "stream" for base in bars.base]
+    assert bases == pytest.approx([0.1, 0.1, 0.3, 0.3, 0.442, 0.442, 0.642, 0.642])
+
+
 def test_the_strip_marks_every_chunk_and_labels_ttft_and_e2e():
     sample = record(0, gaps=(0.01, 0.02))
     figure = charts.strip(sample)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.bench.conftest import serving
 from tests.bench.test_metrics import record, run
 from vlnb import BadInput, catalog, charts, cli
 from vlnb.bench import metrics, report, roofline, store
@@ -201,6 +202,15 @@ def test_the_command_line_runs_a_sweep(truth, tmp_path, capsys):
     for command in ("report", "compare", "resume"):
         assert cli.main(["bench", command, str(tmp_path)]) == 1
         assert f"It holds runs in its folders, such as {tmp_path}/users-0001." in capsys.readouterr().err
+
+
+def test_a_sweep_in_which_everything_fails_says_why_once(tmp_path, capsys):
+    with serving("--fault", "429") as endpoint:
+        arguments = ["--url", endpoint.base_url, "--model", "truth", "--prompts", "2", "--images", "0", "--users", "1"]
+        assert cli.main(["bench", "sweep", *arguments, "2", "--out", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert err.count("requests failed") == 1
+    assert "4 requests failed with 1 in flight, most often: HTTP 429: " in err
 
 
 @pytest.mark.parametrize("option", ["--concurrency", "--rate"])

@@ -26,6 +26,7 @@ class Load:
     """A load of `users` requests in flight, and the metrics of its run (from `metrics.table`).
 
     `goodput` counts only requests that met the objective, per second; `kept` is true if at least 95 % of all did.
+    `failure` is the most frequent error, or "".
     """
 
     users: int
@@ -33,6 +34,7 @@ class Load:
     goodput: float
     kept: bool
     folder: Path
+    failure: str = ""
 
 
 def sweep(
@@ -71,7 +73,8 @@ def judge(stored: Stored, objective: metrics.Objective) -> Load:
     good = sum(metrics.meets(record, objective) for record in stored.records)
     kept = good >= 0.95 * max(1, len(stored.records) + len(stored.missing))
     users = stored.manifest.workload.concurrency
-    return Load(users, values, good / max(values["duration"], 1e-9), kept, stored.folder)
+    failure = next(iter(metrics.failures(stored)), "")
+    return Load(users, values, good / max(values["duration"], 1e-9), kept, stored.folder, failure)
 
 
 def largest(loads: Sequence[Load]) -> Load | None:

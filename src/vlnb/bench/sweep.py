@@ -58,7 +58,8 @@ def sweep(
         raise BadInput(f"out={folder} already holds a run in {held[0]}: name another folder.")
     for number, count in enumerate(users):
         plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
-        plan = replace(plan, seed=workload.seed + number)  # repeated pictures would come from the server's prefix cache
+        seed = (workload.seed + number) % 2**32  # repeated pictures would come from the server's prefix cache
+        plan = replace(plan, seed=seed)
         load = judge(runner.run(plan, endpoint, folders[number]), objective)
         yield load
         best = max(best, load.goodput)

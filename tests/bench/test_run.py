@@ -341,7 +341,8 @@ def test_killing_either_process_stops_the_load_and_keeps_finished_requests(long_
         assert "The load stopped early" in stored.segments[0].stopped
 
 
-def test_a_second_resume_is_refused_and_doubles_nothing(long_run):
+def test_a_second_resume_is_refused_and_doubles_nothing(long_run, monkeypatch):
+    monkeypatch.setattr(bench.runner, "Watch", lambda *_: pytest.fail("it would write to the first run's gauges"))
     _, folder, client = long_run
     with pytest.raises(BadInput, match="Another process is writing to the run in"):
         bench.resume(folder).follow()

@@ -70,6 +70,7 @@ class Run:
         Raises `BadInput` if a record cannot be written; then no further request is sent.
         """
         began = time.perf_counter()
+        self._preparing(0)  # the sign to read the server's gauges while it is idle
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         views = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began

@@ -134,6 +134,12 @@ def test_the_page_opens_offline_and_escapes_markup_from_the_server():
     assert "@media print" in page
 
 
+def test_the_page_gives_no_size_for_pictures_of_the_readers_own():
+    assert "2 pictures (/data/scan.png), up to 128 text tokens" in charts.page(
+        {"mine": run(record(0), picture="/data/scan.png")}
+    )
+
+
 def test_a_mean_shows_its_interval_and_a_percentile_its_warning():
     found = metrics.table(RUN)
     by_key = {row.key: report.cell(row, found, metrics.series(RUN.good)) for row in report.ROWS}

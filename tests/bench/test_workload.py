@@ -82,6 +82,10 @@ def test_pictures_may_be_absent_blank_or_read_from_a_file(tmp_path):
     assert own.size == (112, 56)
 
 
+def test_the_tokens_of_the_users_own_pictures_are_unknown():
+    assert Workload(picture="/data/scan.png").vision_tokens is None
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

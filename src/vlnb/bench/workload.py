@@ -50,7 +50,7 @@ class Workload:
     images
         Pictures in each request.
     resolution
-        Size of each picture: 360p, 720p, 1080p, 4k or 800x600.
+        Size of each drawn picture: 360p, 720p, 1080p, 4k or 800x600.
     picture
         noise, blank, or the path of a picture or a folder.
     input_len
@@ -106,9 +106,18 @@ class Workload:
         return int(width), int(height)
 
     @property
-    def vision_tokens(self) -> int:
-        """Picture tokens of the whole run, including two delimiters per picture, as `sglang.bench_serving` counts."""
-        return self.prompts * self.images * (images.tokens(*self.size) + images.DELIMITER_TOKENS)
+    def drawn(self) -> bool:
+        """Whether the pictures are drawn, in the size `resolution`; your own keep theirs."""
+        return self.picture in ("noise", "blank")
+
+    @property
+    def vision_tokens(self) -> int | None:
+        """Picture tokens of the whole run, including two delimiters per picture, as `sglang.bench_serving` counts.
+
+        None for pictures of your own, whose sizes only the run finds out.
+        """
+        each = images.tokens(*self.size) + images.DELIMITER_TOKENS
+        return self.prompts * self.images * each if self.drawn else None
 
 
 @dataclass(frozen=True)

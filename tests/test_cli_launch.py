@@ -50,6 +50,13 @@ def test_an_impossible_request_exits_with_status_1_and_a_message(arguments, exce
     assert excerpt in err
 
 
+def test_plan_describes_the_command_for_several_nodes(capsys):
+    assert cli.main(["plan", "--gpu", "MI300X", "--size", "72B", "--as", "nodes", "--nodes", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert "--tp 16" in out
+    assert err.startswith("ours, not verified: --tp 16 instead of 8; with --nnodes 2\n  --tp 16: 16 GPUs hold one copy")
+
+
 def test_two_nodes_hold_a_model_that_one_cannot(capsys):
     arguments = ["plan", "--gpu", "MI300X", "--size", "72B", "--gpus", "1", "--as", "nodes", "--nodes", "2"]
     assert cli.main(arguments) == 0

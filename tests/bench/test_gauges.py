@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.bench.test_metrics import record, run
+from vlnb import NoServer, records
 from vlnb.bench import gauges, report
 
 SGLANG = """# HELP sglang:num_running_reqs The number of running requests.
@@ -82,10 +83,32 @@ def test_gauges_are_stored_with_the_run_but_the_key_is_not(page, tmp_path):
     assert set(requests) == {("/metrics", "Bearer sesame")}
 
 
+def test_a_reading_that_fails_does_not_end_the_gauges(tmp_path, monkeypatch):
+    readings = [gauges.Gauge(1, 0, 0), NoServer("late"), gauges.Gauge(3, 8, 3), gauges.Gauge(4, 7, 2)]
+
+    def read(*_):
+        reading = readings.pop(0) if readings else gauges.Gauge(5, 0, 0)
+        if isinstance(reading, NoServer):
+            raise reading
+        return reading
+
+    monkeypatch.setattr(gauges, "read", read)
+    monkeypatch.setattr(gauges, "_EVERY_S", 0.01)
+    watch = gauges.Watch(tmp_path, "http://127.0.0.1:1/v1", "EMPTY")
+    deadline = time.monotonic() + 10
+    while readings and time.monotonic() < deadline:
+        time.sleep(0.01)
+    watch.stop()
+    stored = list(records.lines(gauges.Gauge, tmp_path / gauges.GAUGES, []))
+    assert [(gauge.at, gauge.running) for gauge in stored[:4]] == [(1, 0), (3, 8), (4, 7), (5, 0)]
+
+
 def test_the_report_summarises_the_gauges():
     samples = [gauges.Gauge(1, 0, 0, 0.1), gauges.Gauge(2, 8, 3, 0.5), gauges.Gauge(3, 0, 0, 0.4)]
     sentence = gauges.sentence(samples)
     assert "0 requests running and 0 queued before the run, at most 8 and 3 during it" in sentence
     assert "50%" in sentence
+    assert " and 0 and 0 after it; its cache" in gauges.sentence(samples, ended_at=3)
+    assert "at most 8 and 3 during it; its cache" in gauges.sentence(samples, ended_at=3.5)
     assert gauges.sentence([]) == ""
     assert not any("own metrics" in line for line in report.sentences(run(record(0))))

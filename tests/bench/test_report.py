@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.bench.conftest import serving
 from tests.bench.test_metrics import record, run
 from vlnb import BadInput, catalog, charts, cli
 from vlnb.bench import metrics, report, roofline, store
@@ -88,6 +89,18 @@ def test_a_percentile_is_marked_only_with_enough_values():
         charts.distribution({}, "pie")
 
 
+def test_every_run_of_a_long_sweep_has_a_curve_of_its_own():
+    curves = charts.distribution({str(n): RUN.records for n in range(8)}).data
+    assert len({(curve.line.color, curve.line.dash) for curve in curves}) == 8
+
+
+def test_the_segments_of_a_resumed_run_are_drawn_one_after_the_other():
+    halves = [record(n, started=0.2 * (n // 2 % 2), segment=n // 4) for n in range(8)]
+    assert "at most 2" in charts.concurrency(halves).layout.meta["alt"]
+    bases = [base for bars in charts.timeline(halves).data if bars.name == "stream" for base in bars.base]
+    assert bases == pytest.approx([0.1, 0.1, 0.3, 0.3, 0.442, 0.442, 0.642, 0.642])
+
+
 def test_the_strip_marks_every_chunk_and_labels_ttft_and_e2e():
     sample = record(0, gaps=(0.01, 0.02))
     figure = charts.strip(sample)
@@ -119,6 +132,12 @@ def test_the_page_opens_offline_and_escapes_markup_from_the_server():
     assert page.count("<figcaption>") == page.count("<figure>") == 5
     assert "color-scheme: light dark" in page
     assert "@media print" in page
+
+
+def test_the_page_gives_no_size_for_pictures_of_the_readers_own():
+    assert "2 pictures (/data/scan.png), up to 128 text tokens" in charts.page(
+        {"mine": run(record(0), picture="/data/scan.png")}
+    )
 
 
 def test_a_mean_shows_its_interval_and_a_percentile_its_warning():
@@ -189,6 +208,15 @@ def test_the_command_line_runs_a_sweep(truth, tmp_path, capsys):
     for command in ("report", "compare", "resume"):
         assert cli.main(["bench", command, str(tmp_path)]) == 1
         assert f"It holds runs in its folders, such as {tmp_path}/users-0001." in capsys.readouterr().err
+
+
+def test_a_sweep_in_which_everything_fails_says_why_once(tmp_path, capsys):
+    with serving("--fault", "429") as endpoint:
+        arguments = ["--url", endpoint.base_url, "--model", "truth", "--prompts", "2", "--images", "0", "--users", "1"]
+        assert cli.main(["bench", "sweep", *arguments, "2", "--out", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert err.count("requests failed") == 1
+    assert "4 requests failed with 1 in flight, most often: HTTP 429: " in err
 
 
 @pytest.mark.parametrize("option", ["--concurrency", "--rate"])

@@ -267,6 +267,28 @@ def test_a_full_disk_stops_the_run_and_loses_no_record(tmp_path, truth):
     assert kept < {record.id for record in stored.records} == set(range(60))
 
 
+CROWD = Workload(prompts=150, concurrency=150, images=0, input_len=4, output_len=2)
+
+
+def test_the_usual_limit_of_open_files_does_not_limit_the_users(truth, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        running = bench.start(CROWD, truth, tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [record.error for record in running.follow().records] == [None] * 150
+
+
+def test_more_users_than_open_files_are_refused_before_the_first_request(truth, tmp_path):
+    records.create(tmp_path / "run", bench.runner.manifest(CROWD, truth))
+    load = [sys.executable, "-m", "vlnb.bench.load", str(tmp_path / "run"), truth.base_url]
+    limited = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *load]
+    result = subprocess.run(limited, stdin=subprocess.PIPE, capture_output=True, text=True, check=False)
+    assert "150 connections at once need more open files than the 100" in json.loads(result.stdout)["error"]
+    assert not (tmp_path / "run" / store.RECORDS).exists()
+
+
 def test_a_malformed_answer_fails_only_its_own_request(tmp_path):
     with serving("--fault", "odd") as endpoint:
         stored = bench.run(Workload(prompts=21, concurrency=3, images=0, output_len=6), endpoint, tmp_path / "run")
@@ -341,7 +363,8 @@ def test_killing_either_process_stops_the_load_and_keeps_finished_requests(long_
         assert "The load stopped early" in stored.segments[0].stopped
 
 
-def test_a_second_resume_is_refused_and_doubles_nothing(long_run):
+def test_a_second_resume_is_refused_and_doubles_nothing(long_run, monkeypatch):
+    monkeypatch.setattr(bench.runner, "Watch", lambda *_: pytest.fail("it would write to the first run's gauges"))
     _, folder, client = long_run
     with pytest.raises(BadInput, match="Another process is writing to the run in"):
         bench.resume(folder).follow()

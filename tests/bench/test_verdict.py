@@ -58,6 +58,15 @@ def test_a_load_that_was_reached_causes_no_warning():
     assert not verdicts_by_code(*busy(4, 20), concurrency=4)["load"].warning
 
 
+@pytest.mark.parametrize(("requests", "ramp_s", "steady_s"), [(200, 8.75, 7.75), (12, 3.5, 0)])
+def test_the_ramp_lasts_until_the_last_user_starts(requests, ramp_s, steady_s):
+    """Eight users start over 10 s and need half a second for each request."""
+    due = sorted((1.25 * user + 0.5 * n, user) for user in range(8) for n in range(requests))[:requests]
+    found = load(run(*(record(n, started=at, ttft=0.458) for n, (at, _) in enumerate(due)), concurrency=8, ramp_s=10))
+    assert (found.ramp_s, found.steady_s) == (pytest.approx(ramp_s), pytest.approx(steady_s))
+    assert found.tail_s >= 0
+
+
 @pytest.mark.parametrize(
     ("records", "words"),
     [

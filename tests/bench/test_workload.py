@@ -82,6 +82,10 @@ def test_pictures_may_be_absent_blank_or_read_from_a_file(tmp_path):
     assert own.size == (112, 56)
 
 
+def test_the_tokens_of_the_users_own_pictures_are_unknown():
+    assert Workload(picture="/data/scan.png").vision_tokens is None
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -89,8 +93,14 @@ def test_pictures_may_be_absent_blank_or_read_from_a_file(tmp_path):
         ({"rate": 0}, "rate=0"),
         ({"range_ratio": 2}, "range_ratio=2"),
         ({"resolution": "huge"}, "Choose 360p"),
+        ({"resolution": "²x²"}, "Choose 360p"),
         ({"resolution": "3000x10"}, "200"),
         ({"ramp_s": -1}, "ramp_s"),
+        ({"seed": -1}, "seed=-1 must be between 0 and 4,294,967,295"),
+        ({"seed": 2**32}, "seed=4294967296 must"),
+        ({"resolution": "70000x400"}, "resolution=70000x400 must have at most 65,500 pixels on a side"),
+        ({"resolution": "100000x100000"}, "and 89,000,000 in all"),
+        ({"resolution": "10000x10000"}, "and 89,000,000 in all"),
     ],
 )
 def test_invalid_workload_options_raise_bad_input(options, words):

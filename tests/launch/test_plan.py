@@ -72,6 +72,7 @@ def test_a_gpu_missing_from_the_cookbook_is_planned_like_its_sibling():
 REFUSED = [
     (("MI300X", "7B", {"tp": 8}), "28 text heads and 16 vision heads.*1, 2, 4"),
     (("MI300X", "72B", {"tp": 3}), "64 text heads"),
+    (("MI300X", "72B", {"tp": 16}), "size 16: a node has at most 8 GPUs.*leaderworkerset"),
     (("MI300X", "72B", {"tp": 8, "gpus": 4}), "needs 8 GPUs, and the plan has 4"),
     (("H100", "72B", {}), "'H100'.*Choose MI300X, MI325X, MI355X"),
     (("MI300X", "14B", {}), "'14B'.*3B, 7B, 32B, 72B"),
@@ -88,6 +89,17 @@ def test_an_impossible_plan_is_refused_with_its_numbers(choice, words):
     gpu, size, options = choice
     with pytest.raises(BadInput, match=words):
         plan(gpu, size, **options)
+
+
+def test_one_model_over_several_nodes_is_a_plan_of_its_own():
+    spread = plan("MI350X", "72B").over(2)
+    assert [flag.words for flag in spread.flags] == [
+        ("--tp", "16"), ("--context-length", "128000"), ("--nnodes", "2"),
+    ]  # fmt: skip
+    assert not spread.verified
+    assert spread.mark.endswith("same memory and image; --tp 16 instead of 8; with --nnodes 2")
+    assert "with 16 GPUs each is stored 2 times" in " ".join(spread.warnings)
+    assert plan("MI300X", "72B", gpus=4).over(2).differs == ("with --nnodes 2",)
 
 
 def test_doubtful_plans_carry_warnings():

@@ -204,6 +204,23 @@ def test_one_model_can_span_two_nodes():
         assert container["resources"]["limits"]["amd.com/gpu"] == "8"
 
 
+@pytest.mark.parametrize(
+    ("form", "port", "expected"),
+    [
+        ("nodes", 31000, ["on port 31000.", "--port 31000"]),
+        (
+            "slurm",
+            31000,
+            ["on port 31000 of the first.", "--host 0.0.0.0 --port 31000 ", "http://${hosts[0]}:31000/v1"],
+        ),
+        ("slurm", 30000, ["on port 30100 of the first.", "http://$host:30000", "--port 30100 "]),
+    ],
+)
+def test_a_script_for_several_nodes_answers_on_the_port_that_it_names(form, port, expected):
+    text = render(plan("MI300X", "72B"), form, nodes=2, port=port)
+    assert [excerpt for excerpt in expected if excerpt not in text] == []
+
+
 REFUSED = [
     ({"form": "cloud"}, "shell, docker, compose, kubernetes, slurm"),
     ({"port": 0}, "Port 0"),

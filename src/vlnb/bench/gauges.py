@@ -5,6 +5,7 @@ SGLang has the page with `--enable-metrics`, vLLM always. `tests/engine` reads t
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -82,22 +83,24 @@ class Watch:
                 ended = False
                 while not ended:
                     ended = self._ended.wait(_EVERY_S)
-                    if gauge := read(self._server, self._key):
-                        journal.write(records.line(asdict(gauge)))
+                    with contextlib.suppress(VlnbError, ValueError):  # a busy server may be late
+                        if gauge := read(self._server, self._key):
+                            journal.write(records.line(asdict(gauge)))
         except (VlnbError, ValueError):  # the run is valid without gauges
             return
 
 
-def sentence(gauges: Sequence[Gauge]) -> str:
-    """Summarise the gauges of a run in a sentence: before it, the peak, and after it."""
+def sentence(gauges: Sequence[Gauge], ended_at: float = 0.0) -> str:
+    """Summarise the gauges of a run in a sentence: before it, the peak, and after it if the last one is from then."""
     if not gauges:
         return ""
     before, after = gauges[0], gauges[-1]
     peak = max(gauge.running for gauge in gauges), max(gauge.queued for gauge in gauges)
     text = (
         f"By its own metrics the server had {before.running:.0f} requests running and {before.queued:.0f} queued before"
-        f" the run, at most {peak[0]:.0f} and {peak[1]:.0f} during it,"
-        f" and {after.running:.0f} and {after.queued:.0f} after it"
+        f" the run, at most {peak[0]:.0f} and {peak[1]:.0f} during it"
     )
+    if after.at >= ended_at:
+        text += f", and {after.running:.0f} and {after.queued:.0f} after it"
     rates = [gauge.cache_hit_rate for gauge in gauges if gauge.cache_hit_rate is not None]
     return text + (f"; its cache hit rate was {max(rates):.0%} at most." if rates else ".")

@@ -14,6 +14,7 @@ import gc
 import json
 import math
 import os
+import resource
 import select
 import signal
 import sys
@@ -28,11 +29,12 @@ from vlnb import records
 from vlnb.bench import bodies, store, stream, wire
 from vlnb.bench.workload import arrivals
 from vlnb.endpoint.keys import bearer, redacted
-from vlnb.errors import VlnbError
+from vlnb.errors import BadInput, VlnbError
 
 _REPORT_S = 0.25  # between two progress reports
 _LAG_S = 0.1  # between two measurements of the event loop's lateness
 _NEXT_S = 0.005  # long enough for a user to send the next request, with two 720p pictures
+_OTHER_FILES = 32  # that the load generator opens beside its connections, with room to spare
 _REFUSED = 20  # refused connections in a row after which the run stops
 
 
@@ -46,6 +48,7 @@ class Run:
         self.key = os.environ.get(store.KEY_VARIABLE, "")
         self.headers = {"Content-Type": "application/json", **bearer(self.key)}
         self.todo = stored.todo
+        _allow_connections(min(self.workload.concurrency, len(self.todo)))
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
         self.url = base_url.rstrip("/") + "/chat/completions"
@@ -70,6 +73,7 @@ class Run:
         Raises `BadInput` if a record cannot be written; then no further request is sent.
         """
         began = time.perf_counter()
+        self._preparing(0)  # the sign to read the server's gauges while it is idle
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         views = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began
@@ -248,6 +252,19 @@ class Run:
                 "stopped": self.stopped,
             }
         )  # fmt: skip
+
+
+def _allow_connections(count: int) -> None:
+    """Raise this process's limit of open files as far as the system allows; `BadInput` if that is not enough."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has no hard limit, and refuses to set none
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft != resource.RLIM_INFINITY and count + _OTHER_FILES > soft:
+        raise BadInput(
+            f"{count} connections at once need more open files than the {soft} that this system allows a process. Use"
+            " fewer users, or raise the limit (ulimit -n)."
+        )
 
 
 def main() -> int:

@@ -5,9 +5,10 @@ The definitions are those of `calculate_metrics` in `sglang/bench_serving.py` 0.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vlnb.bench.workload import lengths
@@ -69,10 +70,22 @@ def phases(record: Record) -> list[tuple[str, float, float]]:
 
 def duration_s(stored: Stored) -> float:
     """Return how long the run took, without pauses: for each segment, from its start to the end of its last request."""
+    return sum(_lengths_s(stored.records).values())
+
+
+def _lengths_s(records: Iterable[Record]) -> dict[int, float]:
+    """Return the duration of each segment, in their order."""
     ends: dict[int, float] = {}
-    for record in stored.records:
+    for record in records:
         ends[record.segment] = max(ends.get(record.segment, 0.0), record.started_s + record.e2e_s)
-    return sum(ends.values())
+    return dict(sorted(ends.items()))
+
+
+def joined(records: Sequence[Record]) -> list[Record]:
+    """Return the records with starts since the start of the run: each segment follows the one before, without pause."""
+    ends = _lengths_s(records)
+    begins = dict(zip(ends, itertools.accumulate(ends.values(), initial=0.0), strict=False))
+    return [replace(record, started_s=begins[record.segment] + record.started_s) for record in records]
 
 
 def table(stored: Stored) -> dict[str, Any]:

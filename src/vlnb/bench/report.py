@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -59,7 +60,8 @@ def sentences(stored: Stored) -> Iterator[str]:
         yield f"{len(stored.todo)} requests were not sent or did not reach the server. Resume the run to complete it."
     yield from (verdict.sentence for verdict in verdicts(stored))
     stops = (segment.stopped for segment in stored.segments)
-    yield from filter(None, (metrics.pause(stored), gauges.sentence(stored.gauges), *stored.notes, *stops))
+    ended_at = max((segment.started_at + segment.duration_s for segment in stored.segments), default=math.inf)
+    yield from filter(None, (metrics.pause(stored), gauges.sentence(stored.gauges, ended_at), *stored.notes, *stops))
     yield f"The command that repeats this run: {command(stored)}"
 
 

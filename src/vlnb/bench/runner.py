@@ -65,7 +65,8 @@ class Running:
 
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
-        self._gauges = Watch(folder, server, api_key)
+        self._key = api_key
+        self._gauges: Watch | None = None
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the load generator gets only the key of its server
             environment.pop(name, None)
@@ -97,13 +98,13 @@ class Running:
                 if "error" in report:
                     failure = str(report["error"])
                 else:
+                    self._gauges = self._gauges or Watch(self.folder, self.server, self._key)  # now the lock is held
                     watch(report)
         except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
             self.stop()
             raise
         code = self._process.wait()
         self._close()
-        self._gauges.stop()
         if failure:
             raise BadInput(failure)
         if code > 0:
@@ -122,7 +123,6 @@ class Running:
             self._process.kill()
             self._process.wait()
         self._close()
-        self._gauges.stop()
 
     def _lines(self) -> Iterator[str]:
         """Yield the load generator's output, until it ends or `stop` in another thread closes the pipe."""
@@ -135,6 +135,8 @@ class Running:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
+        if self._gauges:
+            self._gauges.stop()
 
 
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:

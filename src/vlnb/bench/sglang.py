@@ -29,7 +29,7 @@ def command(workload: Workload, base_url: str, model: str) -> str:
     >>> command(Workload(), "http://127.0.0.1:30000/v1", "Qwen/Qwen2.5-VL-7B-Instruct").split(" --")[2]
     'base-url http://127.0.0.1:30000'
     """
-    if workload.picture not in ("noise", "blank"):
+    if not workload.drawn:
         raise BadInput("sglang.bench_serving supports only noise and blank pictures.")
     options = {
         "backend": "sglang-oai-chat",

@@ -26,6 +26,7 @@ class Load:
     """A load of `users` requests in flight, and the metrics of its run (from `metrics.table`).
 
     `goodput` counts only requests that met the objective, per second; `kept` is true if at least 95 % of all did.
+    `failure` is the most frequent error, or "".
     """
 
     users: int
@@ -33,6 +34,7 @@ class Load:
     goodput: float
     kept: bool
     folder: Path
+    failure: str = ""
 
 
 def sweep(
@@ -56,7 +58,8 @@ def sweep(
         raise BadInput(f"out={folder} already holds a run in {held[0]}: name another folder.")
     for number, count in enumerate(users):
         plan = replace(workload, concurrency=count, prompts=max(workload.prompts, _REQUESTS_EACH * count), rate=None)
-        plan = replace(plan, seed=workload.seed + number)  # repeated pictures would come from the server's prefix cache
+        seed = (workload.seed + number) % 2**32  # repeated pictures would come from the server's prefix cache
+        plan = replace(plan, seed=seed)
         load = judge(runner.run(plan, endpoint, folders[number]), objective)
         yield load
         best = max(best, load.goodput)
@@ -71,7 +74,8 @@ def judge(stored: Stored, objective: metrics.Objective) -> Load:
     good = sum(metrics.meets(record, objective) for record in stored.records)
     kept = good >= 0.95 * max(1, len(stored.records) + len(stored.missing))
     users = stored.manifest.workload.concurrency
-    return Load(users, values, good / max(values["duration"], 1e-9), kept, stored.folder)
+    failure = next(iter(metrics.failures(stored)), "")
+    return Load(users, values, good / max(values["duration"], 1e-9), kept, stored.folder, failure)
 
 
 def largest(loads: Sequence[Load]) -> Load | None:

@@ -73,7 +73,8 @@ def load(stored: Stored) -> Load | None:
             target, (len(records) - 1) / (last - first) if last > first else target, 0, 0, 0, "requests per second"
         )
     users = min(workload.concurrency, len(records))
-    ramped, ended = records[users - 1].started_s, max(r.started_s + r.e2e_s for r in records)
+    ended, all_begun = max(r.started_s + r.e2e_s for r in records), first + workload.ramp_s * (users - 1) / users
+    ramped = min(ended, max(records[users - 1].started_s, all_begun))  # the first users may have sent several requests
     steady_s = max(0.0, last - ramped)
     window = (ramped, last) if steady_s else (first, ended)
     return Load(workload.concurrency, _in_flight(records, *window), ramped - first, steady_s, ended - max(last, ramped))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RESOLUTIONS = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160)}
 _MOST = 1_000_000
+_LAST_SEED = 2**32 - 1  # of numpy's global generator
+_MOST_PX = 65_500  # on a side: JPEG allows few more
 # With a space before it, each word is one token of Qwen's vocabulary.
 _WORDS = resources.files("vlnb.bench").joinpath("words.txt").read_text("utf-8").split()
 USERS = (1, 2, 4, 8, 16, 32, 64, 128)  # loads of a sweep
@@ -48,7 +50,7 @@ class Workload:
     images
         Pictures in each request.
     resolution
-        Size of each picture: 360p, 720p, 1080p, 4k or 800x600.
+        Size of each drawn picture: 360p, 720p, 1080p, 4k or 800x600.
     picture
         noise, blank, or the path of a picture or a folder.
     input_len
@@ -77,13 +79,19 @@ class Workload:
         for name, least in (("prompts", 1), ("concurrency", 1), ("images", 0), ("input_len", 1), ("output_len", 1)):
             if not least <= getattr(self, name) <= _MOST:
                 raise BadInput(f"{name}={getattr(self, name)} must be between {least} and {_MOST:,}.")
+        if not 0 <= self.seed <= _LAST_SEED:
+            raise BadInput(f"seed={self.seed} must be between 0 and {_LAST_SEED:,}.")
         if self.rate is not None and not (self.rate > 0 and math.isfinite(self.rate)):
             raise BadInput(f"rate={self.rate} must be greater than 0 (requests per second), or left out.")
         if not 0 <= self.range_ratio <= 1:
             raise BadInput(f"range_ratio={self.range_ratio} must be between 0 (any length) and 1 (one length).")
         if not 0 <= self.ramp_s <= _MOST:
             raise BadInput(f"ramp_s={self.ramp_s} must be between 0 and {_MOST:,} seconds.")
-        images.smart_resize(*self.size)
+        width, height = self.size
+        images.smart_resize(width, height)
+        if max(width, height) > _MOST_PX or width * height > images.MAX_FILE_PIXELS:
+            limits = f"{_MOST_PX:,} pixels on a side, and {images.MAX_FILE_PIXELS:,} in all"
+            raise BadInput(f"resolution={self.resolution} must have at most {limits}.")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,16 +99,25 @@ class Workload:
         if self.resolution in RESOLUTIONS:
             return RESOLUTIONS[self.resolution]
         width, _, height = self.resolution.lower().partition("x")
-        if not (width.isdigit() and height.isdigit()):
+        if not (width.isdecimal() and height.isdecimal()):
             raise BadInput(
                 f"Unknown resolution {self.resolution!r}. Choose {', '.join(RESOLUTIONS)}, or a size such as 800x600."
             )
         return int(width), int(height)
 
     @property
-    def vision_tokens(self) -> int:
-        """Picture tokens of the whole run, including two delimiters per picture, as `sglang.bench_serving` counts."""
-        return self.prompts * self.images * (images.tokens(*self.size) + images.DELIMITER_TOKENS)
+    def drawn(self) -> bool:
+        """Whether the pictures are drawn, in the size `resolution`; your own keep theirs."""
+        return self.picture in ("noise", "blank")
+
+    @property
+    def vision_tokens(self) -> int | None:
+        """Picture tokens of the whole run, including two delimiters per picture, as `sglang.bench_serving` counts.
+
+        None for pictures of your own, whose sizes only the run finds out.
+        """
+        each = images.tokens(*self.size) + images.DELIMITER_TOKENS
+        return self.prompts * self.images * each if self.drawn else None
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _about(run: Stored) -> Iterator[tuple[str, str]]:
     yield "its GPUs", server.gpus or "unknown: servers do not report them, and it did not run on this machine's GPUs"
     arriving = f"{plan.rate:g} per second at random times" if plan.rate else f"by {plan.concurrency} users"
     yield "requests", f"{plan.prompts:,} {arriving}, seed {plan.seed}"
-    pictures = f"{plan.images} pictures of {plan.resolution} ({plan.picture})"
+    pictures = f"{plan.images} pictures{f' of {plan.resolution}' if plan.drawn else ''} ({plan.picture})"
     yield "each", f"{pictures}, up to {plan.input_len} text tokens in and {plan.output_len} tokens out"
     yield "client", ", ".join(f"{name} {value}" for name, value in run.manifest.client.items())
 

@@ -84,7 +84,7 @@ def strip(record: Record) -> Chart:
 def timeline(records: Sequence[Record]) -> Chart:
     """Return a bar for each request, coloured by phase; of more than 200 requests, an even selection of 200."""
     step = max(1, -(-len(records) // _ROWS))
-    rows = records[::step]
+    rows = metrics.joined(records)[::step]
     figure = go.Figure()
     parts = [(record.id, *part) for record in rows for part in metrics.phases(record)]
     _add_phases(figure, parts, "s")
@@ -109,7 +109,8 @@ def distribution(runs: Mapping[str, Sequence[Record]], metric: str = "ttft") -> 
         raise BadInput(f"Unknown metric {metric!r}. Choose {', '.join(_TIMES)}.")
     name, series = _TIMES[metric]
     figure, sentences, longest = go.Figure(), [], 0
-    for (run, records), colour in zip(runs.items(), COLOURS, strict=False):
+    styles = itertools.cycle(itertools.product(("solid", "dash", "dot"), COLOURS))
+    for (run, records), (dash, colour) in zip(runs.items(), styles, strict=False):
         good = [record for record in records if record.error is None]
         values = 1000 * np.sort(metrics.series(good)[series])
         if not len(values):
@@ -118,7 +119,7 @@ def distribution(runs: Mapping[str, Sequence[Record]], metric: str = "ttft") -> 
         at = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
         figure.add_scatter(
             x=values[at], y=100 * (at + 1) / len(values), mode="lines", name=plotly_text(run),
-            line={"color": colour, "width": 3, "shape": "hv"},
+            line={"color": colour, "dash": dash, "width": 3, "shape": "hv"},
             hovertemplate="%{y:.1f} % take at most %{x:.1f} ms<extra>%{fullData.name}</extra>",
         )  # fmt: skip
         half, late = np.percentile(values, [50, 99])
@@ -145,7 +146,8 @@ def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
 
 def concurrency(records: Sequence[Record]) -> Chart:
     """Return the number of requests in flight over time, with the ramp at the start and the tail at the end."""
-    edges = sorted([(r.started_s, 1) for r in records] + [(r.started_s + r.e2e_s, -1) for r in records])
+    sent = metrics.joined(records)
+    edges = sorted([(r.started_s, 1) for r in sent] + [(r.started_s + r.e2e_s, -1) for r in sent])
     counts = list(itertools.accumulate(step for _, step in edges))
     figure = go.Figure()
     figure.add_scatter(

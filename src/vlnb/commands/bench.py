@@ -163,6 +163,8 @@ def sweep(
         if not number:  # not before: the sweep may be refused
             show(f"{head}{'P95 TPOT, ms':>13}")
         loads.append(one)
+        if [load for load in loads if load.failure] == [one]:  # only for the first load that has failures
+            say(f"{one.metrics['failed']} requests failed with {one.users} in flight, most often: {one.failure}.")
         show(
             f"{one.users:5d}{one.metrics['output_throughput']:11.1f}{one.metrics['request_throughput']:12.2f}"
             f"{one.goodput:10.2f}{one.metrics['p95_ttft_ms']:13.0f}{one.metrics.get('p95_server_ms', math.nan):13.0f}"

@@ -49,16 +49,10 @@ class PlanArgs:
     goal: Literal["latency", "throughput"] = "latency"
 
     def plan(self) -> Plan:
-        """Return the plan, and print its flags and warnings."""
+        """Return the plan."""
         from vlnb.launch import plan
 
-        chosen = plan(**asdict(self))
-        say(chosen.mark)
-        for flag in chosen.flags:
-            say(f"  {flag.name} {flag.value}: {flag.reason}")
-        for warning in chosen.warnings:
-            say(f"  note: {warning}")
-        return chosen
+        return plan(**asdict(self))
 
 
 def plan(
@@ -76,7 +70,7 @@ def plan(
     Parameters
     ----------
     port
-        Port to serve on.
+        Port to serve on (with slurm, the router's: 30100 unless you choose another).
     as_
         Form of the command. For several nodes: a copy on each behind a router (slurm; replicas for Kubernetes), or one
         model over all (nodes; leaderworkerset for Kubernetes).
@@ -85,16 +79,15 @@ def plan(
     image
         Container image (default: with the SGLang version that the cookbook verified).
     """
-    from vlnb.launch import memory, render
+    from vlnb.launch import render
     from vlnb.launch.render import SPREAD
 
     chosen = args.plan()
     text = render(chosen, as_, nodes=nodes, port=port, image=image)
-    usage = memory(chosen.over(nodes) if as_ in SPREAD else chosen)
-    say(usage)
-    if usage.fits:
+    fits = _describe(chosen.over(nodes) if as_ in SPREAD else chosen)
+    if fits:
         show(text, end="")
-    return int(not usage.fits)
+    return int(not fits)
 
 
 def launch(
@@ -115,10 +108,10 @@ def launch(
     force
         Start even if the checks find problems.
     """
-    from vlnb.launch import memory, preflight, start
+    from vlnb.launch import preflight, start
 
     chosen = args.plan()
-    say(memory(chosen))
+    _describe(chosen)
     problems = preflight(chosen)
     for problem in problems:
         say(f"vlnb: {problem}")
@@ -139,6 +132,20 @@ def launch(
     server.wait(watch=watch)
     show(server.base_url)
     return 0
+
+
+def _describe(chosen: Plan) -> bool:
+    """Print a plan's flags, warnings and memory, and return whether it fits."""
+    from vlnb.launch import memory
+
+    say(chosen.mark)
+    for flag in chosen.flags:
+        say(f"  {flag.name} {flag.value}: {flag.reason}")
+    for warning in chosen.warnings:
+        say(f"  note: {warning}")
+    usage = memory(chosen)
+    say(usage)
+    return usage.fits
 
 
 def stop(*, port: Port | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -157,4 +158,7 @@ def _finish(done: Run) -> int:
 
     say(f"stored in {done.folder}")
     show(mmmu.scores(done))
+    errors = Counter(answer.error for answer in done.answers.values() if answer.text is None)
+    for error, _ in errors.most_common(1):
+        say(f"{errors.total()} questions failed, most often: {error}")
     return status({str(done.folder): done})

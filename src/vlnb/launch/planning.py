@@ -77,7 +77,14 @@ class Plan:
                 f"{nodes} nodes cannot hold one {self.model.size}: {tp} GPUs do not divide its heads. Run copies."
             )
         flags = _flags(self.model, tp, 1, self.context_length, self.mem_fraction)
-        return replace(self, tensor_parallel=tp, replicas=1, flags=(*flags, Flag("--nnodes", str(nodes), "one model")))
+        flags = (*flags, Flag("--nnodes", str(nodes), f"the model is spread over {nodes} nodes"))
+        of_one = _differences(self.flags, self.model)
+        kept = [difference for difference in self.differs if difference not in of_one]  # such as another GPU
+        return replace(
+            self, tensor_parallel=tp, replicas=1, flags=flags, verified=False,
+            differs=(*kept, *_differences(flags, self.model)),
+            warnings=_warnings(self.gpu, self.model, tp, tp, self.mem_fraction),
+        )  # fmt: skip
 
     @property
     def mark(self) -> str:
@@ -121,8 +128,7 @@ def plan(
     replicas = gpus // tp
     context = context_length or MODEL_CONTEXT
     flags = _flags(model, tp, replicas, context_length, mem_fraction)
-    verified_flags = _flags(model, verified_tp, 1, None, None)
-    differs = _differences(flags, verified_flags)
+    differs = _differences(flags, model)
     if sibling:
         differs = (f"{gpu.strip().upper()} is planned as {sibling}, which has the same memory and image", *differs)
     return Plan(
@@ -155,6 +161,11 @@ def _check(gpus: int | None, context_length: int | None, mem_fraction: float | N
 
 
 def _check_tp(model: Model, tp: int) -> None:
+    if tp > NODE_GPUS:
+        raise BadInput(
+            f"Tensor parallel size {tp}: a node has at most {NODE_GPUS} GPUs. For more, plan one node, and choose the"
+            " form nodes or leaderworkerset, which spreads the model over several."
+        )
     if tp not in model.tensor_parallel:
         works = ", ".join(map(str, model.tensor_parallel))
         raise BadInput(
@@ -200,7 +211,8 @@ def _flags(
     return tuple(flags)
 
 
-def _differences(flags: tuple[Flag, ...], verified: tuple[Flag, ...]) -> tuple[str, ...]:
+def _differences(flags: tuple[Flag, ...], model: Model) -> tuple[str, ...]:
+    verified = _flags(model, _VERIFIED_TP[model.size], 1, None, None)
     ours, theirs = dict(flag.words for flag in flags), dict(flag.words for flag in verified)
     return tuple(
         f"without {name} {theirs[name]}" if name not in ours

@@ -27,6 +27,7 @@ Form = Literal["shell", "docker", "compose", "kubernetes", "slurm", "replicas", 
 SPREAD = frozenset(("nodes", "leaderworkerset"))
 """The forms in which several nodes hold one model."""
 _COPIES = frozenset(("slurm", "replicas"))
+_ROUTER_PORT = 30100
 _NEEDED_KEY = "${VLNB_API_KEY:?set it to a secret of your choice}"
 
 
@@ -39,7 +40,8 @@ def render(
     for each) and "leaderworkerset" (Kubernetes) spread one model over them.
 
     `image` replaces the image with the SGLang that the cookbook verified. With a `host` other than this machine, the
-    form requires an API key in $VLNB_API_KEY. Raises `BadInput` for invalid arguments.
+    form requires an API key in $VLNB_API_KEY. With "slurm", `port` is the router's; if it is left at 30000, where each
+    node's server listens, the router takes 30100. Raises `BadInput` for invalid arguments.
     """
     if form not in get_args(Form):
         raise BadInput(f"Unknown form {form!r}. Choose {', '.join(get_args(Form))}.")
@@ -54,7 +56,7 @@ def render(
     if form == "shell":
         return _shell(plan.argv(host=host, port=port), key) + "\n"
     served = plan.over(nodes) if form in SPREAD else plan
-    words = served.argv(host="0.0.0.0", port=PORT)  # noqa: S104 - inside the container
+    words = served.argv(host="0.0.0.0", port=port if form == "nodes" else PORT)  # noqa: S104 - in a container, or with a key
     published = f"[{host}]:{port}:{PORT}" if ":" in host else f"{host}:{port}:{PORT}"
     suffix = "sh" if form in {"docker", "nodes", "slurm"} else "yaml"
     quoted: Callable[[str], str] = shlex.quote if suffix == "sh" else json.dumps
@@ -66,7 +68,7 @@ def render(
         WORDS=_listed(words),
         KEY="".join(f", {json.dumps(word)}" for word in key),
         PUBLISHED=quoted(published),
-        PORT=port,
+        PORT=_ROUTER_PORT if (form, port) == ("slurm", PORT) else port,
         GPUS=plan.tensor_parallel * plan.replicas,
         NODES=nodes,
         ROUTER=shlex.join(SETTINGS),

@@ -194,7 +194,15 @@ def test_a_row_of_the_data_set_becomes_a_question():
 
 
 @pytest.mark.parametrize(
-    "invalid", [{"options": "__import__('os')"}, {"options": "'x'"}, {"options": "["}, {"options": "[]"}]
+    "invalid",
+    [
+        {"options": "__import__('os')"},
+        {"options": "'x'"},
+        {"options": "["},
+        {"options": "[]"},
+        {"options": None},
+        {"answer": "[0, 1)"},
+    ],
 )
 def test_an_invalid_row_raises_an_error_that_names_it(invalid):
     with pytest.raises(BadInput, match="validation_Art_1"):

@@ -92,6 +92,15 @@ def test_failed_questions_count_as_wrong_and_resume_asks_them_again(drawn, oracl
         mmmu.resume(run.folder, oracle)
 
 
+def test_the_command_says_why_questions_failed(tmp_path, capsys):
+    with answering("--fail", 1) as (endpoint, _):
+        arguments = ["mmmu", "run", "--drawn", "--url", endpoint.base_url, "--out", str(tmp_path / "run")]
+        assert cli.main(arguments) == 1
+    err = capsys.readouterr().err
+    assert "24 questions failed, most often: " in err
+    assert err.count("out of memory") == 1
+
+
 def test_when_one_of_two_servers_dies_the_other_finishes_the_run(drawn, tmp_path):
     with answering("--delay", 0.1) as (first, process), answering("--delay", 0.1) as (second, _):
 

@@ -1,5 +1,7 @@
 """Question sets: MMMU's Parquet files, and the questions with pictures drawn by code."""
 
+import shutil
+
 import pytest
 
 from vlnb.accuracy import mmmu
@@ -72,6 +74,31 @@ def test_selected_subjects_can_be_loaded_and_reopened(parquet):
     reopened = reopen(loaded.origin)
     assert reopened.questions == loaded.questions
     assert reopened.pictures(reopened.questions[2]) == loaded.pictures(loaded.questions[2])
+
+
+def test_a_subject_named_twice_is_loaded_once(parquet, monkeypatch):
+    import datasets
+
+    real = datasets.load_dataset
+
+    def from_hub(_, subject, split):
+        return real("parquet", data_files=str(parquet / subject / f"{split}-00000-of-00001.parquet"), split="train")
+
+    monkeypatch.setattr(datasets, "load_dataset", from_hub)
+    assert len(mmmu.load(["Art", "Math", "Art"])) == 6
+
+
+def test_a_folder_with_other_files_or_two_copies_is_refused(parquet, tmp_path):
+    import datasets
+
+    for snapshot in ("a", "b"):
+        shutil.copytree(parquet / "Art", tmp_path / "twice" / snapshot)
+    with pytest.raises(BadInput, match="repeats 3 questions, such as validation_Art_1, validation_Art_2"):
+        mmmu.load(folder=tmp_path / "twice")
+    (tmp_path / "other").mkdir()
+    datasets.Dataset.from_dict({"question": ["?"], "image": [""]}).to_parquet(tmp_path / "other" / "data.parquet")
+    with pytest.raises(BadInput, match="does not hold MMMU alone: its rows have no id, image_1, image_2"):
+        mmmu.load(folder=tmp_path / "other")
 
 
 def test_an_unloadable_set_raises_a_clear_error(tmp_path, monkeypatch):

@@ -76,13 +76,13 @@ def from_row(row: Mapping[str, Any], subject: str, pictures: tuple[int, ...] = (
         name, text, answer = str(row["id"]), str(row["question"]), str(row["answer"])
         options = _listed(row["options"])
         is_open = row["question_type"] == "open"
-    except (KeyError, ValueError, SyntaxError) as error:
+        answers = tuple(_listed(answer)) if answer.startswith("[") else (answer,)
+    except (KeyError, TypeError, ValueError, SyntaxError) as error:
         raise BadInput(
             f"A row of {subject} is not in MMMU's form ({error!r}): id {row.get('id', 'unknown')}."
         ) from error
     if not is_open and not 0 < len(options) <= len(LETTERS):
         raise BadInput(f"Question {name} has {len(options)} options; MMMU has 1 to {len(LETTERS)}.")
-    answers = tuple(_listed(answer)) if answer.startswith("[") else (answer,)
     return Question(name, subject, text, () if is_open else tuple(options), answers, pictures)
 
 

@@ -142,8 +142,11 @@ def _verdicts(first: Scores, second: Scores) -> dict[str, object]:
     """Compare two independent runs row by row: "higher", "lower" or "noise"."""
     from scipy.stats import fisher_exact
 
-    same = first.rows.keys() == second.rows.keys()  # otherwise the totals are not comparable
-    shared = [row for row in first.rows if row in second.rows and (same or row != OVERALL)]
+    def covered(row: str, scores: Scores) -> set[str]:
+        return {*(scores.rows if row == OVERALL else catalog.MMMU_DOMAINS.get(row, ()))} & scores.rows.keys()
+
+    # Totals over different subjects are not comparable.
+    shared = [row for row in first.rows if row in second.rows and covered(row, first) == covered(row, second)]
     verdicts: dict[str, object] = {}
     for row in shared:
         pair = [first.rows[row], second.rows[row]]

@@ -6,6 +6,7 @@ The texts are in memory. Pictures are loaded when they are needed.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,12 +55,18 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
     extras.require("mmmu", "MMMU")
     import datasets
 
+    subjects = list(dict.fromkeys(subjects)) if subjects else None
     rows = _rows(subjects or SUBJECTS, Path(folder) if folder else None)
+    if absent := sorted({"id", *_COLUMNS} - {*rows.column_names}):
+        raise BadInput(f"{folder or HUB} does not hold MMMU alone: its rows have no {', '.join(absent)}.")
     if subjects:
         ids = rows["id"]
         rows = rows.select([i for i in range(len(rows)) if subject_of(ids[i]) in subjects]).flatten_indices()
     if not len(rows):
         raise BadInput(f"{folder or HUB} has no question of {', '.join(subjects or SUBJECTS)}.")
+    if repeated := [name for name, count in Counter(rows["id"]).items() if count > 1]:
+        names = ", ".join(repeated[:3])
+        raise BadInput(f"{folder or HUB} repeats {len(repeated)} questions, such as {names}. Keep one copy of each.")
     for column in _COLUMNS:
         rows = rows.cast_column(column, datasets.Image(decode=False))
     present = [rows.data.column(column).is_valid().to_pylist() for column in _COLUMNS]

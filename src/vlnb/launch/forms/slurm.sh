@@ -5,7 +5,7 @@
 #SBATCH --gpus-per-node=$GPUS
 #SBATCH --exclusive
 #SBATCH --time=24:00:00
-# A copy of the server on each of $NODES nodes, and a router (pip install smg) before them, on port 30100 of the first.
+# A copy of the server on each of $NODES nodes, and a router (pip install smg) before them, on port $PORT of the first.
 # Submit it with VLNB_API_KEY set: whoever reaches a node can ask its server. Logs: vlnb-JOB-TASK.log, in this folder.
 # `python` is one with SGLang for ROCm. Where the cluster has pyxis, give srun a container instead:
 #   --container-image=$IMAGE
@@ -16,8 +16,8 @@ urls=()
 for host in "${hosts[@]}"; do urls+=("http://$host:30000"); done
 srun --kill-on-bad-exit=0 --output=vlnb-%j-%t.log \
   $LINE --api-key "$VLNB_API_KEY" &
-smg launch --host 0.0.0.0 --port 30100 --prometheus-host 127.0.0.1 --worker-urls "${urls[@]}" \
+smg launch --host 0.0.0.0 --port $PORT --prometheus-host 127.0.0.1 --worker-urls "${urls[@]}" \
   --api-key "$VLNB_API_KEY" --control-plane-api-keys "vlnb:vlnb:admin:$VLNB_API_KEY" \
   $ROUTER &
-echo "the router: http://${hosts[0]}:30100/v1"
+echo "the router: http://${hosts[0]}:$PORT/v1"
 wait -n # when all servers or the router have ended, so does the job

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 from PIL import Image
 
 import vlnb
-from vlnb import cli, commands, extras, samples
+from vlnb import cli, commands, doctor, extras, samples
 from vlnb.commands import extract
 from vlnb.endpoint.reply import Reply
 from vlnb.endpoint.typed import typed_reply
@@ -97,6 +98,8 @@ def test_a_failure_prints_one_sentence_and_exits_with_status_1(arguments, excerp
     [
         ["ask", "a", "b", "--max-tokens", "0"],
         ["serve", "--port", "70000"],
+        ["launch", "--gpu", "MI300X", "--size", "7B", "--port", "0"],
+        ["router", "http://127.0.0.1:1", "--port", "0"],
         ["sing"],
         ["ask", "a", "b", "--js"],
         ["extract", "a.png"],
@@ -393,6 +396,15 @@ def test_doctor_names_problems_and_hides_the_api_key(monkeypatch, capsys):
     assert "connection was refused" in findings["server"]["found"]
     assert "scipy missing" in findings["vlnb[bench]"]["found"]
     assert "make lab" in findings["vlnb[bench]"]["found"]
+
+
+def test_doctor_tells_a_server_that_refuses_from_other_programs(raw_server, monkeypatch):
+    answers = [b"HTTP/1.1 401 No\r\ncontent-length: 2\r\n\r\n{}", b"220 mail ready\r\n"]
+    urls = [raw_server(lambda connection, answer=answer: connection.sendall(answer)) for answer in answers]
+    monkeypatch.setattr(doctor, "_PORTS", dict.fromkeys(urlsplit(url).port for url in urls))
+    web, mail = doctor._ports().found.split("; ", maxsplit=1)
+    assert "a server answers, but refuses (401)" in web
+    assert "not a model server" in mail
 
 
 def test_doctor_reports_a_model_that_the_server_does_not_serve(engine, monkeypatch, capsys):

@@ -12,9 +12,9 @@ import psutil
 
 from vlnb import extras, local
 from vlnb._version import __version__
-from vlnb.endpoint import Endpoint
+from vlnb.endpoint import Endpoint, record
 from vlnb.endpoint.resolve import models, resolve, served
-from vlnb.errors import VlnbError
+from vlnb.errors import ServerRefused, VlnbError
 
 _PORTS = {30000: "SGLang", 8000: "vLLM", 8080: "llama.cpp", 11434: "Ollama"}
 _EXTRAS = {
@@ -87,6 +87,8 @@ def _ports() -> Finding:
         try:
             names = ", ".join(models(Endpoint(url, "", origin="port")))
             found.append(f"{port}: {names} answers; to use it, set VLNB_BASE_URL={url}")
+        except ServerRefused as error:
+            found.append(f"{port}: a server answers, but refuses ({error.status}); it may need VLNB_API_KEY")
         except VlnbError:
             found.append(f"{port}: taken by something that is not a model server")
     return Finding("ports", "ok", "; ".join(found))
@@ -96,9 +98,8 @@ def _server() -> Finding:
     try:
         named = resolve()
         if named is None:
-            return Finding(
-                "server", "ok", "the embedded engine would answer (VLNB_BASE_URL is not set, no server was launched)"
-            )
+            launched = "a launched server does not answer yet" if record.launched() else "no server was launched"
+            return Finding("server", "ok", f"the embedded engine would answer (VLNB_BASE_URL is not set, {launched})")
         names = served(named)
     except VlnbError as error:
         return Finding("server", "problem", str(error))

@@ -58,7 +58,7 @@ def cache() -> Path:
 def models() -> tuple[Path, int]:
     """Return the folder for models (HF_HOME, or the hub's default), and the free bytes on its disk."""
     folder = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - or forbidden
     return folder, shutil.disk_usage(existing).free
 
 
@@ -89,6 +89,6 @@ def listen(host: str, port: int) -> socket.socket:
             listener.close()
         raise LaunchFailed(
             f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
-            " Another program may be listening on it: choose another with --port, or 0 for any free one."
+            " Another program may be listening on it: choose another with --port."
         ) from error
     return listener

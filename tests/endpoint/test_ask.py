@@ -1,6 +1,7 @@
 """Asking: replies, streams, timeouts, and every way in which a server can fail in the middle."""
 
 import json
+import math
 import time
 
 import pytest
@@ -124,6 +125,7 @@ FAILURES = [
     ),
     (b"", vlnb.NoServer, "closed the connection", None),
     (b'HTTP/1.1 400 No\r\ncontent-length: 22\r\n\r\n{"message": "too big"}', vlnb.ServerRefused, "too big", None),
+    (b"HTTP/1.1 302 No\r\nlocation: http://[bad\r\ncontent-length: 0\r\n\r\n", vlnb.ServerRefused, "redirects", None),
     (b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "does not know the model 'm'", None),
     (b"HTTP/1.1 413 No\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "smaller or fewer pictures", None),
     (b"HTTP/1.1 429 No\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}", vlnb.ServerRefused, "try again in 7 s", None),
@@ -139,6 +141,14 @@ def test_failures_raise_clear_errors_that_keep_the_partial_answer(scripted, resp
         endpoint.ask("hi")
     assert endpoint.base_url in str(caught.value)
     assert getattr(caught.value, "partial", None) == partial
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options"), [("?", {"seed": {1}}), ("?", {"temperature": math.nan}), ("caf\udce9", {})]
+)
+def test_a_request_that_is_no_json_is_refused_before_it_is_sent(prompt, options):
+    with pytest.raises(vlnb.BadInput, match="cannot be sent as JSON"):
+        vlnb.Endpoint("http://127.0.0.1:1/v1", "m").ask(prompt, **options)
 
 
 def test_the_error_names_the_model_of_the_request_body(scripted):

@@ -255,16 +255,16 @@ def test_a_request_whose_answer_breaks_off_is_not_sent_again(raw_server):
     assert (caught.value.partial, len(connections)) == ("Two", 1)
 
 
-@pytest.mark.parametrize("as_event", [False, True])
-def test_a_request_is_sent_again_without_refused_stream_options(raw_server, as_event):
+@pytest.mark.parametrize("status", ["an event", "200 OK", "422 No"])
+def test_a_request_is_sent_again_without_refused_stream_options(raw_server, status):
     bodies = []
     refusal = {"error": {"message": "Extra inputs are not permitted: stream_options", "code": 400}}
 
     def strict(connection):
         bodies.append(connection)
         refused = STREAM + b"data: " + json.dumps(refusal).encode() + b"\n\n"
-        if not as_event:
-            refused = plain(json.dumps(refusal).encode(), "422 No")
+        if status != "an event":
+            refused = plain(json.dumps(refusal).encode(), status)
         connection.sendall(sized(refused if len(bodies) == 1 else STREAM + text_chunk("Two cats") + END))
 
     reply = vlnb.Endpoint(raw_server(strict), "m").ask("?")

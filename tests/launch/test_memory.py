@@ -53,6 +53,12 @@ def test_every_model_fits_one_gpu_at_the_suggested_fraction(gpu, size):
     assert memory(plan(gpu, size, gpus=1, mem_fraction=0.9)).fits
 
 
+def test_a_plan_whose_parts_exceed_the_gpu_does_not_fit():
+    excess = memory(plan("MI300X", "72B", gpus=1, mem_fraction=0.99))
+    assert not excess.fits
+    assert excess.sentence.startswith("The parts need 195 GiB of the 192 GiB of each MI300X: the server would run out")
+
+
 def test_only_changes_that_help_are_suggested():
     sentence = memory(plan("MI300X", "72B", mem_fraction=0.01)).sentence
     assert sentence.endswith("does not start. 72B fits with --mem-fraction-static 0.9: 3.40 M tokens of cache.")

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 import vlnb
-from vlnb import cli, launch
+from vlnb import cli, launch, local
 from vlnb.endpoint import record
 from vlnb.endpoint.resolve import resolve
 from vlnb.launch import logs
@@ -262,6 +264,24 @@ def test_preflight_reports_problems_before_any_download(tmp_path, monkeypatch):
     problems = " ".join(launch.preflight(launch.plan("MI300X", "72B", gpus=1)))
     assert "does not start" in problems
     assert "137 GiB of disk" in problems
+    assert "of disk" not in " ".join(launch.preflight(launch.plan("MI300X", "72B"), str(tmp_path)))
+
+
+def test_preflight_accepts_a_gpu_that_is_planned_as_its_sibling(monkeypatch):
+    found = launch.gpus()
+    gpu = SimpleNamespace(name="MI350X")
+    monkeypatch.setattr("vlnb.launch.gpus.gpus", lambda: replace(found, gpus=(gpu,) * 8, problem=""))
+    assert "is for" not in " ".join(launch.preflight(launch.plan("MI350X", "7B")))
+    assert "is for MI300X" in " ".join(launch.preflight(launch.plan("MI300X", "7B")))
+
+
+def test_a_forbidden_folder_for_models_is_no_error(tmp_path, monkeypatch):
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", refuse)  # as for a folder in one that this user may not enter
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "locked" / "hf"))
+    assert local.models()[0] == tmp_path / "locked" / "hf"
 
 
 LOG = """Load weight begin. avail mem=191.05 GB

@@ -1,6 +1,7 @@
 """Asking: answers are stored as they arrive, turns form a conversation, and one stop ends everything."""
 
 import json
+import signal
 import threading
 import time
 
@@ -101,6 +102,19 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
     assert all("word" in run.answer for run in asker.history.search())
     assert len(asker.history.search()) == 2
     assert "none of them with a whole answer" in overview(runs)
+
+
+def test_ctrl_c_ends_a_matrix(asker, raw_server):
+    def answer(connection):
+        time.sleep(0.1)
+        chunk = {"choices": [{"delta": {"content": "ok"}, "finish_reason": "stop"}]}
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())
+
+    endpoint = vlnb.Endpoint(raw_server(answer), "m")
+    threading.Timer(0.5, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        asker.matrix([(endpoint, Question("Read"))] * 40)
+    assert len(asker.history.search()) < 20
 
 
 def test_a_matrix_runs_every_cell_and_summarises_the_runs(asker, endpoint, receipt):

@@ -61,6 +61,10 @@ def test_markup_from_a_model_is_escaped_in_comparisons_and_overviews(history):
         assert "&lt;img" in html
 
 
+def test_repeated_words_count_as_the_same():
+    assert compare(run(1, "Total " + "yes no " * 150), run(2, "Sum " + "yes no " * 150)).similarity > 0.99
+
+
 def test_very_long_answers_can_be_compared():
     assert compare(run(1, "word " * 500_000), run(2, "other " * 500_000)).similarity < 0.01
 

@@ -46,6 +46,7 @@ _PIPE_S = 30.0  # between two lines of progress in a file or a pipe
 STDIN = "/dev/stdin"  # what `-` becomes: cyclopts takes a lone hyphen for an option
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+ServerPort = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
 Seconds = Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1e9))]
 Share = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1))]
 

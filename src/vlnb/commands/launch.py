@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from vlnb.commands import Count, Port, Share, say, show
+from vlnb.commands import Count, Port, ServerPort, Share, say, show
 from vlnb.errors import VlnbError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PlanArgs:
 def plan(
     *,
     args: PlanArgs,
-    port: Port = 30000,
+    port: ServerPort = 30000,
     as_: Annotated[Form, Parameter(name="--as")] = "shell",
     nodes: Count = 1,
     image: str | None = None,
@@ -91,7 +91,12 @@ def plan(
 
 
 def launch(
-    *, args: PlanArgs, port: Port = 30000, python: str = "python", model_path: str | None = None, force: bool = False
+    *,
+    args: PlanArgs,
+    port: ServerPort = 30000,
+    python: str = "python",
+    model_path: str | None = None,
+    force: bool = False,
 ) -> int:
     """Start a server here, and wait until it is ready.
 
@@ -112,7 +117,7 @@ def launch(
 
     chosen = args.plan()
     _describe(chosen)
-    problems = preflight(chosen)
+    problems = preflight(chosen, model_path)
     for problem in problems:
         say(f"vlnb: {problem}")
     if problems and not force:

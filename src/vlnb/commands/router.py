@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vlnb.commands import Port, say, show
+from vlnb.commands import ServerPort, say, show
 
 
-def router(*servers: str, port: Port = 30100) -> int:
+def router(*servers: str, port: ServerPort = 30100) -> int:
     """Start a router in front of several servers, and wait until it is ready. `vlnb stop` stops it.
 
     For example: vlnb router http://127.0.0.1:30000 http://127.0.0.1:30001

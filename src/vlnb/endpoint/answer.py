@@ -77,7 +77,6 @@ class Answer:
             ValueError: It is not JSON.
             EOFError: The answer has no proper end: neither a finish_reason nor [DONE] after its text.
         """
-        self.ended = True
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
         for call in self.calls.values():
@@ -85,6 +84,7 @@ class Answer:
         has_content = self.text or self.thought
         if self.finish_reason == "error" or not (self.finish_reason or (self.done and has_content)):
             raise EOFError
+        self.ended = True
 
     @property
     def page(self) -> bytes:

@@ -247,6 +247,7 @@ class Endpoint:
                         refused = failures.refused_field(error.answer.body.decode(errors="replace"))
                         if answer.text or refused is None or request.pop(refused, None) is None:
                             raise
+                        answer.other_lines.clear()
                         notes.append(f"this server refuses {refused}, so it counts no tokens")
         except Exception as error:  # noqa: BLE001 - `explain` turns any of them into a sentence
             endpoint = replace(self, model=str(request["model"]))  # a body can name another model

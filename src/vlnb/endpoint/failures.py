@@ -64,7 +64,9 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
     if _BROKEN.search(message):  # smg answers 400 when a server behind it ends in the middle of an answer
         status = HTTPStatus.BAD_GATEWAY.value
     retry_after_s = _seconds(answer.headers.get("retry-after"))
-    target = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
+    target = urlsplit(server)
+    with contextlib.suppress(ValueError):  # the address of a redirect may be invalid
+        target = urlsplit(urljoin(server, answer.headers.get("location", "") if status < 400 else ""))
     sentence = _sentence(
         "refused",
         f"{status} {message}",
@@ -159,6 +161,7 @@ def _message(body: bytes, secret: str) -> str:
     text = redacted(" ".join(str(data or "")[:_READ_CHARS].split()), secret)
     if re.match(r"<|.{0,80}<(?:html|body|style|!doctype)", text, re.IGNORECASE):
         text = " ".join(html.unescape(re.sub(r"<[^<>]{1,300}>", " ", _INVISIBLE.sub(" ", text))).split())
+        text = redacted(text, secret)  # a web page may hold it as entities
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 

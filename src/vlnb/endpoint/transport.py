@@ -10,7 +10,7 @@ import httpx2
 from vlnb import fetch
 from vlnb.endpoint.answer import Refusal
 from vlnb.endpoint.keys import bearer
-from vlnb.errors import BadAnswer
+from vlnb.errors import BadAnswer, BadInput
 
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, one chunk each, is smaller
@@ -43,7 +43,12 @@ async def stream(http: httpx2.AsyncClient, url: str, body: dict[str, object]) ->
         alive = alive or event in _ALIVE
 
     try:
-        async with http.stream("POST", url, json=body, extensions={"trace": watch}) as response:
+        request = http.build_request("POST", url, json=body, extensions={"trace": watch})
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"The request cannot be sent as JSON ({error}). Check the text and the options.") from error
+    try:
+        response = await http.send(request, stream=True)
+        async with contextlib.aclosing(response):
             yield response
     except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
         if alive:

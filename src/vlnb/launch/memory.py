@@ -51,7 +51,7 @@ class Memory:
         """Whether it fits, and for how many requests, in one or two sentences."""
         plan, model = self.plan, self.plan.model
         if not self.fits:
-            return _shortage(plan, self.static_fraction)
+            return _shortage(plan, self.static_fraction) if not self.kv_tokens else _excess(self)
         each = f" in each of {plan.replicas} replicas" if plan.replicas > 1 else ""
         tight = ""
         if self.longest_context < plan.context_length:
@@ -82,8 +82,7 @@ def memory(plan: Plan) -> Memory:
     weights = model.weight_bytes / tp
     cache = fraction * total - weights
     token_bytes = kv_token_bytes(model.kv_heads, model.layers, tp=tp)
-    fits = cache > 0
-    kv_tokens = int(cache / token_bytes) if fits else 0
+    kv_tokens = int(max(0.0, cache) / token_bytes)
     workspace = _workspace(plan, kv_tokens)
     vision = MAX_PIXELS / 14**2 * (5 * 1280 + 2 * 3456) * 2
     parts = [
@@ -102,7 +101,16 @@ def memory(plan: Plan) -> Memory:
         kv_tokens=kv_tokens,
         requests=plan.replicas * kv_tokens // REQUEST_TOKENS,
         longest_context=min(plan.context_length, kv_tokens),
-        fits=fits,
+        fits=cache > 0 and free >= 0,
+    )
+
+
+def _excess(memory: Memory) -> str:
+    """Return by how much the parts exceed the GPU, although the weights fit, and what makes them smaller."""
+    plan, needed = memory.plan, sum(part.bytes for part in memory.parts) / GIB
+    return (
+        f"The parts need {needed:.0f} GiB of the {plan.gpu.memory_mib / 1024:.0f} GiB of each {plan.gpu.name}: the"
+        f" server would run out of memory. {plan.model.size} needs a smaller --mem-fraction-static, or more GPUs."
     )
 
 

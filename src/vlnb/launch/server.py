@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 import psutil
 
 from vlnb import fetch, local
+from vlnb.catalog import SIBLINGS
 from vlnb.endpoint import record
 from vlnb.errors import LaunchFailed
 from vlnb.launch import logs
@@ -234,8 +235,11 @@ def find() -> Server | None:
     return next(iter(servers()), None)
 
 
-def preflight(plan: Plan) -> list[str]:
-    """Return, as sentences, what would prevent this plan on this machine. Downloads nothing."""
+def preflight(plan: Plan, model_path: str | None = None) -> list[str]:
+    """Return, as sentences, what would prevent this plan on this machine. Downloads nothing.
+
+    With `model_path`, a local folder with the model, no disk is needed.
+    """
     from vlnb.launch.gpus import gpus
     from vlnb.launch.memory import GIB, memory
 
@@ -245,13 +249,13 @@ def preflight(plan: Plan) -> list[str]:
         problems.append(found.problem)
     if 0 < len(found.gpus) < plan.gpus:
         problems.append(f"The plan uses {plan.gpus} GPUs, but this machine has {len(found.gpus)}.")
-    if found.gpus and all(gpu.name != plan.gpu.name for gpu in found.gpus):
+    if found.gpus and all(SIBLINGS.get(gpu.name, gpu.name) != plan.gpu.name for gpu in found.gpus):
         problems.append(f"The plan is for {plan.gpu.name}, but this machine has {found.gpus[0].name}.")
     if not memory(plan).fits:
         problems.append(memory(plan).sentence)
     folder, free = local.models()
     cached = folder / "hub" / f"models--{plan.model.repo.replace('/', '--')}"
-    if not cached.exists() and free < plan.model.weight_bytes + _SPARE_BYTES:
+    if not (model_path or os.path.exists(cached)) and free < plan.model.weight_bytes + _SPARE_BYTES:  # noqa: PTH110
         problems.append(
             f"{plan.model.size} needs {plan.model.weight_bytes / GIB:.0f} GiB of disk, but {folder} has"
             f" {free / GIB:.0f} GiB free: free some, or set HF_HOME to a larger disk."

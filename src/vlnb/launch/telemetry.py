@@ -26,7 +26,9 @@ def run_tool(command: Sequence[str]) -> str | None:
     if shutil.which(command[0]) is None:
         return None
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TOOL_S, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, errors="replace", timeout=_TOOL_S, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout + done.stderr

@@ -91,7 +91,11 @@ class Asker:
 
         servers = {endpoint.base_url for endpoint, _ in cells}
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
-            list(pool.map(work, servers))
+            try:
+                list(pool.map(work, servers))
+            except BaseException:  # Ctrl-C: the pool would wait for all questions
+                self.stop()
+                raise
         return [runs[number] for number in sorted(runs)]
 
 

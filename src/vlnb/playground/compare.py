@@ -19,6 +19,7 @@ from vlnb.typed.answer import leaves
 if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
 
+_MOST_EXACT = 2_000  # words that are compared one by one
 _MAX_CHARS = 20_000  # the time of a diff grows faster than the text
 _SHOWN_PX = 420
 _MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
@@ -91,7 +92,9 @@ class Comparison:
 def compare(one: Run, two: Run) -> Comparison:
     """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
     left, right = (re.findall(r"\S+\s*", run.answer[:_MAX_CHARS]) for run in (one, two))
-    matcher = SequenceMatcher(None, [word.strip() for word in left], [word.strip() for word in right])
+    words = [[word.strip() for word in part] for part in (left, right)]
+    # Its shortcut for long texts ignores frequent words, and finds nothing in common in a table.
+    matcher = SequenceMatcher(None, *words, autojunk=max(map(len, words)) > _MOST_EXACT)
     text: list[tuple[str, str | int]] = []
     for kind, a, b, c, d in matcher.get_opcodes():
         pieces: Sequence[tuple[list[str], str | int]] = ((left[a:b], 0), (right[c:d], 1))

@@ -185,7 +185,8 @@ class History:
     @contextlib.contextmanager
     def _open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         try:
-            self._pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.folder, self._pictures):  # only the owner reads them
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.closing(sqlite3.connect(self.folder / "history.db", _WAIT_S, isolation_level=None)) as db:
                 with FileLock(self.folder / "lock", timeout=_WAIT_S):
                     if db.execute("PRAGMA user_version").fetchone() == (0,):

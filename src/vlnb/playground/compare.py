@@ -92,9 +92,11 @@ class Comparison:
 def compare(one: Run, two: Run) -> Comparison:
     """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
     left, right = (re.findall(r"\S+\s*", run.answer[:_MAX_CHARS]) for run in (one, two))
-    words = [[word.strip() for word in part] for part in (left, right)]
     # Its shortcut for long texts ignores frequent words, and finds nothing in common in a table.
-    matcher = SequenceMatcher(None, *words, autojunk=max(map(len, words)) > _MOST_EXACT)
+    matcher = SequenceMatcher(
+        None, [word.strip() for word in left], [word.strip() for word in right],
+        autojunk=max(len(left), len(right)) > _MOST_EXACT,
+    )  # fmt: skip
     text: list[tuple[str, str | int]] = []
     for kind, a, b, c, d in matcher.get_opcodes():
         pieces: Sequence[tuple[list[str], str | int]] = ((left[a:b], 0), (right[c:d], 1))

@@ -1,6 +1,7 @@
 """Starting, watching, finding and stopping a server process: here a small server, in tests/engine the real one."""
 
 import contextlib
+import importlib
 import os
 import re
 import signal
@@ -269,8 +270,8 @@ def test_preflight_reports_problems_before_any_download(tmp_path, monkeypatch):
 
 def test_preflight_accepts_a_gpu_that_is_planned_as_its_sibling(monkeypatch):
     found = launch.gpus()
-    gpu = SimpleNamespace(name="MI350X")
-    monkeypatch.setattr("vlnb.launch.gpus.gpus", lambda: replace(found, gpus=(gpu,) * 8, problem=""))
+    eight = replace(found, gpus=(SimpleNamespace(name="MI350X"),) * 8, problem="")
+    monkeypatch.setattr(importlib.import_module("vlnb.launch.gpus"), "gpus", lambda: eight)
     assert "is for" not in " ".join(launch.preflight(launch.plan("MI350X", "7B")))
     assert "is for MI300X" in " ".join(launch.preflight(launch.plan("MI300X", "7B")))
 

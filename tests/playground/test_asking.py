@@ -105,16 +105,20 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
 
 
 def test_ctrl_c_ends_a_matrix(asker, raw_server):
+    asked, main = [], threading.get_ident()
+
     def answer(connection):
-        time.sleep(0.1)
+        asked.append(connection)
+        if len(asked) == 3:
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(20)  # only the interrupt ends this question
         chunk = {"choices": [{"delta": {"content": "ok"}, "finish_reason": "stop"}]}
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())
 
     endpoint = vlnb.Endpoint(raw_server(answer), "m")
-    threading.Timer(0.5, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         asker.matrix([(endpoint, Question("Read"))] * 40)
-    assert len(asker.history.search()) < 20
+    assert [run.state for run in asker.history.search()] == ["stopped", "done", "done"]
 
 
 def test_a_matrix_runs_every_cell_and_summarises_the_runs(asker, endpoint, receipt):

@@ -160,6 +160,15 @@ def test_reasoning_counts_as_the_first_token_and_done_as_the_end(raw_server):
     assert vlnb.Endpoint(raw_server(slow), "m").ask("?", first_token_s=0.4).text == "Two cats"
 
 
+def test_the_time_out_of_a_model_that_only_thinks_says_so(raw_server):
+    def think(connection):
+        connection.sendall(STREAM + b"content-length: 999999\r\n\r\n" + chunk({"reasoning_content": "Let me see"}))
+        time.sleep(5)
+
+    with pytest.raises(vlnb.NoServer, match=r"still thinking after 0\.6 s: pass a larger total_s"):
+        vlnb.Endpoint(raw_server(think), "m").ask("?", first_token_s=0.5, total_s=0.6)
+
+
 @pytest.mark.parametrize("end", ["null", "None", "error", "", None])
 def test_an_invalid_finish_reason_raises_and_keeps_the_partial_answer(ask, end):
     with pytest.raises(vlnb.BadAnswer) as caught:

@@ -137,10 +137,12 @@ def test_a_field_that_is_not_fully_enforced_has_one_note(schema, note):
 
 
 def test_the_parts_of_all_of_are_merged_with_what_each_requires():
-    base = {"properties": {"x": {"type": "string"}}, "required": ["x"]}
+    base = {"properties": {"x": {"type": "string"}}, "required": ["x"], "description": "any part"}
     parts = [{"$ref": "#/$defs/base"}, {"properties": {"y": {"type": "string"}}, "required": ["y"]}]
-    form = Form.of({"allOf": parts, "properties": {"z": {"type": "string"}}, "$defs": {"base": base}})
+    whole = {"allOf": parts, "properties": {"z": {"type": "string"}}, "description": "this part"}
+    form = Form.of({**whole, "$defs": {"base": base}})
     assert set(form.wire["properties"]) == {"x", "y", "z"}
+    assert form.wire["description"] == "this part"
     assert (form.needed, form.loosened) == ({"x", "y"}, ())
 
 

@@ -139,9 +139,8 @@ class _Filling:
             steps: list[int] = []  # from the head to the first row, and then from row to row
             for above, line in pairwise(page.lines[start:]):
                 step = line.segments[0].box[1] - above.segments[0].box[1]
-                if _SUMS & set(words(line.segments[0].text)[:1]) or step > _TABLE_ENDS * max(
-                    steps[1:] or steps or [step]
-                ):
+                usual = max(steps[1:] or steps or [step])
+                if _SUMS & set(words(line.segments[0].text)[:1]) or step > _TABLE_ENDS * usual:
                     break
                 steps.append(step)
                 cells = _cells(line, head)

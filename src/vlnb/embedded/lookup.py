@@ -248,17 +248,15 @@ def _is_captions(page: Page, row: int) -> bool:
 
 def _in_list(page: Page, row: int) -> bool:
     """Whether a line is one of three or more, evenly spaced, that hold a label and a value in the same columns."""
+    height = page.lines[row].segments[0].box[3] - page.lines[row].segments[0].box[1]
     for first in range(max(0, row - 2), row + 1):
-        lines = [
-            line.segments[bool(_CODE.fullmatch(line.segments[0].text)) :] for line in page.lines[first : first + 3]
-        ]
-        if len(lines) < 3 or any(len(pair) != 2 or ":" in pair[1].text for pair in lines):
+        three = [line.segments for line in page.lines[first : first + 3]]
+        pairs = [line[1:] if _CODE.fullmatch(line[0].text) else line for line in three]
+        if len(pairs) < 3 or any(len(pair) != 2 or ":" in pair[1].text for pair in pairs):
             continue
-        lefts = [
-            max(column) - min(column) for column in zip(*([s.box[0] for s in pair] for pair in lines), strict=True)
-        ]
-        steps = [low[0].box[1] - high[0].box[1] for high, low in pairwise(lines)]
-        if max(lefts) < lines[0][0].box[3] - lines[0][0].box[1] and max(steps) < 1.3 * min(steps):
+        columns = [[pair[i].box[0] for pair in pairs] for i in (0, 1)]
+        steps = [low[0].box[1] - high[0].box[1] for high, low in pairwise(pairs)]
+        if all(max(lefts) - min(lefts) < height for lefts in columns) and max(steps) < 1.3 * min(steps):
             return True
     return False
 

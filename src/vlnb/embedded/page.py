@@ -82,6 +82,7 @@ class Page:
 
 
 def _cut(segment: Segment) -> list[Segment]:
+    """Return the parts of a segment between its wide gaps."""
     runs: list[list[Word]] = []
     for word in segment.words:
         if runs and word.box[0] - runs[-1][-1].box[2] <= _APART * (segment.box[3] - segment.box[1]):
@@ -90,9 +91,8 @@ def _cut(segment: Segment) -> list[Segment]:
             runs.append([word])
     if len(runs) < 2:
         return [segment]
-    return [
-        Segment(" ".join(w.text for w in run), around([w.box for w in run]), tuple(run), segment.score) for run in runs
-    ]
+    parts = [(" ".join(word.text for word in run), around([word.box for word in run]), tuple(run)) for run in runs]
+    return [Segment(*part, segment.score) for part in parts]
 
 
 def around(boxes: Sequence[Rect]) -> Rect:

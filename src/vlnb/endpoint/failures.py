@@ -110,12 +110,7 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
 
     server, secret, partial = endpoint.base_url, endpoint.api_key, answer.text
     if isinstance(error, TimeoutError):
-        if partial:
-            return cut(server, partial, f"it had not finished after {total_s:g} s: pass a larger total_s")
-        return NoServer(
-            f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading or full, or the"
-            " pictures may be large. Check its log, or pass a larger first_token_s."
-        )
+        return _late(server, answer, first_token_s, total_s)
     if isinstance(error, VlnbError):
         return cut(server, partial, str(error)) if partial else error
     if isinstance(error, Refusal) and not partial:
@@ -134,6 +129,17 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
     else:
         reason = _reason(error, secret)
     return cut(server, partial, reason)
+
+
+def _late(server: str, answer: Answer, first_token_s: float, total_s: float) -> VlnbError:
+    if answer.text:
+        return cut(server, answer.text, f"it had not finished after {total_s:g} s: pass a larger total_s")
+    if answer.thought:
+        return NoServer(f"{server} was still thinking after {total_s:g} s: pass a larger total_s.")
+    return NoServer(
+        f"{server} sent no text within {min(first_token_s, total_s):g} s. It may be loading or full, or the"
+        " pictures may be large. Check its log, or pass a larger first_token_s."
+    )
 
 
 def _reason(error: BaseException, secret: str) -> str:

@@ -15,7 +15,7 @@ from vlnb.errors import BadAnswer, BadInput
 CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 64_000_000  # an answer of 128,000 tokens, one chunk each, is smaller
 _MAX_LINE_BYTES = 4_000_000
-_ALIVE = frozenset(("connection.connect_tcp.started", "http11.receive_response_headers.complete"))  # events of httpx2
+_ALIVE = ("connect_tcp.started", "receive_response_headers.complete")  # events of httpx2, also of its proxies
 
 
 class Stale(Exception):  # noqa: N818 - no failure: the request can be sent again
@@ -40,7 +40,7 @@ async def stream(http: httpx2.AsyncClient, url: str, body: dict[str, object]) ->
 
     async def watch(event: str, _: object) -> None:
         nonlocal alive
-        alive = alive or event in _ALIVE
+        alive = alive or event.endswith(_ALIVE)
 
     try:
         request = http.build_request("POST", url, json=body, extensions={"trace": watch})

@@ -186,7 +186,7 @@ class _Lowering:
             more = self._merged(part)
             required = [*merged.get("required", ()), *more.get("required", ())]
             properties = merged.get("properties", {}) | more.get("properties", {})
-            merged |= {**more, "properties": properties, "required": required}
+            merged = {**more, **merged, "properties": properties, "required": required}
         return merged
 
     def _loosen(self, path: str, what: str) -> None:

@@ -4,6 +4,8 @@ import http.client
 import io
 import json
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -337,3 +339,14 @@ def test_a_port_in_use_raises_one_clear_sentence():
 
 def test_a_process_starts_only_one_engine(engine):
     assert embedded.start() is engine
+
+
+def test_a_process_ends_only_when_the_models_are_loaded():
+    """Python cannot end a thread within the libraries that load the models: the process would abort."""
+    code = (
+        "import time; from vlnb import embedded; from vlnb.embedded.reader import Reader\n"
+        "Reader.warm_up = lambda self: (time.sleep(1), print('loaded'))\n"
+        "embedded.start()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "loaded\n")

@@ -77,8 +77,9 @@ def _server(api_key: str | None) -> uvicorn.Server:
     from vlnb.embedded.reader import shared
 
     reader = shared()
-    # The models load in the background; an early request waits for them.
-    threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up", daemon=True).start()
+    # The models load in the background; an early request waits for them. The end of the process waits, too: Python
+    # cannot end a daemon thread within the libraries without an abort.
+    threading.Thread(target=_warm_up, args=(reader,), name="vlnb-warm-up").start()
     config = uvicorn.Config(
         create_app(api_key=api_key, reader=reader), http=Connection, log_level="critical", access_log=False,
         lifespan="off", ws="none", timeout_graceful_shutdown=2, timeout_keep_alive=IDLE_S,

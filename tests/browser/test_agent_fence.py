@@ -198,6 +198,27 @@ def test_a_blocked_navigation_is_reported(site, outside):
     assert act._BLOCKED.fullmatch(f"Note: {json.dumps(note)}"), "the embedded engine recognises the sentence"
 
 
+def test_a_blocked_navigation_leaves_the_page_where_it_is(site, outside):
+    site.pages["/"] = f"{BUTTON}<script>function go() {{ location = 'http://127.0.0.1:{outside.port}/' }}</script>"
+    with Browser(f"{site.address}/") as browser:
+        browser.act(CLICK, [(20, 20)])
+        assert browser.page.url == f"{site.address}/", "no error page of Chromium's"
+        browser.act(CLICK, [(20, 20)])
+        assert len(browser.notes) == 2, "the page still works"
+    assert outside.hits == 0
+
+
+def test_a_page_is_shown_while_chromium_puts_its_error_page_in_place(tmp_path):
+    """Chromium takes no screenshot at that moment: without a second try, about one of ten failed here."""
+    page = tmp_path / "page.html"
+    page.write_text("<h1><a href='missing.html'>More</a></h1>")
+    with Browser(page, allow=[tmp_path.as_uri()]) as browser:
+        for _ in range(40):
+            browser.call(browser.page.goto(page.as_uri()))
+            browser.call(browser.page.mouse.click(40, 40))
+            browser.picture(browser.whole)
+
+
 def test_a_local_page_opens_another_file_only_where_allowed(tmp_path):
     (tmp_path / "secret.html").write_text("<h1>secret</h1>")
     (tmp_path / "page.html").write_text(f"<body>{BUTTON}<script>function go() {{ location = 'secret.html' }}</script>")

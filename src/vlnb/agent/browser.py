@@ -185,7 +185,10 @@ class Browser:
                     return await route.fulfill(response=await route.fetch(url=url, method="GET", max_redirects=0))
             if moves:
                 self.notes.append(f"The page wanted to go to {url:.200}, which is not allowed.")
-            await route.abort("blockedbyclient")
+                with contextlib.suppress(Error):  # the request of a new tab has no frame yet
+                    if request.frame.page == self._context.pages[0]:
+                        return await route.fulfill(status=204)  # the page stays where it is
+            await route.abort("blockedbyclient")  # puts an error page in place: Chromium cannot show an empty tab
         except (Error, ValueError, RuntimeError) as error:  # the server or the page is gone, or an address is invalid
             if moves:
                 self.notes.append(f"{url:.200} does not answer: {_first_line(error).removeprefix('Route.fetch: ')}")
@@ -239,9 +242,16 @@ class Browser:
             BadInput: There is nothing to show: the page crashed, hangs, or was closed.
         """
         try:
-            return images.load(self.call(self._shot(view)))
+            return images.load(self.call(self._stable_shot(view)))
         except Error as error:
             raise BadInput(f"The page cannot be shown any more ({_first_line(error):.200}). Open it again.") from None
+
+    async def _stable_shot(self, view: Rect) -> bytes:
+        try:
+            return await self._shot(view)
+        except Error:  # Chromium takes none while it moves a page to another process, such as for its error page
+            await self._settle()
+            return await self._shot(view)
 
     async def _shot(self, view: Rect) -> bytes:
         if view == self.whole:

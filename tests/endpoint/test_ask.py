@@ -87,6 +87,9 @@ def test_closing_a_stream_early_is_not_an_error(endpoint, receipt):
     assert next(stream) == "Aunti"
     stream.close()
     assert list(stream) == []
+    with pytest.raises(vlnb.BadAnswer, match="stopped before its end") as stopped:
+        stream.reply  # noqa: B018
+    assert stopped.value.partial == "Aunti"
     assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
 
 

@@ -306,6 +306,7 @@ def test_runs_are_exported_saved_and_deleted(panel):
     panel.delete()
     assert panel.history.search("cash") == []
     assert panel.runs.options == ()
+    assert panel.ask().text, "the picture that the panel still shows is kept"
 
 
 def test_a_matrix_shows_its_runs(panel):

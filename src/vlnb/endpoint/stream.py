@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from vlnb.errors import BadAnswer
 from vlnb.fetch import background
 from vlnb.markup import words
 
@@ -55,6 +56,8 @@ class Stream(Iterator[str]):
         """The whole answer; waits for its end. Raises a `VlnbError` if it does not arrive completely."""
         for _ in self:
             pass
+        if self.closed:
+            raise BadAnswer("The answer was stopped before its end: ask again.", partial="".join(self._text))
         return self._future.result()
 
     @property

@@ -109,7 +109,7 @@ class Playground(Ask):
             if not self.delete_button.button_style:
                 self._confirm(f"Delete {len(self._picked())} for good?")
                 return
-            self.history.delete(*self.runs.value)
+            self.history.delete(*self.runs.value, needed=self.question.attachments)
             self.find()
             self._confirm()
 

@@ -109,15 +109,17 @@ class History:
             raise BadInput(f"The history has no run {min(lost)} that can be read.")
         return chosen
 
-    def delete(self, *numbers: int) -> None:
-        """Delete runs, and pictures that no other run uses."""
+    def delete(self, *numbers: int, needed: Iterable[Attachment] = ()) -> None:
+        """Delete runs, and pictures that neither another run uses nor `needed` names."""
+        kept = {item.sha256 for item in needed}
         with self._open(write=True) as db:
             for number in numbers:
                 hashes = db.execute("SELECT sha256 FROM shown WHERE run_id = ?", (number,)).fetchall()
                 db.execute("DELETE FROM runs WHERE id = ?", (number,))
-                for sha256 in hashes:
-                    if not db.execute("SELECT 1 FROM shown WHERE sha256 = ?", sha256).fetchone():
-                        for path in self._pictures.glob(f"{sha256[0]}*"):
+                for (sha256,) in hashes:
+                    used = db.execute("SELECT 1 FROM shown WHERE sha256 = ?", (sha256,)).fetchone()
+                    if not used and sha256 not in kept:
+                        for path in self._pictures.glob(f"{sha256}*"):
                             path.unlink(missing_ok=True)
 
     def export(self, *numbers: int) -> bytes:

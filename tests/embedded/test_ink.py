@@ -62,3 +62,24 @@ def test_a_box_excludes_the_ink_of_a_neighbouring_line():
 
 def test_a_box_without_ink_is_unchanged():
     assert ink.tight(np.full((40, 40, 3), 255, np.uint8), (5, 5, 30, 30)) == (5, 5, 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("DOB:04/11/1957", ["DOB:", "04/11/1957"]),
+        ("Time:10:30", ["Time:", "10:30"]),
+        ("(Total):12.50", ["(Total):", "12.50"]),
+        ("日期：2026年1月31日", ["日期：", "2026年1月31日"]),
+        ("Table#7", ["Table", "#7"]),
+        ("Web:http://shop.example", ["Web:", "http://shop.example"]),
+        ("http://shop.example:80", ["http://shop.example:80"]),
+        ("std::vector", ["std::vector"]),
+        ("C.1.1:A", ["C.1.1:A"]),
+        ("10:30", ["10:30"]),
+        ("Total:", ["Total:"]),
+        ("C#", ["C#"]),
+    ],
+)
+def test_a_label_glued_to_its_value_is_a_word_of_its_own(word, parts):
+    assert ink._parts(word) == parts

@@ -76,6 +76,15 @@ def test_two_columns_of_prose_are_read_one_after_the_other(reader):
     assert [line.text for line in reader.read(draw((1000, 280), items)).lines] == lines * 2
 
 
+def test_labels_without_a_space_before_their_values_are_found(reader):
+    lines = ("Harbour Clinic", "DOB:04/11/1957", "Patient:Maria Lopez", "Room:12B", "Total:12.50 EUR", "Time:10:30")
+    page = reader.read(draw((500, 360), [(30, 20 + 55 * i, line, 26) for i, line in enumerate(lines)]))
+    asked = {"DOB": "04/11/1957", "patient": "Maria Lopez", "room": "12B", "total": "12.50 EUR", "time": "10:30"}
+    found = {name: find(page, f"What is the {name}?") for name in asked}
+    assert {name: hit.value for name, hit in found.items()} == asked
+    assert found["DOB"].box[0] > 30 + 50, "the box is that of the value alone"
+
+
 def test_light_text_on_a_dark_background_is_read(reader):
     dark = draw((500, 120), [(30, 40, "Open until 22:00", 36)], paper=(20, 24, 40), ink=(240, 230, 200))
     assert reader.read(dark).text == "Open until 22:00"

@@ -6,6 +6,7 @@ spaces between words in capitals ("CINNAMONSUGAR"), but the ink still shows the 
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MIN_CONTRAST = 24  # of 255: less is paper, noise, or sky
 _INK = 0.4  # of the contrast: the threshold of ink, about halfway up a soft edge
 _WORD_GAP = 0.4  # of the height of the ink: a gap between words is wider than this …
+# A label glued to its value, "DOB:04/11/1957" and "Table#7", but not the scheme of an address: http://
+_LABEL = re.compile(r"[^\d:：]{0,40}[^\W\d]{2}[^\d:：]{0,3}?(?:[:：](?![:/])(?=.)|(?=#\d))")
 _FIRST_EAST_ASIAN = "\u2e80"
 _WORD_GAP_TIMES = 1.8  # … and than this many times the usual gap between letters
 
@@ -108,10 +111,16 @@ def _may_part(pair: str) -> bool:
     return pair[1].isalpha() and (pair[0].isalpha() or pair[0] in ",;:!?)")
 
 
+def _parts(word: str) -> list[str]:
+    """Return a label and its value that are printed, or were read, without a space between them."""
+    label = _LABEL.match(word)
+    return [word[: label.end()], word[label.end() :]] if label else [word]
+
+
 def _words(bgr: Array, box: Rect, crop: Array, text: str, centres: list[float]) -> tuple[Word, ...]:
     import numpy as np
 
-    words = text.split()
+    words = [part for word in text.split() for part in _parts(word)]
     inked = np.flatnonzero(mask(crop).any(axis=0))
     if len(words) < 2 or sum(map(len, words)) != len(centres) or box[2] - box[0] < box[3] - box[1] or not len(inked):
         return (Word(text, box),)

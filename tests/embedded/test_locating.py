@@ -1,6 +1,7 @@
 """The embedded engine locates text and compares pictures; it is asked over HTTP, like a model."""
 
 import io
+import json
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -88,6 +89,13 @@ def test_extracted_fields_are_filled_in_and_unknown_ones_are_empty(endpoint, rec
     assert '"shop": "Auntie Anne\'s"' in reply.text
     assert '"grand_total": "17,000"' in reply.text
     assert '"colour of the sky": ""' in reply.text
+
+
+def test_a_form_in_a_prompt_is_filled_in_by_the_rules_for_a_schema(endpoint):
+    form = samples.form()
+    reply = ask(endpoint, prompts.extract([*form.truth.fields, "phone"]), form.picture)
+    printed = {name: box.text for name, box in form.truth.fields.items()}
+    assert json.loads(reply.text.strip("`json \n")) == {**printed, "phone": ""}, "the box of the phone is empty"
 
 
 # -- five pages, of five sizes -------------------------------------------------------------------------------------

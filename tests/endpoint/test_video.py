@@ -19,9 +19,9 @@ def recorded(raw_server, monkeypatch):
     sent = []
     original = vlnb.Endpoint._receive
 
-    async def receive(self, request, *rest):
+    async def receive(self, http, request, *rest):
         sent.append(request)
-        return await original(self, request, *rest)
+        return await original(self, http, request, *rest)
 
     monkeypatch.setattr(vlnb.Endpoint, "_receive", receive)
     return vlnb.Endpoint(raw_server(lambda connection: connection.sendall(ANSWER)), "Qwen2.5-VL-7B"), sent

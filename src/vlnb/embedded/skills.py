@@ -118,9 +118,9 @@ def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[]
 
 
 def _fill_in(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
-    """Fill in an empty form: each field with the answer to a question for it, or with ""."""
-    best = {field: _best(f"What is the {field.replace('_', ' ')}?", pages) for field in fields}
-    return {field: hit.value if hit else "" for field, (_, hit) in best.items()}
+    """Fill in an empty form by the rules for a schema, with "" for whatever the pages do not contain."""
+    values = fill({"properties": {field: {"type": "string"} for field in fields}}, pages)
+    return {field: value or "" for field, value in values.items()}
 
 
 def _best(question: str, pages: Sequence[Page]) -> tuple[int, Candidate | None]:

@@ -237,12 +237,13 @@ class Endpoint:
         pictures = [part for part in parts if isinstance(part, tuple)]
         videos = [part for part in parts if isinstance(part, video.Header)]
         answer, notes = Answer(pieces), [f"{note}: see vlnb.video.check" for note in map(_warning, videos) if note]
+        http = self._client  # first: the import of httpx2 must not count as the server's time
         start = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(first_token_s, total_s)) as deadline:
                 while not answer.ended:
                     try:
-                        await self._receive(request, answer, lambda: deadline.reschedule(start + total_s))
+                        await self._receive(http, request, answer, lambda: deadline.reschedule(start + total_s))
                     except Refusal as error:
                         refused = failures.refused_field(error.answer.body.decode(errors="replace"))
                         if answer.text or refused is None or request.pop(refused, None) is None:
@@ -268,11 +269,12 @@ class Endpoint:
         )
         return await asyncio.to_thread(typed_reply, form, reply) if form else reply
 
-    async def _receive(self, request: dict[str, Any], answer: Answer, on_first_text: Callable[[], None]) -> None:
+    async def _receive(
+        self, http: httpx2.AsyncClient, request: dict[str, Any], answer: Answer, on_first_text: Callable[[], None]
+    ) -> None:
         """Send the request and read the answer, which has not `ended` if a kept connection turns out to be closed."""
         from vlnb.endpoint import transport
 
-        http = self._client  # first: the import of httpx2 must not count as the server's time
         answer.started = time.perf_counter()
         url = f"{self.base_url}/chat/completions"
         try:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlnb.launch.telemetry import Runner, mib, rows, run_tool
+from vlnb.catalog import GPUS
+from vlnb.launch.smi import Runner, mib, rows, run_tool
 
-_NAMES = {("gfx942", 192): "MI300X", ("gfx942", 256): "MI325X", ("gfx942", 128): "MI300A", ("gfx950", 288): "MI355X"}
+_NAMES = {(gpu.arch, round(gpu.memory_mib / 1024)): gpu.name for gpu in GPUS.values()} | {("gfx942", 128): "MI300A"}
 _PERMISSION = re.compile(r"missing the following required groups|permission denied|not.{0,20}permitted", re.IGNORECASE)
 
 _ADD_GROUPS = (
@@ -116,7 +117,8 @@ def _name(market: str, arch: str, memory_mib: int) -> str:
     if match := re.search(r"MI\d{3}[A-Z]", market):
         return match[0]
     market = "" if market == "N/A" else market
-    return _NAMES.get((arch, min((128, 192, 256, 288), key=lambda gib: abs(gib - memory_mib / 1024))), market or arch)
+    gib = min((gib for _, gib in _NAMES), key=lambda gib: abs(gib - memory_mib / 1024))
+    return _NAMES.get((arch, gib), market or arch)
 
 
 def _groups(output: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from vlnb.errors import VlnbError
 
@@ -29,16 +28,18 @@ class Asker:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._streams: WeakSet[Stream] = WeakSet()
+        self._streams: set[Stream] = set()
         self._stops = 0
 
     def stop(self) -> None:
         """Stop all questions at once. The text so far is kept."""
         self._stops += 1
-        for stream in tuple(self._streams):
+        for stream in tuple(self._streams):  # at once: other threads add theirs meanwhile
             stream.close()
 
-    def ask(self, endpoint: Endpoint, question: Question, parent_id: int | None = None, on_text: OnText = len) -> Run:
+    def ask(
+        self, endpoint: Endpoint, question: Question, parent_id: int | None = None, on_text: OnText = lambda _: None
+    ) -> Run:
         """Ask, call `on_text` with the text so far whenever more of it arrives, and return the run.
 
         A failure of the server becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is
@@ -48,8 +49,7 @@ class Asker:
         prompt, options = question.arguments(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
-            with contextlib.closing(endpoint.stream(prompt, **options)) as stream:
-                self._streams.add(stream)
+            with self._stoppable(endpoint.stream(prompt, **options)) as stream:
                 if self._stops != stops:
                     stream.close()
                 saved = time.monotonic()
@@ -64,15 +64,24 @@ class Asker:
             run = replace(run, state="done" if reply else "stopped", facts=facts, reply=reply)
         except VlnbError as error:
             run = replace(run, state="failed", error=str(error))
-        except BaseException:  # Ctrl-C: `closing` closes the stream
+        except BaseException:  # Ctrl-C
             run = replace(run, state="stopped")
             raise
         finally:
             self.history.save(run, endpoint)
         return run
 
+    @contextlib.contextmanager
+    def _stoppable(self, stream: Stream) -> Iterator[Stream]:
+        self._streams.add(stream)
+        try:
+            yield stream
+        finally:
+            stream.close()
+            self._streams.discard(stream)
+
     def matrix(
-        self, cells: Sequence[Cell], parent_id: int | None = None, on_run: Callable[[Run], object] = repr
+        self, cells: Sequence[Cell], parent_id: int | None = None, on_run: Callable[[Run], object] = lambda _: None
     ) -> list[Run]:
         """Ask many questions and return the runs in order. Each server gets one at a time, so times are comparable.
 

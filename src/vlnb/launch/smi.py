@@ -1,4 +1,4 @@
-"""Parse the JSON of amd-smi and rocm-smi, and read the present load of the GPUs.
+"""Run amd-smi and rocm-smi, and parse their JSON.
 
 The tools print bare or wrapped JSON, warnings around it, "N/A" anywhere, and units as words.
 """
@@ -10,11 +10,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 _TOOL_S = 20.0
-_METRIC = ("amd-smi", "metric", "--usage", "--power", "--mem-usage", "--temperature", "--json")
 _MIB_OF = {"B": 2.0**-20, "KB": 2.0**-10, "MB": 1.0, "GB": 1024.0}  # the tools print MB and mean MiB
 
 Runner = Callable[[Sequence[str]], str | None]
@@ -73,41 +71,3 @@ def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value
     unit = _MIB_OF.get((match[2].upper() or "MB").replace("IB", "B")) if match else None
     value = number({"value": match[1]}, "value") if match else None
     return None if value is None or unit is None else round(value * unit)
-
-
-@dataclass(frozen=True)
-class Load:
-    """The load of one GPU, numbered as in amd-smi. Values that it does not report are None. In MiB, W and °C."""
-
-    gpu: int
-    busy_percent: float | None
-    power_w: float | None
-    used_mib: int | None
-    total_mib: int | None
-    hotspot_c: float | None
-
-    def __str__(self) -> str:
-        memory = self.used_mib is not None and self.total_mib is not None
-        parts = [
-            f"{self.busy_percent:.0f} % busy" if self.busy_percent is not None else "",
-            f"{self.power_w:.0f} W" if self.power_w is not None else "",
-            f"{(self.used_mib or 0) / 1024:.0f} of {(self.total_mib or 0) / 1024:.0f} GiB" if memory else "",
-            f"{self.hotspot_c:.0f} °C" if self.hotspot_c is not None else "",
-        ]
-        return f"GPU {self.gpu}: {', '.join(filter(None, parts)) or 'nothing reported'}"
-
-
-def loads(*, run: Runner = run_tool) -> tuple[Load, ...]:
-    """Return the load of each GPU; empty without GPUs or amd-smi. Never raises. `run` is for tests."""
-    return tuple(
-        Load(
-            gpu=gpu,
-            busy_percent=number(row, "usage", "gfx_activity", "value"),
-            power_w=number(row, "power", "socket_power", "value"),
-            used_mib=mib(row, "mem_usage", "used_vram"),
-            total_mib=mib(row, "mem_usage", "total_vram"),
-            hotspot_c=number(row, "temperature", "hotspot", "value"),
-        )
-        for gpu, row in rows(run(_METRIC)).items()
-        if isinstance(gpu, int)
-    )

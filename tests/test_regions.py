@@ -181,9 +181,14 @@ def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["Phone: +34 600 123 456", "Phone +34 600 123 456", "Name: Ana\nPhone: +34 600 123 456\nCity:"]
-)
-def test_a_phone_number_is_not_a_box(text):
+    "text",
+    [
+        "Phone: +34 600 123 456", "Phone +34 600 123 456", "Name: Ana\nPhone: +34 600 123 456\nCity:",
+        "555 123 456 789", "Phone: 555 123 456 789", "Name: Ana\nPhone: 555 123 456 789", "Account 123 456 789 012",
+        "Rp1,234,567,890", "Total: Rp 1,234,567,890", "$1,200,300,400", "rgba(10, 20, 30, 0.5)",
+    ],
+)  # fmt: skip
+def test_numbers_of_telephones_amounts_and_colours_are_not_boxes(text):
     with pytest.raises(BadAnswer):
         read(text)
 
@@ -224,8 +229,17 @@ def test_an_empty_list_is_a_valid_answer(text):
         ('{"cat": [1, 2, 30, 40], "dog": [5, 6, 70, 80]}', [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
         ('{"boxes": ["1 2 30 40", "5 6 70 80"]}', [(1, 2, 30, 40, ""), (5, 6, 70, 80, "")]),
         ("left_click([1, 2, 30, 40])", [(1, 2, 30, 40, "left_click")]),
+        ('{"boxes": ["1 2 30 40", "5 6 70 80"], "labels": ["a", "b"]}', [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
+        ('{"bboxes": [1, 2, 30, 40, 5, 6, 70, 80], "labels": ["a", "b"]}', [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
+        ('{"bboxes": [[[1, 2], [30, 40]], [[5, 6], [70, 80]]], "labels": ["a", "b"]}',
+         [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
+        ("(1, 2), (30, 40), (5, 6), (70, 80)", [(1, 2, 30, 40, ""), (5, 6, 70, 80, "")]),
+        ("[[1, 2], [30, 40]]", [(1, 2, 30, 40, "")]),
+        ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d\\ude97"}', [(1, 2, 30, 40, "🚗")]),
+        ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d"}', [(1, 2, 30, 40, "�")]),
+        ("-12, 200, 400, 460 bus", [(0, 200, 400, 460, "bus")]),
     ],
-)
+)  # fmt: skip
 def test_further_formats_of_boxes_are_parsed(text, boxes):
     assert [(*box.corners, box.label) for box in read(text).boxes] == boxes
 
@@ -248,6 +262,11 @@ def test_further_formats_of_boxes_are_parsed(text, boxes):
         ("(310, 77) → cup", [(310, 77, "cup")]),
         ("leftClick(310, 77)", [(310, 77, "leftClick")]),
         ("click([310, 77])", [(310, 77, "click")]),
+        ("[[10, 20], [30, 40], [50, 60]]", [(10, 20, ""), (30, 40, ""), (50, 60, "")]),
+        ("```json\n[[10, 20], [30, 40], [50, 60]]\n```", [(10, 20, ""), (30, 40, ""), (50, 60, "")]),
+        ("(10, 20), (30, 40), (50, 60)", [(10, 20, ""), (30, 40, ""), (50, 60, "")]),
+        ('{"ears": [[10, 20], [30, 40], [50, 60]]}', [(10, 20, "ears"), (30, 40, "ears"), (50, 60, "ears")]),
+        ('{"points": [[1, 2], [3, 4]], "labels": ["a", "b"]}', [(1, 2, "a"), (3, 4, "b")]),
     ],
 )
 def test_points_are_parsed_with_their_labels(text, points):
@@ -414,9 +433,22 @@ def test_points_with_coords_are_thousandths_of_the_picture():
     assert "notation" in found.space_reason
 
 
-def test_thinking_blocks_of_any_tag_name_are_ignored():
-    text = "<think_deep_1>Perhaps [1, 2, 30, 40].</think_deep_1>[5, 6, 70, 80]"
-    assert [box.corners for box in read(text).boxes] == [(5, 6, 70, 80)]
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think_deep_1>Perhaps [1, 2, 30, 40].</think_deep_1>",
+        "<thought>Perhaps [1, 2, 30, 40].</thought>",
+        "◁think▷Perhaps [1, 2, 30, 40].◁/think▷",
+        "Perhaps [1, 2, 30, 40].\n</think>\n\n",  # some chat templates write the first tag
+    ],
+)
+def test_thoughts_are_ignored(thought):
+    assert [box.corners for box in read(f"{thought}[5, 6, 70, 80]").boxes] == [(5, 6, 70, 80)]
+
+
+def test_a_bare_list_named_polygon_is_one():
+    (polygon,) = read("polygon: [[100, 200], [310, 220], [300, 400], [100, 410]]").polygons
+    assert polygon.points == ((100, 200), (310, 220), (300, 400), (100, 410))
 
 
 def test_the_text_and_attributes_of_a_box_are_kept():
@@ -459,6 +491,7 @@ def test_parsing_anything_but_text_raises_a_clear_error():
         ([100, 550, 300, 900], (1288, 1008), "pixels"),  # ambiguous: Qwen2.5-VL's own space is assumed
         ([100, 550, 300, 1400], (644, 476), "pixels"),
         ([0.1, 0.2, 0.5, 1.0], (644, 476), "unit"),
+        ([-0.1, -0.2, 0.5, 1.02], (644, 476), "unit"),  # slightly over the edge
         ([0, 0, 1, 1], (644, 476), "pixels"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
 from vlnb import tables
-from vlnb.regions import lenient
+from vlnb.regions import lenient, thoughts
 
 WORDS = tables.read("agent/words.toml")
 _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.split()}
@@ -23,7 +23,6 @@ _NO_CALL = "The answer calls no function. Call it in the form that the instructi
 _DIRECTIONS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
 _KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
 _LINE = re.compile(r"(\w{1,40})\s?(?=\()")
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _ACTION = re.compile(r"^\s{0,9}Action\s?:", re.MULTILINE)
 _CALL = re.compile(rf"<tool_call>|```|[{{\[]|{_ACTION.pattern}", re.MULTILINE)
 
@@ -104,7 +103,7 @@ class Turn:
 
 def parse(answer: str, screen: Size) -> Turn:
     """Parse an answer about a picture of `screen` (width, height): its actions up to the first unusable one."""
-    text, actions, problem = _THOUGHT.sub("", answer[:_ANSWER_CHARS]), list[Action](), ""
+    text, actions, problem = thoughts.without(answer[:_ANSWER_CHARS]), list[Action](), ""
     try:
         for name, arguments in _calls(text):
             actions.append(_action(name, arguments, screen, full=len(actions) == _MOST))

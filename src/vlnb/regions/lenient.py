@@ -304,4 +304,7 @@ def _unescaped(text: str) -> str:
         code = hit[1]
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)
 
-    return _ESCAPE.sub(resolve, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    # JSON writes an emoji as two halves, which Python joins only on the way through UTF-16.
+    return _ESCAPE.sub(resolve, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

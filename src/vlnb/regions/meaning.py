@@ -121,6 +121,9 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
             name = str(names[0].value) if names else label
             yield from _placed(replace(node, value=rest), "box", log, name, text)
         return
+    if len(items) > 2 and _is_pairs(node) and numbers_of(node):  # [[1, 2], [3, 4], [5, 6]]
+        yield from _placed(node, "polygon" if KIND_OF.get(short(label)) == "polygon" else "point", log, label, text)
+        return
     if names and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
         items, label = rest, str(names[0].value)
     drops, bare = len(log.drops), []
@@ -252,12 +255,19 @@ class _Object:
             return []
         if node.kind == "text" and not (numbers_of(node) and re.match(r"\s{0,24}[\[(<{]", node.value)):
             return []
-        if node.kind == "list" and len(node.value) != _ROW and all(item.kind == "number" for item in node.value):
-            return []
+        if node.kind == "list" and all(item.kind == "number" for item in node.value):
+            is_bare = node.value and self.log.text[node.start] not in "[("  # Phone: 555 123 456 789
+            if len(node.value) != _ROW or (is_bare and not _rises(numbers_of(node) or ())):
+                return []
         own = "" if name in _WRAPPERS | _ARGUMENTS or name in KIND_OF else key
         has_place = not KIND_OF.keys().isdisjoint(self.by_name)
         label = (self.label or own) if has_place else (own or self.label)
         return list(regions(node, self.log, label=label, verb=self.verb))
+
+
+def _rises(row: Sequence[float]) -> bool:
+    """Whether the numbers are (x1, y1, x2, y2) of a box."""
+    return row[0] < row[2] and row[1] < row[3]
 
 
 def _is_pairs(node: Node) -> bool:
@@ -282,7 +292,6 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         for i, item in enumerate(node.value):
             yield from _placed(item, kind, log, names[i] if i < len(names) else label, text, verb=verb)
         return
-    label = names[0] if names else label
     numbers, attributes = numbers_of(node), dict[str, Any]()
     stroke = kind == "place" and verb in STROKES and len(numbers or ()) == _ROW
     if kind == "place":
@@ -296,7 +305,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         log.drop(f"a {what} cut off before its end", node.start)
         pairs = [item for item in node.value if _is_whole(item) and len(item.value) == 2] if several else []
         if kind == "point" and pairs:
-            yield from _placed(replace(node, value=pairs, whole=True), kind, log, label, text)
+            yield from _placed(replace(node, value=pairs, whole=True), kind, log, label, text, names[: len(pairs)])
         return
     if node.kind == "text" or (node.kind == "list" and any(item.kind == "text" for item in node.value)):
         log.repair("coordinates in quotes", node.start)
@@ -312,7 +321,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
         numbers[2:] = [numbers[0] + numbers[2], numbers[1] + numbers[3]]
     step = {"box": _ROW, "point": 2}.get(what, count)
     rows = [tuple(numbers[i : i + step]) for i in range(0, count, step)]
-    boxes = step == _ROW and count % _ROW == 0 and all(row[0] < row[2] and row[1] < row[3] for row in rows)
+    boxes = step == _ROW and count % _ROW == 0 and all(map(_rises, rows))
     if what == "box" and count >= _HEXAGON and count % 2 == 0 and not boxes:
         what, rows = "polygon", [tuple(numbers)]
     if what == "polygon" and (count < _HEXAGON or count % 2):
@@ -323,5 +332,6 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
     else:
         if what == "box" and len(rows) > 1:
             log.repair(f"{len(rows)} boxes in one list separated", node.start)
-        for row in rows:
-            yield RawRegion(what, row, node.start, node.end, label, text, attributes)
+        own = names if len(names) == len(rows) else [next(iter(names), label)] * len(rows)
+        for row, name in zip(rows, own, strict=True):
+            yield RawRegion(what, row, node.start, node.end, name, text, attributes)

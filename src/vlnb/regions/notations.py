@@ -50,10 +50,13 @@ _CORNERS = re.compile(
     rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"\+\d")  # +34 600 123 456: no coordinate has this sign
+_PAIRS = re.compile(rf"{_PAIR}(?:{_S}[,，;]?{_S}{_PAIR}){{2,200}}")
+_NO_PLACE = re.compile(  # +34 600 123 456, Rp1,234,567,890, rgba(10, 20, 30, 1)
+    r"\+\d|(?:[$€£¥₹]|\b(?:[A-Z]{3}|R[ps]\.?))\s?\d{1,3}(?:,\d{3}){3}|(?:rgb|hsl|cmyk)a?\("
+)
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
-    rf"[ \t>*•\-\"'`]{{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
+    rf"(?:[ \t>*•\"'`]|-(?!\d)){{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
     r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
@@ -241,9 +244,9 @@ def plain(text: str) -> Iterator[RawRegion]:
         not (_NO_ROW.fullmatch(line) or (_HEADED.search(line) and _WORDS.fullmatch(line))) for _, line in _lines(text)
     )
     blank = text
-    for form in (_table_rows, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
+    for form in (_table_rows, _chains, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
         regions = list(form(blank, text))
-        yield from (region for region in regions if not _PHONE.search(text, region.start, region.end))
+        yield from (region for region in regions if not _NO_PLACE.search(text, max(0, region.start - 5), region.end))
         blank = blank_out(blank, [(region.start, region.end) for region in regions])
 
 
@@ -266,6 +269,15 @@ def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iter
             yield RawRegion("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
 
 
+def _chains(blank: str, text: str) -> Iterator[RawRegion]:
+    """Yield the points of three or more pairs in a row, unless they are corners: (1, 2), (3, 4), (5, 6)."""
+    for chain in _PAIRS.finditer(blank):
+        pairs = [(float(pair[1]), float(pair[2])) for pair in re.finditer(_PAIR, chain[0])]
+        are_boxes = all(x1 < x2 and y1 < y2 for (x1, y1), (x2, y2) in zip(pairs[::2], pairs[1::2], strict=False))
+        if len(pairs) % 2 or not are_boxes:
+            yield from (RawRegion("point", pair, *chain.span(), name_around(text, *chain.span())) for pair in pairs)
+
+
 def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[RawRegion]:
     """Yield the boxes of lines with four numbers; `count` is the number of lines that are not empty."""
     rows = [(at, hit) for at, line in _lines(blank) if len(line) <= _LINE_CHARS and (hit := _LINE.fullmatch(line))]
@@ -275,8 +287,10 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[RawRegion]:
         # Four numbers in a line may be anything. They are a box if every line has them, or if they are
         # corners with commas between them, alone or after a name and its mark.
         named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
-        listed = named and "," in hit[0][hit.start(2) : hit.end(5)] and x1 < x2 and y1 < y2
-        if not (first and last) and (listed or len(rows) == count):
+        has_commas, rises = "," in hit[0][hit.start(2) : hit.end(5)], x1 < x2 and y1 < y2
+        listed = named and has_commas and rises
+        is_box = listed or (len(rows) == count and (has_commas or rises))  # 555 123 456 789 is a telephone number
+        if not (first and last) and is_box:
             name = name_before(first) if first else _name_after(last or "")
             yield RawRegion("box", (x1, y1, x2, y2), at, at + hit.end(), name)
 

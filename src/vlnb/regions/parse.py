@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from vlnb.errors import BadAnswer, BadInput
-from vlnb.regions import lenient, notations
+from vlnb.regions import lenient, notations, thoughts
 from vlnb.regions.meaning import KIND_OF, RawRegion, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
-_THOUGHTS = re.compile(r"<(think\w{0,40}|reasoning)>.{0,1000000}?(?:</\1>|\Z)", re.DOTALL)
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns accept at most 24 characters of white space
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
@@ -110,12 +109,12 @@ class _Reading:
 
     def all_regions(self) -> list[RawRegion]:
         """Return all regions in the order of the text; those in thoughts only if the answer itself has none."""
-        thoughts = [thought.span() for thought in _THOUGHTS.finditer(self.text)]
-        answer = notations.blank_out(self.text, thoughts)
-        if thoughts and not self.text[: thoughts[0][0]].strip():  # the answer begins on a new line
-            answer = "\n".rjust(thoughts[0][1]) + answer[thoughts[0][1] :]
+        thought = thoughts.spans(self.text)
+        answer = notations.blank_out(self.text, thought)
+        if thought and not self.text[: thought[0][0]].strip():  # the answer begins on a new line
+            answer = "\n".rjust(thought[0][1]) + answer[thought[0][1] :]
         raw_regions = self.read(answer)
-        return self.read(self.text) if thoughts and not raw_regions and not self.log.drops else raw_regions
+        return self.read(self.text) if thought and not raw_regions and not self.log.drops else raw_regions
 
     def read(self, text: str) -> list[RawRegion]:
         raw_regions = list(notations.tagged(text, self.log))
@@ -159,7 +158,7 @@ class _Reading:
         log, is_json, is_line = Log(self.text, cut=self.log.cut), text[at] in "[{", text[at] not in "[{("
         # A number at the very end may have lost digits, but this is unlikely in a line of plain text.
         node = reader.read(at, end + (is_line and not log.cut), log.repair)
-        places = list(regions(node, log, label=_label_of(text, node), verb=verb))
+        places = list(regions(node, log, label=_label_of(text, node), verb=verb)) if node.value else []
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
         if not places and (bare or is_line):
             log.drops = []  # "[3]" in a sentence is no box
@@ -199,8 +198,8 @@ def _space(raw_regions: list[RawRegion], seen: Size) -> tuple[Literal["pixels", 
     numbers = [abs(n) for item in raw_regions for n in item.numbers]
     if not numbers:
         return "pixels", "the answer contains no numbers"
-    if max(numbers) <= 1 and any(not n.is_integer() for n in numbers):
-        return "unit", "all lie between 0 and 1"
+    if max(numbers) <= 1 + _BEYOND and any(not n.is_integer() for n in numbers):
+        return "unit", f"all lie between 0 and {max(1, *numbers):g}"
     if max(numbers) > _THOUSAND:
         return "pixels", "some are over 1000"
     for axis, (side, size) in enumerate(zip(("width", "height"), seen, strict=True)):

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlnb.regions import lenient
+from vlnb.regions import lenient, thoughts
 from vlnb.typed import values
 from vlnb.typed.form import DAY, NUMBER, UNREADABLE, Form, joined, kind
 
@@ -146,7 +146,7 @@ def _json(text: str, finish_reason: str, issues: list[Issue], *, is_object: bool
         value = json.loads(text)
         if _levels(value) <= _MOST_LEVELS:
             return _encodable(value)
-    text = text.rpartition("</think>")[2]
+    text = thoughts.without(text)
     starts = (re.search(pattern, text) for pattern in (_FENCE, r"\{" if is_object else _OPENS, _OPENS))
     start = next((hit.end() - 1 for hit in starts if hit), len(text))
     try:

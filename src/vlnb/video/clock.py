@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vlnb import tables
 from vlnb.errors import BadInput, ServerRefused
 from vlnb.markup import Html, element, joined, table
-from vlnb.regions import lenient
+from vlnb.regions import lenient, thoughts
 from vlnb.samples import SampleClip, clip
 from vlnb.terminal import printable
 from vlnb.video.clip import frames, header
@@ -142,6 +142,7 @@ def _near(clock_s: float, shown: tuple[float, float]) -> bool:
 
 def _read(text: str) -> tuple[float | None, float | None]:
     """Return (time, clock) of an answer, in seconds."""
+    text = thoughts.without(text)
     try:
         fields = lenient.Reader(text + "\n").read(text.index("{"), len(text), lambda *_: None).plain()
     except (ValueError, lenient.Unreadable):

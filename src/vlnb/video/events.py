@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlnb.images.picture import shown_uri, to_html
 from vlnb.markup import FAINT, GOOD, Html, element, listed
-from vlnb.regions import lenient
+from vlnb.regions import lenient, thoughts
 from vlnb.terminal import printable
 from vlnb.video.clip import frames
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 _NUMBER = r"\d{1,6}(?:[.,]\d{1,6})?"
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}(?:[.,]\d{1,6})?"
 _UNIT = r"(?:(?:s|secs?|seconds?)\b|秒)"
+_HOURS = rf"{_NUMBER}\s?(?:h|hrs?|hours?)(?![a-z])"
+_MINUTES = rf"{_NUMBER}(?:\s?(?:mins?|minutes?|分)|m|\sm(?=\s{{1,3}}\d))(?![a-z/])"  # "5 m away" is a distance
 _SPOKEN = (  # 1 h 2 min 5 s
-    rf"(?:\d{{1,3}}\s?(?:h|hours?)\s{{0,3}})?\d{{1,4}}\s?(?:m|mins?|minutes?|分)(?![a-z])"
-    rf"(?:\s{{0,3}}(?:and\s)?{_NUMBER}\s?{_UNIT})?"
+    rf"(?:{_HOURS}(?:\s{{0,3}}(?:and\s)?{_MINUTES})?|{_MINUTES})(?:\s{{0,3}}(?:and\s)?{_NUMBER}\s?{_UNIT})?"
 )
 _CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}\s?{_UNIT})"  # certainly a time, not a bare number
 _TIME = rf"(?:{_CERTAIN}|{_NUMBER})"
@@ -37,11 +38,17 @@ _SPANS = {"h": 3600, "m": 60, "分": 60}
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
 _KINDS = {  # the kind of value under a key in JSON; the first match counts
     "frame": re.compile(".*frame"),  # its number is not a time
-    "start": re.compile("start|begin|from"),
-    "end": re.compile("end|finish|until|to$|stop"),
+    "start": re.compile("(.*_)?(start|begin|from)"),
+    "end": re.compile("(.*_)?(end|finish|until|stop)|to$"),
     "length": re.compile(".*(duration|length)"),
-    "at": re.compile("(t|at|when|moments?|interval|seconds?|times?|time_?(s|secs?|seconds|stamps?|range|span))$"),
+    "at": re.compile(
+        "(t|at|when|moments?|segment|seconds?|times?|(time_?)?interval|time_?(s|secs?|seconds|stamps?|range|span))$"
+    ),
 }
+_SCALES = {"ms": 0.001, "millis": 0.001, "min": 60.0}  # of numbers under start_ms, end_milliseconds, start_minutes
+_SCALE = re.compile("_(ms|millis|min)(econds|utes|s)?$")
+_STAMP = re.compile(rf"\[\s?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}\s?\]", _HOW)  # [00:03 - 00:05] text
+_CITED = re.compile(r"\[\d{1,2}(?:,\s?\d{1,2}){0,5}\]")  # a reference, after a time on its line
 _NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
 _AROUND = " \t-–—•*:;,.()[]|`\"'"
 _FILLERS = re.compile(
@@ -49,7 +56,7 @@ _FILLERS = re.compile(
 )
 _THUMB_PX, _SHOWN_PX, _MOST_SHOWN = 72, 420, 40
 _MOST_REPAIRS, _MOST_LABEL = 20, 200
-_MOST_CHARS = 200_000
+_MOST_CHARS, _NEAR = 200_000, 300
 _OPENS = re.compile(r"[\[{]")
 
 
@@ -93,7 +100,7 @@ def events(text: str, duration_s: float) -> Events:
     3.50–5.00 s  The door opens
     """
     repairs: list[str] = []
-    text = text[:_MOST_CHARS]
+    text = thoughts.without(text[:_MOST_CHARS])
     intervals, is_object = _in_json(text, repairs)
     if not intervals and not is_object:  # an object without events has none in its texts either
         intervals = [(*span, "") for span in _times(text)] or list(_in_prose(text))
@@ -170,6 +177,12 @@ def _in_json(text: str, repairs: list[str]) -> tuple[list[Interval], bool]:
     """Return the events in the JSON of an answer, and whether it has an object with keys."""
     reader, at, intervals, is_object = lenient.Reader(text + "\n"), 0, list[Interval](), False
     while hit := _OPENS.search(text, at):
+        line = text.rfind("\n", 0, hit.start()) + 1
+        if skipped := _STAMP.match(text, hit.start()) or (
+            _MOMENT.search(text, max(line, hit.start() - _NEAR), hit.start()) and _CITED.match(text, hit.start())
+        ):
+            at = skipped.end()
+            continue
         try:
             node = reader.read(hit.start(), len(text), lambda name, _: repairs.append(f"the JSON was repaired: {name}"))
         except lenient.Unreadable as error:
@@ -212,9 +225,11 @@ def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
     label = next((item for item in value.values() if isinstance(item, str) and not _times(item)), "")
     spans_of = {kind: list[Span]() for kind in _KINDS}
     for key, item in value.items():
-        kind, spans = next((kind for kind, names in _KINDS.items() if names.match(key.lower())), ""), _times(item)
+        name, spans = re.sub(r"[ -]", "_", key.lower()), _times(item)
+        kind = next((kind for kind, names in _KINDS.items() if names.match(name)), "")
         if kind and spans:
-            scale = 0.001 if key.lower().endswith("ms") else 1.0
+            unit = _SCALE.search(name)
+            scale = _SCALES[unit[1]] if unit and not isinstance(item, str) else 1.0
             spans_of[kind] += [(start * scale, end * scale) for start, end in spans]
         elif isinstance(item, str):
             spans = spans if _MOMENT.search(item) else []  # {"dog": "0:03"}, but not {"count": "3"}
@@ -226,7 +241,9 @@ def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
         own = [(own[0][0], spans_of["end"][0][1])]
     elif own and spans_of["length"]:
         own = [(own[0][0], own[0][0] + spans_of["length"][0][1])]
-    yield from ((*span, label) for span in own)
+    lists = [item for item in value.values() if isinstance(item, list) and len(item) == len(own) > 1]
+    labels = next((item for item in lists if all(isinstance(text, str) and not _times(text) for text in item)), None)
+    yield from ((*span, text) for span, text in zip(own, labels or [label] * len(own), strict=True))
 
 
 def _times(value: object) -> list[Span]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlnb import BadInput, extras
+from vlnb.doctor import _EXTRAS
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,10 +77,11 @@ def test_the_base_command_line_says_how_to_install_an_extra(base_python, tmp_pat
     )
     assert "Traceback" not in doctor.stderr
     assert "PROBLEM   vlnb[notebooks]: " in doctor.stdout
+    assert "optional  vlnb[video]: av, tqdm missing, needed for videos" in doctor.stdout
 
 
 def test_the_development_environment_has_every_extra():
-    for extra in ("", "engine", "notebooks", "bench", "mmmu"):
+    for extra in _EXTRAS:
         assert extras.packages(extra)
         extras.require(extra, "This test")
 

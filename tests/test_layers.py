@@ -28,7 +28,7 @@ HEIGHT = {package: len(LAYERS) - number for number, layer in enumerate(LAYERS) f
 ASIDE = {
     "embedded": (
         {"images", "local", "catalog", "errors", "fetch", "tables", "typed"},
-        {"endpoint", "cli", "commands", "typed"},
+        {"endpoint", "commands", "typed"},
     )
 }
 

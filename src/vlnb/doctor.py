@@ -23,7 +23,13 @@ _EXTRAS = {
     "notebooks": "the notebooks",
     "bench": "benchmarks and accuracy",
     "mmmu": "MMMU's own questions",
+    "video": "videos",
+    "agent": "the agent",
+    "batch": "batches of pictures",
+    "router": "the router",
+    "app": "the app",
 }
+_NEEDED = ("", "engine", "notebooks", "bench")  # for most of the notebooks
 
 
 @dataclass(frozen=True)
@@ -117,9 +123,13 @@ def _packages() -> list[Finding]:
     versions = {name: extras.version(name) for listed in names.values() for name in listed}
     installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     lacking = [
-        Finding(f"vlnb[{extra}]", "problem", f"{', '.join(absent)} missing, needed for {_EXTRAS[extra]}: run"
-                f" `make lab`, or pip install 'vlnb[{extra}]'.")
+        Finding(
+            f"vlnb[{extra}]",
+            "problem" if extra in _NEEDED else "optional",
+            f"{', '.join(absent)} missing, needed for {_EXTRAS[extra]}: run `make lab`, or pip install 'vlnb[{extra}]'.",
+        )
         for extra, listed in names.items()
         if (absent := [name for name in listed if not versions[name]])
-    ]  # fmt: skip
-    return [Finding("packages", "problem" if lacking else "ok", installed), *lacking]
+    ]
+    needed = all(finding.ok for finding in lacking)
+    return [Finding("packages", "ok" if needed else "problem", installed), *lacking]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from vlnb.prompts import Prompt
 
 _BATCH = 16  # rows that Daft passes on at once: a kill loses more work with more, throughput drops with fewer
-# The first shard is written after a second; later ones when this share of the time so far is not on disk yet, at the
-# latest after half a minute.
+# A shard is written every second at first; the interval then grows to this share of the time so far, at most half a
+# minute.
 _FIRST_SHARD_S, _SHARD_SHARE, _LONGEST_SHARD_S = 1.0, 0.02, 30.0
 _CONNECT_S = 5.0
 _ADDRESS = re.compile(r"(?:ray://)?([\w.-]{1,250}):(\d{1,9})")  # of a cluster; not "auto"

@@ -42,9 +42,9 @@ class Workload:
     prompts
         Requests of the run.
     concurrency
-        Users, or requests, at once.
+        Most requests in flight at once: the number of users, unless there is a rate.
     rate
-        Requests per second at random moments (users that wait for their answers).
+        Mean requests per second, at random moments (default: each user sends the next when the last has ended).
     ramp_s
         Seconds over which the users start.
     images

@@ -15,7 +15,7 @@ def batch(  # noqa: PLR0913 - the options of a command
     source: str,
     *,
     out: Path,
-    prompt: str = "",
+    prompt: str | None = None,
     schema: Path | None = None,
     url: list[str] | None = None,
     model: str | None = None,
@@ -73,7 +73,7 @@ def batch(  # noqa: PLR0913 - the options of a command
     limits = {"max_tokens": max_tokens, "max_pixels": max_pixels}
     try:
         answers = process(
-            source, prompt, out,
+            source, prompt or "", out,
             schema=read_schema(schema) if schema else None,
             endpoints=[server(one, model, first_token_s=timeout, total_s=timeout) for one in url or (None,)],
             concurrency=concurrency, runner=runner, address=address,

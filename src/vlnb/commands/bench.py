@@ -37,7 +37,7 @@ def run(
     model
         Its model (instead of VLNB_MODEL).
     out
-        Folder to store the run in (a new one in runs/bench).
+        Folder to store the run in (default: a new one in runs/bench).
     """
     from vlnb import bench
 
@@ -148,7 +148,7 @@ def sweep(
     tpot
         Target for the time per output token of a request, in seconds.
     out
-        Folder for the runs (a new one in runs/bench).
+        Folder for the runs (default: a new one in runs/bench).
     """
     from vlnb.bench.metrics import Objective
     from vlnb.bench.sweep import largest

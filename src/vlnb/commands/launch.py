@@ -33,9 +33,9 @@ class PlanArgs:
         Tensor parallel size (default: the cookbook's; otherwise the largest that fits, or with --goal throughput
         the smallest).
     context_length
-        Longest request, in tokens (128000).
+        Longest request, in tokens (default: 128000).
     mem_fraction
-        Share of the GPU's memory for weights and KV cache, 0 to 1 (SGLang's default).
+        Share of the GPU's memory for weights and KV cache, 0 to 1 (default: SGLang's).
     goal
         With several GPUs: one wide replica (latency) or many replicas (throughput).
     """
@@ -70,7 +70,7 @@ def plan(
     Parameters
     ----------
     port
-        Port to serve on (with slurm, the router's: 30100 unless you choose another).
+        Port to serve on; with slurm, the router's (default: 30100).
     as_
         Form of the command. For several nodes: a copy on each behind a router (slurm; replicas for Kubernetes), or one
         model over all (nodes; leaderworkerset for Kubernetes).

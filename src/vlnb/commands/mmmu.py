@@ -65,7 +65,7 @@ def run(
     Parameters
     ----------
     folder
-        MMMU's Parquet files (else from the hub).
+        Folder with MMMU's Parquet files (default: from the hub).
     drawn
         Use 24 generated questions, which are not from MMMU.
     subjects
@@ -73,7 +73,7 @@ def run(
     max_tokens
         Longest answer, in tokens.
     out
-        Folder to store the run in (a new one in runs/mmmu).
+        Folder to store the run in (default: a new one in runs/mmmu).
     """
     from vlnb.accuracy import mmmu
 
@@ -84,30 +84,30 @@ def run(
 
 
 @app.command
-def resume(out: str, /, *, options: ServerOptions = _DEFAULTS) -> int:
+def resume(folder: str, /, *, options: ServerOptions = _DEFAULTS) -> int:
     """Ask the questions of a run that are missing or failed.
 
     For example: vlnb mmmu resume runs/mmmu/20260101-120000-ab12
 
     Parameters
     ----------
-    out
+    folder
         The run's folder.
     """
     from vlnb.accuracy import mmmu
 
-    return _finish(mmmu.resume(out, **options.arguments()))
+    return _finish(mmmu.resume(folder, **options.arguments()))
 
 
 @app.command
-def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
+def grade(folder: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     """Grade a stored run, or the printed result of SGLang's harness.
 
     For example: vlnb mmmu grade runs/mmmu/20260101-120000-ab12 --rules strict
 
     Parameters
     ----------
-    out
+    folder
         A run's folder, or a file with the harness's result.
     rules
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
@@ -116,37 +116,37 @@ def grade(out: str, /, *, rules: Rules = "official", seed: int = 42) -> int:
     """
     from vlnb.accuracy import mmmu
 
-    if not Path(out).is_dir():
-        show(mmmu.harness.read(out))
+    if not Path(folder).is_dir():
+        show(mmmu.harness.read(folder))
         return 0
-    stored = mmmu.read(out)
+    stored = mmmu.read(folder)
     show(mmmu.scores(stored, rules, seed=seed))
-    return status({out: stored})
+    return status({folder: stored})
 
 
 @app.command
-def compare(*out: str, rules: Rules = "official") -> int:
+def compare(*folders: str, rules: Rules = "official") -> int:
     """Compare a run with the published scores, or runs with each other.
 
     Parameters
     ----------
-    out
+    folders
         The runs' folders.
     rules
         Grading rules: official (MMMU's), strict (bare letter only) or lenient (letter within a sentence).
     """
     from vlnb.accuracy import mmmu
 
-    if not out:
+    if not folders:
         raise BadInput("Name the folder of a run, such as runs/mmmu/20260101-120000-ab12.")
-    runs = {folder: mmmu.read(folder) for folder in out}
+    runs = {folder: mmmu.read(folder) for folder in folders}
     scores = {name: mmmu.scores(run, rules) for name, run in runs.items()}
     if len(runs) == 1:
         published = mmmu.published()
         if len(next(iter(scores.values())).rows.keys() & published.rows.keys()) > 1:
             scores["published"] = published
         else:
-            say(f"{out[0]} holds no questions of MMMU, so there is no published score to compare it with.")
+            say(f"{folders[0]} holds no questions of MMMU, so there is no published score to compare it with.")
     show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, rules)}")

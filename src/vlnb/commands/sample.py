@@ -24,7 +24,7 @@ def sample(
     name
         One of receipt, till (a creased receipt), letter, invoice, form, street, lot, shelf, chart, or clip (a video).
     to
-        The file to write (NAME.jpg here, or clip.mp4).
+        The file to write (default: NAME.jpg, or clip.mp4, here).
     """
     from vlnb import samples
     from vlnb.video import is_video

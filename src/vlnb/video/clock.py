@@ -1,8 +1,9 @@
 """Measures whether a server gives frames the right times, with a clip that shows a clock and words at known moments.
 
-For each word, the model answers when it appears and what the clock shows then. The clock tells which frame the model
-saw, the time tells where the model believes this frame to be. A line fitted through the pairs tells a wrong frame rate
-from a drift, and scatter around it means that the frames do not have the times that the server gives them.
+For each word, the model answers when it appears and what the clock shows then. The clock shows which frame the model
+saw; the answered time says where in the video the model places this frame. A line fitted through the pairs tells a
+wrong frame rate from a drift, and scatter around it means that the frames do not have the times that the server gives
+them.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Check:
     @property
     def summary(self) -> str:
         """The score, the score of pure guessing, and how the check ended."""
-        # A server that sees nothing guesses so many right on average.
+        # The number that a server without sight guesses right, on average.
         guessed = sum(1 / len(answer.task.choices) for answer in self.answered if answer.task.choices)
         chance = f"(guessing: about {guessed:.0f}; seed {self.seed})"
         score = f"{self.right} of {self.asked_of} right in {self.seconds:.0f} s {chance}."

@@ -126,7 +126,8 @@ def _packages() -> list[Finding]:
         Finding(
             f"vlnb[{extra}]",
             "problem" if extra in _NEEDED else "optional",
-            f"{', '.join(absent)} missing, needed for {_EXTRAS[extra]}: run `make lab`, or pip install 'vlnb[{extra}]'.",
+            f"{', '.join(absent)} missing, needed for {_EXTRAS[extra]}:"
+            f" run `make lab`, or pip install 'vlnb[{extra}]'.",
         )
         for extra, listed in names.items()
         if (absent := [name for name in listed if not versions[name]])

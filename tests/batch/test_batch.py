@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -249,6 +250,18 @@ def test_a_folder_becomes_a_table_on_a_ray_cluster(pictures, tmp_path, server, s
     table = batch.read(tmp_path / "out").frame()
     assert len(table) == table["path"].nunique() == 24
     assert table["error"].isna().all()
+
+
+def test_an_answer_that_violates_the_schema_is_kept_with_a_note(tmp_path, engine, receipt):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    receipt.picture.image.save(folder / "a.png")
+    schema = {"type": "object", "properties": {"tip": {"type": "number"}}, "required": ["tip"]}
+    ask = partial(batch.process, folder, "Extract.", tmp_path / "out", schema=schema, endpoints=engine.base_url)
+    (row,) = ask().frame().to_dict("records")
+    assert pd.isna(row["error"])
+    assert row["note"].startswith("tip: the schema requires it, but the model says that it is not on the picture")
+    assert ask().new_rows == 0, "it would only be violated again"
 
 
 def test_a_schema_adds_columns(tmp_path, engine, receipt):

@@ -50,7 +50,7 @@ def process(
 
     `source` is a folder, a glob, a list of paths or URLs, a Parquet file with a column `path` of them, or a file of
     requests in OpenAI's batch format (`.jsonl`; `prompt` is then "", and `out` gets files in that format, too). With
-    `schema` (as `Endpoint.ask` takes it), each field of its first level is a column.
+    `schema` (as `Endpoint.ask` takes it), each field of its first level is a column, and `note` says what violates it.
 
     Rows that `out` already answers (same picture, prompt, model, schema and options) are not asked again; errors are.
     `options` are those of `Endpoint.ask`, such as `max_pixels`. `endpoints` (default: `connect()`) serve one model.

@@ -37,9 +37,14 @@ class TypedReply(Reply):
     issues: tuple[typed.Issue, ...] = field(kw_only=True)
 
     @property
+    def whole(self) -> bool:
+        """Whether the answer arrived completely, and as JSON. It may still violate the schema."""
+        return not any(issue.kind in {"cut", "white space", "not JSON"} for issue in self.issues)
+
+    @property
     def valid(self) -> bool:
         """Whether the answer is whole and follows the schema."""
-        return not any(issue.kind in {"cut", "white space", "not JSON", "violation"} for issue in self.issues)
+        return self.whole and not any(issue.kind == "violation" for issue in self.issues)
 
     @cached_property
     def evidence(self) -> Mapping[str, Evidence]:

@@ -63,7 +63,9 @@ def plan(
     nodes: Count = 1,
     image: str | None = None,
 ) -> int:
-    """Print the command that serves a model size on a GPU. If it does not fit, say why; the exit status is then 1.
+    """Print the command that serves a model size on a GPU.
+
+    If the model does not fit, it prints why instead, and the exit status is 1.
 
     For example: vlnb plan --gpu MI300X --size 72B --as docker
 
@@ -154,7 +156,9 @@ def _describe(chosen: Plan) -> bool:
 
 
 def stop(*, port: Port | None = None) -> int:
-    """Stop the servers that were launched from here; the exit status is 1 if there is none.
+    """Stop the servers that were launched from here.
+
+    The exit status is 1 if none was running.
 
     Parameters
     ----------

@@ -6,9 +6,9 @@ from vlnb.commands import ServerPort, say, show
 
 
 def router(*servers: str, port: ServerPort = 30100) -> int:
-    """Start a router in front of several servers, and wait until it is ready. `vlnb stop` stops it.
+    """Start a router in front of several servers, and wait until it is ready.
 
-    For example: vlnb router http://127.0.0.1:30000 http://127.0.0.1:30001
+    For example: vlnb router http://127.0.0.1:30000 http://127.0.0.1:30001. `vlnb stop` stops it.
 
     Parameters
     ----------

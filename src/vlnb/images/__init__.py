@@ -116,6 +116,6 @@ def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes
         name = str(getattr(source, "name", "the open file"))
         return sources.from_stream(source, name, max_bytes=max_bytes), name
     raise BadInput(
-        f"{type(source).__name__} is not a picture: pass a path, an address, bytes, a Pillow image,"
-        " a numpy array or an upload."
+        f"{type(source).__name__} is neither a file nor an address: pass a path, an address, bytes, an open file or an"
+        " upload. For a picture, a Pillow image or a numpy array works, too."
     )

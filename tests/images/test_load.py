@@ -236,11 +236,12 @@ def test_the_pages_of_a_pdf_are_drawn_in_order():
 
 
 def test_a_page_that_does_not_exist_raises_bad_input():
-    with pytest.raises(BadInput, match="has 3 pages; page 4 does not exist"):
-        images.load(pdf(), page=4)
+    for page in (4, 0, "1"):
+        with pytest.raises(BadInput, match=f"has 3 pages; page {page!r} does not exist"):
+            images.load(pdf(), page=page)
 
 
-@pytest.mark.parametrize(("dpi", "words"), [(5, "out of range"), (1100, "smaller dpi")])
+@pytest.mark.parametrize(("dpi", "words"), [(5, "out of range"), ("x", "dpi='x' is out"), (1100, "smaller dpi")])
 def test_the_resolution_of_a_pdf_has_limits(dpi, words):
     with pytest.raises(BadInput, match=words):
         images.load(pdf(), dpi=dpi, max_pixels=1_000_000)
@@ -296,6 +297,8 @@ def bad_sources(tmp_path):
     (tmp_path / "cut.jpg").write_bytes(encoded(halves((400, 300)), "JPEG")[:900])
     (tmp_path / "cut.png").write_bytes(encoded(Image.effect_noise((90, 90), 90), "PNG")[:2000])
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing follows")
+    closed = io.BytesIO(PNG)
+    closed.close()
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         archive.writestr("a.txt", "a")
     (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
@@ -327,6 +330,10 @@ def bad_sources(tmp_path):
         (42, "int is neither a file nor an address"),
         ([], "nothing is uploaded"),
         (io.StringIO("text"), "binary mode"),
+        (io.TextIOWrapper(io.BytesIO(PNG), encoding="utf-8"), "cannot be read .*codec.*binary mode"),
+        (io.BufferedWriter(io.BytesIO()), "cannot be read .*binary mode"),
+        (closed, "cannot be read .*closed file"),
+        ({"content": None}, "dict is neither a file nor an address"),
         (blank(10_000, 10_000), "100 megapixels"),
     ]
 

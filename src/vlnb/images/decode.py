@@ -118,8 +118,9 @@ def _is_pdf(data: bytes) -> bool:
 
 
 def _document(data: bytes, name: str, dpi: int, **limits: Any) -> Document:  # noqa: ANN401 - `Document` has the types
-    if not _MIN_DPI <= dpi <= _MAX_DPI:
-        raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
+    if dpi not in range(_MIN_DPI, _MAX_DPI + 1):
+        least, most = _MIN_DPI, _MAX_DPI
+        raise BadInput(f"dpi={dpi!r} is out of range for {name}: choose a whole number from {least} to {most}.")
     return Document(data, name, **limits)
 
 

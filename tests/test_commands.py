@@ -1,8 +1,11 @@
 """What all commands share: progress in pipes and terminals, and the start of the embedded engine."""
 
 import sys
+from pathlib import Path
 
-from vlnb import commands
+import pytest
+
+from vlnb import BadInput, commands
 
 
 def test_progress_in_a_pipe_is_limited_to_occasional_lines(monkeypatch, capsys):
@@ -21,6 +24,12 @@ def test_progress_in_a_terminal_rewrites_one_line_and_ends_before_a_message(monk
     commands.say("done")
     commands.say("stored")
     assert capsys.readouterr().err == f"\r{'preparing request 1'}\r{'2 of 9':<19}\ndone\nstored\n"
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_a_folder_is_not_overwritten_by_a_file(path):
+    with pytest.raises(BadInput, match="cannot be written"):
+        commands.write(Path(path), "text")
 
 
 def test_commands_announce_that_the_embedded_engine_is_starting(capsys):

@@ -1,12 +1,14 @@
 """Regions drawn on pictures and in the HTML of a notebook, and the token grid."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
-from vlnb import draw, images
+from vlnb import BadInput, draw, images
 from vlnb.regions import Box, Point, Polygon, parse
 
 
@@ -86,6 +88,7 @@ def test_colours_distinguish_repeated_labels_or_are_all_the_same():
     assert draw.colours(reversed(names * 2)) == colours, "a label keeps its colour from picture to picture"
     assert len(set(draw.colours(names).values())) == 1, "each label once: the labels alone distinguish them"
     assert len(set(draw.colours([*map(str, range(40))] * 2).values())) == 1, "too many labels to distinguish by colour"
+    assert len(set(draw.colours(["cut \ud83d", "dog"] * 2).values())) == 2, "half of a character, from a broken answer"
 
 
 def test_the_alt_text_lists_boxes_and_points():
@@ -153,6 +156,31 @@ def test_400_boxes_on_50_megapixels_give_a_short_alt_text_and_small_html():
     assert "400 boxes" in drawn.alt
     assert "and 380 more" in drawn.alt
     assert len(drawn._repr_html_()) < 2_000_000
+
+
+HUGE = "A" * 40_000
+LONG = {
+    "label": {"label": HUGE},
+    "text": {"label": "a", "text_content": HUGE},
+    "attribute": {"label": "a", "colour": HUGE},
+    "many attributes": {"label": "a", **{f"key {number}": "A" * 400 for number in range(100)}},
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_long_text_shared_by_2000_boxes_gives_bounded_html(kind):
+    boxes = [[i % 400, i // 400, i % 400 + 5, i // 400 + 5] for i in range(2000)]
+    regions = parse(json.dumps({**LONG[kind], "bbox_2d": boxes}), seen=(500, 400), original=(500, 400))
+    assert len(regions.boxes) == 2000
+    shown = draw.overlay(grey(), [*regions.boxes, Point(1, 1, "other")])._repr_html_()
+    assert len(shown) < 16_000_000
+    assert ("and 90 more attributes" in shown) == (kind == "many attributes")
+    assert ("A" * 39 + "… (2000)" in shown) == (kind == "label")
+
+
+def test_a_polygon_without_corners_is_refused():
+    with pytest.raises(BadInput, match="without corners"):
+        draw.overlay(grey(), [Polygon(())])
 
 
 COORDINATE = st.floats(-500, 700, allow_nan=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlnb import catalog, samples
+from vlnb import BadInput, catalog, samples
 from vlnb.accuracy import reading
 from vlnb.embedded.reader import Reader
 
@@ -100,6 +100,32 @@ def test_ocr_finds_most_texts_where_the_truth_says(name, minimum, scenes):
 )  # fmt: skip
 def test_objects_can_be_counted_by_label(name, label, count, scenes):
     assert scenes[name].truth.count(label) == count
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: samples.invoice(9), "no layout 9: choose 0 to 3"),
+        (lambda: samples.clip(fps=29.97), "a whole number"),
+        (lambda: samples.clip(0.04), "two frames for each word"),
+        (lambda: samples.clip(0.5, fps=10, words=3), "two frames for each word"),
+        (lambda: samples.clip(float("nan")), "up to 3600 s"),
+    ],
+)
+def test_a_sample_that_cannot_be_made_is_refused(wrong, words):
+    with pytest.raises(BadInput, match=words):
+        wrong()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_words_of_the_shortest_clip_end_after_they_start(seed):
+    clip = samples.clip(2.4, fps=10.0, words=12, seed=seed)
+    assert clip.duration_s == 2.4
+    assert all(start <= end <= clip.duration_s for start, end, _ in clip.events)
+
+
+def test_a_chart_without_bars_is_drawn():
+    assert samples.bars([], []).size == (896, 560)
 
 
 def test_ocr_reads_the_taxis_plate_inside_its_box(scenes):

@@ -78,8 +78,11 @@ def shown_url(address: str) -> str:
     >>> shown_url("https://user:secret@example.com/a.png?sig=secret")
     'https://example.com/a.png'
     """
-    scheme, mark, rest = re.split("[?#]", address.strip(), maxsplit=1)[0].rpartition("://")
+    shown, *hidden = re.split("[?#]", address.strip(), maxsplit=1)
+    scheme, mark, rest = shown.partition("://") if "://" in shown else ("", "", shown)
     host, slash, path = rest.partition("/")
+    if "@" in "".join(hidden) and (":" in host or not slash):  # a password may contain ? and #
+        return f"{scheme}{mark}…"
     if "@" in host or not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host):
         host, slash, path = rest.rpartition("@")[2].partition("/")  # a password may contain a slash
     return f"{scheme}{mark}{host}{slash}{path}"

@@ -107,7 +107,7 @@ def folder_for(kind: str, out: str | Path | None) -> Path:
 
 def replace(path: Path, data: bytes) -> None:
     """Replace a file atomically: it always has either its old content or the new one. Raises `OSError`."""
-    new = path.with_name(f".{path.name}.new")
+    new = path.parent / f".{path.name}.new"
     try:
         new.unlink(missing_ok=True)  # left by a crash, or a planted link
         with _own(new) as file:

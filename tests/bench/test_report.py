@@ -31,6 +31,8 @@ def test_the_price_of_a_thousand_pictures_follows_from_the_rate():
     assert list(charts.costs({"one": 2.0}, 36.0).data[0].x) == pytest.approx([5.0])
     with pytest.raises(BadInput, match="greater than 0"):
         charts.costs({"none": 0.0}, 36.0)
+    with pytest.raises(BadInput, match="greater than 0"):
+        charts.roofline(measured=[("MI300X", "72B", 0.0)])
 
 
 @pytest.mark.parametrize("sample", [record(0), record(1, started=3, queue=0.5)])
@@ -59,6 +61,8 @@ FIGURES = {
     "costs": lambda: charts.costs({"one": 2.0, "hundred": 4.4}, 36),
     "empty": lambda: charts.timeline([]),
     "no load": lambda: charts.sweep([], metrics.Objective()),
+    "no report": lambda: charts.progress([]),
+    "no time yet": lambda: charts.progress([{"ttft_p50_s": None, "ttft_p99_s": None, "elapsed_s": 1.0}]),
 }
 
 

@@ -255,6 +255,12 @@ def test_no_error_repeats_a_password(address):
         ("https://cdn.example/npm/@scope/x.png", "https://cdn.example/npm/@scope/x.png"),
         ("http://[::1]:80/v1?key=3", "http://[::1]:80/v1"),
         ("http://me:pw@[bad/v1", "http://[bad/v1"),
+        ("http://u:p?w@h/x", "http://…"),
+        ("http://u:12#w@h/x", "http://…"),
+        ("http://token?w@h", "http://…"),
+        ("u:p?w@h", "…"),
+        ("https://h.example/a.png?mail=me@h.example", "https://h.example/a.png"),
+        ("https://u:p@web.example/save/http://h.example/x", "https://web.example/save/http://h.example/x"),
     ],
 )
 def test_addresses_are_shown_without_possible_secrets(address, shown):

@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests.bombs import blank, png_that_promises
 from vlnb import BadInput, images
+from vlnb.commands import plain
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 BLUE, RED = (30, 90, 200), (200, 60, 40)
@@ -235,11 +236,12 @@ def test_the_pages_of_a_pdf_are_drawn_in_order():
 
 
 def test_a_page_that_does_not_exist_raises_bad_input():
-    with pytest.raises(BadInput, match="has 3 pages; page 4 does not exist"):
-        images.load(pdf(), page=4)
+    for page in (4, 0, "1"):
+        with pytest.raises(BadInput, match=f"has 3 pages; page {page!r} does not exist"):
+            images.load(pdf(), page=page)
 
 
-@pytest.mark.parametrize(("dpi", "words"), [(5, "out of range"), (1100, "smaller dpi")])
+@pytest.mark.parametrize(("dpi", "words"), [(5, "out of range"), ("x", "dpi='x' is out"), (1100, "smaller dpi")])
 def test_the_resolution_of_a_pdf_has_limits(dpi, words):
     with pytest.raises(BadInput, match=words):
         images.load(pdf(), dpi=dpi, max_pixels=1_000_000)
@@ -295,6 +297,8 @@ def bad_sources(tmp_path):
     (tmp_path / "cut.jpg").write_bytes(encoded(halves((400, 300)), "JPEG")[:900])
     (tmp_path / "cut.png").write_bytes(encoded(Image.effect_noise((90, 90), 90), "PNG")[:2000])
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing follows")
+    closed = io.BytesIO(PNG)
+    closed.close()
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         archive.writestr("a.txt", "a")
     (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
@@ -322,10 +326,14 @@ def bad_sources(tmp_path):
         ("http://[::1", "cannot be fetched"),
         ("http://127.0.0.1:1/a.png", "cannot be reached"),
         ("", "is empty"),
-        (None, "NoneType is not a picture"),
-        (42, "int is not a picture"),
+        (None, "NoneType is neither a file nor an address"),
+        (42, "int is neither a file nor an address"),
         ([], "nothing is uploaded"),
         (io.StringIO("text"), "binary mode"),
+        (io.TextIOWrapper(io.BytesIO(PNG), encoding="utf-8"), "cannot be read .*codec.*binary mode"),
+        (io.BufferedWriter(io.BytesIO()), "cannot be read .*binary mode"),
+        (closed, "cannot be read .*closed file"),
+        ({"content": None}, "dict is neither a file nor an address"),
         (blank(10_000, 10_000), "100 megapixels"),
     ]
 
@@ -370,6 +378,31 @@ def test_a_file_that_is_not_a_picture_is_named_with_advice(tmp_path, start, kind
 def test_a_decompression_bomb_is_refused():
     with pytest.raises(BadInput, match="decompression bomb"):
         images.load(png_that_promises(60_000, 60_000))
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "words"),
+    [
+        ((13_000, 13_000), {}, r"169 megapixels\); the limit is 89"),
+        ((20_000, 10_000), {}, r"200 megapixels\); the limit is 89"),
+        ((20_000, 10_000), {"max_pixels": 10**9}, "decompression bomb"),
+    ],
+)
+def test_the_limit_on_pixels_holds_for_every_page_of_a_tiff(size, options, words):
+    rest = [Image.new("1", size)]
+    data = encoded(Image.new("1", (10, 10)), "TIFF", compression="group4", save_all=True, append_images=rest)
+    assert images.load(data, **options).size == (10, 10)
+    with pytest.raises(BadInput, match=words):
+        images.load(data, page=2, **options)
+
+
+def test_pillows_own_limit_is_lifted_as_its_error_says(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(BadInput, match=r"decompression bomb .*set PIL.Image.MAX_IMAGE_PIXELS = None") as caught:
+        images.load(PNG, max_pixels=10**9)
+    assert plain(caught.value).endswith("Load a smaller copy."), "the command line cannot set it"
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert is_halves(images.load(PNG, max_pixels=10**9))
 
 
 def test_limits_can_be_changed():
@@ -552,6 +585,17 @@ def test_a_narrow_range_of_grey_is_stretched_and_noted(values, ends, stretched):
         assert images.load(values).notes == picture.notes
 
 
+@pytest.mark.parametrize("clear", [0, 65535])
+def test_a_transparent_value_of_sixteen_bits_becomes_white_and_the_others_keep_their_grey(clear):
+    values = (np.arange(4096) * 16).reshape(64, 64).astype(np.uint16)
+    values[63, 63] = 65535
+    picture = images.load(encoded(Image.fromarray(values), "PNG", transparency=clear))
+    expected = np.round(values / 257)
+    expected[values == clear] = 255
+    assert np.abs(np.asarray(picture.image)[:, :, 0] - expected).max() <= 1
+    assert picture.notes == ("transparency laid on white",)
+
+
 def test_nan_and_infinity_are_ignored_in_grey_values():
     values = RAMP.astype(np.float32)
     values[0, :2] = np.nan, np.inf
@@ -579,6 +623,11 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_loaded(options, ending):
     assert picture.notes == ("its end marker is missing, but the picture is whole",)
     with pytest.raises(BadInput, match="broken or cut-off JPEG"):
         images.load(whole[:-400])
+
+
+def test_a_picture_whose_text_names_a_pdf_is_a_picture():
+    start = PNG.index(b"IDAT") - 4
+    assert is_halves(images.load(PNG[:start] + png_chunk(b"tEXt", b"Title\0made from %PDF-1.7") + PNG[start:]))
 
 
 def png_chunk(name, content, error=0):

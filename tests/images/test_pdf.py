@@ -50,6 +50,11 @@ def test_drawing_a_page_times_out():
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize("timeout_s", [float("inf"), float("nan"), 1e300])
+def test_the_time_for_a_page_may_be_unlimited(timeout_s):
+    assert images.load(pdf(), timeout_s=timeout_s).size == images.load(pdf()).size
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not limit a process's data")
 def test_the_kernel_limits_the_memory_between_two_checks(monkeypatch):
     monkeypatch.setattr("vlnb.images.pdf._LOOK_S", 60)

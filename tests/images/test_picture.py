@@ -30,6 +30,10 @@ def test_drawings_are_sent_as_png_and_photographs_as_jpeg():
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     assert images.data_uri(images.load(Image.new("RGB", (200, 200), "red"))).startswith("data:image/png;")
     assert images.data_uri(images.load(noise)).startswith("data:image/jpeg;")
+    assert images.data_uri(images.load(noise.reshape(1, 40_000, 3).repeat(2, 0))).startswith("data:image/jpeg;")
+    assert images.data_uri(images.load(noise.reshape(1, 40_000, 3)[:, list(range(40_000)) * 2])).startswith(
+        "data:image/png;"
+    ), "a JPEG has at most 65,500 pixels a side"
 
 
 def test_the_display_has_alternative_text():

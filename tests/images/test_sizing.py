@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
 
-from vlnb import BadInput
+from vlnb import BadInput, draw, images
 from vlnb.images import MAX_PIXELS, MIN_PIXELS, UNIT_PX, smart_resize, tokens
 
 SIDES = st.integers(1, 20_000)
@@ -52,6 +53,21 @@ def test_every_size_follows_the_rules_of_the_server(width, height):
     assert (seen[1], seen[0]) == smart_resize(height, width)
     if max(seen) <= 200 * min(seen):
         assert smart_resize(*seen) == seen, "a resized picture is not resized again"
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan")])
+@pytest.mark.parametrize(
+    "resize",
+    [
+        lambda limit: smart_resize(100, 100, max_pixels=limit),
+        lambda limit: images.load(Image.new("RGB", (9, 9)), seen_pixels=limit),
+        lambda limit: draw.grid(images.load(Image.new("RGB", (9, 9))), max_pixels=limit),
+    ],
+    ids=["size", "picture", "grid"],
+)
+def test_a_pixel_limit_must_be_positive(resize, limit):
+    with pytest.raises(BadInput, match=f"max_pixels={limit} leaves nothing"):
+        resize(limit)
 
 
 @pytest.mark.parametrize(("width", "height"), [(300, 1), (1, 201), (20_000, 99), (0, 10)])

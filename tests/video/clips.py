@@ -24,11 +24,13 @@ def make_video(  # noqa: PLR0913
     options=None,
     to=None,
     size=(640, 360),
+    title=None,
 ):
     """Return the bytes of a video, or write it to the path `to`. `times` are the times of its frames in seconds."""
     buffer = io.BytesIO()
     times = [number / fps for number in range(round(fps * seconds))] if times is None else times
-    with av.open(to or buffer, "w", format=kind, options=options or {}) as container:
+    with av.open(to or buffer, "w", format=kind, options=options or {}, metadata_errors="surrogateescape") as container:
+        container.metadata.update({"title": title} if title else {})
         stream = container.add_stream(codec, rate=fps)
         (stream.width, stream.height), stream.pix_fmt = size, "rgb8" if codec == "gif" else "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 100) if codec == "gif" else UNIT

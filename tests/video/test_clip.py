@@ -4,9 +4,11 @@ import io
 import itertools
 
 import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.video.clips import make_video, number_on, sound_only, sound_with_cover, write_faststart
 from vlnb import images, video
@@ -68,6 +70,22 @@ def test_a_requested_time_returns_the_nearest_frame(moments):
         assert number_on(frame.picture) == round(frame.time_s * 25)
 
 
+@pytest.mark.parametrize("kind", ["mp4", "matroska", "avi"])
+def test_a_title_that_is_not_utf_8_does_not_matter(kind):
+    data = make_video(kind, seconds=1, title="caf\udce9")
+    assert b"caf\xe9" in data
+    assert video.header(data).size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.ts", "mp4"), ("a.mts", "mp4"), ("a.3gp", "mp4"), ("a.html", "mp4"), ("a.xyz", "mp4"), ("a.webm", "webm")],
+)
+def test_a_video_is_sent_as_a_video_whatever_its_extension_means_elsewhere(name, kind, tmp_path):
+    (tmp_path / name).write_bytes(CLIP)
+    assert video.data_uri(video.header(tmp_path / name)).startswith(f"data:video/{kind};base64,")
+
+
 def test_the_test_clips_contain_b_frames():
     """Without B-frames the decoding order would be the display order, and half of these tests would prove nothing."""
     for kind in ("mp4", "avi"):
@@ -127,6 +145,7 @@ def test_scenes_are_the_frames_where_the_picture_changes():
         ({"fps": 25, "max_frames": 10}, 10, 7700),
         ({"budget_tokens": 1000}, 7, 1000),
         ({"budget_tokens": 1}, 1, 130),
+        ({"fps": 1e-12}, 1, 770),
     ],
 )
 def test_frames_stay_within_the_limits_on_count_and_tokens(options, count, max_tokens):
@@ -150,6 +169,9 @@ def test_frames_stay_within_the_limits_on_count_and_tokens(options, count, max_t
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "cannot be read as a video"),
         ("nowhere.mp4", "There is no file nowhere.mp4"),
         ("/tmp", "is a folder"),
+        ("~nouser/x.mp4", "cannot be opened"),
+        (np.zeros((9, 9), np.uint8), "ndarray is neither a file nor an address"),
+        (Image.new("RGB", (9, 9)), "Image is neither a file nor an address"),
     ],
     ids=[
         "empty",
@@ -161,6 +183,9 @@ def test_frames_stay_within_the_limits_on_count_and_tokens(options, count, max_t
         "file list",
         "missing",
         "folder",
+        "unknown user",
+        "array",
+        "image",
     ],
 )
 def test_a_file_that_is_not_a_video_raises_one_clear_sentence(source, sentence):
@@ -202,6 +227,11 @@ def test_a_damaged_video_returns_its_other_frames_with_a_note(tmp_path):
 def test_an_option_that_is_not_positive_is_refused(option, value):
     with pytest.raises(BadInput, match="must be positive"):
         video.frames(CLIP, **{option: value})
+
+
+def test_scenes_and_moments_exclude_each_other():
+    with pytest.raises(BadInput, match="Pass one of the two"):
+        video.frames(CLIP, scenes=True, at=[1])
 
 
 def test_a_clip_has_a_rich_display():

@@ -133,15 +133,15 @@ def distribution(runs: Mapping[str, Sequence[Record]], metric: str = "ttft") -> 
 
 def progress(reports: Sequence[Mapping[str, Any]]) -> Chart:
     """Return the percentiles of TTFT in the course of a run, from those progress reports that have them."""
-    figure = go.Figure()
+    figure, reports = go.Figure(), [report for report in reports if report.get("ttft_p50_s") is not None]
     for key, name, colour in (("ttft_p50_s", "P50", COLOURS[0]), ("ttft_p99_s", "P99", COLOURS[1])):
         figure.add_scatter(
             x=[report["elapsed_s"] for report in reports], y=[1000 * report[key] for report in reports],
             mode="lines", name=name, line={"color": colour, "width": 3},
         )  # fmt: skip
     y = {"title": "time to first token so far, ms", "rangemode": "tozero"}
-    alt = f"Time to first token so far: half within {1000 * reports[-1]['ttft_p50_s']:.1f} ms"
-    return styled(figure, alt, x="seconds since the start", y=y)
+    half = f"half within {1000 * reports[-1]['ttft_p50_s']:.1f} ms" if reports else "nothing measured"
+    return styled(figure, f"Time to first token so far: {half}", x="seconds since the start", y=y)
 
 
 def concurrency(records: Sequence[Record]) -> Chart:
@@ -228,7 +228,10 @@ def _short(value: float) -> str:
 
 
 def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) -> Chart:
-    """Return the least time per output token by model size and GPU; `measured` (GPU, size, seconds) are dots."""
+    """Return the least time per output token by model size and GPU; `measured` (GPU, size, seconds) are dots.
+
+    Raises `BadInput` for an unknown GPU or size, or a time of 0 or less.
+    """
     figure = go.Figure()
     sizes = list(catalog.MODELS)
     for (gpu, colour), dash in zip(zip(catalog.GPUS, COLOURS, strict=False), ("solid", "dash", "dot"), strict=True):
@@ -239,6 +242,8 @@ def roofline(gpus: int = 8, *, measured: Sequence[tuple[str, str, float]] = ()) 
         )  # fmt: skip
     sentences = []
     for gpu, size, tpot_s in measured:
+        if tpot_s <= 0:
+            raise BadInput(f"A time of {tpot_s:g} s per output token cannot be drawn: it must be greater than 0.")
         share = bound(gpu, size, gpus) / tpot_s
         sentences.append(f"{size} on {gpu}: {1000 * tpot_s:.2f} ms, {share:.0%} of the bound")
         figure.add_scatter(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ARGUMENT = re.compile(r"^([a-z]+(?:_[a-z]+){0,3})=")  # the beginning of a message about an argument
 _IN_PYTHON = {
     ", or pass max_pixels to images.load.": ".",
+    " If you trust it, set PIL.Image.MAX_IMAGE_PIXELS = None and pass max_pixels to images.load.": "",
     ", or pass max_bytes.": ".",
     " Or pass a larger timeout_s.": "",
     ", or pass a larger timeout_s.": ".",

@@ -25,6 +25,6 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
         return dict.fromkeys(distinct, _PLAIN)
     chosen: dict[str, str] = {}
     for label in distinct:
-        first = zlib.crc32(label.encode()) % len(COLOURS)
+        first = zlib.crc32(label.encode("utf-8", "replace")) % len(COLOURS)
         chosen[label] = next(colour for colour in (COLOURS[first:] + COLOURS[:first]) if colour not in chosen.values())
     return chosen

@@ -15,7 +15,7 @@ def grid(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return `picture` as the model sees it, at most `max_pixels`, with a line every 28 pixels and its cost below.
 
     Raises:
-        BadInput: One side is more than 200 times the other.
+        BadInput: One side is more than 200 times the other, or `max_pixels` is not positive.
     """
     from PIL import Image, ImageDraw
 
@@ -42,7 +42,7 @@ def cost(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> str:
     '1280 × 720, seen as 1288 × 728 → 46 × 26 = 1196 tokens'
 
     Raises:
-        BadInput: One side is more than 200 times the other.
+        BadInput: One side is more than 200 times the other, or `max_pixels` is not positive.
     """
     width, height = picture.seen_size(max_pixels=max_pixels)
     across, down = width // UNIT_PX, height // UNIT_PX

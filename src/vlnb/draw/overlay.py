@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from vlnb.draw.colours import INKS, colours
+from vlnb.errors import BadInput
 from vlnb.images import smart_resize
 from vlnb.images.picture import shown_uri
 from vlnb.markup import Html, element
@@ -24,7 +26,7 @@ Shape = Box | Point | Polygon
 
 _SHOWN_PX = 720  # maximum width
 _MIN_PX = 360  # smaller pictures are enlarged, so that labels have room
-_LABEL_CHARS = 40
+_LABEL_CHARS, _FACT_CHARS, _MOST_ATTRIBUTES = 40, 300, 10
 _LABELLED = 25  # with more regions, labels appear only on hover
 _ALT_LABELS = 20  # labels in the text alternative, which counts the others
 _LABEL = "position:absolute;font:11px/1.4 system-ui,sans-serif;padding:0 3px;white-space:nowrap;pointer-events:none"
@@ -88,18 +90,24 @@ def overlay(picture: Picture, regions: Regions | Iterable[Shape], *, seen: Size 
     '1 box on it: cup'
 
     Raises:
-        BadInput: One side of the picture is more than 200 times the other.
+        BadInput: One side of the picture is more than 200 times the other, or a polygon has no corner.
     """
-    shapes: Iterable[Shape] = (
-        [*regions.boxes, *regions.polygons, *regions.points] if isinstance(regions, Regions) else regions
+    shapes: tuple[Shape, ...] = (
+        (*regions.boxes, *regions.polygons, *regions.points) if isinstance(regions, Regions) else tuple(regions)
     )
-    return Overlay(picture, tuple(shapes), seen or smart_resize(*picture.size))
+    if not all(map(_path, shapes)):
+        raise BadInput("A polygon without corners cannot be drawn. Leave it out, or give its points.")
+    return Overlay(picture, shapes, seen or smart_resize(*picture.size))
 
 
 def name_of(shape: Shape) -> str:
     """Return the name of a region: its label, or else its text, on one line and shortened."""
-    name = " ".join((shape.label or getattr(shape, "text", "")).split())
-    return name if len(name) <= _LABEL_CHARS else name[: _LABEL_CHARS - 1] + "…"
+    return _short(shape.label or getattr(shape, "text", ""), _LABEL_CHARS)
+
+
+def _short(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def to_html(drawn: Overlay, *, shown_px: int = _SHOWN_PX) -> Html:
@@ -134,14 +142,15 @@ def _caption(drawn: Overlay) -> Iterator[Html]:
     if len(set(drawn.colours.values())) > 1:
         for label, count in Counter(shape.label for shape in drawn.shapes).items():
             swatch = element("span", "■ ", style=f"color:{drawn.colours[label]}")
-            yield element("small", swatch, f"{label or 'unnamed'} ({count})  ", style="white-space:pre")
+            name = _short(label, _LABEL_CHARS) or "unnamed"
+            yield element("small", swatch, f"{name} ({count})  ", style="white-space:pre")
 
 
 def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
     width, height = drawn.picture.original_size
     path = _path(clamped(shape, drawn.picture.original_size))
     (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*path, strict=True))
-    colour, facts = drawn.colours[shape.label], "\n".join(_facts(shape, drawn))
+    colour, facts = drawn.colours[shape.label], "\n".join(_short(fact, _FACT_CHARS) for fact in _facts(shape, drawn))
     inside: list[Html] = []
     if isinstance(shape, Point):  # a ring, so that the object in it stays visible
         place = f"left:calc({100 * left / width:.2f}% - 9px);top:calc({100 * top / height:.2f}% - 9px)"
@@ -164,12 +173,14 @@ def _region(drawn: Overlay, shape: Shape, *, named: bool) -> Html:
 
 
 def _facts(shape: Shape, drawn: Overlay) -> Iterator[str]:
-    """Yield the facts about a region, one line each."""
+    """Yield the facts about a region; every region of an answer repeats the attributes that they share."""
     original = drawn.picture.original_size
     yield shape.label or "unnamed"
     if text := getattr(shape, "text", ""):
         yield f"text: {text}"
-    yield from (f"{key}: {value}" for key, value in shape.attributes.items())
+    yield from (f"{key}: {value}" for key, value in islice(shape.attributes.items(), _MOST_ATTRIBUTES))
+    if len(shape.attributes) > _MOST_ATTRIBUTES:
+        yield f"and {len(shape.attributes) - _MOST_ATTRIBUTES} more attributes"
     yield f"original pixels: {_numbers(shape)}"
     small = to_original(shape, seen=original, original=drawn.seen)
     yield f"as seen ({drawn.seen[0]} × {drawn.seen[1]}): {_numbers(small)}"

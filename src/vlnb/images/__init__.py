@@ -55,9 +55,9 @@ def load(
     if isinstance(source, Picture):
         return source
     frames = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-    if not 1 <= page <= len(frames):
+    if page not in range(1, len(frames) + 1):
         count = f"{len(frames)} page{'s' * (len(frames) > 1)}"
-        raise BadInput(f"{frames.name} has {count}; page {page} does not exist. Pages count from 1.")
+        raise BadInput(f"{frames.name} has {count}; page {page!r} does not exist. Pages count from 1.")
     picture = frames[page - 1]
     return picture if seen_pixels is None else picture.seen(max_pixels=seen_pixels)
 
@@ -116,6 +116,6 @@ def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes
         name = str(getattr(source, "name", "the open file"))
         return sources.from_stream(source, name, max_bytes=max_bytes), name
     raise BadInput(
-        f"{type(source).__name__} is not a picture: pass a path, an address, bytes, a Pillow image,"
-        " a numpy array or an upload."
+        f"{type(source).__name__} is neither a file nor an address: pass a path, an address, bytes, an open file or an"
+        " upload. For a picture, a Pillow image or a numpy array works, too."
     )

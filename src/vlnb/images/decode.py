@@ -43,6 +43,7 @@ _BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
 _FEW_GREYS = 0.25  # of the range: a picture that uses less of it is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
+_WHITE_NOTE = "transparency laid on white"
 _SMALLER = "Load a smaller copy, or pass max_pixels to images.load."
 
 
@@ -113,12 +114,13 @@ class Pages(Sequence[Picture]):
 
 
 def _is_pdf(data: bytes) -> bool:
-    return b"%PDF-" in data[:1024]
+    return b"%PDF-" in data[:1024] and not any(_kinds(data))  # the text in a picture may contain these letters
 
 
 def _document(data: bytes, name: str, dpi: int, **limits: Any) -> Document:  # noqa: ANN401 - `Document` has the types
-    if not _MIN_DPI <= dpi <= _MAX_DPI:
-        raise BadInput(f"dpi={dpi} is out of range for {name}: choose {_MIN_DPI} to {_MAX_DPI}; 150 reads well.")
+    if dpi not in range(_MIN_DPI, _MAX_DPI + 1):
+        least, most = _MIN_DPI, _MAX_DPI
+        raise BadInput(f"dpi={dpi!r} is out of range for {name}: choose a whole number from {least} to {most}.")
     return Document(data, name, **limits)
 
 
@@ -135,6 +137,7 @@ def _frame(data: bytes, name: str, notes: tuple[str, ...], count: int, max_pixel
             notes = (*notes, "its end marker is missing, but the picture is whole")
             return _frame(ended, name, notes, 1, max_pixels, 0)
         image.seek(index)
+        check_pixels(name, *image.size, max_pixels, cure=_SMALLER)  # each frame of a TIFF has its own size
         image.load()
         return from_pil(image, name, notes=notes)
 
@@ -150,8 +153,6 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError as error:
         raise BadInput(_not_a_picture(data, name)) from error
-    except Image.DecompressionBombError as error:
-        raise BadInput(f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}).") from error
     check_pixels(name, *image.size, max_pixels, cure=_SMALLER)
     return image
 
@@ -194,7 +195,7 @@ def _with_end(data: bytes) -> bytes | None:
 @contextlib.contextmanager
 def _reported(data: bytes, name: str) -> Iterator[None]:
     """Report data that Pillow cannot decode as `BadInput`, and hide its warnings (broken EXIF, large pictures)."""
-    from PIL import UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -202,6 +203,11 @@ def _reported(data: bytes, name: str) -> Iterator[None]:
             yield
     except UnidentifiedImageError:
         raise
+    except Image.DecompressionBombError as error:
+        raise BadInput(
+            f"{name} unpacks to far too many pixels: refused as a decompression bomb ({error}). Load a smaller copy."
+            " If you trust it, set PIL.Image.MAX_IMAGE_PIXELS = None and pass max_pixels to images.load."
+        ) from error
     except _BROKEN as error:
         raise BadInput(_decoding_error(data, name, error)) from error
 
@@ -248,12 +254,12 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
     if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
-    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+    if image.mode.startswith(("I", "F")):
+        image, changes = _eight_bit(image)
+        notes += changes
+    elif image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         opaque, image = _on_white(image)
-        notes = notes if opaque else (*notes, "transparency laid on white")
-    elif image.mode.startswith(("I", "F")):
-        image, stretched = _eight_bit(image)
-        notes += stretched
+        notes = notes if opaque else (*notes, _WHITE_NOTE)
     if image.mode != "RGB":
         image = image.convert("RGB")
     image.info = {}
@@ -274,7 +280,7 @@ def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """Scale a grey picture of more than 8 bits to 8. Stretch one that uses few of its values, and add a note.
 
-    Pillow's own conversion would clip it to white.
+    Pillow's own conversion would clip it to white. A value that stands for transparency becomes white.
     """
     import numpy as np
     from PIL import Image
@@ -293,7 +299,12 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if low < high and (low < 0 or high > white or high - low < _FEW_GREYS * white):
         black, white, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
     scale = 255 / (white - black)
-    return grey.point(lambda value: value * scale + (0.5 - black * scale)).convert("L"), notes
+    clear = grey.info.pop("transparency", None)
+    result = grey.point(lambda value: value * scale + (0.5 - black * scale)).convert("L")
+    if clear is not None:
+        result.paste(255, mask=Image.fromarray(np.asarray(image) == clear))
+        notes = (*notes, _WHITE_NOTE)
+    return result, notes
 
 
 def _formats() -> list[str]:

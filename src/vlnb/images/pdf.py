@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _LOOK_S = 0.05  # between two checks of the process's memory; PDFium allocates about 30 MB in this time
+_DAY_S = 86_400
 _BASE_BYTES, _BYTES_PER_PIXEL = 200_000_000, 8  # the drawing takes 3 bytes per pixel; the rest is for its contents
 _CURE = "Export the page as a picture with a PDF viewer, and load that picture."
 
@@ -79,7 +80,7 @@ class Document:
         """Run one process and yield its answer, and the file that holds the pixels after it."""
         memory_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * self.max_pixels
         order = {"page": page, "scale": scale, "draw": draw, "max_pixels": self.max_pixels}
-        limits = {"memory_bytes": 2 * memory_bytes, "cpu_s": self.timeout_s}
+        limits = {"memory_bytes": 2 * memory_bytes, "cpu_s": min(_DAY_S, self.timeout_s)}  # NaN, too
         child = Path(__file__).with_name("pdf_child.py")
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answers:
             source.write(self.data)

@@ -21,6 +21,7 @@ _STORED_QUALITY = 88  # of a frame of a video
 _SHOWN_PX = 720  # longest side of a picture shown in a notebook
 _FLAT = 0.5  # share of pixels equal to their left neighbour: higher in drawings and screenshots, lower in photographs
 _SAMPLED_ROWS = 64
+_JPEG_SIDE = 65_500  # the most pixels of a side
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ class Picture:
     def seen(self, *, max_pixels: int = MAX_PIXELS) -> Picture:
         """Return the picture at the size the model sees, so that a server's own resize changes nothing.
 
-        Raises `BadInput` if one side is more than 200 times the other.
+        Raises `BadInput` if one side is more than 200 times the other, or `max_pixels` is not positive.
         """
         return self.resized(self.seen_size(max_pixels=max_pixels))
 
@@ -109,13 +110,13 @@ class Picture:
 
     @cached_property
     def encoded(self) -> tuple[str, bytes]:
-        """(media type, bytes) to send: PNG for drawings and screenshots, JPEG for photographs."""
+        """(media type, bytes) to send: PNG for drawings, screenshots and very long pictures, JPEG for photographs."""
         import numpy as np
 
         rows = np.asarray(self.image)[:: max(1, self.height // _SAMPLED_ROWS)]
         repeats = (rows[:, 1:] == rows[:, :-1]).all(axis=2).mean() if self.width > 1 else 1.0
         buffer = io.BytesIO()
-        if repeats > _FLAT:
+        if repeats > _FLAT or max(self.size) > _JPEG_SIDE:
             self.image.save(buffer, "PNG", compress_level=3)
             return "image/png", buffer.getvalue()
         self.image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)

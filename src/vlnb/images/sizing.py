@@ -22,7 +22,8 @@ def smart_resize(
     """Return the (width, height) in pixels at which the model sees a picture of `width` x `height` pixels.
 
     Both sides become multiples of 28, the aspect ratio stays nearly the same, and the area ends up between `min_pixels`
-    and `max_pixels`. Raises `BadInput` if a side is 0, or more than 200 times the other, which a server would refuse.
+    and `max_pixels`. Raises `BadInput` if a side is 0, or more than 200 times the other, which a server would refuse;
+    or if `max_pixels` is not positive.
 
     >>> smart_resize(640, 820)
     (644, 812)
@@ -37,6 +38,8 @@ def smart_resize(
             f"A picture of {width} x {height} pixels is too long: one side is {times:.0f} times the other,"
             f" and Qwen2.5-VL takes at most {MAX_ASPECT}. Cut it into pieces or pad the short side."
         )
+    if not max_pixels > 0:  # NaN, too
+        raise BadInput(f"max_pixels={max_pixels} leaves nothing of a picture: pass a positive number of pixels.")
     seen_w = round(width / UNIT_PX) * UNIT_PX
     seen_h = round(height / UNIT_PX) * UNIT_PX
     if seen_w * seen_h > max_pixels:

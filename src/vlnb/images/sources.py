@@ -86,8 +86,11 @@ def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
 
 
 def from_stream(stream: IO[bytes], name: str, *, max_bytes: int) -> bytes:
-    """Return the rest of an open binary stream. Raises `BadInput` if it is open as text, or too long."""
-    data = stream.read(max_bytes + 1)
+    """Return the rest of an open stream. Raises `BadInput` if it cannot be read, is open as text, or is too long."""
+    try:
+        data = stream.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # also of bytes that are not text
+        raise BadInput(f"{name} cannot be read ({error}). Open it in binary mode: open(path, 'rb').") from error
     if not isinstance(data, bytes):
         raise BadInput(f"{name} is open as text; open it in binary mode: open(path, 'rb').")
     return limited(data, name, max_bytes)
@@ -112,8 +115,8 @@ def from_upload(value: Any) -> tuple[bytes, str] | None:  # noqa: ANN401 - ipywi
             problem = "nothing is uploaded yet" if not value else f"it holds {len(value)} files"
             raise BadInput(f"The upload must hold one picture, and {problem}. Load one: images.load(upload.value[0]).")
         value = value[0]
-    if isinstance(value, dict) and "content" in value:
-        return bytes(value["content"]), str(value.get("name") or "the uploaded picture")
+    if isinstance(value, dict) and isinstance(content := value.get("content"), bytes | bytearray | memoryview):
+        return bytes(content), str(value.get("name") or "the uploaded picture")
     return None
 
 

@@ -52,8 +52,11 @@ def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0)
     Raises:
         BadInput: The video library is not installed, or an argument is out of range.
     """
-    if not (0 < seconds <= _LONGEST_S and 1 <= words <= len(_WORDS) and 1 <= fps <= 120):
-        raise BadInput(f"A clip lasts up to {_LONGEST_S} s, has 1 to 120 frames a second and 1 to {len(_WORDS)} words.")
+    if not (words in range(1, len(_WORDS) + 1) and fps in range(1, 121) and 2 * words / fps <= seconds <= _LONGEST_S):
+        raise BadInput(
+            f"A clip lasts up to {_LONGEST_S} s, has 1 to 120 frames a second (a whole number) and 1 to {len(_WORDS)}"
+            " words, with at least two frames for each word."
+        )
     extras.require("video", "Making a video")
     import av
 
@@ -64,7 +67,7 @@ def clip(seconds: float = 20.0, *, fps: int = 10, words: int = 5, seed: int = 0)
         events.append((round(start * fps) / fps, round((start + (1 - _BLANK) * slot) * fps - 1) / fps, word))
     scene_s, buffer = round(seconds * chance.uniform(0.4, 0.6) * fps) / fps, io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "g": "250"})
+        stream = container.add_stream("libx264", rate=int(fps), options={"preset": "veryfast", "g": "250"})
         stream.width, stream.height, stream.pix_fmt = *_SIZE, "yuv420p"
         for number in range(count):
             container.mux(stream.encode(av.VideoFrame.from_image(_drawn(number / fps, events, scene_s))))

@@ -34,7 +34,7 @@ def draw_bars(canvas: Canvas, bars: Mapping[str, int], rect: Rect, step: int) ->
         y = bottom - (bottom - top) * value / 100
         canvas.line([(left, y), (right, y)], "#d5d8dc", 1)
         canvas.text(left - 14, y, str(value), 22, "#333333", anchor="rm")
-    wide = (right - left) / len(bars)
+    wide = (right - left) / max(1, len(bars))
     drawn = {}
     for i, (name, value) in enumerate(bars.items()):
         x, y = left + wide * (i + 0.5), bottom - (bottom - top) * value / 100

@@ -7,6 +7,7 @@ import json
 from importlib import resources
 from types import MappingProxyType
 
+from vlnb.errors import BadInput
 from vlnb.images import Picture
 from vlnb.regions import Box
 from vlnb.samples.canvas import Sample, Truth
@@ -82,7 +83,12 @@ def invoice(layout: int = 0) -> Sample:
 
     >>> invoice(1).truth.fields["total"].text
     'USD 15,135.72'
+
+    Raises:
+        BadInput: There is no such layout.
     """
+    if layout not in range(4):
+        raise BadInput(f"The invoice has no layout {layout!r}: choose 0 to 3.")
     return _stored(f"invoice-{layout}")
 
 

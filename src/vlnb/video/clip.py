@@ -132,13 +132,15 @@ def is_video(source: object) -> bool:
 def data_uri(video: Header) -> str:
     """Return the file as a `data:` URI for the request body. Raises `BadInput` if it has more than 64 MB."""
     data, _ = images.as_bytes(video.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
-    return to_uri(mimetypes.guess_type(video.name)[0] or "video/mp4", data)
+    kind = mimetypes.guess_type(video.name)[0] or ""  # .ts, .mts and .3gp have other meanings, too
+    return to_uri(kind if kind.startswith("video/") else "video/mp4", data)
 
 
 def header(source: images.Source) -> Header:
     """Return the times of all frames of a video, without decoding them.
 
-    `source` is what `images.load` takes; a file on disk may have any size.
+    `source` is a path, an address, bytes, an open file or an upload, as for `images.load`, or a `samples.clip`. A file
+    on disk may have any size.
 
     Raises:
         BadInput: The file does not exist, is not a video, or holds no frame.
@@ -194,7 +196,7 @@ def plan(
     most = max(1, min(max_frames, budget_tokens // (FRAME_TOKENS[0] + DELIMITER_TOKENS)))
     most = min(most, 10 * len(video.times))  # more moments than frames only take time
     step_s = max(1 / fps, video.duration_s / most)
-    moments = (video.at(i * step_s) for i in range(min(most, math.ceil(video.duration_s / step_s - 1e-6))))
+    moments = (video.at(i * step_s) for i in range(max(1, min(most, math.ceil(video.duration_s / step_s - 1e-6)))))
     times = list(dict.fromkeys(moments))
     tokens = min(FRAME_TOKENS[1], max(FRAME_TOKENS[0], budget_tokens // len(times) - DELIMITER_TOKENS))
     return times, smart_resize(*video.size, max_pixels=tokens * UNIT_PX**2)
@@ -217,14 +219,16 @@ def frames(
     Each frame has the file's own time, is turned upright, and is kept as JPEG. A long job shows a progress bar.
 
     Raises:
-        BadInput: As in `header` and `plan`; or no frame can be decoded.
+        BadInput: As in `header` and `plan`; or no frame can be decoded; or both `scenes` and `at` are given.
     """
     from tqdm.auto import tqdm
 
+    if scenes and len(at):
+        raise BadInput("scenes=True chooses the frames itself, so `at` has no effect. Pass one of the two.")
     video = header(source)
     times, size = plan(video, fps=fps, max_frames=max_frames, budget_tokens=budget_tokens)
     most = len(times)
-    if scenes or at:
+    if scenes or len(at):
         times = list(dict.fromkeys(video.times if scenes else map(video.at, sorted(at))))
     file_notes = video.file_notes if isinstance(video, Clip) else video.notes
     notes = list(file_notes)
@@ -320,7 +324,7 @@ def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], vide
 
 def _media(source: images.Source) -> tuple[Media, str]:
     """Return the path of a file on disk, or the bytes of any other source, and a name."""
-    with contextlib.suppress(TypeError, OSError, ValueError):
+    with contextlib.suppress(TypeError, OSError, ValueError, RuntimeError):
         path = Path(source).expanduser()
         if path.is_file():
             return path.resolve(), path.name  # a name such as file:x.mp4 must not choose a protocol
@@ -335,8 +339,9 @@ def _opened(media: Media, name: str, notes: list[str]) -> Iterator[tuple[InputCo
     import av
 
     file = io.BytesIO(media) if isinstance(media, bytes) else str(media)
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
-        container = av.open(file, "r", options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"})
+        container = av.open(file, "r", options=options, metadata_errors="replace")  # a title may be in any encoding
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"{name} cannot be read as a video. Was it cut off, or is it another kind of file?") from error
     with container:

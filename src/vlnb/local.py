@@ -50,6 +50,11 @@ def is_local(host: str) -> bool:
     return bool(mapped.is_loopback or mapped.is_unspecified)
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with its ~ replaced. Of a user that does not exist it stays, where pathlib would raise."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def cache() -> Path:
     """Return the folder for vlnb's files: VLNB_CACHE, or a folder in the user's cache."""
     return Path(os.environ.get("VLNB_CACHE") or user_cache_path("vlnb"))
@@ -57,7 +62,7 @@ def cache() -> Path:
 
 def models() -> tuple[Path, int]:
     """Return the folder for models (HF_HOME, or the hub's default), and the free bytes on its disk."""
-    folder = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    folder = expanded(os.environ.get("HF_HOME") or "~/.cache/huggingface")
     existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - or forbidden
     return folder, shutil.disk_usage(existing).free
 

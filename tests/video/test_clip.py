@@ -169,7 +169,7 @@ def test_frames_stay_within_the_limits_on_count_and_tokens(options, count, max_t
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "cannot be read as a video"),
         ("nowhere.mp4", "There is no file nowhere.mp4"),
         ("/tmp", "is a folder"),
-        ("~nouser/x.mp4", "cannot be opened"),
+        ("~nouser/x.mp4", "There is no file ~nouser/x.mp4"),
         (np.zeros((9, 9), np.uint8), "ndarray is neither a file nor an address"),
         (Image.new("RGB", (9, 9)), "Image is neither a file nor an address"),
     ],

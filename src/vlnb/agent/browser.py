@@ -33,6 +33,7 @@ from vlnb.agent.actions import WORDS, Action, Point
 from vlnb.errors import BadInput
 from vlnb.fetch import background
 from vlnb.images.sources import missing
+from vlnb.local import expanded
 
 Rect = tuple[float, float, float, float]
 """(left, top, width, height) in pixels of the page (CSS pixels)."""
@@ -62,7 +63,7 @@ class Browser:
 
     def __init__(self, address: str | Path, *, allow: Iterable[str] = (), size: tuple[int, int] = (1024, 768),
                  scale: float = 1.0, touch: bool = False, trace: Path | None = None) -> None:  # fmt: skip
-        path = Path(address).expanduser()
+        path = expanded(address)
         if ":" not in str(address) and not path.is_file():
             raise BadInput(f"{path} is a folder. Name an HTML file in it.") if path.is_dir() else missing(path)
         self.address = str(address) if ":" in str(address) else path.resolve().as_uri()

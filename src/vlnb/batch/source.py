@@ -18,6 +18,7 @@ from typing import Any
 
 from vlnb.errors import BadInput
 from vlnb.images.sources import missing
+from vlnb.local import expanded
 from vlnb.prompts import Prompt
 
 # The suffixes of pictures; other files of a folder are ignored.
@@ -90,8 +91,8 @@ def is_requests(source: Source) -> bool:
 def check(source: Source) -> None:
     """Raise `BadInput` if the source is a path that does not exist."""
     if isinstance(source, str | Path):
-        path = os.path.expanduser(source)  # noqa: PTH111 - also for a user or a name that cannot exist
-        if not (os.path.exists(path) or glob.has_magic(path)):  # noqa: PTH110
+        path = expanded(source)
+        if not (os.path.exists(path) or glob.has_magic(str(path))):  # noqa: PTH110
             raise missing(Path(source))
 
 
@@ -108,7 +109,7 @@ def rows(source: Source) -> list[Row]:
 
 
 def _listed(source: str | Path) -> Iterable[Row]:
-    path = Path(source).expanduser().absolute()
+    path = expanded(source).absolute()
     if is_requests(path):
         return _requests(path)
     if path.suffix == ".parquet":

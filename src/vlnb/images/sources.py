@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from vlnb import fetch
 from vlnb.errors import BadInput
 from vlnb.images.sizing import check_pixels
+from vlnb.local import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ def _path(text: str, scheme: str) -> Path:
 def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
     """Return (bytes, name) of a file. Raises `BadInput`."""
     try:
-        path = path.expanduser()
+        path = expanded(path)
         if path.is_dir():
             raise BadInput(f"{path} is a folder. Name a picture in it.")
         if not path.exists():
@@ -81,7 +82,7 @@ def from_path(path: Path, *, max_bytes: int) -> tuple[bytes, str]:
         return path.read_bytes(), str(path)
     except PermissionError as error:
         raise BadInput(f"{path} cannot be read: this user has no permission. Check it with ls -l.") from error
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f"{str(path)!r:.200} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
 
 

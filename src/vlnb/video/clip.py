@@ -23,6 +23,7 @@ from vlnb import extras, images
 from vlnb.errors import BadInput
 from vlnb.images.picture import Picture, to_html, to_uri
 from vlnb.images.sizing import DELIMITER_TOKENS, UNIT_PX, check_pixels, smart_resize
+from vlnb.local import expanded
 from vlnb.markup import element, row
 from vlnb.samples import SampleClip
 from vlnb.terminal import printable
@@ -324,8 +325,8 @@ def _changed(taken: Iterable[VideoFrame], most: int, size: tuple[int, int], vide
 
 def _media(source: images.Source) -> tuple[Media, str]:
     """Return the path of a file on disk, or the bytes of any other source, and a name."""
-    with contextlib.suppress(TypeError, OSError, ValueError, RuntimeError):
-        path = Path(source).expanduser()
+    with contextlib.suppress(TypeError, OSError, ValueError):
+        path = expanded(Path(source))
         if path.is_file():
             return path.resolve(), path.name  # a name such as file:x.mp4 must not choose a protocol
     data, name = images.as_bytes(source, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)

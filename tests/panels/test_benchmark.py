@@ -70,6 +70,22 @@ def test_a_run_can_be_stopped_and_resumed(panel):
     assert panel.resume().missing == []
 
 
+def test_a_run_can_be_stopped_while_it_starts(panel):
+    panel.choices["prompts"].value = 60
+    panel.status.observe(lambda change: "starting" in change["new"] and panel.stop(), "value")
+    assert len(panel.start().records) < 60
+
+
+def test_a_double_click_starts_one_run(panel):
+    panel.start_button.click()
+    panel.start_button.click()
+    panel.resume_button.click()
+    deadline = time.monotonic() + 60
+    while panel.stored is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(list(panel.stored.folder.parent.iterdir())) == 1
+
+
 def test_the_run_that_has_just_ended_is_selected(panel):
     first = panel.start().folder
     (first / "requests.jsonl").write_text("")

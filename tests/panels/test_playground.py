@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -243,6 +244,94 @@ def test_stopping_keeps_the_partial_answer(raw_server, receipt, history):
     assert (panel.ask_button.disabled, panel.stop_button.disabled) == (False, True)
 
 
+@pytest.fixture
+def slow(raw_server, receipt, history):
+    """A playground and two events: the first words of an answer are there, and the rest may come."""
+    begun, finish = threading.Event(), threading.Event()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+
+    def stream(connection):
+        connection.sendall(head + b'data: {"choices": [{"delta": {"content": "Old"}}]}\n\n')
+        begun.set()
+        finish.wait(20)
+        connection.sendall(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n')
+
+    pictures = {"receipt": receipt.picture}
+    panel = Playground(vlnb.Endpoint(raw_server(stream), "m"), pictures, prompt="First", history=history)
+    yield panel, begun, finish
+    finish.set()
+
+
+def let_end(panel, finish):
+    finish.set()
+    assert panel.busy.acquire(timeout=20)
+    panel.busy.release()
+
+
+def test_a_double_click_asks_once(slow):
+    panel, begun, finish = slow
+    panel.ask_button.click()
+    panel.ask_button.click()
+    panel.matrix_button.click()
+    assert begun.wait(20)
+    let_end(panel, finish)
+    assert len(panel.history.search()) == 1
+
+
+@pytest.mark.parametrize("leave", ["clear", "restore"])
+def test_an_answer_does_not_come_back_into_a_panel_that_shows_another_question(slow, leave):
+    panel, begun, finish = slow
+    earlier = panel.history.add(panel.question, panel.endpoint, state="draft")
+    panel.ask_button.click()
+    assert begun.wait(20)
+    if leave == "clear":
+        panel.clear()
+    else:
+        panel.restore(earlier)
+    shown = panel.answer.value
+    let_end(panel, finish)
+    assert panel.answer.value == shown
+    assert panel.run is (None if leave == "clear" else earlier)
+    asked, _ = panel.history.search()
+    assert (asked.answer, asked.state) == ("Old", "done")
+
+
+def test_an_answer_to_a_question_that_was_changed_meanwhile_is_outdated(slow):
+    panel, begun, finish = slow
+    panel.ask_button.click()
+    assert begun.wait(20)
+    panel.prompt.value = "Second"
+    let_end(panel, finish)
+    assert "Old" in panel.answer.value
+    assert "vlnb-outdated" in panel.answer._dom_classes
+
+
+@pytest.mark.parametrize(
+    ("control", "value"), [("system", "Be brief."), ("schema", "{}"), ("temperature", 0.5), ("max_tokens", 9)]
+)
+def test_changing_a_setting_marks_the_answer_as_outdated(panel, control, value):
+    panel.ask()
+    assert "vlnb-outdated" not in panel.answer._dom_classes
+    getattr(panel, control).value = value
+    assert "vlnb-outdated" in panel.answer._dom_classes
+
+
+def test_a_restored_variable_is_shown(panel):
+    panel.skill.value = "locate"
+    panel.variables.children[0].value = "the grand total"
+    panel.ask()
+    panel.variables.children[0].value = "the change due"
+    assert "vlnb-outdated" in panel.answer._dom_classes
+    panel.restore(panel.run)
+    assert panel.variables.children[0].value == "the grand total"
+
+
+def test_a_matrix_without_a_server_says_what_is_missing(panel):
+    panel.servers.value = ()
+    assert panel.matrix() == []
+    assert "Choose a server and a size first" in panel.overview.value
+
+
 def test_the_next_turn_sends_the_earlier_turns(panel):
     panel.ask()
     panel.go_on()
@@ -300,10 +389,13 @@ def test_runs_are_exported_saved_and_deleted(panel):
         re.search(r'href="data:application/zip;base64,([^"]+)" download=', panel.message.value)[1]
     )
     assert "runs.jsonl" in zipfile.ZipFile(io.BytesIO(archive)).namelist()
-    panel.delete()
-    assert "for good?" in panel.delete_button.description
+    panel.delete_button.click()
+    panel.delete_button.click()  # a double click does not confirm
     assert panel.history.search("cash")
-    panel.delete()
+    assert panel.confirm_button.description == "Delete 1 for good"
+    assert panel.confirm_button.layout.display == ""
+    panel.confirm_button.click()
+    assert panel.confirm_button.layout.display == "none"
     assert panel.history.search("cash") == []
     assert panel.runs.options == ()
     assert panel.ask().text, "the picture that the panel still shows is kept"

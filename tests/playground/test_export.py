@@ -150,6 +150,18 @@ def test_an_exported_test_fails_when_the_answer_changes(recorder, asker, receipt
         run_here(code)
 
 
+def test_an_exported_test_passes_for_texts_and_missing_values(recorder, asker, receipt):
+    recorder.answer = '{"shop": "Aunt\'s", "total": 17000, "tip": null}'
+    schema = '{"type": "object", "properties": {"shop": {}, "total": {"type": "number"}, "tip": {}}}'
+    picture = keep_picture(asker.history, receipt.picture)
+    run = asker.ask(vlnb.Endpoint(recorder.url, "m"), Question("Fill in", (picture,), schema=schema))
+    code = export(run, asker.history, "test")
+    run_here(code)
+    recorder.answer = recorder.answer.replace("Aunt", "Uncle")
+    with pytest.raises(AssertionError):
+        run_here(code)
+
+
 def test_an_exported_test_has_a_tolerance_but_rejects_another_picture(recorder, asker, receipt):
     recorder.answer = BOXES
     picture = keep_picture(asker.history, receipt.picture)

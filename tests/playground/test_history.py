@@ -79,6 +79,22 @@ def test_a_changed_picture_raises_one_clear_sentence(history, receipt):
         history.load(picture)
 
 
+def test_runs_are_listed_in_local_time(history, monkeypatch):
+    run = history.add(Question("one"), UNREACHABLE)
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert "2026-01-31 19:30" in str(replace(run, started="2026-02-01T00:30:00Z"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_search_of_signs_alone_finds_nothing(history):
+    history.add(Question("one"), UNREACHABLE)
+    assert history.search("😀 ???") == []
+
+
 def test_the_oldest_unused_pictures_are_deleted_to_make_room(tmp_path, receipt):
     history = History(tmp_path, max_bytes=1_500_000)
     pictures = [

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, get_args
 
 import ipywidgets as widgets
@@ -21,7 +22,7 @@ from vlnb.accuracy import resolution
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import Html, alert, element, joined, live, row, words
-from vlnb.panels.parts import WIDE, Panel, button, folded, in_thread
+from vlnb.panels.parts import WIDE, Panel, alone, button, folded
 from vlnb.panels.picture import PictureInput
 from vlnb.playground import Asker, Attachment, History, Question, Run, Turn
 from vlnb.playground.question import variables
@@ -60,6 +61,8 @@ class Ask(Panel):
         self.history = history or History()
         self.run: Run | None = None
         self.reply: Reply | None = None
+        self.busy = Lock()  # while a question is asked
+        self._asked: Question | None = None  # the question whose answer arrives now, and is shown
         self.endpoint, self.asker, self._samples = endpoint, Asker(self.history), samples
         self._chosen: list[Attachment] = []
         self._before: tuple[Turn, ...] = ()
@@ -84,10 +87,10 @@ class Ask(Panel):
         )
         self.way = widgets.Dropdown(description="Video", options=get_args(video.Way))
         self.preview, self.answer = widgets.HTML(layout=WIDE), widgets.HTML(layout=widgets.Layout(width="100%"))
-        self.ask_button = button("Ask", "Ctrl+Enter", lambda: in_thread(self.ask), button_style="primary")
+        self.ask_button = button("Ask", "Ctrl+Enter", alone(self.busy, self.ask), button_style="primary")
         self.ask_button.add_class("vlnb-ask")
         self.stop_button = button("Stop", "Stop the answer; the text so far stays", self.asker.stop, disabled=True)
-        self.retry_button = button("Retry", "Ask the same question again", lambda: in_thread(self.retry), disabled=True)
+        self.retry_button = button("Retry", "Ask the same question again", alone(self.busy, self.retry), disabled=True)
         self.go_on_button = button("Go on", "Ask a follow-up question", self.go_on, disabled=True)
         self.clear_button = button("New", "Start over; the question is stored as a draft", self.clear)
         remove = button("Remove", "Remove this picture from the question", self._remove)
@@ -116,6 +119,8 @@ class Ask(Panel):
         self.page.observe(lambda change: self._change(page=change["new"], region=None), "value")
         for control in (self.region_as, self.max_pixels, self.way):
             control.observe(lambda _: self._update_preview(), "value")
+        for control in (self.system, self.schema, self.temperature, self.max_tokens):
+            control.observe(lambda _: self.answer.add_class("vlnb-outdated"), "value")
         self.skill.value = skill
         self._show_skill()
         for name in chosen or tuple(samples)[:1]:
@@ -152,20 +157,24 @@ class Ask(Panel):
 
         Returns the reply, or None after an error or a stop.
         """
-        self.ask_button.disabled, self.stop_button.disabled = True, False
+        self.ask_button.disabled = self.retry_button.disabled = True
+        self.stop_button.disabled = False
         self.answer.remove_class("vlnb-outdated")
         self.answer.value = live(element("em", "waiting for the first token …"))
-
-        def on_text(text: str) -> None:
-            self.answer.value = live(words(text))
-
+        reply: Reply | None = None
         self.reply = None
         try:
             with self._showing_errors(self.answer):
-                self._end(self.asker.ask(self.endpoint, question or self.question, self.parent_id, on_text))
+                self._asked = asked = question or self.question
+                run = self.asker.ask(self.endpoint, asked, self.parent_id, lambda text: self._show_text(asked, text))
+                reply = run.reply
+                if self._asked is asked:
+                    self._end(run)
         finally:
+            self._asked = None
             self.ask_button.disabled, self.stop_button.disabled = False, True
-        return self.reply
+            self.retry_button.disabled = self.run is None or self.run.state == "done"
+        return reply
 
     def retry(self) -> Reply | None:
         """Ask the last question again."""
@@ -184,7 +193,7 @@ class Ask(Panel):
         """Start over with the same settings. A question that was not asked yet is stored as a draft."""
         with self._showing_errors(self.answer):
             self._draft()
-            self._before, self._chosen, self.run, self.reply = (), [], None, None
+            self._before, self._chosen, self.run, self.reply, self._asked = (), [], None, None, None
             self.retry_button.disabled = self.go_on_button.disabled = True
             for control in (self.system, self.prompt, self.schema, self.answer):
                 control.value = ""
@@ -192,7 +201,7 @@ class Ask(Panel):
 
     def restore(self, run: Run) -> None:
         """Show a run with its question, pictures and answer. The next run is derived from it."""
-        question = run.question
+        question, self._asked = run.question, None
         self._values, self._before = dict(question.variables), question.before
         for name in _SETTINGS:
             with self._showing_errors():
@@ -203,11 +212,17 @@ class Ask(Panel):
         self._show_skill()
         self._end(run)
 
+    def _show_text(self, asked: Question, text: str) -> None:
+        """Show the text so far, unless the panel shows another question by now."""
+        if self._asked is asked:
+            self.answer.value = live(words(text))
+
     def _end(self, run: Run) -> None:
         """Show a run that has ended."""
         self.run, self.reply = run, run.reply
         self.retry_button.disabled, self.go_on_button.disabled = run.state == "done", run.state != "done"
-        self.answer.remove_class("vlnb-outdated")
+        if self.question == run.question:  # else the question was changed while the answer arrived
+            self.answer.remove_class("vlnb-outdated")
         if run.state != "done":
             state = "Not asked yet." if run.state == "draft" else "Stopped. The text so far is above."
             reason = alert(BadInput(run.error)) if run.error else element("small", state)
@@ -222,7 +237,7 @@ class Ask(Panel):
 
     def _draft(self) -> None:
         """Store the question in the controls, unless it was asked, so that it can be restored."""
-        if self.prompt.value.strip() and (self.run is None or self.question != self.run.question):
+        if self.prompt.value.strip() and self.question not in (self._asked, self.run and self.run.question):
             self.history.add(self.question, self.endpoint, self.parent_id, "draft")
 
     def _load(self, attachment: Attachment) -> images.Source:
@@ -321,10 +336,15 @@ class Ask(Panel):
         fields = []
         for name in variables(self.prompt.value):
             field = widgets.Text(description=name, value=self._values.get(name, ""), layout=WIDE)
-            field.observe(lambda change, name=name: self._values.update({name: change["new"]}), "value")
+            field.observe(lambda change, name=name: self._fill_in(name, change["new"]), "value")
             fields.append(field)
-        if [old.description for old in self.variables.children] != [field.description for field in fields]:
+        old, new = ([(field.description, field.value) for field in some] for some in (self.variables.children, fields))
+        if old != new:
             self.variables.children = fields
+        self.answer.add_class("vlnb-outdated")
+
+    def _fill_in(self, name: str, value: str) -> None:
+        self._values[name] = value
         self.answer.add_class("vlnb-outdated")
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -16,7 +17,7 @@ import ipywidgets as widgets
 from vlnb import bench, charts, local
 from vlnb.errors import VlnbError
 from vlnb.markup import alert, joined, listed, live
-from vlnb.panels.parts import WIDE, Panel, button, in_thread
+from vlnb.panels.parts import WIDE, Panel, alone, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -39,6 +40,7 @@ class Benchmark(Panel):
     ) -> None:
         self._endpoint, self._folder = endpoint, Path(runs or local.runs() / "bench")
         self._plan = plan or bench.Workload()
+        busy, self._stopped = Lock(), False
         self.choices = {
             name: widgets.BoundedIntText(
                 description=label, value=getattr(self._plan, name), min=least, max=1_000_000, layout=_NARROW
@@ -48,10 +50,10 @@ class Benchmark(Panel):
         self.choices["resolution"] = widgets.Combobox(
             description="Size", value=self._plan.resolution, options=list(bench.workload.RESOLUTIONS), layout=_NARROW
         )
-        self.start_button = button("Start", "Begin a new run", lambda: in_thread(self.start), button_style="primary")
+        self.start_button = button("Start", "Begin a new run", alone(busy, self.start), button_style="primary")
         self.stop_button = button("Stop", "Stop the run; finished requests are kept", self.stop, disabled=True)
         self.stored_runs = widgets.SelectMultiple(description="Stored", rows=4, layout=widgets.Layout(width="460px"))
-        self.resume_button = button("Resume", "Complete the chosen run", lambda: in_thread(self.resume))
+        self.resume_button = button("Resume", "Complete the chosen run", alone(busy, self.resume))
         self.compare_button = button("Compare", "Show the chosen runs side by side", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.status, self.results = widgets.HTML(), widgets.HTML()
@@ -90,6 +92,7 @@ class Benchmark(Panel):
 
     def stop(self) -> None:
         """Stop the run. Every finished request is on disk."""
+        self._stopped = True
         if self._running:
             self._running.stop()
 
@@ -105,11 +108,14 @@ class Benchmark(Panel):
             self.results.value = alert(error)
 
     def _follow(self, begin: Callable[[], bench.runner.Running]) -> bench.store.Stored | None:
+        self._stopped = False
         self.start_button.disabled, self.resume_button.disabled, self.stop_button.disabled = True, True, False
         self.stored, self.bar.value, self.results.value, self.figure.children = None, 0.0, "", ()
         self.status.value = live("starting the load generator …")
         try:
             self._running = running = begin()
+            if self._stopped:  # while it started
+                running.stop()
             reports = list[bench.runner.LoadProgress]()
             self.stored = running.follow(lambda report: self._show_progress(report, reports))
             self.status.value = live(f"Stored in {running.folder}.")

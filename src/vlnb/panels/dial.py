@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -11,7 +12,7 @@ from vlnb.accuracy import resolution
 from vlnb.errors import VlnbError
 from vlnb.images.picture import to_html
 from vlnb.markup import alert, element, joined, live
-from vlnb.panels.parts import Panel, button, in_thread
+from vlnb.panels.parts import Panel, alone, button
 
 if TYPE_CHECKING:
     from vlnb.endpoint import Endpoint
@@ -33,7 +34,7 @@ class Dial(Panel):
         self.measure_button = button(
             "Measure",
             "Make the server read the picture at each size",
-            lambda: in_thread(self.measure),
+            alone(Lock(), self.measure),
             button_style="primary",
         )
         self.view, self.status = widgets.HTML(layout=widgets.Layout(width="300px")), widgets.HTML()
@@ -47,6 +48,7 @@ class Dial(Panel):
         """Measure as a click does; the curves grow with each size. Returns the results."""
         self.measure_button.disabled = True
         self.measured = []
+        self.status.value = live("warming up …")
         try:
             for result in resolution.measure(self._endpoint, self._sample):
                 self.measured.append(result)

@@ -85,6 +85,18 @@ def in_thread(work: Callable[[], object], *, name: str = "vlnb-panel") -> thread
     return thread
 
 
+def alone(lock: threading.Lock, work: Callable[[], object]) -> Callable[[], object]:
+    """Return a click that does `work` in a thread, unless work under the same lock is going on: a double click."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            lock.release()
+
+    return lambda: lock.acquire(blocking=False) and in_thread(run)
+
+
 def button(label: str, tooltip: str, work: Callable[[], object], **options: Any) -> widgets.Button:  # noqa: ANN401
     """Return a button that calls `work` when clicked."""
     widget = widgets.Button(description=label, tooltip=tooltip, **options)

@@ -122,7 +122,7 @@ function render({ model, el }) {
   });
 
   async function send(files) {
-    for (const file of files) {
+    for (const file of [...files]) {  // the chooser empties its list meanwhile
       const data = await file.arrayBuffer(), name = file.name || "pasted.png";
       for (let start = 0; start === 0 || start < data.byteLength; start += CHUNK)
         model.send({ name, start, size: data.byteLength }, undefined, [data.slice(start, start + CHUNK)]);

@@ -14,12 +14,13 @@ import ipywidgets as widgets
 from vlnb.errors import BadInput
 from vlnb.markup import element, live
 from vlnb.panels.ask import Ask
-from vlnb.panels.parts import WIDE, button, folded, in_thread
+from vlnb.panels.parts import WIDE, alone, button, folded
 from vlnb.playground import FORMATS, Run, cells, compare, export, overview
 
 if TYPE_CHECKING:
     from vlnb import images
-    from vlnb.endpoint import Endpoint
+    from vlnb.endpoint import Endpoint, Reply
+    from vlnb.playground import Question
 
 
 class Playground(Ask):
@@ -41,7 +42,10 @@ class Playground(Ask):
         self.code = widgets.Textarea(description="Code", rows=8, layout=WIDE)
         self.restore_button = button("Restore", "Restore a run; the question becomes a draft", self.restore_chosen)
         self.compare_button = button("Compare", "Show the two chosen runs side by side", self.compare)
-        self.delete_button = button("Delete", "Delete the chosen runs", self.delete)
+        self.delete_button = button("Delete", "Delete the chosen runs, after a confirmation", self.confirm)
+        # A button of its own, where no double click can hit it.
+        self.confirm_button = button("Delete for good", "Delete them now", self.delete, button_style="danger")
+        self.confirm_button.layout = {"width": "max-content", "display": "none"}
         self.export_button = button("Export", "Show the chosen run as code", self.export)
         self.save_button = button("ZIP file", "The chosen runs with their pictures, to download", self.save)
         self.prompts = widgets.Textarea(description="Prompts", rows=3, placeholder="one on each line", layout=WIDE)
@@ -52,11 +56,13 @@ class Playground(Ask):
         self.sizes = widgets.SelectMultiple(
             description="At most", options=self.max_pixels.options, value=(self.max_pixels.value,), rows=4
         )
-        self.matrix_button = button("Ask all", "Every prompt, server and resolution", lambda: in_thread(self.matrix))
+        self.matrix_button = button("Ask all", "Every prompt, server and resolution", alone(self.busy, self.matrix))
         history = [
             self.search,
             self.runs,
-            widgets.HBox([self.restore_button, self.compare_button, self.delete_button, self.save_button]),
+            widgets.HBox(
+                [self.restore_button, self.compare_button, self.delete_button, self.save_button, self.confirm_button]
+            ),
             self.message,
             self.comparison,
             widgets.HBox([self.form, self.export_button]),
@@ -103,15 +109,16 @@ class Playground(Ask):
             first, second = sorted(self._picked(2), key=lambda run: run.id)
             self.comparison.value = compare(first, second).as_html(self.history)
 
-    def delete(self) -> None:
-        """Delete the chosen runs: the first click asks for confirmation, the second deletes."""
+    def confirm(self) -> None:
+        """Show the button that deletes the chosen runs."""
         with self._showing_errors(self.message):
-            if not self.delete_button.button_style:
-                self._confirm(f"Delete {len(self._picked())} for good?")
-                return
+            self._confirm(f"Delete {len(self._picked())} for good")
+
+    def delete(self) -> None:
+        """Delete the chosen runs."""
+        with self._showing_errors(self.message):
             self.history.delete(*self.runs.value, needed=self.question.attachments)
             self.find()
-            self._confirm()
 
     def export(self) -> None:
         """Show the chosen run as code."""
@@ -137,16 +144,29 @@ class Playground(Ask):
             self.overview.value = overview(ended)
 
         prompts = [line.strip() for line in self.prompts.value.splitlines() if line.strip()] or [self.prompt.value]
-        self.matrix_button.disabled, self.stop_button.disabled = True, False
+        self.matrix_button.disabled = self.ask_button.disabled = True
+        self.stop_button.disabled = False
         with self._showing_errors(self.overview):
             questions = cells(self.question, prompts, self.servers.value, self.sizes.value)
+            if not questions:
+                raise BadInput("Choose a server and a size first.")
+            self.overview.value = live(f"asking {len(questions)} questions …")
             self.asker.matrix(questions, self.parent_id, on_run)
-        self.matrix_button.disabled, self.stop_button.disabled = False, True
+        self.matrix_button.disabled = self.ask_button.disabled = False
+        self.stop_button.disabled = True
         self.find()
         return ended
 
-    def _end(self, run: Run) -> None:
-        super()._end(run)
+    def ask(self, question: Question | None = None) -> Reply | None:
+        """Ask, as `Ask.ask` does, and list the run."""
+        try:
+            return super().ask(question)
+        finally:
+            self.find()
+
+    def restore(self, run: Run) -> None:
+        """Show a run, as `Ask.restore` does, and list the draft of what was shown before."""
+        super().restore(run)
         self.find()
 
     def _picked(self, count: int = 0) -> list[Run]:
@@ -154,7 +174,9 @@ class Playground(Ask):
         numbers = self.runs.value
         if len(numbers) != count if count else not numbers:
             raise BadInput(f"Choose {('one run or more', 'one run', 'two runs')[count]} in the history first.")
+        self.message.value = ""
         return self.history.get(*numbers)
 
     def _confirm(self, question: str = "") -> None:
-        self.delete_button.description, self.delete_button.button_style = question or "Delete", question and "danger"
+        self.confirm_button.description = question or "Delete for good"
+        self.confirm_button.layout.display = "" if question else "none"

@@ -62,8 +62,9 @@ class Run:
 
     def __str__(self) -> str:
         state = "" if self.state == "done" else f" ({self.state})"
+        started = datetime.fromisoformat(self.started).astimezone()  # in the time zone of the reader
         prompt = " ".join(self.question.filled.split())
-        return f"{self.id} · {self.started[:16].replace('T', ' ')}{state} · {prompt[:60]}"
+        return f"{self.id} · {started:%Y-%m-%d %H:%M}{state} · {prompt[:60]}"
 
 
 _RUN = TypeAdapter(Run)
@@ -94,6 +95,8 @@ class History:
     def search(self, text: str = "", *, limit: int = 200) -> list[Run]:
         """Return the newest runs that contain, for each word of `text`, a word that begins with it."""
         words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", text[:200]))
+        if text.strip() and not words:
+            return []
         matching = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
         with self._open() as db:
             newest = db.execute(

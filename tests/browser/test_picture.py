@@ -27,7 +27,7 @@ Panel([picture, region_label, files_label])
 GIVE = """([kind, name, data]) => {
   const files = new DataTransfer();
   files.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
-  const target = document.querySelector(".vlnb-picture");
+  const target = document.querySelector(kind === "drop" ? ".vlnb-picture" : ".vlnb-panel");
   const options = { bubbles: true, cancelable: true };
   target.dispatchEvent(kind === "drop" ? new DragEvent("drop", { ...options, dataTransfer: files })
     : new ClipboardEvent("paste", { ...options, clipboardData: files }));
@@ -104,6 +104,14 @@ def test_regions_can_be_drawn_and_pictures_dropped_and_pasted(open_notebook):
     expect(label).to_have_text("region [12, 22, 3333, 2222]")
     page.get_by_role("button", name="No region").click()
     expect(label).to_have_text("region []")
+    for name, value in (("left", "5000"), ("top", "5000"), ("right", "5001"), ("bottom", "5001")):  # outside it
+        page.get_by_label(name, exact=True).fill(value)
+        page.get_by_label(name, exact=True).press("Tab")
+    expect(page.get_by_label("left", exact=True)).to_have_value("5000")
     give_picture(page, "paste", sideways_jpeg())
     expect(page.get_by_text(f"paste.jpg:{len(sideways_jpeg())}")).to_be_visible()
+    files = [{"name": name, "mimeType": "image/jpeg", "buffer": sideways_jpeg()} for name in ("a.jpg", "b.jpg")]
+    page.locator("input[type=file]").set_input_files(files)
+    for file in files:
+        expect(page.get_by_text(f"{file['name']}:{len(file['buffer'])}")).to_be_visible()
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1

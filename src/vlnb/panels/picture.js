@@ -20,7 +20,7 @@ function render({ model, el }) {
     // An incomplete region stays as typed, and is marked, until the four numbers form a region.
     const take = () => {
       const [x1, y1, x2, y2] = numbers.map(({ value }) => (value === "" ? NaN : Number(value)));
-      typing = !(x1 < x2 && y1 < y2);
+      typing = !(x1 < x2 && y1 < y2 && ordered([x1, y1, x2, y2]).length);
       el.classList.toggle("vlnb-unfinished", typing);
       if (!typing) set([x1, y1, x2, y2]);
     };
@@ -137,7 +137,10 @@ function render({ model, el }) {
   chooser.addEventListener("change", () => { send(chooser.files); chooser.value = ""; });
   el.addEventListener("dragover", (event) => { event.preventDefault(); event.stopPropagation(); });
   el.addEventListener("drop", (event) => receive(event, event.dataTransfer?.files));
-  el.addEventListener("paste", (event) => receive(event, event.clipboardData?.files));
+  const paste = (event) => { // anywhere in the panel
+    if ((el.closest(".vlnb-panel") ?? el).contains(event.target)) receive(event, event.clipboardData?.files);
+  };
+  document.addEventListener("paste", paste, true);
 
   const show = () => {
     image.src = model.get("uri");
@@ -151,6 +154,7 @@ function render({ model, el }) {
   model.on("change:uri", show);
   model.on("change:region", () => (finish(), draw()));
   show();
+  return () => document.removeEventListener("paste", paste, true);
 }
 
 export default { render };

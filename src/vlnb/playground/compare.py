@@ -114,14 +114,14 @@ def overview(runs: Sequence[Run]) -> Html:
     if not done:
         return live(f"{len(runs)} runs, none of them with a whole answer.")
     first, comparisons = done[0], [compare(done[0], run) for run in runs]
-    same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in comparisons)
+    same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in comparisons) - 1
     rows = [
-        (f"{run.id} {run.state}", ", ".join(_changed(first, run)), ", ".join(map(str, run.question.pictures)),
+        (f"{run.id} {run.state}", run.question.filled[:80], ", ".join(_changed(first, run)), ", ".join(map(str, run.question.pictures)),
          (run.answer or run.error)[:160], f"{comparison.similarity:.0%}", *_cost(run))
         for run, comparison in zip(runs, comparisons, strict=True)
     ]  # fmt: skip
-    head = ("run", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
-    summary = f"{len(runs)} runs, {len(done)} of them done; {same} have the same words as run {first.id}."
+    head = ("run", "prompt", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
+    summary = f"{len(runs)} runs, {len(done)} of them done; {same} of the others have the same words as run {first.id}."
     return live(element("p", summary), element("div", table(head, rows), style="overflow-x:auto"))
 
 

@@ -338,8 +338,8 @@ def test_ctrl_c_while_a_command_exits_prints_no_traceback(receipt_png):
     process = subprocess.Popen([*VLNB, "ask", receipt_png, "What is the cash?"], stderr=subprocess.PIPE, text=True)
     printed = ""
     while "first token" not in printed:
-        assert (line := process.stderr.readline()), f"the command ended after {printed!r}"
-        printed += line
+        printed += (line := process.stderr.readline())
+        assert line, f"the command ended after {printed!r}"
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)

@@ -2,8 +2,10 @@
 
 import contextlib
 import http.server
+import itertools
 import os
 import re
+import secrets
 import signal
 import socket
 import threading
@@ -75,6 +77,18 @@ def read_request(connection):
     missing = int(length[1]) - len(body) if length else 0
     while missing > 0 and (piece := connection.recv(1_000_000)):
         missing -= len(piece)
+
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.count(20_000 + 8 * secrets.randbelow(1000) + WORKER, 8)  # other runs on this machine begin elsewhere
+
+
+def free_port():
+    """Return a free port that neither another worker nor the system, whose ports are higher, gives to anyone else."""
+    for port in _ports:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            break
+    return port
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """`vlnb plan`, `launch`, `stop` and `doctor LOGFILE`."""
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import free_port
 from tests.launch.test_render import arguments_of
 from vlnb import cli, launch
 from vlnb.panels import Launch
@@ -97,8 +97,7 @@ def fake_sglang(tmp_path, monkeypatch):
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return free_port()
 
 
 @pytest.mark.parametrize("model", ['/data/it\'s a \\ "model"; $HOME', "/data/a\\\nb"])
@@ -120,7 +119,7 @@ def test_the_panel_starts_the_command_that_it_shows(fake_sglang, port, monkeypat
     shown = arguments_of(launch.render(panel.plan, port=port))
     assert f"--port {port}" in panel.command.value
     server = panel.start()
-    assert server.wait(20).state == "ready"
+    assert server.wait(60).state == "ready"
     server.stop(timeout_s=1)
     assert json.loads(fake_sglang.read_text()) == [sys.executable, *shown[1:]]
 

@@ -16,9 +16,9 @@ from openai.types.chat import ChatCompletion
 from PIL import Image
 
 from tests.bench import answering
+from tests.conftest import free_port
 from vlnb import batch, cli
 from vlnb.errors import BadInput
-from vlnb.local import listen
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}, "text": {"type": "string"}, "items": {"type": "array", "items": {"type": "string"}}}}  # fmt: skip  # noqa: E501
@@ -222,8 +222,7 @@ def test_the_command_reports_missing_ray_before_it_looks_for_a_server(pictures, 
 def cluster():
     """Start a Ray cluster of one node with one CPU by `ray start`; yield its address."""
     ray = Path(sys.executable).with_name("ray")
-    with listen("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     arguments = ["start", "--head", "--num-cpus=1", f"--port={port}", "--include-dashboard=false"]
     subprocess.run([ray, *arguments], env=environment, check=True, capture_output=True)

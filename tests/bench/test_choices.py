@@ -2,15 +2,14 @@
 
 import sys
 
+from tests.conftest import free_port
 from vlnb import bench, launch
-from vlnb.local import listen
 
 SHORT = bench.Workload(prompts=2, images=1, resolution="224x224", input_len=8, output_len=4)
 
 
 def test_each_choice_is_started_measured_and_stopped_and_failures_get_a_row(tmp_path):
-    with listen("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     engine = [sys.executable, "-m", "vlnb", "serve", "--port", str(port)]
     broken = [sys.executable, "-c", "raise SystemExit('RuntimeError: No HIP GPUs are available')"]
     messages = []

@@ -189,14 +189,12 @@ def test_a_resume_restarts_an_embedded_engine_that_has_exited(tmp_path):
 def test_ctrl_c_prints_the_command_that_resumes_the_run(tmp_path):
     folder = tmp_path / "run"
     options = ["--prompts", "40", "--images", "0", "--output-len", "20", "--out", str(folder)]
-    with serving("--gap", 0.02) as endpoint:
+    with serving("--gap", 0.1) as endpoint:
         command = [sys.executable, "-m", "vlnb", "bench", "run", *options, "--url", endpoint.base_url]
         running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 30
-        while not (folder / store.RECORDS).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for((folder / store.RECORDS).exists)
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=60)
     assert err.endswith(f"To continue: vlnb bench resume {folder}\nvlnb: stopped.\n")
     assert store.read(folder).missing
 
@@ -205,24 +203,17 @@ def test_a_run_killed_and_resumed_five_times_records_every_request_once(tmp_path
     """`kill -9` loses at most the requests in flight; the metrics equal those of an unbroken run with these records."""
     rng, folder = random.Random(9), tmp_path / "run"
     workload = Workload(prompts=60, concurrency=4, images=1, resolution="64x64", output_len=8)
-    with serving("--ttft", 0.05) as endpoint:
-        running = bench.start(workload, endpoint, folder)
-        kills = 0
-        while kills < 5:
-            before = len(store.read(folder).records)
-            deadline, target = time.monotonic() + 20, before + rng.randint(1, 8)
-            while (
-                len(store.read(folder).records) < target
-                and running._process.poll() is None
-                and time.monotonic() < deadline
-            ):
+    with serving("--ttft", 0.5) as endpoint:  # so slow that even a late kill comes before the end
+        for kill in range(5):
+            running = bench.resume(folder) if kill else bench.start(workload, endpoint, folder)
+            deadline, target = time.monotonic() + 60, len(store.read(folder).records) + rng.randint(1, 8)
+            while len(store.read(folder).records) < target and time.monotonic() < deadline:
                 time.sleep(0.005)
             os.kill(running._process.pid, signal.SIGKILL)
             running.stop()
-            kills += 1
             assert len(store.read(folder).missing) > 0, "the kill must come before the end, or the test proves nothing"
-            running = bench.resume(folder)
-        stored = running.follow()
+    with serving("--port", urlsplit(endpoint.base_url).port):
+        stored = bench.resume(folder).follow()
     lines = (folder / store.RECORDS).read_text().splitlines()
     assert sorted(json.loads(line)["id"] for line in lines) == list(range(60)), "every request exactly once"
     assert stored.notes == ()
@@ -310,7 +301,7 @@ def test_a_resumed_schedule_continues_where_it_was_interrupted(truth, tmp_path):
     stored = bench.resume(tmp_path / "run").follow()
     remaining = stored.records[9:]
     assert [record.scheduled_s for record in remaining] == pytest.approx([at - due[9] for at in due[9:]], abs=1e-5)
-    assert remaining[0].started_s < 1
+    assert remaining[0].started_s < due[9]
 
 
 @pytest.fixture
@@ -339,8 +330,8 @@ def long_run(tmp_path):
             command.communicate()
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
+def wait_for(condition):
+    deadline = time.monotonic() + 60
     while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return found
@@ -352,9 +343,9 @@ def test_killing_either_process_stops_the_load_and_keeps_finished_requests(long_
     command, folder, client = long_run
     before = (folder / store.RECORDS).read_bytes()
     os.kill(command.pid if target == "command" else client.pid, signum)
-    _, alive = psutil.wait_procs([client], 4)
+    _, alive = psutil.wait_procs([client], 30)
     assert not alive
-    command.wait(20)
+    command.wait(60)
     assert (folder / store.RECORDS).read_bytes().startswith(before)
     stored = store.read(folder)
     assert len(stored.records) > 3
@@ -374,9 +365,9 @@ def test_a_second_resume_is_refused_and_doubles_nothing(long_run, monkeypatch):
 def test_deleting_the_run_folder_stops_the_load(long_run):
     command, folder, client = long_run
     shutil.rmtree(folder)
-    _, alive = psutil.wait_procs([client], 8)
+    _, alive = psutil.wait_procs([client], 30)
     assert not alive
-    assert command.wait(20) == 1
+    assert command.wait(60) == 1
     assert "was deleted, moved or replaced while the run wrote to it" in command.stderr.read()
 
 

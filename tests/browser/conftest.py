@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SHOTS = ROOT / "build" / "browser"
@@ -28,8 +29,7 @@ if not (CHROMIUM and os.environ.get("VLNB_BROWSER")):
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """JupyterLab as `make lab` runs it: `lab(name, notebook)` writes a notebook and returns its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     token, folder = secrets.token_hex(8), tmp_path_factory.mktemp("lab")
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",

@@ -256,7 +256,9 @@ def test_a_dialog_between_two_actions_is_dismissed(tmp_path):
     body = "<script>setTimeout(() => { document.title = String(confirm('Sure?')) }, 1200)</script>"
     with Browser(page(tmp_path, body)) as browser:
         browser.confirm = yes
-        time.sleep(1.6)
+        deadline = time.monotonic() + 20
+        while not browser.notes and time.monotonic() < deadline:
+            time.sleep(0.05)
         browser.picture(browser.whole)
         assert browser.call(browser.page.title()) == "false"
         assert browser.notes == ["The page showed a dialog (confirm) “Sure?”. It was dismissed."]

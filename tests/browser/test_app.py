@@ -16,13 +16,13 @@ from tests.browser.conftest import ROOT, SHOTS
 from tests.browser.tabbing import tab_through
 from tests.browser.test_contrast import FAINT
 from tests.browser.test_picture import draw_region_by_mouse_numbers_and_keys, give_file, give_picture, sideways_jpeg
+from tests.conftest import free_port
 from vlnb import samples
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("app")
     environment = {**os.environ, "VLNB_APP_PORT": str(port), "VLNB_RUNS": str(folder)}
     with (folder / "app.log").open("w") as log:

@@ -7,6 +7,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.conftest import free_port
 from tests.engine.conftest import ENGINE, ENVIRONMENT, command, is_running
 from tests.launch.test_server import SERVE
 from vlnb.endpoint import record
@@ -23,10 +24,7 @@ def notebook(*cells):
 @pytest.fixture
 def server_command():
     """The real SGLang server where `make test-engine` has installed it, else a small server of ours."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     if REAL:
         return command(port=port), port, ENVIRONMENT
     return [sys.executable, "-c", SERVE, str(port)], port, {}

@@ -6,18 +6,20 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import openai
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 import vlnb
-from tests.embedded.pages import unread
+from tests.embedded.pages import draw, unread
 from vlnb import embedded, images
 from vlnb.embedded.app import MAX_BODY_BYTES
+from vlnb.embedded.reader import Reader
 from vlnb.embedded.request import pieces
 from vlnb.embedded.serve import _start, serve
 from vlnb.local import listen
@@ -95,15 +97,21 @@ def test_the_chunks_of_a_stream_form_the_whole_answer(client, receipt):
     assert usage.completion_tokens == count
 
 
-def test_the_first_line_is_streamed_before_the_last_is_read(client):
-    """On a page of forty lines, text detection takes half of the time, and text recognition the other half."""
-    page = Image.new("RGB", (700, 1800), "white")
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(26)
-    for number in range(40):
-        pen.text((40, 20 + 44 * number), f"Line {number}: {17 * number} parcels of rice", fill="black", font=font)
-    start, chunks = time.perf_counter(), ask(client, READ, page, stream=True)
-    stamps = [time.perf_counter() - start for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
-    assert stamps[0] < 0.8 * stamps[-1]
+def test_the_first_line_is_streamed_before_the_last_is_read(client, monkeypatch):
+    received, read, recognise = threading.Event(), [], Reader._recognise
+
+    def hold(self, bgr, quads, **options):
+        read.extend(quads)
+        if len(read) == 12:
+            assert received.wait(60), "nothing was streamed yet"
+        return recognise(self, bgr, quads, **options)
+
+    monkeypatch.setattr(Reader, "_recognise", hold)
+    lines = [(40, 20 + 44 * number, f"Line {number}: {17 * number} parcels of rice", 26) for number in range(12)]
+    for chunk in ask(client, READ, unread(draw((700, 560), lines)), stream=True):
+        if chunk.choices and chunk.choices[0].delta.content:
+            received.set()
+    assert len(read) == 12
 
 
 def test_a_stream_reports_no_usage_unless_it_is_requested(client, receipt):
@@ -300,7 +308,8 @@ def test_a_disconnected_client_frees_its_place_in_the_queue(engine, client, rece
         quitter.close()
     time.sleep(0.5)
     start = time.perf_counter()
-    assert ask(client, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
+    patient = client.with_options(max_retries=9)  # the engine may not have noticed all of them yet
+    assert ask(patient, "What is the cash?", receipt.picture).choices[0].message.content.startswith("20,000")
     assert time.perf_counter() - start < 20, "no request waits for those of disconnected clients"
 
 

@@ -5,10 +5,12 @@ import contextlib
 import http.client
 import json
 import re
+import select
 import socket
 import time
 
 import pytest
+from PIL import ImageFile
 
 from tests.bombs import blank, pdf_bomb
 from vlnb import embedded
@@ -113,9 +115,9 @@ def head(engine, length):
     return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
 
-def received_until_close(connection, within_s, piece=b""):
+def received_until_close(connection, piece=b""):
     """Return what the server sends until it closes a connection, on which a `piece` is sent ten times a second."""
-    received, deadline = b"", time.monotonic() + within_s
+    received, deadline = b"", time.monotonic() + 20
     connection.settimeout(0.1)
     while time.monotonic() < deadline:
         try:
@@ -129,7 +131,7 @@ def received_until_close(connection, within_s, piece=b""):
         if not data:
             return received
         received += data
-    raise AssertionError(f"still open after {within_s} s")
+    raise AssertionError("still open after 20 s")
 
 
 SLOW = {
@@ -144,14 +146,14 @@ def test_the_head_of_a_request_must_arrive_in_time(limited_engine, slow):
     start, piece = SLOW[slow]
     with socket.create_connection(address(limited_engine)) as connection:
         connection.sendall(start)
-        assert received_until_close(connection, 5, piece) == b""
+        assert received_until_close(connection, piece) == b""
 
 
 @pytest.mark.parametrize("piece", [b"", b" "], ids=["stalled", "trickling"])
 def test_the_body_of_a_request_must_arrive_in_time(limited_engine, piece):
     with socket.create_connection(address(limited_engine)) as connection:
         connection.sendall(head(limited_engine, 1000) + b"{")
-        received = received_until_close(connection, 8, piece)
+        received = received_until_close(connection, piece)
     assert received.startswith(b"HTTP/1.1 408 ")
     assert b"did not arrive completely within 1 s" in received
 
@@ -160,13 +162,14 @@ def test_a_kept_connection_is_closed_when_no_whole_request_follows(limited_engin
     with socket.create_connection(address(limited_engine)) as connection:
         host, port = address(limited_engine)
         connection.sendall(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\n\r\nGET /health".encode())
-        assert received_until_close(connection, 5, b"").startswith(b"HTTP/1.1 200 ")
+        assert received_until_close(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_connections_above_the_limit_are_refused(limited_engine):
+def test_connections_above_the_limit_are_refused(limited_engine, monkeypatch):
+    monkeypatch.setattr(gate, "IDLE_S", 4)  # the first must still be open when the last arrives
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(socket.create_connection(address(limited_engine))) for _ in range(30)]
-        responses = [received_until_close(connection, 8) for connection in opened]
+        responses = [received_until_close(connection) for connection in opened]
     answers = [response for response in responses if response]
     assert len(answers) == 10
     assert all(
@@ -176,16 +179,18 @@ def test_connections_above_the_limit_are_refused(limited_engine):
 
 
 def test_the_total_size_of_request_bodies_is_limited(limited_engine, monkeypatch):
-    monkeypatch.setattr(app, "BODY_S", 3)
+    monkeypatch.setattr(app, "BODY_S", 60)
     with contextlib.ExitStack() as stack:
+        clients = []
         for _ in range(3):
-            connection = stack.enter_context(socket.create_connection(address(limited_engine)))
-            connection.sendall(head(limited_engine, 5_000_000) + b" " * 3_000_000)
-        time.sleep(0.5)
-        status, answer = send(limited_engine, "POST", "/v1/chat/completions", b" " * 2_000_000)
-        assert status == 429
-        assert "already holds 10 MB of requests" in answer["error"]["message"]
-    deadline = time.monotonic() + 5
+            clients.append(stack.enter_context(socket.create_connection(address(limited_engine))))
+            clients[-1].sendall(head(limited_engine, 5_000_000) + b" " * 4_000_000)
+        (refused,) = select.select(clients, [], [], 20)[0]  # two of them fit, whichever those are
+        answer = http.client.HTTPResponse(refused)
+        answer.begin()
+        assert answer.status == 429
+        assert "already holds 10 MB of requests" in json.load(answer)["error"]["message"]
+    deadline = time.monotonic() + 20
     # The status is 400 once the body is read and found not to be JSON.
     while send(limited_engine, "POST", "/v1/chat/completions", b" " * 9_000_000)[0] != 400:
         assert time.monotonic() < deadline, "the bytes of closed connections are no longer counted"
@@ -222,12 +227,11 @@ def uri(file):
     return "data:image/png;base64," + base64.b64encode(file).decode()
 
 
-def test_too_many_pixels_or_pictures_are_refused_before_decoding(engine):
-    start = time.monotonic()
+def test_too_many_pixels_or_pictures_are_refused_before_decoding(engine, monkeypatch):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)  # what decodes
     status, answer = ask(engine, *[blank(5000, 4990)] * 16)
     assert status == 413
     assert "399 megapixels; the embedded engine takes 100" in answer["error"]["message"]
-    assert time.monotonic() - start < 3, "decoding one takes a quarter of a second"
     status, answer = ask(engine, *[blank(7000, 7000)] * 16)
     assert status == 400
     assert "the limit is 25" in answer["error"]["message"]

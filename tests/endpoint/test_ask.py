@@ -72,7 +72,7 @@ def test_inspecting_a_stream_does_not_wait_for_the_server(scripted):
     assert not hasattr(stream, "shape")
     assert not hasattr(stream, "usage")
     assert repr(stream) == "<Stream: '' …>"
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4
     stream.close()
 
 

@@ -76,10 +76,10 @@ def test_a_compressed_answer_is_not_decompressed(raw_server):
 @pytest.mark.parametrize("body", [b"<" * 900_000, b"<a" * 400_000, b"< " * 400_000], ids=["open", "tags", "spaced"])
 def test_the_text_of_an_error_is_parsed_quickly(raw_server, body):
     candidate = resolve(raw_server(lambda c: c.sendall(http_response("500 Oh", body))))
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(vlnb.ServerRefused):
         models(candidate)
-    assert time.process_time() - start < 2
+    assert time.thread_time() - start < 2
 
 
 @pytest.mark.parametrize(

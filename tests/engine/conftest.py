@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import free_port
 from vlnb import launch
 
 ENGINE = Path(os.environ.get("VLNB_ENGINE", "/no-engine"))
@@ -33,18 +34,7 @@ def command(*more, model=ENGINE / "tiny", port):
 
 
 @pytest.fixture(scope="session")
-def free_port():
-    import socket
-
-    def choose():
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return listener.getsockname()[1]
-
-    return choose
-
-
-@pytest.fixture(scope="session")
-def sglang(free_port, tmp_path_factory):
+def sglang(tmp_path_factory):
     """One server for the whole suite, because starting it takes 40 s."""
     port = free_port()
     folder = tmp_path_factory.mktemp("runs")
@@ -57,7 +47,7 @@ def sglang(free_port, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def transformers(free_port, tmp_path_factory):
+def transformers(tmp_path_factory):
     """An endpoint of `transformers serve`, which loads the model it is asked for; its start takes 20 s."""
     import vlnb
 
@@ -75,7 +65,7 @@ def transformers(free_port, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def llama(free_port):
+def llama():
     """An endpoint of llama.cpp's server."""
     import vlnb
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import vlnb
+from tests.conftest import free_port
 from tests.engine.conftest import ENGINE, ENVIRONMENT, command, is_running
 from tests.launch.test_render import arguments_of
 from vlnb import catalog, images, launch
@@ -46,7 +47,7 @@ def test_the_kv_cache_has_the_requested_size(sglang):
 
 
 @pytest.mark.alone  # another server that starts meanwhile would take memory that this one reports as its own
-def test_the_memory_formula_predicts_the_servers_kv_cache(free_port, tmp_path):
+def test_the_memory_formula_predicts_the_servers_kv_cache(tmp_path):
     """Weights and cache share the fraction: what the server reports for its tiny model follows from our formula."""
     port, fraction = free_port(), 0.2
     argv = command("--mem-fraction-static", str(fraction), port=port)
@@ -132,7 +133,7 @@ BROKEN = [
     BROKEN,
     ids=["bad_flag", "model_not_found", "offline", "no_room_for_kv_cache", "context_too_long"],
 )
-def test_a_failed_start_names_its_cause(cause, more, options, free_port, tmp_path):
+def test_a_failed_start_names_its_cause(cause, more, options, tmp_path):
     port = free_port()
     argv = command(*more, port=port, **({"model": options["model"]} if "model" in options else {}))
     if options.get("fewer"):
@@ -151,7 +152,7 @@ def test_a_port_in_use_is_reported_before_anything_is_loaded(sglang, tmp_path):
     start = time.monotonic()
     with pytest.raises(vlnb.LaunchFailed, match=f"Port {port}"):
         launch.start(command(port=port), port=port, runs=tmp_path / "runs")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     assert not (tmp_path / "runs").exists()
 
 
@@ -170,7 +171,7 @@ def ask_through_router(url, count, *, after, then):
         return [future.result().usage.completion_tokens for future in futures]
 
 
-def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(sglang, free_port, tmp_path, monkeypatch):
+def test_a_server_outlives_its_notebook_and_leaves_nothing_behind(sglang, tmp_path, monkeypatch):
     """After a kill -9 of the process that started the server, a new one finds it and stops its whole process tree.
 
     While two servers are up, a router serves both: one is killed, and no request that is not streamed is lost.

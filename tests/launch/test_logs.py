@@ -156,11 +156,11 @@ def test_a_path_that_is_not_a_file_raises_an_os_error(path):
 )
 def test_content_that_is_not_a_log_is_parsed_in_seconds(content):
     text = content.decode()
-    start = time.process_time()
+    start = time.thread_time()
     progress(text)
     for found in diagnose(text):
         assert len(found.line) <= 300
-    assert time.process_time() - start < 10, "ten times what it usually takes"
+    assert time.thread_time() - start < 10, "ten times what it usually takes"
 
 
 @pytest.mark.parametrize("name", ["till.jpg", "chart.png"])

@@ -13,13 +13,13 @@ import pytest
 from openai import OpenAI
 
 from tests.bench import answering
+from tests.conftest import free_port
 from tests.embedded.pages import unread
 from vlnb import connect, images, launch
 from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput, NoServer, ServerRefused
 from vlnb.launch import Router, servers
 from vlnb.launch.router import DROPPED
-from vlnb.local import listen
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -40,14 +40,9 @@ def two_servers():
         process.communicate()
 
 
-def port():
-    with listen("127.0.0.1", 0) as listener:
-        return listener.getsockname()[1]
-
-
 def test_a_killed_server_loses_no_request(two_servers):
     processes, urls = two_servers
-    router = Router.start(urls, port=port())
+    router = Router.start(urls, port=free_port())
     try:
         assert [server.record for server in servers()] == [router.record]
         endpoint = connect(router.base_url, announce=None)
@@ -64,11 +59,11 @@ def test_a_killed_server_loses_no_request(two_servers):
 def test_killing_one_of_two_engines_loses_no_request(receipt):
     """smg retries on the other server, but only requests that are not streamed: a stream that has begun breaks."""
     serve = [sys.executable, "-m", "vlnb", "serve", "--port"]
-    engines = [launch.start([*serve, str(number)], port=number) for number in (port(), port())]
+    engines = [launch.start([*serve, str(number)], port=number) for number in (free_port(), free_port())]
     try:
         for server in engines:
             server.wait(60)
-        engines.append(Router.start([engine.base_url for engine in engines], port=port()))
+        engines.append(Router.start([engine.base_url for engine in engines], port=free_port()))
         client = OpenAI(base_url=engines[-1].base_url, api_key="none", max_retries=0)
 
         def ask(_):
@@ -119,7 +114,7 @@ def failing_servers():
 
 @pytest.fixture
 def running_router(failing_servers):
-    router = Router.start([f"http://127.0.0.1:{server.server_port}" for server in failing_servers], port=port())
+    router = Router.start([f"http://127.0.0.1:{server.server_port}" for server in failing_servers], port=free_port())
     yield router
     router.stop()
 
@@ -158,7 +153,7 @@ def test_the_router_drops_exactly_the_documented_fields(failing_servers, running
 
 def test_an_unreachable_server_is_reported_before_the_router_starts():
     with pytest.raises(NoServer, match=r"Nothing answers at http://127\.0\.0\.1:1/v1") as caught:
-        Router.start(["http://127.0.0.1:1", "http://127.0.0.1:2"], port=port())
+        Router.start(["http://127.0.0.1:1", "http://127.0.0.1:2"], port=free_port())
     assert "embedded engine" not in str(caught.value)  # it is behind a router only if it is named
     assert servers() == []
 

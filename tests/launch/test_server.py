@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import vlnb
+from tests.conftest import free_port
 from vlnb import cli, launch, local
 from vlnb.endpoint import record
 from vlnb.endpoint.resolve import resolve
@@ -65,11 +66,6 @@ PROGRAMS = {
 }
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture
 def port():
     return free_port()
@@ -102,7 +98,7 @@ def test_a_server_is_started_watched_found_and_stopped(start_server, tmp_path, m
     monkeypatch.setattr("vlnb.launch.server._EXIT_S", 1.0)
     states = []
     server = start_server(script)
-    assert server.wait(20, watch=lambda status, _: states.append(status.state)).state == "ready"
+    assert server.wait(60, watch=lambda status, _: states.append(status.state)).state == "ready"
     assert states[-1] == "ready"
     assert launch.find() == server
     assert record.live() == [server.record]
@@ -118,7 +114,7 @@ def test_a_server_is_started_watched_found_and_stopped(start_server, tmp_path, m
 @pytest.mark.parametrize("program", ["the first process waits for its child", "a child that sleeps"])
 def test_a_server_whose_first_process_was_killed_can_be_stopped(start_server, tmp_path, program, collected):
     server = start_server(PROGRAMS[program])
-    server.wait(20)
+    server.wait(60)
     os.kill(server.record.pid, signal.SIGKILL)
     if collected:
         server._process.wait()
@@ -137,7 +133,7 @@ def test_a_server_that_was_ready_ends_as_stopped_however_long_its_log(start_serv
     monkeypatch.setattr(logs, "PART_BYTES", 2**16)
     long = f"print('a line\\n' * {logs.PART_BYTES // 6})\n"
     server = start_server(long + HTTP)
-    server.wait(20)
+    server.wait(60)
     assert server.status().progress.share == 1
     with server.log.open("ab") as log:
         log.write(b"a line\n" * (logs.PART_BYTES // 6))
@@ -196,7 +192,7 @@ def test_another_program_at_the_port_is_neither_given_the_key_nor_stopped(start_
     """A process of the server may still run although its port belongs to another program by now."""
     monkeypatch.setenv("VLNB_API_KEY", "secret")
     server = start_server(SERVE)
-    server.wait(20)
+    server.wait(60)
     os.kill(server.record.pid, signal.SIGKILL)
     server._process.wait()
     if whole:
@@ -240,7 +236,7 @@ def _answers(port):
 )
 def test_a_failed_start_is_explained(start_server, script, words):
     with pytest.raises(vlnb.LaunchFailed, match=words):
-        start_server(script).wait(20)
+        start_server(script).wait(60)
 
 
 def test_a_slow_start_is_not_stopped(start_server):

@@ -1,8 +1,5 @@
 """The benchmark panel without a browser, against a real server of known timing."""
 
-import threading
-import time
-
 import pytest
 
 from tests.bench.conftest import serving
@@ -56,15 +53,11 @@ def test_start_responds_at_once_and_clears_the_previous_results(panel):
 
 
 def test_a_run_can_be_stopped_and_resumed(panel):
-    panel.choices["prompts"].value = 60
-    worker = threading.Thread(target=panel.start)
-    worker.start()
-    deadline = time.monotonic() + 20
-    while panel.bar.value == 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    panel.stop()
-    worker.join(20)
-    assert 0 < len(panel.stored.records) < 60
+    panel.choices["prompts"].value = 200
+    panel.bar.observe(lambda _: panel.stop(), "value")
+    panel.start()
+    panel.bar.unobserve_all()
+    assert 0 < len(panel.stored.records) < 200
     assert "Resume the run" in panel.results.value
     assert "killed" not in panel.results.value
     assert panel.resume().missing == []

@@ -1,12 +1,12 @@
 """The launch panel without a browser: what it shows for each choice, and that it starts and stops for real."""
 
-import socket
 import sys
 import time
 
 import psutil
 import pytest
 
+from tests.conftest import free_port
 from tests.launch.test_server import SERVE
 from vlnb import catalog
 from vlnb.panels import Launch
@@ -64,8 +64,7 @@ def test_every_control_has_a_name(panel):
 
 def test_the_panel_starts_follows_rediscovers_and_stops_a_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     panel = Launch(port=port, command=[sys.executable, "-c", SERVE, str(port)])
     panel.start_button.click()
     deadline = time.monotonic() + 20

@@ -94,7 +94,8 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
     runs = []
     worker = threading.Thread(target=lambda: runs.extend(asker.matrix(matrix_cells)))
     worker.start()
-    while sum(len(stream._text) > 3 for stream in tuple(asker._streams)) < 2:
+    deadline = time.monotonic() + 60
+    while sum(len(stream._text) > 3 for stream in tuple(asker._streams)) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     asker.stop()
     worker.join()  # the servers never end an answer: only the stop can (benchmarks/playground.py measures how fast)

@@ -73,9 +73,7 @@ def test_a_double_click_starts_one_run(panel):
     panel.start_button.click()
     panel.start_button.click()
     panel.resume_button.click()
-    deadline = time.monotonic() + 60
-    while panel.stored is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert panel.busy.acquire(timeout=60)
     assert len(list(panel.stored.folder.parent.iterdir())) == 1
 
 

@@ -297,7 +297,7 @@ async def _upload(connection: _Connection, parts: tuple[bytes, memoryview, bytes
             turns.give()
         await connection.room()
         trace.last_sent = time.perf_counter()
-    if not (rest or connection.lost or transport.get_write_buffer_size()):
+    if not (rest or connection.lost or transport.is_closing() or transport.get_write_buffer_size()):
         trace.sent = trace.last_sent
 
 

@@ -14,6 +14,7 @@ _HEIGHT_PX = 340
 _MAX_CHARS = 120  # of a label
 # Plotly sets the colour of each text; only a style rule of the page can follow a change of JupyterLab's theme.
 THEME_CSS = """
+.js-plotly-plot { overflow-x: auto !important; }
 .js-plotly-plot .main-svg text { fill: var(--jp-content-font-color1, CanvasText) !important; }
 .js-plotly-plot .hoverlayer text { fill: #fff !important; }
 .js-plotly-plot .gridlayer path, .js-plotly-plot .zerolinelayer path

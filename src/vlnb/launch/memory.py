@@ -158,7 +158,7 @@ _COLOURS = {
 
 def bar_html(memory: Memory) -> Html:
     """Return one GPU as a stacked bar with a legend; weights that do not fit are hatched in red."""
-    gpu = memory.plan.gpu
+    gpu, used = memory.plan.gpu, memory.plan.tensor_parallel * memory.plan.replicas
     scale = 100 / max(gpu.memory_mib * 2**20, sum(part.bytes for part in memory.parts))
     cells, legend = [], []
     for part in memory.parts:
@@ -175,7 +175,7 @@ def bar_html(memory: Memory) -> Html:
         "div",
         element("div", memory.sentence, style="" if memory.fits else f"color:{BAD};font-weight:bold"),
         element("div", *cells, role="img", aria_label=label, style=_BAR),
-        element("div", element("small", f"each of {memory.plan.gpus} {gpu.name} ({size}):"), *legend, style=_LEGEND),
+        element("div", element("small", f"each of {used} {gpu.name} ({size}):"), *legend, style=_LEGEND),
         style="max-width:760px",
     )
 

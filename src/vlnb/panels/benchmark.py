@@ -40,7 +40,7 @@ class Benchmark(Panel):
     ) -> None:
         self._endpoint, self._folder = endpoint, Path(runs or local.runs() / "bench")
         self._plan = plan or bench.Workload()
-        busy, self._stopped = Lock(), False
+        self.busy, self._stopped = Lock(), False  # `busy` while a run is followed
         self.choices = {
             name: widgets.BoundedIntText(
                 description=label, value=getattr(self._plan, name), min=least, max=1_000_000, layout=_NARROW
@@ -50,10 +50,10 @@ class Benchmark(Panel):
         self.choices["resolution"] = widgets.Combobox(
             description="Size", value=self._plan.resolution, options=list(bench.workload.RESOLUTIONS), layout=_NARROW
         )
-        self.start_button = button("Start", "Begin a new run", alone(busy, self.start), button_style="primary")
+        self.start_button = button("Start", "Begin a new run", alone(self.busy, self.start), button_style="primary")
         self.stop_button = button("Stop", "Stop the run; finished requests are kept", self.stop, disabled=True)
         self.stored_runs = widgets.SelectMultiple(description="Stored", rows=4, layout=widgets.Layout(width="460px"))
-        self.resume_button = button("Resume", "Complete the chosen run", alone(busy, self.resume))
+        self.resume_button = button("Resume", "Complete the chosen run", alone(self.busy, self.resume))
         self.compare_button = button("Compare", "Show the chosen runs side by side", self.compare)
         self.bar = widgets.FloatProgress(max=1.0, layout=WIDE)
         self.status, self.results = widgets.HTML(), widgets.HTML()

@@ -116,8 +116,9 @@ def overview(runs: Sequence[Run]) -> Html:
     first, comparisons = done[0], [compare(done[0], run) for run in runs]
     same = sum(one.similarity == 1 and one.runs[1].state == "done" for one in comparisons) - 1
     rows = [
-        (f"{run.id} {run.state}", run.question.filled[:80], ", ".join(_changed(first, run)), ", ".join(map(str, run.question.pictures)),
-         (run.answer or run.error)[:160], f"{comparison.similarity:.0%}", *_cost(run))
+        (f"{run.id} {run.state}", run.question.filled[:80], ", ".join(_changed(first, run)),
+         ", ".join(map(str, run.question.pictures)), (run.answer or run.error)[:160],
+         f"{comparison.similarity:.0%}", *_cost(run))
         for run, comparison in zip(runs, comparisons, strict=True)
     ]  # fmt: skip
     head = ("run", "prompt", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")

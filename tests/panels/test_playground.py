@@ -194,9 +194,13 @@ def test_a_page_of_a_document_can_be_selected(panel):
 def test_an_invalid_file_or_address_is_reported_in_the_preview(panel, action, words):
     action(panel)
     assert words in panel.preview.value
-    assert 'role="alert"' in panel.preview.value
+    panel.add("good.png", file_of_pages("PNG", "white"))
+    panel.pictures.index = 1
+    panel._remove()
+    assert 'role="alert"' in panel.preview.value, "a good file does not hide it"
     assert len(panel.question.pictures) == 1
     assert panel.ask().text.startswith("20,000")
+    assert 'role="alert"' not in panel.preview.value
 
 
 @pytest.mark.parametrize(

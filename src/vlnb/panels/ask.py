@@ -38,6 +38,7 @@ _REGION = {
     "named in pixels": (False, False),
     "named from 0 to 1000": (False, True),
 }
+_MOST_ERRORS = 5  # that are shown
 _SETTINGS = ("prompt", "system", "schema", "temperature", "max_tokens", "max_pixels", "way")
 
 
@@ -65,6 +66,7 @@ class Ask(Panel):
         self._asked: Question | None = None  # the question whose answer arrives now, and is shown
         self.endpoint, self.asker, self._samples = endpoint, Asker(self.history), samples
         self._chosen: list[Attachment] = []
+        self._refused: list[VlnbError] = []  # why files were not added, since the last question
         self._before: tuple[Turn, ...] = ()
         self._values = {"what": what}
         self._loaded = lru_cache(8)(self.history.load)
@@ -145,7 +147,7 @@ class Ask(Panel):
 
     def add(self, name: str, data: bytes, alt: str = "") -> None:
         """Add a picture, a document or a video, or show why it cannot be used."""
-        with self._showing_errors():
+        with self._adding():
             ending = Path(name).suffix.lower() if video.is_video(name) else ""
             (video.header if ending else images.load)({"name": Path(name).name, "content": data})
             path = self.history.keep(data, ending)
@@ -159,6 +161,9 @@ class Ask(Panel):
         """
         self.ask_button.disabled = self.retry_button.disabled = True
         self.stop_button.disabled = False
+        if self._refused:
+            self._refused.clear()
+            self._update_preview()
         self.answer.remove_class("vlnb-outdated")
         self.answer.value = live(element("em", "waiting for the first token …"))
         reply: Reply | None = None
@@ -251,6 +256,15 @@ class Ask(Panel):
         except VlnbError as error:
             (output or self.preview).value = alert(error)
 
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Show why a file cannot be used, also after others were added, until the next question."""
+        try:
+            yield
+        except VlnbError as error:
+            self._refused.append(error)
+            self._update_preview()
+
     def _add_sample(self, name: str) -> None:
         if name:
             picture, buffer = images.load(self._samples[name]), io.BytesIO()
@@ -262,7 +276,7 @@ class Ask(Panel):
         url = self.address.value.strip()
         if not url:
             return
-        with self._showing_errors():
+        with self._adding():
             if not url.startswith(("http://", "https://")):  # a web page must not read files of this machine
                 raise BadInput(f"{url:.80} is not a web address. Add a file with the button, or drop it.")
             data, name = images.as_bytes(url, max_bytes=images.MAX_FILE_BYTES, timeout_s=_URL_S)
@@ -307,7 +321,7 @@ class Ask(Panel):
             previews = [self._preview_of(number, question) for number in range(len(question.pictures))]
             if question.before:
                 previews.append(element("small", f"Turn {len(question.before) + 1}: earlier turns are sent again."))
-            self.preview.value = live(row(*previews))
+            self.preview.value = live(*map(alert, self._refused[-_MOST_ERRORS:]), row(*previews))
 
     def _preview_of(self, number: int, question: Question) -> Html:
         chosen = question.pictures[number]

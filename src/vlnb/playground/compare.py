@@ -122,7 +122,7 @@ def overview(runs: Sequence[Run]) -> Html:
         for run, comparison in zip(runs, comparisons, strict=True)
     ]  # fmt: skip
     head = ("run", "prompt", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
-    summary = f"{len(runs)} runs, {len(done)} of them done; {same} of the others have the same words as run {first.id}."
+    summary = f"{len(runs)} runs, {len(done)} of them done; same words as run {first.id}: {same} of the others."
     return live(element("p", summary), element("div", table(head, rows), style="overflow-x:auto"))
 
 

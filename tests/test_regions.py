@@ -185,7 +185,7 @@ def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
     [
         "Phone: +34 600 123 456", "Phone +34 600 123 456", "Name: Ana\nPhone: +34 600 123 456\nCity:",
         "555 123 456 789", "Phone: 555 123 456 789", "Name: Ana\nPhone: 555 123 456 789", "Account 123 456 789 012",
-        "Rp1,234,567,890", "Total: Rp 1,234,567,890", "$1,200,300,400", "rgba(10, 20, 30, 0.5)",
+        "Rp1,234,567,890", "Total: Rp 1,234,567,890", "$1,200,300,400", "IDR 1,234,567,890", "rgba(10, 20, 30, 0.5)",
     ],
 )  # fmt: skip
 def test_numbers_of_telephones_amounts_and_colours_are_not_boxes(text):
@@ -238,6 +238,7 @@ def test_an_empty_list_is_a_valid_answer(text):
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d\\ude97"}', [(1, 2, 30, 40, "🚗")]),
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d"}', [(1, 2, 30, 40, "�")]),
         ("-12, 200, 400, 460 bus", [(0, 200, 400, 460, "bus")]),
+        ("DOG 10,120,300,400", [(10, 120, 300, 400, "DOG")]),
     ],
 )  # fmt: skip
 def test_further_formats_of_boxes_are_parsed(text, boxes):

@@ -52,7 +52,8 @@ _CORNERS = re.compile(
 )
 _PAIRS = re.compile(rf"{_PAIR}(?:{_S}[,，;]?{_S}{_PAIR}){{2,200}}")
 _NO_PLACE = re.compile(  # +34 600 123 456, Rp1,234,567,890, rgba(10, 20, 30, 1)
-    r"\+\d|(?:[$€£¥₹]|\b(?:[A-Z]{3}|R[ps]\.?))\s?\d{1,3}(?:,\d{3}){3}|(?:rgb|hsl|cmyk)a?\("
+    r"\+\d|(?:[$€£¥₹]|\b(?:USD|EUR|GBP|JPY|CNY|INR|IDR|KRW|VND|R[ps]\.?))\s?\d{1,3}(?:,\d{3}){3}"
+    r"|(?:rgb|hsl|cmyk)a?\("
 )
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(

@@ -54,7 +54,10 @@ class Playground(Ask):
             description="Servers", options=choices, value=(endpoint,), rows=2, layout=WIDE
         )
         self.sizes = widgets.SelectMultiple(
-            description="At most", options=self.max_pixels.options, value=(self.max_pixels.value,), rows=4
+            description="At most",
+            options=self.max_pixels.options,
+            value=(self.max_pixels.value,),
+            rows=len(self.max_pixels.options),
         )
         self.matrix_button = button("Ask all", "Every prompt, server and resolution", alone(self.busy, self.matrix))
         history = [

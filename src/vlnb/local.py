@@ -51,7 +51,7 @@ def is_local(host: str) -> bool:
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path with its ~ replaced. Of a user that does not exist it stays, where pathlib would raise."""
+    """Return a path with its ~ replaced. If there is no such user, it stays; pathlib would raise an error."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 

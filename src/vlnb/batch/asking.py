@@ -91,7 +91,7 @@ class Asker:
             if isinstance(reply, TypedReply):
                 notes = "; ".join(filter(None, [reply.note, *map(str, reply.issues)]))
                 columns |= {"data": json.dumps(reply.plain("json"), ensure_ascii=False), "note": notes}
-                columns["error"] = None if reply.whole else notes  # asked again, a violation would only come again
+                columns["error"] = None if reply.whole else notes  # a new answer would violate the schema, too
         except Exception as error:  # noqa: BLE001 - a bad row must not end the batch
             columns["error"] = str(error) if isinstance(error, VlnbError) else f"{type(error).__name__}: {error}"
         # The name of a file may not be valid Unicode, which a table cannot hold.

@@ -86,7 +86,7 @@ def in_thread(work: Callable[[], object], *, name: str = "vlnb-panel") -> thread
 
 
 def alone(lock: threading.Lock, work: Callable[[], object]) -> Callable[[], object]:
-    """Return a click that does `work` in a thread, unless work under the same lock is going on: a double click."""
+    """Return a click handler that does `work` in a thread. It ignores clicks while work with the same lock goes on."""
 
     def run() -> None:
         try:

@@ -306,5 +306,5 @@ def _unescaped(text: str) -> str:
 
     if "\\" not in text:
         return text
-    # JSON writes an emoji as two halves, which Python joins only on the way through UTF-16.
+    # JSON writes an emoji as two surrogates; a round trip through UTF-16 joins them.
     return _ESCAPE.sub(resolve, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -9,7 +9,7 @@ _END = re.compile(r"</(?:think\w{0,40}|thought|reasoning)>|◁/think▷")
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """Return (start, end) of each thought. The beginning of the first may be missing: some chat templates write it."""
+    """Return (start, end) of each thought. The first may lack its opening tag, which some chat templates write."""
     found = [hit.span() for hit in _THOUGHT.finditer(text)]
     end = _END.search(text)
     return [(0, end.end()), *found] if end and (not found or end.start() < found[0][0]) else found

@@ -41,14 +41,17 @@ def test_the_first_request_is_a_warm_up_and_is_not_measured(endpoint, receipt):
 
     class Recorder:
         requested: ClassVar = []
+        sent: ClassVar = set()
 
         def ask(self, prompt, picture, *, max_pixels):
             self.requested.append(max_pixels)
+            self.sent.add(picture.image.tobytes())
             return endpoint.ask(prompt, picture, max_pixels=max_pixels)
 
     small, large = (step.max_pixels for step in resolution.steps(receipt.picture, (9, 30)))
     measured = list(resolution.measure(Recorder(), receipt, (9, 30)))
     assert Recorder.requested == [small, small, large]
+    assert len(Recorder.sent) == 3, "a server would remember a picture and answer faster"
     assert [measurement.step.max_pixels for measurement in measured] == [small, large]
 
 

@@ -97,6 +97,12 @@ def test_parts_add_up_to_the_memory_of_the_gpu(gpu, size, gpus):
     assert result.fits == (result.kv_tokens > 0)
 
 
+def test_the_bar_counts_only_gpus_in_use():
+    chosen = plan("MI300X", "72B", gpus=3)
+    assert "1 of 3 GPUs stay idle" in str(chosen)
+    assert "each of 2 MI300X" in memory(chosen)._repr_html_()
+
+
 def test_the_bar_has_alternative_text_and_formulas():
     html = memory(plan("MI300X", "72B", gpus=1))._repr_html_()
     assert 'role="img"' in html

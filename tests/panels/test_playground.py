@@ -300,6 +300,15 @@ def test_an_answer_does_not_come_back_into_a_panel_that_shows_another_question(s
     assert (asked.answer, asked.state) == ("Old", "done")
 
 
+def test_a_matrix_leaves_one_stop_for_all(slow):
+    panel, begun, finish = slow
+    panel.matrix_button.click()
+    assert begun.wait(20)
+    assert (panel.ask_button.disabled, panel.stop_button.disabled) == (True, False)
+    let_end(panel, finish)
+    assert (panel.ask_button.disabled, panel.stop_button.disabled) == (False, True)
+
+
 def test_an_answer_to_a_question_that_was_changed_meanwhile_is_outdated(slow):
     panel, begun, finish = slow
     panel.ask_button.click()

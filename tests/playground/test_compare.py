@@ -61,6 +61,11 @@ def test_markup_from_a_model_is_escaped_in_comparisons_and_overviews(history):
         assert "&lt;img" in html
 
 
+def test_an_overview_counts_the_other_runs_with_the_same_words():
+    html = overview([run(4, "yes"), run(5, "no"), run(6, "yes")])
+    assert "3 runs, 3 of them done; same words as run 4: 1 of the others." in html
+
+
 def test_repeated_words_count_as_the_same():
     assert compare(run(1, "Total " + "yes no " * 150), run(2, "Sum " + "yes no " * 150)).similarity > 0.99
 

@@ -130,6 +130,7 @@ def test_a_refusal_that_is_not_about_video_is_raised(status):
         '{"time": "5.0", "clock": "Clock 00:05.0"}',
         '{"Time": 5, "Clock": "00:05.0"}',
         '{"time": "at 5.0 s", "clock": "00:05"}',
+        '<think>{"time": 1, "clock": 1}?</think>{"time": 5, "clock": 5}',
     ],
 )
 def test_answers_in_slightly_different_json_are_read(text):

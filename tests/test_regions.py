@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vlnb.errors import BadAnswer, BadInput
-from vlnb.regions import Box, Point, Polygon, iou, match, parse, to_original
+from vlnb.regions import Box, Point, Polygon, iou, lenient, match, parse, to_original
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "answers.json").read_text())
 SIZES = st.tuples(st.integers(28, 4000), st.integers(28, 4000))
@@ -540,6 +540,35 @@ def test_boxes_in_an_answer_are_recovered_within_half_a_pixel(seen, original, co
     assert not found.dropped
     for box, back in zip(boxes, found.boxes, strict=True):
         assert to_original(back, seen=original, original=seen).corners == pytest.approx(box.corners, abs=0.5)
+
+
+TEXTS = st.text(alphabet="01:9,. \"'[]{}ab=-\\/#“”\n：", max_size=12) | st.sampled_from(["0:03", "it's", "a: b", "😀"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.lists(VALUES, max_size=4) | st.dictionaries(TEXTS, VALUES, max_size=4), st.booleans(), st.booleans())
+@example({"it's": [["0:03", "0:05"]], "": {"a: b": "12:30 lunch"}}, True, False)
+def test_valid_json_is_read_as_it_is(value, indented, ascii_only):
+    text = json.dumps(value, indent=1 if indented else None, ensure_ascii=ascii_only)
+    repairs = []
+    node = lenient.Reader(f"Here: {text}\n").read(6, 6 + len(text), lambda *repair: repairs.append(repair))
+    assert (node.plain(), node.whole, node.end, repairs) == (value, True, 6 + len(text), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"it\'s": [1, 2], "a: b": "x",}', {"it's": [1, 2], "a: b": "x"}),
+        ('{"times": ["0:03", "0:05",], "": 1,}', {"times": ["0:03", "0:05"], "": 1}),
+        ('{"lunch": ["12:30 soup", "a: b"],, "x": 1}', {"lunch": ["12:30 soup", "a: b"], "x": 1}),
+    ],
+)
+def test_a_flaw_elsewhere_does_not_change_a_double_quoted_text(text, value):
+    assert lenient.Reader(text + "\n").read(0, len(text), lambda *_: None).plain() == value
 
 
 PIECES = st.sampled_from(

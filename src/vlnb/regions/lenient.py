@@ -1,14 +1,16 @@
 """A lenient JSON parser for the output of models: truncated, single-quoted, without commas, with quotes inside quotes.
 
 A strict parser returns nothing if one comma is wrong. This one returns every value that it can recover, with its place
-in the text, and reports each repair.
+in the text, and reports each repair. Valid JSON is read strictly, because leniency guesses.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 Repair = Callable[[str, int], None]
@@ -20,9 +22,9 @@ _SPACE = re.compile(r"(?:\s|\\[nrt](?![a-z])|//[^\n]{0,400}|/\*.{0,400}?\*/|#[^\
 _WORD = re.compile(r"(null|None|true|True|false|False|nan|NaN|undefined)\b")
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
 _BARE = re.compile(r"[^\W\d][\w .'/-]{0,200}?(?=\s{0,24}[,\]])")
-_KEY = re.compile(
-    r"""\\?(["'“”‘’]?)\s{0,24}([^\W\d][\w .\-/]{0,60}?|(?<=["'“‘])[^"'“”‘’\n]{1,200}|\d{1,9})\s{0,24}"""
-    r"""\\?(["'“”‘’]?)\s{0,24}([:=：])"""
+_KEY = re.compile(  # between double quotes, a name may contain anything else
+    r"""\\?(["'“”‘’]?)\s{0,24}((?<=")[^"\\\n]{0,200}(?=\\?"\s{0,24}[:=：])|[^\W\d][\w .\-/]{0,60}?"""
+    r"""|(?<=["'“‘])[^"'“”‘’\n]{1,200}|(?<!["'“”‘’])\d{1,9})\s{0,24}\\?(["'“”‘’]?)\s{0,24}([:=：])"""
 )
 _VALUE_END = re.compile(r"[,}\]\n]|$")
 _NEXT_NUMBER = re.compile(r"\s{0,24}[,\s]\s{0,24}(?=[-+.\d])")
@@ -40,7 +42,9 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
 _UNCLOSED_END = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
 _MAX_DEPTH = 60
-_PATIENCE, _LEAST = 4, 1000  # each character of an answer (plus _LEAST) is read at most _PATIENCE times
+_DECODER = json.JSONDecoder(strict=False)
+_SCALAR = re.compile(r"[\w.+-]{1,5000}")
+_PATIENCE, _LEAST = 5, 1000  # each character of an answer (plus _LEAST) is read at most _PATIENCE times
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,52 @@ class Reader:
         self._objects = self._depth = 0
         self._names = set[str]()
         try:
+            if self._is_valid():
+                return self._strict(0)
             return self._container("object") if self._call else self._value()
         finally:
             self._left -= self._at - start
+
+    def _is_valid(self) -> bool:
+        """Whether valid JSON begins here."""
+        if self._call:
+            return False
+        try:
+            stop = _DECODER.raw_decode(self._text, self._at)[1]
+        except json.JSONDecodeError as error:
+            self._left -= error.pos - self._at
+            return False
+        except (RecursionError, ValueError):  # a number of more than 4,300 digits
+            return False
+        return stop <= self._end
+
+    def _strict(self, depth: int = 0) -> Node:
+        """Read a value of valid JSON."""
+        if depth > _MAX_DEPTH:
+            raise Unreadable(_MAX_DEPTH)
+        start, char, pairs = self._at, self._text[self._at], list[tuple[str, Node]]()
+        if char == '"':
+            value, self._at = scanstring(self._text, start + 1, False)
+            return Node("text", _joined(value), start, self._at)
+        if hit := _SCALAR.match(self._text, start):
+            self._at, is_number = hit.end(), hit[0][-1].isdigit()
+            value = float(hit[0]) if is_number else _WORDS.get(hit[0])
+            return Node("number" if is_number else "word", value, start, self._at)
+        self._at += 1
+        while self._between() not in "]}":
+            key = ""
+            if char == "{":
+                key, self._at = scanstring(self._text, self._at + 1, False)
+                self._between()
+            pairs.append((key, self._strict(depth + 1)))
+        self._at += 1
+        return _container("object" if char == "{" else "list", pairs, start, self._at)
+
+    def _between(self) -> str:
+        """Skip white space, commas and colons of valid JSON; return the next character."""
+        while self._text[self._at] in " \t\n\r,:":
+            self._at += 1
+        return self._text[self._at]
 
     def _match(self, pattern: re.Pattern[str], at: int | None = None) -> re.Match[str] | None:
         return pattern.match(self._text, self._at if at is None else at, self._end)
@@ -146,7 +193,7 @@ class Reader:
         finally:
             self._depth -= 1
             self._objects -= kind == "object"
-        return Node(kind, pairs if kind == "object" else [node for _, node in pairs], start, self._at, closed)
+        return _container(kind, pairs, start, self._at, whole=closed)
 
     def _items(self, kind: str, pairs: list[tuple[str, Node]]) -> bool:
         """Read items into `pairs` up to the end of their container; return False if the text ends before it."""
@@ -196,7 +243,7 @@ class Reader:
             return False
         if char == "{" and kind == "object" and pairs and pairs[-1][0]:
             return False  # the next object begins: this one was not closed
-        if kind == "list" and self._objects and pairs and key and key[1]:
+        if kind == "list" and self._objects and pairs and key and key[1] and key[3]:
             return False  # [1, 2, 3, 4, "label": …
         if kind == "list" and not self._match(_WORD) and (bare := self._match(_BARE)):
             self._at = bare.end()
@@ -297,6 +344,10 @@ class Reader:
         )
 
 
+def _container(kind: str, pairs: list[tuple[str, Node]], start: int, end: int, *, whole: bool = True) -> Node:
+    return Node(kind, pairs if kind == "object" else [node for _, node in pairs], start, end, whole)
+
+
 def _unescaped(text: str) -> str:
     """Return `text` with JSON's escapes resolved."""
 
@@ -304,7 +355,9 @@ def _unescaped(text: str) -> str:
         code = hit[1]
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)
 
-    if "\\" not in text:
-        return text
-    # JSON writes an emoji as two surrogates; a round trip through UTF-16 joins them.
-    return _ESCAPE.sub(resolve, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _joined(_ESCAPE.sub(resolve, text)) if "\\" in text else text
+
+
+def _joined(text: str) -> str:
+    """Return `text` with the two surrogates that JSON writes for an emoji as one character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -46,8 +46,19 @@ _KINDS = {  # the kind of value under a key in JSON; the first match counts
     ),
 }
 _SCALES = {"ms": 0.001, "millis": 0.001, "min": 60.0}  # of numbers under start_ms, end_milliseconds, start_minutes
-_SCALE = re.compile("_(ms|millis|min)(econds|utes|s)?$")
-_STAMP = re.compile(rf"\[\s?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}\s?\]", _HOW)  # [00:03 - 00:05] text
+_SCALE = re.compile("[_ ](ms|millis|min)(econds|utes|s)?$")
+_TUPLE = re.compile(rf"[(<]\s?({_CERTAIN})\s?[,;]\s?({_CERTAIN})\s?[)>]", _HOW)  # (00:03, 00:05) text
+_KEY = r"[a-z][\w ()]{0,24}[*\"]{0,3}\s?[:=]"
+_NAMED = re.compile(  # start: 3 s, end: 5 s, event: a door opens
+    rf"(?<!\w)([a-z][\w ()]{{0,24}})[*\"]{{0,3}}\s?[:=](?!/)[*\"\s]{{0,4}}(.{{1,300}}?)"
+    rf"(?=\s{{0,3}}(?:$|[,;|–-]\s{{0,3}}\*{{0,2}}{_KEY}))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {{start: 0:03}}
+_CELLS = re.compile(r"\s{0,9}[|,;\t]\s{0,9}")
+_STAMP = re.compile(
+    rf"\[[\s\"]?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}[\s\"]?\]", _HOW
+)  # [00:03 - 00:05] text
 _CITED = re.compile(r"\[\d{1,2}(?:,\s?\d{1,2}){0,5}\]")  # a reference; it counts as one after a time on its line
 _NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
 _AROUND = " \t-–—•*:;,.()[]|`\"'"
@@ -100,10 +111,12 @@ def events(text: str, duration_s: float) -> Events:
     3.50–5.00 s  The door opens
     """
     repairs: list[str] = []
-    text = thoughts.without(text[:_MOST_CHARS])
+    text = _TUPLE.sub(r"\1 - \2", thoughts.without(text[:_MOST_CHARS]))
     intervals, is_object = _in_json(text, repairs)
     if not intervals and not is_object:  # an object without events has none in its texts either
-        intervals = [(*span, "") for span in _times(text)] or list(_in_prose(text))
+        intervals = [(*span, "") for span in _times(text)]
+        intervals = intervals or [interval for row in _rows(text) for interval in _in_object(row)]
+        intervals = intervals or list(_in_prose(text))
     items = tuple(event for start, end, label in intervals for event in _clip(start, end, label, duration_s, repairs))
     lines = [f"{repair} ({times} times)" if times > 1 else repair for repair, times in Counter(repairs).items()]
     more = [f"and {len(lines) - _MOST_REPAIRS} more repairs"] * (len(lines) > _MOST_REPAIRS)
@@ -175,7 +188,8 @@ Interval = tuple[float, float, str]
 
 def _in_json(text: str, repairs: list[str]) -> tuple[list[Interval], bool]:
     """Return the events in the JSON of an answer, and whether it has an object with keys."""
-    reader, at, intervals, is_object = lenient.Reader(text + "\n"), 0, list[Interval](), False
+    text = _UNQUOTED.sub(r'\1"\2"', text)
+    reader, intervals, is_object, at, last = lenient.Reader(text + "\n"), list[Interval](), False, 0, 0
     while hit := _OPENS.search(text, at):
         line = text.rfind("\n", 0, hit.start()) + 1
         if skipped := _STAMP.match(text, hit.start()) or (
@@ -191,7 +205,13 @@ def _in_json(text: str, repairs: list[str]) -> tuple[list[Interval], bool]:
         at = max(node.end, hit.end())
         if not node.whole:
             repairs.append("the answer was cut: its whole events are kept")
-        intervals += _in_value(_plain(node))
+        value, begin, last = _plain(node), max(line, last), at
+        if isinstance(value, list) and (pair := _pair(value)):  # [3.0, 5.0] in a sentence, or before its words
+            intervals.append(
+                (*pair[0], _label(text[begin : hit.start()]) or _label(re.split(r"[\n\[{]", text[at : at + _NEAR])[0]))
+            )
+        else:
+            intervals += _in_value(value)
         is_object = is_object or (node.kind == "object" and any(key for key, _ in node.value))
     return intervals, is_object
 
@@ -211,6 +231,7 @@ def _in_value(value: Any, *, pairs: bool = True) -> Iterator[Interval]:  # noqa:
         yield from _in_object(value)
     elif isinstance(value, list):
         labels = [item for item in value[2:3] if isinstance(item, str) and not _times(item)]
+        pairs = pairs or all(isinstance(item, str) and _MOMENT.fullmatch(item) for item in value[:2])
         if pairs and (two := _pair(value[:2])) and len(labels) == len(value[2:3]):
             yield *two[0], next(iter(labels), "")
         elif pairs and all(seconds(item) is not None for item in value):
@@ -225,10 +246,9 @@ def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
     label = next((item for item in value.values() if isinstance(item, str) and not _times(item)), "")
     spans_of = {kind: list[Span]() for kind in _KINDS}
     for key, item in value.items():
-        name, spans = re.sub(r"[ -]", "_", key.lower()), _times(item)
-        kind = next((kind for kind, names in _KINDS.items() if names.match(name)), "")
+        kind, spans = _kind(key), _times(item)
         if kind and spans:
-            unit = _SCALE.search(name)
+            unit = _SCALE.search(key.lower())
             scale = _SCALES[unit[1]] if unit and not isinstance(item, str) else 1.0
             spans_of[kind] += [(start * scale, end * scale) for start, end in spans]
         elif isinstance(item, str):
@@ -262,6 +282,36 @@ def _pair(values: list[Any]) -> list[Span]:
     return [(times[0], times[1])] if len(times) == len(values) == 2 else []
 
 
+def _rows(text: str) -> list[dict[str, Any]]:
+    """Return the rows of a table, and of lines such as "start: 3 s, end: 5 s, event: a door", as objects."""
+    rows: list[dict[str, Any]] = [{}]
+    for name, value in _NAMED.findall(text):
+        key = name.rstrip(" 0123456789")  # Event 2: …
+        if key in rows[-1]:
+            rows.append({})
+        hit = None if _times(value) or not _kind(key) else _MOMENT.match(value)
+        rows[-1] |= {key: hit[0], "": value[hit.end() :].strip(_AROUND)} if hit else {key: value}
+    head: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.strip("| \t"))]
+        if head and len(cells) == len(head):
+            rows.append(dict(zip(head, cells, strict=True)))
+        elif any(_kind(cell) for cell in cells):
+            head = cells
+    kinds = [{_kind(key) for key in row} for row in rows]
+    return [row for row, has in zip(rows, kinds, strict=True) if {"start", "end"} <= has or ("at" in has and "" in has)]
+
+
+def _kind(key: str) -> str:
+    """Return the kind of value under a key, or "" if it is no time."""
+    name = re.sub(r"\W+", "_", key.lower()).strip("_")
+    return next((kind for kind, names in _KINDS.items() if names.match(name)), "")
+
+
+def _label(text: str) -> str:
+    return _FILLERS.sub("", _CITED.sub("", text).strip()).strip(_AROUND)
+
+
 def _in_prose(text: str) -> Iterator[Interval]:
     for line in _NUMBERED.sub("", text).splitlines():
         ranges = [
@@ -271,8 +321,7 @@ def _in_prose(text: str) -> Iterator[Interval]:
         ]
         hits = ranges or list(_MOMENT.finditer(line))
         edges = [0, *(edge for hit in hits for edge in hit.span()), len(line)]
-        parts = (line[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True))
-        between = [_FILLERS.sub("", part).strip(_AROUND) for part in parts]
+        between = [_label(line[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
         labels = between if between[0] else between[1:]  # a label stands before its time, or after it
         for hit, label in zip(hits, labels, strict=False):
             start = _seconds(hit[2] if ranges else hit[1])

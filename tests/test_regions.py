@@ -49,6 +49,7 @@ RULE = "|---|---|---|---|---|"
         ("label\tx1\ty1\tx2\ty2", "cup\t10\t20\t110\t220", (10, 20, 110, 220, "cup")),
         ("y1,x1,y2,x2,label", '20,10,220,110,"cup"', (10, 20, 110, 220, "cup")),
         ("| object | x | y |", "| ear | 10 | 20 |", (10, 20, "ear")),
+        ("| kind | text | x1 | y1 | x2 | y2 |", "| price | 12.50 | 10 | 20 | 110 | 220 |", (10, 20, 110, 220, "12.50")),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("rule", [f"{RULE}\n", ""])
@@ -56,6 +57,18 @@ def test_a_table_is_read_by_its_header(header, row, expected, rule):
     result = read(f"Here you are:\n{header}\n{rule if '|' in header else ''}{row}\n")
     assert [(*box.corners, box.label) for box in result.boxes] == [expected] * (len(expected) == 5)
     assert [(point.x, point.y, point.label) for point in result.points] == [expected] * (len(expected) == 3)
+
+
+@pytest.mark.parametrize("name", ["12.50", "3 cats", "12:30", "100%", "5'10\" tall", "TOTAL"])
+def test_a_name_after_four_numbers_may_begin_with_a_digit(name):
+    found = read(f"10,20,110,220 {name}\n15, 30, 70, 80 plate")
+    assert [(*box.corners, box.label) for box in found.boxes] == [(10, 20, 110, 220, name), (15, 30, 70, 80, "plate")]
+
+
+@pytest.mark.parametrize("text", ["555 123 456 789 12", "10 20 110 120 30", "1,234 2,345 3,456 4,567 5,678"])
+def test_five_numbers_in_a_line_are_no_box(text):
+    with pytest.raises(BadAnswer):
+        read(text)
 
 
 def test_a_comma_in_a_name_does_not_lose_the_row():

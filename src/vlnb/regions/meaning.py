@@ -26,7 +26,7 @@ STROKES = frozenset(_words("actions", "strokes"))
 _POINTING = STROKES | frozenset(_words("actions", "pointing"))
 _VERBS = STROKES | _POINTING | frozenset(_words("actions", "others"))
 _VERB_KEYS, _ARGUMENTS = _words("actions", "keys"), frozenset(_words("actions", "arguments"))
-_LABEL_KEYS, _VAGUE_KEYS, _LABEL_LISTS, _TEXT_KEYS = (
+LABEL_KEYS, _VAGUE_KEYS, _LABEL_LISTS, TEXT_KEYS = (
     _words("labels", name) for name in ("keys", "vague", "lists", "text")
 )
 _LABEL_WORDS, _NO_LABEL = frozenset(_words("labels", "words")), frozenset(_words("labels", "never"))
@@ -165,9 +165,9 @@ class _Object:
         keys = _VERB_KEYS if _ARGUMENTS.isdisjoint(self.by_name) else (*_VERB_KEYS, "name")
         verbs = [verb, *(verb_of(str(node.value)) for name, node in self.by_name.items() if name in keys)]
         self.verb = next((word for word in verbs if word in STROKES), max(verbs))
-        self.text = self.take(_TEXT_KEYS) or text
+        self.text = self.take(TEXT_KEYS) or text
         label = (self.verb and self.text) or self.take(_VAGUE_KEYS) or label
-        self.label = self.take(_LABEL_KEYS) or self.compound_label() or label
+        self.label = self.take(LABEL_KEYS) or self.compound_label() or label
 
     def take(self, names: Sequence[str]) -> str:
         """Return the first value under one of these keys, or ""."""

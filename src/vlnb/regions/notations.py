@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vlnb.regions.lenient import NUMBER
-from vlnb.regions.meaning import SIDES, STROKES, RawRegion, corners, short, verb_of
+from vlnb.regions.meaning import LABEL_KEYS, SIDES, STROKES, TEXT_KEYS, RawRegion, corners, short, verb_of
 
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Log
@@ -58,7 +58,7 @@ _NO_PLACE = re.compile(  # +34 600 123 456, Rp1,234,567,890, rgba(10, 20, 30, 1)
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
     rf"(?:[ \t>*•\"'`]|-(?!\d)){{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
-    r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400})?"
+    r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400}|(?<=[ \t])\d.{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _WORDS = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
@@ -288,9 +288,11 @@ def _number_lines(blank: str, _text: str, *, count: int) -> Iterator[RawRegion]:
         # Four numbers in a line may be anything. They are a box if every line has them, or if they are
         # corners with commas between them, alone or after a name and its mark.
         named = not first or re.search(rf"[:：=\-–(]{_S}$", first)
-        has_commas, rises = "," in hit[0][hit.start(2) : hit.end(5)], x1 < x2 and y1 < y2
+        rises, numeric = x1 < x2 and y1 < y2, (last or "")[:1].isdigit()  # 10,20,30,40 12.50
+        has_commas = hit[0][hit.start(2) : hit.end(5)].count(",") > (2 if numeric else 0)
         listed = named and has_commas and rises
-        is_box = listed or (len(rows) == count and (has_commas or rises))  # 555 123 456 789 is a telephone number
+        # 555 123 456 789 is a telephone number
+        is_box = listed or (len(rows) == count and (has_commas or (rises and not numeric)))
         if not (first and last) and is_box:
             name = name_before(first) if first else _name_after(last or "")
             yield RawRegion("box", (x1, y1, x2, y2), at, at + hit.end(), name)
@@ -309,7 +311,9 @@ def _table_rows(_blank: str, text: str) -> Iterator[RawRegion]:
         elif len(cells) == len(header):
             pairs = list(zip(header, cells, strict=True))
             sides = corners({name: (float(cell),) for name, cell in pairs if name in SIDES and _NUMBER.fullmatch(cell)})
-            name = next((cell for name, cell in pairs if name not in SIDES and re.search(r"[^\W\d]", cell)), "")
+            named = (cell for name, cell in pairs if name in LABEL_KEYS + TEXT_KEYS)
+            worded = (cell for name, cell in pairs if name not in SIDES and re.search(r"[^\W\d]", cell))
+            name = next(filter(None, (*named, *worded)), "")
             if sides and (len(sides) == 4 or name):  # columns x and y alone may be those of a chart
                 yield RawRegion("box" if len(sides) == 4 else "point", sides, at, at + len(line), name)
 

@@ -36,10 +36,11 @@ _WHOLE = re.compile(rf"\s{{0,9}}({_TIME})[\s.]{{0,9}}", _HOW)
 _PART = re.compile(rf"({_NUMBER})\s?(h|m|分)?", _HOW)
 _SPANS = {"h": 3600, "m": 60, "分": 60}
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+_SUFFIX = "(s|ing|e?d)?(_?(in|at|time|stamp|point|h|m|s|hh|mm|ss|ms|secs?|seconds?|milli[a-z]{0,9}|min(utes)?)){0,3}$"
 _KINDS = {  # the kind of value under a key in JSON; the first match counts
     "frame": re.compile(".*frame"),  # its number is not a time
-    "start": re.compile("(.*_)?(start|begin|from)"),
-    "end": re.compile("(.*_)?(end|finish|until|stop)|to$"),
+    "start": re.compile(f"(?!the_)(.*_)?(start|begin|from){_SUFFIX}"),
+    "end": re.compile(f"(?!the_)(.*_)?(end|finish|until|stop|to){_SUFFIX}"),
     "length": re.compile(".*(duration|length)"),
     "at": re.compile(
         "(t|at|when|moments?|segment|seconds?|times?|(time_?)?interval|time_?(s|secs?|seconds|stamps?|range|span))$"
@@ -55,13 +56,13 @@ _NAMED = re.compile(  # start: 3 s, end: 5 s, event: a door opens
     re.IGNORECASE | re.MULTILINE,
 )
 _UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {{start: 0:03}}
-_CELLS = re.compile(r"\s{0,9}[|,;\t]\s{0,9}")
 _STAMP = re.compile(
     rf"\[[\s\"]?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}[\s\"]?\]", _HOW
 )  # [00:03 - 00:05] text
 _CITED = re.compile(r"\[\d{1,2}(?:,\s?\d{1,2}){0,5}\]")  # a reference; it counts as one after a time on its line
-_NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s", re.MULTILINE)  # an item of a list
-_AROUND = " \t-–—•*:;,.()[]|`\"'"
+_NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s")  # an item of a list
+_HEADING = re.compile(r"\s{0,20}(?:#|[*-]|\d{1,3}[.)])")
+_AROUND = " \t-–—•#*:;,.()[]|`\"'"
 _FILLERS = re.compile(
     r"(?:\b(?:from|von|between|at|about|around|approximately)|^and|从|\bt\s?=)\W{0,9}$", re.IGNORECASE
 )
@@ -255,7 +256,9 @@ def _in_object(value: dict[str, Any]) -> Iterator[Interval]:
             spans = spans if _MOMENT.search(item) else []  # {"dog": "0:03"}, but not {"count": "3"}
             yield from [*((*span, item) for span in _times(key)), *((*span, label or key) for span in spans)]
         else:
-            yield from ((start, end, name or label) for start, end, name in _in_value(item, pairs=False))
+            own_name = key if isinstance(item, list) and _pair(item) else ""  # {"a dog": ["0:03", "0:05"]}
+            nested = _in_value(item, pairs=False)
+            yield from ((start, end, name or label or own_name) for start, end, name in nested)
     own = spans_of["start"] or spans_of["at"] or spans_of["end"]
     if spans_of["end"]:
         own = [(own[0][0], spans_of["end"][0][1])]
@@ -293,7 +296,8 @@ def _rows(text: str) -> list[dict[str, Any]]:
         rows[-1] |= {key: hit[0], "": value[hit.end() :].strip(_AROUND)} if hit else {key: value}
     head: list[str] = []
     for line in text.splitlines():
-        cells = [cell.strip(_AROUND) for cell in _CELLS.split(line.strip("| \t"))]
+        mark = next((mark for mark in "|;\t," if mark in line), "\n")
+        cells = [cell.strip(_AROUND) for cell in line.strip("| \t").split(mark, len(head) - 1)]
         if head and len(cells) == len(head):
             rows.append(dict(zip(head, cells, strict=True)))
         elif any(_kind(cell) for cell in cells):
@@ -313,7 +317,9 @@ def _label(text: str) -> str:
 
 
 def _in_prose(text: str) -> Iterator[Interval]:
-    for line in _NUMBERED.sub("", text).splitlines():
+    lines = text.splitlines()
+    for number, full in enumerate(lines):
+        line = _NUMBERED.sub("", full)
         ranges = [
             hit
             for hit in _RANGE.finditer(line)
@@ -323,9 +329,18 @@ def _in_prose(text: str) -> Iterator[Interval]:
         edges = [0, *(edge for hit in hits for edge in hit.span()), len(line)]
         between = [_label(line[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
         labels = between if between[0] else between[1:]  # a label stands before its time, or after it
+        if labels == [""]:
+            labels = [_label_beside(lines, number)]
         for hit, label in zip(hits, labels, strict=False):
             start = _seconds(hit[2] if ranges else hit[1])
             yield start, _seconds(hit[4]) if ranges else start, label
+
+
+def _label_beside(lines: list[str], number: int) -> str:
+    """Return the line after a line that holds only a time, as in subtitles, or the heading before it."""
+    before, after = lines[number - 1 : number], lines[number + 1 : number + 2]
+    words = [line for line in after if not _HEADING.match(line)] or [line for line in before if _HEADING.match(line)]
+    return next((_label(_NUMBERED.sub("", line)) for line in words if not _MOMENT.search(line)), "")
 
 
 def _clip(start: float, end: float, label: str, duration_s: float, repairs: list[str]) -> Iterator[Event]:

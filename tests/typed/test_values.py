@@ -4,8 +4,37 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from babel import Locale, dates, numbers
 
 from vlnb.typed import values
+
+COUNTRIES = (
+    "en_US en_GB en_IN en_ZA de_DE de_AT de_CH fr_FR fr_CH fr_CA es_ES es_MX es_AR it_IT pt_BR pt_PT ca_ES nl_NL nl_BE"
+    " af_ZA sv_SE da_DK nb_NO is_IS fi_FI et_EE lv_LV lt_LT pl_PL cs_CZ sk_SK sl_SI hu_HU ro_RO bg_BG ru_RU uk_UA el_GR"
+    " tr_TR id_ID ms_MY ja_JP zh_CN zh_TW ko_KR"
+).split()
+OTHER_SCRIPTS = ["he_IL", "hi_IN", "th_TH", "vi_VN", "hr_HR"]  # only their amounts are read, not their months
+
+
+@pytest.mark.parametrize("country", COUNTRIES + OTHER_SCRIPTS)
+def test_amounts_are_read_as_each_country_prints_them(country):
+    currency = numbers.get_territory_currencies(Locale.parse(country).territory)[-1]
+    for amount in map(Decimal, ("0.5", "12.5", "1234.5", "1234567.89", "-42.1", "17000", "0", "100")):
+        cents = amount.quantize(Decimal(10) ** -numbers.get_currency_precision(currency))
+        for form in ("standard", "accounting"):
+            printed = numbers.format_currency(amount, currency, locale=country, format_type=form)
+            assert values.number(printed) == cents, printed
+        printed = numbers.format_decimal(amount, locale=country)
+        assert values.number(printed) == amount, printed
+
+
+@pytest.mark.parametrize("country", COUNTRIES)
+def test_dates_are_read_as_each_country_prints_them(country):
+    for month, day in enumerate((31, 28, 24, 5, 17, 30, 14, 9, 22, 2, 11, 25), 1):
+        for form in ("medium", "long", "full"):
+            printed = dates.format_date(date(2026, month, day), form, locale=country)
+            assert values.day(printed) == date(2026, month, day), printed
+
 
 AMOUNTS = {
     # thousands and decimals
@@ -16,11 +45,12 @@ AMOUNTS = {
     # signs
     "(1,234.50)": "-1234.50", "-5.00": "-5.00", "5.00-": "-5.00", "-€5.00": "-5.00", "€-5.00": "-5.00",
     "\u22125.00": "-5.00", "\u20135.00": "-5.00", "+5.00": "5.00",
+    "-EUR 42,10": "-42.10", "(42,10 €)": "-42.10", "-R$ 42,10": "-42.10", "\u200f-12.50 \u200f₪": "-12.50",
     # no cents
     "5,-": "5", "5,\u2013 €": "5", "CHF 12.-": "12", "Rs 1,500/-": "1500", "1.000,-": "1000",
     # currencies and units
     "US$ 12.50": "12.50", "R$ 1.234,50": "1234.50", "Rs. 500": "500", "Fr. 12.50": "12.50", "kr 12,50": "12.50",
-    "12,50 zł": "12.50", "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
+    "12,50 zł": "12.50", "R1 234,50": "1234.50", "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
     # a hyphen is not a minus sign
     "12-pack": "12", "24-Port": "24", "100-%": "100", "12-A": "12",
 }  # fmt: skip
@@ -38,6 +68,7 @@ def test_a_printed_amount_becomes_a_decimal(text):
         "12:50",
         "1/2",
         "R-118/4",
+        "R118",
         "12 345 67",
         "10.20.30.100",
         "12.34.567",
@@ -88,6 +119,11 @@ def test_month_names_of_other_languages_are_read(text, month):
         "January 2026",
         "12 net 50",
         "20260131",
+        "A31-01-2026",
+        "2026 1 31",
+        "31.01-2026",
+        "5 marbles 2026",
+        "31 Jan 20260",
     ],
 )
 def test_text_that_is_not_a_date_gives_none(text):

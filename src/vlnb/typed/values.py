@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, cast
 
 from vlnb import tables
 
-if TYPE_CHECKING:
-    from dateutil.parser import parserinfo
-
+_CODE = r"(?:(?:[A-Z]{2,3}|R\$|R[ps]|kr|Fr)\.?|R(?=\s?\d[\d\s'.,]{0,20}[.,]\d\d\b))"
 _AMOUNT = re.compile(
-    r"(?:(?:[A-Z]{2,3}|R\$|R[ps]|kr|Fr)\.?)?[^\w(+.,\-–\u2212]{0,3}(?P<sign>[-–\u2212(+]?)[^\w\d.,]{0,3}"
+    rf"(?P<before>[^\w.,]{{0,3}}{_CODE}?[^\w.,]{{0,6}})"
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
-    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?"
+    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?\)?"
 )
+_MINUS = re.compile(r"[-–\u2212(]")
+_INVISIBLE = re.compile(r"[\u200e\u200f\u061c\u2066-\u2069]")  # marks of the direction of writing
 _GROUPED = re.compile(r"\d*|\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}")  # groups of three; or 12,34,567, as in India
-_MONTH = r"[^\W\d]{3,10}\.?"
-_DATE = re.compile(
-    rf"(?:[^\W\d]{{2,10}}[.,]{{0,2}} )?"
-    rf"(?:\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d\d)"
-    rf"|\d{{4}}年\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}(?:\.|st|nd|rd|th|er|º)?(?: de)?[ -]?{_MONTH},?(?: de)?[ -]?\d{{2,4}}"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}})"
+_NUMERIC = re.compile(r"(\d{4})([-./]\s?)(\d\d?)\2(\d\d?)|(\d\d?)([-./]\s?)(\d\d?)\6(\d{4}|\d\d)")
+_WORDED = re.compile(  # with the month as a word, here a number and m
+    r"(\d\d?)_(\d\d?)m_(\d{4}|\d\d)|(\d\d?)m_(\d\d?)_(\d{4}|\d\d)|(\d{4})_(?:(\d\d?)m_(\d\d?)|(\d\d?)_(\d\d?)m)".replace(
+        "_", r"[-.,'’\s]{1,9}"
+    )
 )
+_CHINESE = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]")
+_MONTHS = 12
+_CENTURY = 70  # two digits from here on are a year of the last century
 _TIME = re.compile(r"(?:T|,? )\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?[ap]m|Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
 
@@ -50,7 +52,8 @@ def number(text: str) -> Decimal | None:
     >>> number("R-118/4"), number("12.03.2026")
     (None, None)
     """
-    hit = _AMOUNT.fullmatch(text.strip())
+    text = _INVISIBLE.sub("", text).strip()
+    hit = _AMOUNT.fullmatch(text)
     if not hit:
         return None
     digits = re.sub(r"[’ \u00a0\u202f]", "'", hit["digits"])
@@ -62,8 +65,8 @@ def number(text: str) -> Decimal | None:
         return None
     units = re.sub(r"\D", "", whole) or "0"
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
-    minus = re.search(r"[^.,/\s]\s?-[^\w%]?$", text.strip())  # 5.00-, but 5,- has no cents, and a 12-pack is positive
-    return -value if minus or hit["sign"] in {"-", "–", "\u2212", "("} else value
+    minus = re.search(r"[^.,/\s]\s?-[^\w%]?$", text)  # 5.00-, but 5,- has no cents, and a 12-pack is positive
+    return -value if minus or _MINUS.search(hit["before"]) else value
 
 
 def day(text: str, *, month_first: bool = False) -> date | None:
@@ -74,33 +77,41 @@ def day(text: str, *, month_first: bool = False) -> date | None:
     >>> day("03/04/2026"), day("12.50")
     (datetime.date(2026, 4, 3), None)
     """
-    from dateutil import parser
+    months, around = _vocabulary()
 
-    text = _TIME.sub("", text.strip())
-    words = re.findall(r"[^\W\d]{3,}", text)
-    are_known = all(_words().month(word) is not None or _words().weekday(word) is not None for word in words)
-    if not _DATE.fullmatch(text) or not are_known:  # the parser would replace any other word by today's month
+    def replaced(hit: re.Match[str]) -> str:
+        if hit[0] in months:
+            return f" {months[hit[0]]}m "
+        return "" if hit[0] in around and not hit.string[hit.end() : hit.end() + 1].isdigit() else hit[0]
+
+    text = _folded(_TIME.sub("", text.strip()))
+    text = _CHINESE.sub(r"\1-\2-\3 ", text)
+    text = re.sub(r"[^\W\d_]+", replaced, text).strip(" \t\n.,-'’")
+    if not (_NUMERIC.fullmatch(text) or _WORDED.fullmatch(text)):
         return None
-    text = re.sub(r"[年月]", "-", text).removesuffix("日")
-    day_first = not month_first and not re.match(r"\d{4}", text)
+    parts = re.findall(r"\d+m?", text)
+    year, month, number = parts if len(parts[0]) == len("2026") else parts[::-1]
+    may_swap = year == parts[2] and "m" not in text
+    if number.endswith("m") or (may_swap and (int(month) > _MONTHS or (month_first and int(number) <= _MONTHS))):
+        month, number = number, month
+    century = 0 if len(year) > 2 else 2000 if int(year) < _CENTURY else 1900
     try:
-        return parser.parse(text, _words(), dayfirst=day_first).date()
-    except (ValueError, OverflowError, TypeError):
+        return date(century + int(year), int(month.rstrip("m")), int(number))
+    except ValueError:
         return None
 
 
 @cache
-def _words() -> parserinfo:
-    """Return the parser's vocabulary for dates in several languages."""
-    from dateutil.parser import parserinfo
-
+def _vocabulary() -> tuple[dict[str, int], frozenset[str]]:
+    """Return the months by their names, and the other words of dates, in many languages."""
     table = tables.read("typed/months.toml")
+    lines = (enumerate(line.split(), 1) for line in table["months"].values())
+    months = {_folded(name): month for line in lines for month, names in line for name in names.split("/")}
+    return months, frozenset(_folded(" ".join(table["around"].values())).split())
 
-    months = [tuple(line.split()) for line in table["months"]]
-    days = [tuple(line.split()) for line in table["weekdays"]]
-    between = [*parserinfo.JUMP, *table["between"].split()]
-    words = {"MONTHS": months, "WEEKDAYS": days, "JUMP": between}
-    return cast("parserinfo", type("Words", (parserinfo,), words)())
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.casefold())
 
 
 def is_ambiguous(text: str) -> bool:

@@ -130,6 +130,18 @@ def test_official_rules_for_open_questions(right_answers, answer, correct):
         ("The answer is C, not B.", "", "C"),
         ("The answer is not A. The answer is B", "", "B"),
         ("(C), and not (A)", "", "C"),
+        ("Answer: B because it is yellow", "", "B"),
+        ("Answer: **B**, since it is yellow", "", "B"),
+        ("The Answer is B because of its form", "", "B"),
+        ("Option B is the answer", "", "B"),
+        ("B - banana", "", "B"),
+        ("<answer>B</answer>", "", "B"),
+        ("\\boxed{B. banana}", "", "B"),
+        ("B。", "", "B"),
+        ("答案是B", "", "B"),
+        ("Answer: B\nReason: Figure A: an apple", "", "B"),
+        ("The answer is B: it can't be C.", "", "B"),
+        ("**Final Answer: B**\n\n(A) apple - no\n(C) cherry - no", "", "B"),
         ("A banana is what one can see here", "", ""),
         ("E", "", ""),
         ("I do not know", "", ""),
@@ -138,6 +150,12 @@ def test_official_rules_for_open_questions(right_answers, answer, correct):
 def test_strict_and_lenient_rules_never_guess_a_letter(answer, strict, lenient):
     assert grade(FRUIT, answer, "strict").parsed == strict
     assert grade(FRUIT, answer, "lenient").parsed == lenient
+
+
+@pytest.mark.parametrize("answer", ["B. Vitamin A", "The answer is (B) Vitamin A.", "Vitamin A", "It is Vitamin A (B)"])
+def test_a_letter_in_an_options_text_is_no_answer(answer):
+    vitamins = Question("q", "Health", "?", ("Vitamin B", "Vitamin A"), ("B",))
+    assert grade(vitamins, answer, "lenient").parsed == "B"
 
 
 @pytest.mark.parametrize(
@@ -150,6 +168,14 @@ def test_strict_and_lenient_rules_never_guess_a_letter(answer, strict, lenient):
         (("art",), "the part", False, False),
         (("Paris",), "paris.", True, True),
         (("blue",), "The final answer is **blue**", False, True),
+        (("$6",), "$6", True, True),
+        (("f(x)=2",), "f(x)=2", True, True),
+        (("0.5",), ".5", True, True),
+        (("5 kg.",), "5 kg.", True, True),
+        (("no",), "No, this is not", False, True),
+        (("-5",), "The answer is \u22125", False, True),
+        (("0.004",), "0.001", False, False),
+        (("0.33",), "0.333", True, True),
     ],
 )
 def test_strict_and_lenient_rules_for_open_questions(right_answers, answer, strict, lenient):
@@ -170,6 +196,16 @@ def test_any_text_can_be_graded(text, rules):
     for question in (FRUIT, NINE, open_question("5"), open_question("Paris")):
         grading = grade(question, text, rules)
         assert question.is_open or grading.parsed in {"", *question.choices}
+
+
+@given(
+    st.text() | st.sampled_from(["B", "(b).", "Answer: B", "x = 5", "$6", "-5", "1e3", "nan", "0.5."]),
+    st.text(min_size=1),
+)
+def test_lenient_accepts_whatever_strict_accepts(text, gold):
+    for question in (FRUIT, NINE, open_question(gold), open_question(text)):
+        if grade(question, text, "strict").correct:
+            assert grade(question, text, "lenient").correct
 
 
 def test_a_missing_answer_is_wrong_and_unknown_rules_raise_an_error():

@@ -7,6 +7,7 @@ the same result.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterator
@@ -27,14 +28,19 @@ _GROUPED = re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b")
 _SCIENTIFIC = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+")
 _PLAIN = re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])")
 _ALONE = re.compile(r"(?:the )?(?:(?:correct )?(?:answer|option)(?: is)?:? )?\(?([a-i])\)?", re.IGNORECASE)
-_MARKUP = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}+|[*_`$]")
-_STATED = re.compile(
-    r"""(?: answer | option | choice ) (?: \ must\ be | \ would\ be | \ is | \ are | : )*
-      \s* :? \s* \(? ([A-I]) \b (?!'|’)
-    | \( ([A-I]) \)
-    | (?: ^ | \s ) ([A-I]) (?: [.):] | $ )""",
-    re.MULTILINE | re.VERBOSE,
+_MARKUP = re.compile(r"\\boxed\{(?:\\text\{)?([^{}]*)\}+|[*_`$]|</?answer>")
+_LETTER = r"\(?([A-I])(?![\w'’])"
+_STATED = tuple(  # the letter that is announced as the answer counts before any other that the text names
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        rf"(?i:\banswer(?: must be| would be| is| are|:)*|答案是?)\s*[:：]?\s*{_LETTER}",
+        rf"(?i:\b(?:option|choice)(?: must be| would be| is| are|:)*)\s*:?\s*{_LETTER}",
+        r"\(([A-I])\)",
+        r"(?:^|\s)([A-I])(?:[.):]|\s[-–—]\s|$)",
+    )
 )
+_SHORT = 3  # characters: a shorter option may be a letter itself
+_CLOSE = 0.01  # relative difference of two numbers
 _DENIED = re.compile(
     r"\b(?:not|isn't|neither|nor|rather than|instead of|rules? out|wrong)\b[^.;,\n]{0,16}$", re.IGNORECASE
 )
@@ -105,21 +111,22 @@ def _letter_strict(question: Question, answer: str) -> tuple[str, str]:
 
 
 def _letter_lenient(question: Question, answer: str) -> tuple[str, str]:
-    text = _MARKUP.sub(lambda match: f" ({match[1]}) " if match[1] else "", answer)
-    alone = _letter_strict(question, text)
-    if alone[0]:
-        return alone
-    stated = [
-        letter
-        for match in _STATED.finditer(text)
-        if (letter := next(filter(None, match.groups()))) in question.choices
-        and not _DENIED.search(text[: match.start(match.lastindex or 0)].rstrip(" ("))
-    ]
-    if stated:
-        return stated[-1], "last letter stated"
-    normal = text.strip().rstrip(".").lower()
-    named = [letter for letter, option in question.choices.items() if option.strip().lower() == normal]
-    return (named[0], "the option's text") if len(named) == 1 else ("", "no letter")
+    plain = _MARKUP.sub(lambda match: match[1] or "", answer).strip().rstrip(".。")
+    letter, how = _letter_strict(question, plain)
+    if letter:
+        return letter, how
+    named = [letter for letter, option in question.choices.items() if option.strip().lower() == plain.lower()]
+    if len(named) == 1:
+        return named[0], "the option's text"
+    text = _MARKUP.sub(lambda match: f" answer: {match[1]} " if match[1] else "", answer)
+    for option in sorted(question.choices.values(), key=len, reverse=True):  # "Vitamin A" states no letter
+        if len(option.strip()) >= _SHORT:
+            text = re.sub(re.escape(option.strip()), " ", text, flags=re.IGNORECASE)
+    for pattern in _STATED:
+        letters = [hit[1] for hit in pattern.finditer(text) if not _DENIED.search(text[: hit.start(1)].rstrip(" ("))]
+        if stated := [letter for letter in letters if letter in question.choices]:
+            return stated[-1], "last letter stated"
+    return "", "no letter"
 
 
 def _numbers(text: str) -> Iterator[str]:
@@ -167,21 +174,41 @@ def _open_official(question: Question, answer: str) -> Grade:
     return Grade(" | ".join(texts), correct=False, how="no right text or number")
 
 
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _is_same(text: str, gold: str) -> bool:
+    number, right = _number(text), _number(gold)
+    if number is None or right is None:
+        return text.lower() == gold.lower()
+    return round(number, 2) == round(right, 2) and math.isclose(number, right, rel_tol=_CLOSE)
+
+
+def _bare(text: str) -> str:
+    return text.replace("\u2212", "-").strip().rstrip(".")
+
+
 def _open_strict(question: Question, answer: str) -> Grade:
-    text = answer.strip().rstrip(".")
-    return Grade(text, any(_normal(text) == _normal(gold) for gold in question.answers), "the whole answer")
+    text = _bare(answer)
+    return Grade(text, any(_is_same(text, _bare(gold)) for gold in question.answers), "the whole answer")
 
 
 def _open_lenient(question: Question, answer: str) -> Grade:
     """Accept numbers within 1 % of the right one, and right texts as whole words, in the last announced result."""
-    official = _open_official(question, answer)
-    last = _key_parts(_MARKUP.sub(lambda match: match[1] or "", answer))[-1]
-    numbers = [value for text in _numbers(last) for value in _normal(text) if isinstance(value, float)]
+    if (strict := _open_strict(question, answer)).correct:
+        return strict
+    plain = _MARKUP.sub(lambda match: match[1] or "", _bare(answer)).lower()
+    last = _key_parts(plain)[-1]
+    numbers = [float(text.replace(",", "")) for text in _numbers(last)]
     for gold in question.answers:
-        value = _normal(gold)[0]
-        if isinstance(value, float):
-            if any(abs(number - value) <= abs(value) / 100 for number in numbers):
+        value, words = _number(_bare(gold)), re.escape(_MARKUP.sub("", _bare(gold)).lower())
+        if value is not None:
+            if any(math.isclose(number, value, rel_tol=_CLOSE) for number in numbers):
                 return Grade(last, correct=True, how="a number within 1 %")
-        elif re.search(rf"(?<!\w){re.escape(gold.strip().lower())}(?!\w)", last):
+        elif re.search(rf"(?<!\w){words}(?!\w)", last) or re.match(rf"{words}(?!\w)", plain):
             return Grade(last, correct=True, how="a right text as a whole word")
-    return Grade(last, correct=False, how=official.how)
+    return Grade(last, correct=False, how="no right text or number")

@@ -59,6 +59,30 @@ def test_a_table_is_read_by_its_header(header, row, expected, rule):
     assert [(point.x, point.y, point.label) for point in result.points] == [expected] * (len(expected) == 3)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[112, 240, 388, 611, "17,000"], [640, 255, 815, 402, "TOTAL"]]',
+        '[["17,000", 112, 240, 388, 611], ["TOTAL", 640, 255, 815, 402]]',
+        '[["17,000", [112, 240, 388, 611]], ["TOTAL", [640, 255, 815, 402]]]',
+        "x1,y1,x2,y2,text\n112,240,388,611,17,000\n640,255,815,402,TOTAL",
+        "<ref>17,000</ref><box>(112,240),(388,611)</box> and TOTAL<box>(640,255),(815,402)</box>",
+        "17,000<box>(112,240),(388,611)</box> and TOTAL<box>(640,255),(815,402)</box>",
+    ],
+)
+def test_each_place_has_its_own_name_even_if_it_is_a_number(text):
+    found = read(text, (1288, 728))
+    assert [(box.label, *box.corners) for box in found.boxes] == [
+        ("17,000", 112, 240, 388, 611), ("TOTAL", 640, 255, 815, 402),
+    ]  # fmt: skip
+
+
+def test_a_sign_in_a_text_is_no_tag():
+    assert read('<p data-bbox="1 2 30 40">under 5 < 6 EUR, <b>over</b> > 3 kg</p>').boxes[0].text == (
+        "under 5 < 6 EUR, over > 3 kg"
+    )
+
+
 @pytest.mark.parametrize("name", ["12.50", "3 cats", "12:30", "100%", "5'10\" tall", "TOTAL"])
 def test_a_name_after_four_numbers_may_begin_with_a_digit(name):
     found = read(f"10,20,110,220 {name}\n15, 30, 70, 80 plate")
@@ -553,6 +577,39 @@ def test_boxes_in_an_answer_are_recovered_within_half_a_pixel(seen, original, co
     assert not found.dropped
     for box, back in zip(boxes, found.boxes, strict=True):
         assert to_original(back, seen=original, original=seen).corners == pytest.approx(box.corners, abs=0.5)
+
+
+SEVERAL = [(112, 240, 388, 611), (640, 255, 815, 402), (20, 30, 1120, 640)]
+LISTS = {  # what begins an answer, each of its boxes, and what separates them
+    "JSON": ("[", '{{"bbox_2d": [{}, {}, {}, {}], "label": "cup"}}', ", "),
+    "JSON by name": ("{", '"a": [{}, {}, {}, {}]', ", "),
+    "sides": ("[", '{{"bbox": {{"x1": {}, "y1": {}, "x2": {}, "y2": {}}}, "name": "cup"}}', ",\n"),
+    "special tokens": ("", "<|box_start|>({},{}),({},{})<|box_end|>", "\n"),
+    "tags": ("", "<box>[[{}, {}, {}, {}]]</box>", " and "),
+    "lines": ("", "{},{},{},{}", "\n"),
+    "names": ("", "- cup: ({}, {}, {}, {})", "\n"),
+    "corners": ("", "- cup: ({}, {}) to ({}, {})", "\n"),
+    "table": ("| x1 | y1 | x2 | y2 |\n", "| {} | {} | {} | {} |", "\n"),
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_an_answer_cut_anywhere_gives_only_its_whole_boxes(form):
+    text, piece, separator = LISTS[form]
+    ends = []
+    for box in SEVERAL:
+        text += piece.format(*box)
+        ends.append(len(text))
+        text += separator
+    for end in range(1, len(text)):
+        try:
+            found = read(text[:end], (1288, 728), finish_reason="length")
+        except BadAnswer:
+            continue
+        corners = [tuple(map(int, box.corners)) for box in found.boxes]
+        assert corners == SEVERAL[: len(corners)], text[:end]
+        assert len(corners) >= sum(at < end for at in ends), text[:end]
+        assert not found.points or text[:end].rstrip().endswith(")"), text[:end]
 
 
 TEXTS = st.text(alphabet="01:9,. \"'[]{}ab=-\\/#“”\n：", max_size=12) | st.sampled_from(["0:03", "it's", "a: b", "😀"])

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -231,6 +232,82 @@ def test_each_kind_of_issue_is_reported_with_path_and_reason(text, finish, kind,
     found = next(issue for issue in issues if issue.kind == kind)
     assert found.path == path
     assert words in str(found)
+
+
+class Sale(BaseModel):
+    kind: Literal["sale"]
+    paid: Decimal
+    on: date
+
+
+class Refund(BaseModel):
+    kind: Literal["refund"]
+    returned: Decimal
+    on: date
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "data"),
+    [
+        (
+            Sale | Refund,
+            '{"kind": "refund", "returned": "1.234,50", "on": "31.01.2026"}',
+            Refund(kind="refund", returned=Decimal("1234.50"), on=date(2026, 1, 31)),
+        ),
+        (
+            {"oneOf": [Sale.model_json_schema(), Refund.model_json_schema()]},
+            '{"kind": "refund", "returned": "5", "on": "31.01.2026"}',
+            {"kind": "refund", "returned": 5, "on": "2026-01-31"},
+        ),
+        (
+            {"properties": {"p": {"anyOf": [{"properties": {"net": {"type": "number"}}}, {"type": "number"}]}}},
+            '{"p": "19,99"}',
+            {"p": 19.99},
+        ),
+        (
+            {"properties": {"t": {"type": "number"}}, "allOf": [{"properties": {"t": {"minimum": 0}}}]},
+            '{"t": "1.234,50"}',
+            {"t": 1234.5},
+        ),
+    ],
+)
+def test_an_answer_is_read_by_the_alternative_that_fits(schema, text, data):
+    found, _, issues = read(Form.of(schema), text)
+    assert (found, issues) == (data, ())
+
+
+@pytest.mark.parametrize("end", [r"\\frac{a}{b} + \\sq", "a}b] c", "{x} and"])
+def test_a_text_with_brackets_may_be_cut(end):
+    rows = {"type": "array", "items": {"type": "object", "properties": {"latex": {"type": "string"}}}}
+    form = Form.of({"type": "object", "properties": {"rows": rows}})
+    data, _, issues = read(form, '{"rows": [{"latex": "a+b"}, {"latex": "' + end, "length")
+    assert data == {"rows": [{"latex": "a+b"}]}
+    assert [issue.kind for issue in issues] == ["cut"]
+
+
+def test_an_answer_in_a_fence_keeps_its_whole_numbers():
+    form = Form.of({"type": "object", "properties": {"id": {"type": "string"}}})
+    assert read(form, '```json\n{"id": 12345678901234567}\n```')[0] == {"id": 12345678901234567}
+
+
+def test_an_optional_part_of_nulls_is_absent():
+    street = {"type": "object", "properties": {"street": {"type": "string"}}, "required": ["street"]}
+    rows = {"type": "array", "items": street, "minItems": 1}
+    schema = {"properties": {"no": {"type": "string"}, "shipping": street, "more": rows}, "required": ["no"]}
+    answer = '{"no": "1", "shipping": {"street": null}, "more": [{"street": null}]}'
+    assert read(Form.of(schema), answer)[2] == ()
+
+
+def test_a_text_or_a_list_may_be_a_text():
+    tags = {"type": ["string", "array"], "items": {"type": "string"}}
+    wire = Form.of({"type": "object", "properties": {"tags": tags}}).wire
+    jsonschema.validate({"tags": "a"}, wire)
+    jsonschema.validate({"tags": ["a"]}, wire)
+
+
+def test_properties_that_the_schema_does_not_name_are_not_asked_for():
+    more = {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "number"}}
+    assert "only the properties that it names" in str(Form.of(more).loosened)
 
 
 def test_both_violations_of_one_field_are_reported_and_a_null_once():

@@ -41,6 +41,7 @@ _STRING_MARK = re.compile(r"\\?[\"'“”‘’]|\\.", re.DOTALL)  # a quote, es
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}
 _UNCLOSED_END = re.compile(r"[}\]\n]|,\s{0,24}[\"'{]")
+_CLOSED = re.compile(r"[}\]][\s}\])`,;.]{0,200}$")  # the end of an answer that was not truncated within a text
 _MAX_DEPTH = 60
 _DECODER = json.JSONDecoder(strict=False)
 _SCALAR = re.compile(r"[\w.+-]{1,5000}")
@@ -67,7 +68,7 @@ class Node:
             return [item.plain() for item in self.value]
         if self.kind == "object":
             return {key: item.plain() for key, item in self.value}
-        if self.kind == "number" and float(self.value).is_integer():
+        if self.kind == "number" and isinstance(self.value, float) and self.value.is_integer():
             return int(self.value)
         return self.value
 
@@ -134,7 +135,7 @@ class Reader:
             return Node("text", _joined(value), start, self._at)
         if hit := _SCALAR.match(self._text, start):
             self._at, is_number = hit.end(), hit[0][-1].isdigit()
-            value = float(hit[0]) if is_number else _WORDS.get(hit[0])
+            value = json.loads(hit[0]) if is_number else _WORDS.get(hit[0])  # whole numbers stay exact
             return Node("number" if is_number else "word", value, start, self._at)
         self._at += 1
         while self._between() not in "]}":
@@ -315,7 +316,7 @@ class Reader:
             self._at = at
             return Node("text", _unescaped(self._text[begin : at - 1 - escaped]), start, at)
         self._left -= at - begin
-        if not whole and self._text.find("}", begin, self._end) < 0:
+        if not whole and not _CLOSED.search(self._text, max(begin, self._end - _AHEAD), self._end):
             self._at = self._end
             kept = self._text[begin : min(self._end, begin + _MAX_TEXT)]
             return Node("text", _unescaped(kept), start, self._end, whole=False)

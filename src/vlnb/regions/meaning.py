@@ -67,7 +67,7 @@ def verb_of(words: str, *, call: bool = True) -> str:
 def numbers_of(node: Node) -> list[float] | None:
     """Return the numbers of a list (nested ones too), a text such as "10, 20", {"x": 1, "y": 2} or one number."""
     if node.kind == "number":
-        return [node.value]
+        return [float(node.value)]
     if node.kind == "text":
         text = _TAG.sub(" ", node.value)
         if text.strip() and (set(text) - _NUMERIC or set(text).isdisjoint("0123456789")):
@@ -114,8 +114,10 @@ def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str 
 def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     items: list[Node] = node.value
     names, rest = list[Node](), list[Node]()
+    kinds = [item.kind for item in items if item.kind != "text"]
+    is_row = kinds == ["number"] * _ROW or kinds == ["list"] * len(kinds) != []  # then a text of digits is a name, too
     for item in items:
-        (names if item.kind == "text" and numbers_of(item) is None else rest).append(item)
+        (names if item.kind == "text" and (is_row or numbers_of(item) is None) else rest).append(item)
     if rest and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4], ["cat", "red", 1, 2, 3, 4]
         if len(rest) != 2:  # two numbers alone may be anything: see `parse`
             name = str(names[0].value) if names else label
@@ -224,7 +226,11 @@ class _Object:
                 for name, value in [("", node)] if numbers_of(node) else node.value:  # {"nose": [1, 2], "ear": …}
                     yield from _placed(value, kind, self.log, name or self.label, self.text)
             elif node.kind == "object" and numbers_of(node) is None:
-                yield from regions(node, self.log, label=self.label, text=self.text)
+                inner = list(regions(node, self.log, label=self.label, text=self.text))
+                if kind == "box" and not node.whole and all(item.kind == "point" for item in inner):
+                    self.log.drop("a box cut off before its end", node.start)
+                else:
+                    yield from inner
             else:
                 yield from _placed(node, kind, self.log, self.label, self.text, names, verb=self.verb)
         yield from self.sides()

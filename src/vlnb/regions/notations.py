@@ -120,6 +120,7 @@ NEAR_CHARS = 200  # around a place, which may contain its name
 _HAS_DATA = re.compile(r"\b(?:data-)?(?:bbox|polygon)\b", re.IGNORECASE)
 _INSIDE = 40  # most tags inside an element
 _TAGS = re.compile(r"<[^<>]{0,300}>?")
+_HTML_TAGS = re.compile(r"<[a-zA-Z/!][^<>]{0,300}>?")
 
 
 def tagged(text: str, log: Log) -> Iterator[RawRegion]:
@@ -146,7 +147,7 @@ def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
             end = other.start()
             break
     body = "" if hit["head"].endswith("/") else text[hit.end() : min(end, hit.end() + _BODY_CHARS)]
-    return " ".join(html.unescape(_TAGS.sub(" ", body)).split())
+    return " ".join(html.unescape(_HTML_TAGS.sub(" ", body)).split())
 
 
 def _points(hit: re.Match[str], attrs: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[RawRegion]:
@@ -185,14 +186,14 @@ def _element(
 def _tokens(text: str, log: Log) -> Iterator[RawRegion]:
     """Yield the places between `<box>`, `<|box_start|>` and the like and the next tag; a `<ref>` before names them."""
     marks = list(_MARK.finditer(text))
-    name, last = None, 0
+    name, named, last = None, False, 0  # named: a place has had this name already
     for hit, after in zip(marks, [*marks, None][1:], strict=True):
         kind, closed = _kind(hit), after is not None and _closes(after)
         body = text[hit.end() : after.start() if after else len(text)]
         if _closes(hit):
             continue
         if kind in _REFS:
-            name = html.unescape(body[:_REF_CHARS]).strip() if after else name
+            name, named = html.unescape(body[:_REF_CHARS]).strip() if after else name, False
         elif after and not closed and kind == _kind(after) and _NUMBER_NEXT.match(text, after.end()):
             if _DIGIT.search(body):
                 log.drop("a place that starts again", hit.start())
@@ -201,7 +202,10 @@ def _tokens(text: str, log: Log) -> Iterator[RawRegion]:
         elif (closed or _DIGIT.search(body)) and not _QUOTED.search(text, max(0, hit.start() - 8), hit.start()):
             line = text[max(last, hit.start() - len(line_before(text, hit.start()))) : hit.start()]
             span = (hit.start(), after.end() if after and closed else hit.end() + len(body))
+            if named and name_before(_TAGS.sub(" ", line)):
+                name = None
             label = name_before(_TAGS.sub(" ", _MARK.sub(" ", line))) if name is None else name
+            last, named = span[1], True
             if not label:
                 behind = _MARK.split(line_after(text, span[1]), maxsplit=1)[0]
                 label, last = _name_after(_TAGS.sub(" ", behind)), span[1] + len(behind)
@@ -226,7 +230,8 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
     if cut and body[-1:].isdigit() and (log.cut or kind in _PLACES[1:] or len(numbers) != 2):
         numbers.pop()  # more digits may have been missing
     step = 8 if kind == "quad" else 4
-    if len(numbers) == 2:
+    half = not closed and (cut or log.cut) and kind in _PLACES[1:]
+    if len(numbers) == 2 and not half:
         yield RawRegion("point", tuple(numbers), *span, label)
     elif numbers and len(numbers) % step == 0:
         if cut:
@@ -235,7 +240,9 @@ def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *,
         for i in range(0, len(numbers), step):
             yield RawRegion({2: "point", 4: "box"}.get(step, "polygon"), tuple(numbers[i : i + step]), *span, label)
     else:
-        log.drop("a box cut off before its end" if cut else f"a box of {len(numbers)} numbers, not {step}", span[0])
+        log.drop(
+            "a box cut off before its end" if cut or half else f"a box of {len(numbers)} numbers, not {step}", span[0]
+        )
         yield RawRegion("", (), *span)  # so that nothing else reads it again
 
 
@@ -303,7 +310,8 @@ def _table_rows(_blank: str, text: str) -> Iterator[RawRegion]:
     header: list[str] = []
     for at, line in _lines(text):
         mark = next((mark for mark in "|;\t," if mark in line), "")
-        row = line.strip().strip("|").split(mark) if mark and len(line) <= _LINE_CHARS else []
+        most = len(header) - 1 if header and header[-1] not in SIDES else -1  # 10,20,30,40,17,000
+        row = line.strip().strip("|").split(mark, most) if mark and len(line) <= _LINE_CHARS else []
         cells = [cell.strip(" `*\"'") for cell in row]
         names = [short(cell.partition("(")[0]) for cell in cells]
         if corners({name: (0.0,) for name in names if name in SIDES}):

@@ -15,6 +15,8 @@ from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size,
 Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
+_LAST_NUMBER = re.compile(r"[-+]?[\d.]{1,20}\Z")
+_IN_PLACE, _NEAR = re.compile(r"(?:\d[,，\s|]{1,3}|[(\[]\s?)$"), 20
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns accept at most 24 characters of white space
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
@@ -104,7 +106,9 @@ class _Reading:
     """The state of parsing one answer."""
 
     def __init__(self, text: str, *, cut: bool) -> None:
-        self.text, self.log = text, Log(text, cut=cut)
+        whole = _LAST_NUMBER.sub("", text) if cut else text  # its last digits may be missing
+        self.text, self.log = whole, Log(whole, cut=cut)
+        self.lost = len(whole) < len(text) and _IN_PLACE.search(whole, max(0, len(whole) - _NEAR))
         self.empty = False  # whether the answer is an empty list
 
     def all_regions(self) -> list[RawRegion]:
@@ -122,6 +126,8 @@ class _Reading:
             text = notations.blank_out(text, [(item.start, item.end) for item in raw_regions])
             raw_regions += reader(text)
         raw_regions = [item for item in raw_regions if item.numbers]
+        if self.lost and not self.log.drops:
+            self.log.drop("a place cut off before its end", len(text))
         if not raw_regions and not self.log.drops:
             raw_regions = list(notations.lone_points(text))
         return sorted(raw_regions, key=lambda item: item.start)

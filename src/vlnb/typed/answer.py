@@ -97,21 +97,23 @@ class _Typing:
     def typed(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         """Return part of an answer, its amounts and dates turned into values."""
         if isinstance(value, list):
-            inner = self._branch(node, "array").get("items", {})
+            inner = next(self._branches(node, "array"), {}).get("items", {})
             return [self.typed(inner, item, f"{path}[{i}]") for i, item in enumerate(value)]
         if not isinstance(value, dict):
             return self._leaf(node, value, path)
-        node = self._branch(node, "object")
+        node = max(self._branches(node, "object"), key=lambda branch: _likeness(branch, value), default={})
         properties, additional = node.get("properties", {}), node.get("additionalProperties") or {}
         paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
         return {key: self.typed(properties.get(key, additional), member, paths[key]) for key, member in value.items()}
 
-    def _branch(self, node: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-        """Return the first alternative of a node that has this type, or {}."""
+    def _branches(self, node: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the alternatives of a node that have this type."""
         if "$ref" in node:
             node = self._form.wire["$defs"][node["$ref"].rpartition("/")[2]]
-        fitting = (branch for part in node.get("anyOf", ()) if (branch := self._branch(part, kind)))
-        return node if node.get("type") == kind else next(fitting, {})
+        if node.get("type") == kind:
+            yield node
+        for part in node.get("anyOf", ()):
+            yield from self._branches(part, kind)
 
     def _leaf(self, node: Mapping[str, Any], value: Any, path: str) -> Any:  # noqa: ANN401
         if value == UNREADABLE:
@@ -119,10 +121,11 @@ class _Typing:
             return None
         if not isinstance(value, str):
             return value
-        if kind(node) == NUMBER and (amount := values.number(value)) is not None:
+        kinds = {kind(branch) for branch in (node, *node.get("anyOf", ()))}
+        if NUMBER in kinds and (amount := values.number(value)) is not None:
             whole = amount == amount.to_integral_value()
             return int(amount) if whole else amount if self._form.exact else float(amount)
-        if kind(node) == DAY and (day := values.day(value)) is not None:
+        if DAY in kinds and (day := values.day(value)) is not None:
             if values.is_ambiguous(value):
                 message = f"{value} may have the month first; it is read as {day:%d %B %Y}"
                 self._issues.append(Issue(path, "ambiguous", message))
@@ -130,14 +133,25 @@ class _Typing:
         return value
 
 
+def _likeness(node: Mapping[str, Any], value: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how well an object fits one of several alternatives: by the values of its choices, then by its keys."""
+    fields = node.get("properties", {})
+    chosen = sum(value.get(key) in (set(field["enum"]) - {None}) for key, field in fields.items() if "enum" in field)
+    return chosen, len(fields.keys() & value.keys()) - len(fields.keys() ^ value.keys())
+
+
 def _drop_nulls(data: Any, needed: Container[str], path: str = "") -> Any:  # noqa: ANN401
-    """Return data without the nulls of optional fields: in the full schema, these fields are absent instead."""
+    """Return data without optional fields that hold only nulls: in the full schema, these fields are absent instead."""
     if isinstance(data, list):
         return [_drop_nulls(item, needed, f"{path}[]") for item in data]
     if not isinstance(data, dict):
         return data
     members = [(key, f"{path}.{key}".removeprefix("."), item) for key, item in data.items()]
-    return {key: _drop_nulls(item, needed, at) for key, at, item in members if item is not None or at in needed}
+    return {key: _drop_nulls(item, needed, at) for key, at, item in members if at in needed or not _is_blank(item)}
+
+
+def _is_blank(item: Any) -> bool:  # noqa: ANN401
+    return item not in ([], {}) and next(leaves(item), None) is None
 
 
 def _json(text: str, finish_reason: str, issues: list[Issue], *, is_object: bool) -> Any:  # noqa: ANN401

@@ -185,7 +185,9 @@ class _Lowering:
         for part in merged.pop("allOf", ()):
             more = self._merged(part)
             required = [*merged.get("required", ()), *more.get("required", ())]
-            properties = merged.get("properties", {}) | more.get("properties", {})
+            ours, theirs = merged.get("properties", {}), more.get("properties", {})
+            both = {key: {"allOf": [ours[key], theirs[key]]} for key in ours.keys() & theirs.keys()}
+            properties = ours | theirs | both
             merged = {**more, **merged, "properties": properties, "required": required}
         return merged
 
@@ -226,9 +228,10 @@ class _Lowering:
         kind, branches = node.get("type"), node.get("anyOf") or node.get("oneOf") or ()
         if isinstance(kind, list):
             return self._alternatives([self._bare({**node, "type": k}, path) for k in kind if k != "null"], path)
-        if node.get("properties") or kind == "object" or isinstance(node.get("additionalProperties"), Mapping):
+        is_open = kind is None and (node.get("properties") or isinstance(node.get("additionalProperties"), Mapping))
+        if kind == "object" or is_open:
             container = self._object(node, path)
-        elif kind == "array" or {"items", "prefixItems"} & node.keys():
+        elif kind == "array" or (kind is None and {"items", "prefixItems"} & node.keys()):
             container = self._array(node, path)
         elif branches:
             lowered = [self.lower(branch, path) for branch in branches if self._target(branch).get("type") != "null"]
@@ -257,6 +260,8 @@ class _Lowering:
         paths = {key: f"{path}.{key}".removeprefix(".") for key in node.get("properties", {})}
         self.needed |= {paths[key] for key in node.get("required", ()) if key in paths}
         parts = {key: self.lower(node["properties"][key], at) for key, at in paths.items()}
+        if parts and node.get("additionalProperties"):
+            self._loosen(path, "only the properties that it names are asked for")
         more = False if parts else self.lower(node.get("additionalProperties", {}), f"{path}.*")
         return {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": more}
 

@@ -10,11 +10,12 @@ from functools import cache
 
 from vlnb import tables
 
-_CODE = r"(?:(?:[A-Z]{2,3}|R\$|R[ps]|kr|Fr)\.?|R(?=\s?\d[\d\s'.,]{0,20}[.,]\d\d\b))"
+_WORDS = tables.read("typed/words.toml")
+_CURRENCY = "|".join(map(re.escape, " ".join(_WORDS["currencies"].values()).split()))
 _AMOUNT = re.compile(
-    rf"(?P<before>[^\w.,]{{0,3}}{_CODE}?[^\w.,]{{0,6}})"
+    rf"(?P<before>[^\w.,]{{0,3}}(?:(?:{_CURRENCY})\.?|R(?=\s?\d[\d\s'.,]{{0,20}}[.,]\d\d\b))?[^\w.,]{{0,6}})"
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
-    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W]{1,4}|[^\w\s.,:/-])?\.?\)?"
+    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W½¼¾⅓⅔]{1,4}|[^\w\s.,:/-])?\.?\)?"
 )
 _MINUS = re.compile(r"[-–\u2212(]")
 _INVISIBLE = re.compile(r"[\u200e\u200f\u061c\u2066-\u2069]")  # marks of the direction of writing
@@ -28,7 +29,11 @@ _WORDED = re.compile(  # with the month as a word, here a number and m
 _CHINESE = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]")
 _MONTHS = 12
 _CENTURY = 70  # two digits from here on are a year of the last century
-_TIME = re.compile(r"(?:T|,? )\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?[ap]m|Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
+_TIME = re.compile(
+    r"(?:^|T|[,\s]{1,2}(?:(?:um|at|à|às|om|kl\.?|ore)\s)?)\d{1,2}[:h]\d\d(?::\d\d(?:\.\d{1,9})?)?"
+    r"(?:\s?(?:[ap]\.?m\.?|uhr|utc|gmt|Z|[+-]\d\d:?\d\d))?(?=[,\s]|$)",
+    re.IGNORECASE,
+)
 
 
 def read(text: str) -> Decimal | date | None:
@@ -65,7 +70,9 @@ def number(text: str) -> Decimal | None:
         return None
     units = re.sub(r"\D", "", whole) or "0"
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
-    minus = re.search(r"[^.,/\s]\s?-[^\w%]?$", text)  # 5.00-, but 5,- has no cents, and a 12-pack is positive
+    # 5.00- is negative, but 5,- has no cents, 12-pack is positive, and ¥500- ends with a Japanese closing mark.
+    rest = text[hit.end("digits") :]
+    minus = re.fullmatch(r"\s?-[^\w%]{0,3}", rest) and not re.search("[¥￥]", hit["before"])
     return -value if minus or _MINUS.search(hit["before"]) else value
 
 
@@ -86,7 +93,7 @@ def day(text: str, *, month_first: bool = False) -> date | None:
 
     text = _folded(_TIME.sub("", text.strip()))
     text = _CHINESE.sub(r"\1-\2-\3 ", text)
-    text = re.sub(r"[^\W\d_]+", replaced, text).strip(" \t\n.,-'’")
+    text = re.sub(r"[^\W\d_]+", replaced, text).strip(" \t\n.,-'’()")
     if not (_NUMERIC.fullmatch(text) or _WORDED.fullmatch(text)):
         return None
     parts = re.findall(r"\d+m?", text)
@@ -104,7 +111,7 @@ def day(text: str, *, month_first: bool = False) -> date | None:
 @cache
 def _vocabulary() -> tuple[dict[str, int], frozenset[str]]:
     """Return the months by their names, and the other words of dates, in many languages."""
-    table = tables.read("typed/months.toml")
+    table = tables.read("typed/words.toml")
     lines = (enumerate(line.split(), 1) for line in table["months"].values())
     months = {_folded(name): month for line in lines for month, names in line for name in names.split("/")}
     return months, frozenset(_folded(" ".join(table["around"].values())).split())

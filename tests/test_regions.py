@@ -609,7 +609,8 @@ def test_an_answer_cut_anywhere_gives_only_its_whole_boxes(form):
         corners = [tuple(map(int, box.corners)) for box in found.boxes]
         assert corners == SEVERAL[: len(corners)], text[:end]
         assert len(corners) >= sum(at < end for at in ends), text[:end]
-        assert not found.points or text[:end].rstrip().endswith(")"), text[:end]
+        # Nothing tells yet that a second corner follows the first one.
+        assert not found.points or text[:end].endswith((")", ") ", ") t", ") to", ") to ")), text[:end]
 
 
 TEXTS = st.text(alphabet="01:9,. \"'[]{}ab=-\\/#“”\n：", max_size=12) | st.sampled_from(["0:03", "it's", "a: b", "😀"])

@@ -465,7 +465,7 @@ INVOICE = {
 @pytest.fixture
 def schema_json(tmp_path):
     path = tmp_path / "schema.json"
-    path.write_text(json.dumps(INVOICE))
+    path.write_text(json.dumps(INVOICE), "utf-8-sig")  # as Windows editors do
     return str(path)
 
 

@@ -39,6 +39,7 @@ def test_each_prompt_names_its_target_or_answer_format(prompt, parts):
         (lambda: prompts.detect(" "), "Say what to look for"),
         (lambda: prompts.spot_text("letter"), "Choose line, word, text"),
         (lambda: prompts.extract([]), "names of the fields"),
+        (lambda: prompts.extract("total"), "names of the fields"),
     ],
 )
 def test_empty_or_unknown_arguments_raise_a_clear_error(make_prompt, message):

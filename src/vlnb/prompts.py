@@ -98,10 +98,10 @@ def extract(fields: Iterable[str]) -> Prompt:
     {"company": "", "total": ""}
 
     Raises:
-        BadInput: No field is named.
+        BadInput: No field is named, or the names are one text.
     """
     names = list(fields)
-    if not names:
+    if not names or isinstance(fields, str):
         raise BadInput("extract needs the names of the fields to fill in, such as ['company', 'date', 'total'].")
     return _worded("extract", json.dumps(dict.fromkeys(names, ""), ensure_ascii=False))
 

@@ -42,5 +42,11 @@ def test_unknown_sizes_gpus_and_assumptions_are_refused(arguments):
         capacity(1e6, **arguments)
 
 
+@pytest.mark.parametrize("arguments", [{"pictures": float("nan")}, {"pictures": -1}, {"pictures": 1e6, "peak": -1}])
+def test_negative_numbers_are_refused(arguments):
+    with pytest.raises(BadInput, match="must be zero or a positive number"):
+        capacity(**arguments)
+
+
 def test_every_assumption_is_greater_than_zero():
     assert all(value > 0 for value in ASSUMED.values())

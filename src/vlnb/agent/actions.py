@@ -21,9 +21,11 @@ _KIND = {name: kind for kind, names in WORDS["kinds"].items() for name in names.
 _ANSWER_CHARS, _MOST = 100_000, 20  # most characters and actions of an answer
 _NO_CALL = "The answer calls no function. Call it in the form that the instructions show."
 _DIRECTIONS = {"up": (0.0, -300.0), "down": (0.0, 300.0), "left": (-300.0, 0.0), "right": (300.0, 0.0)}
-_KEY = re.compile(r"[Ff]\d{1,2}|[!-~]")  # a function key, or one printable character
+_KEY = re.compile(r"F(?:[1-9]|1[0-2])|[!-~]")  # a function key, or one printable character
 _LINE = re.compile(r"(\w{1,40})\s?(?=\()")
 _ACTION = re.compile(r"^\s{0,9}Action\s?:", re.MULTILINE)
+_JSON = r"\{|\[\s{0,24}\{"
+_NO_LINE = re.compile(r"[^({]{0,200}\{")  # after "Action:", JSON instead of name(…)
 _CALL = re.compile(rf"<tool_call>|```|[{{\[]|{_ACTION.pattern}", re.MULTILINE)
 
 Point = tuple[float, float]
@@ -44,8 +46,9 @@ def _point(value: object) -> object:
 
 def _keys(value: object) -> object:
     """Return Playwright's names of keys; a text such as "ctrl a" or "ctrl+a" names several."""
-    parts = re.split(r"[\s+]", value) if isinstance(value, str) and len(value) > 1 else value
+    parts = re.split(r"[\s+](?=.)", value) if isinstance(value, str) and len(value) > 1 else value
     names = [str(part) for part in (parts if isinstance(parts, list) else [parts])]
+    names = [name.upper() if len(name) > 1 and _KEY.fullmatch(name.upper()) else name for name in names]
     keys = [WORDS["keys"].get(name.lower()) or (name if _KEY.fullmatch(name) else None) for name in names]
     if None in keys:
         raise ValueError(f"there is no key {names[keys.index(None)][:40]!r}")
@@ -65,12 +68,14 @@ class Action(BaseModel, frozen=True):
 
     kind: str
     name: str
-    at: _Pair = Field(None, validation_alias=AliasChoices("coordinate", "start_coordinate", "start_box", "point"))
-    to: _Pair = Field(None, validation_alias=AliasChoices("coordinate2", "end_coordinate", "end_box"))
+    at: _Pair = Field(None, validation_alias=AliasChoices("coordinate", "start_box", "start_point", "point"))
+    to: _Pair = Field(None, validation_alias=AliasChoices("coordinate2", "end_box", "end_point"))
     text: str = Field("", max_length=5000, validation_alias=AliasChoices("text", "content"))
-    keys: _Keys = Field((), max_length=4, validation_alias=AliasChoices("keys", "key", "button"))
+    keys: _Keys = Field((), max_length=4, validation_alias=AliasChoices("keys", "key"))
     pixels: _Number = 0.0
-    direction: Literal["up", "down", "left", "right"] | None = None
+    direction: Literal["up", "down", "left", "right"] | None = Field(
+        None, validation_alias=AliasChoices("direction", "scroll_direction")
+    )
     time: Annotated[float, Field(strict=True, ge=0, le=10)] = 1.0
     status: Literal["success", "failure"] = "success"
 
@@ -78,6 +83,11 @@ class Action(BaseModel, frozen=True):
     def points(self) -> tuple[Point, ...]:
         """Its points, in order."""
         return tuple(filter(None, (self.at, self.to)))
+
+    @property
+    def moves(self) -> bool:
+        """Whether a scroll has a distance."""
+        return self.direction is not None or self.pixels != 0
 
     @property
     def scrolled(self) -> Point:
@@ -118,7 +128,7 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if "<tool_call>" in text:
         for body in text.split("<tool_call>")[1:]:
             yield from _calls_in(_value(body.partition("</tool_call>")[0]))
-    elif hit := _ACTION.search(text):
+    elif (hit := _ACTION.search(text)) and not _NO_LINE.match(text, hit.end()):
         for line in filter(None, map(str.strip, text[hit.end() :].splitlines())):
             name = _LINE.match(line)
             if not name:
@@ -128,7 +138,7 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _calls_in(_value(text))
 
 
-def _value(text: str, opening: str = r"[{\[]") -> Any:  # noqa: ANN401 - any JSON
+def _value(text: str, opening: str = _JSON) -> Any:  # noqa: ANN401 - any JSON
     """Return the first complete value in a text, parsed leniently: JSON, or the arguments of a function."""
     begin = re.search(opening, text)
     if not begin:
@@ -165,6 +175,7 @@ def _action(name: str, arguments: dict[str, Any], screen: Size, *, full: bool) -
     kind = _KIND.get(name := name.strip().lower())
     if kind is None:
         raise Unusable(f"There is no action “{name[:40]}”. Use one that the schema lists.")
+    name, arguments = _usual(name, kind, arguments)
     try:
         action = Action.model_validate({**arguments, "kind": kind, "name": name})
     except ValidationError as error:
@@ -177,3 +188,17 @@ def _action(name: str, arguments: dict[str, Any], screen: Size, *, full: bool) -
         if not (0 <= x <= screen[0] and 0 <= y <= screen[1]):
             raise Unusable(f"({x:g}, {y:g}) lies outside the picture of {screen[0]} x {screen[1]} pixels.")
     return action
+
+
+def _usual(name: str, kind: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return name and arguments in Qwen's terms: other tools name the start of a drag and the mouse button apart."""
+    arguments = {key: value for key, value in arguments.items() if value is not None}
+    if start := arguments.pop("start_coordinate", None):
+        end = arguments.pop("end_coordinate", arguments.get("coordinate"))
+        arguments |= {"coordinate": start, "coordinate2": end}
+    button = arguments.pop("button", "")
+    if kind == "click" and f"{button}_click" in WORDS["clicks"]:
+        name = f"{button}_click"
+    elif kind == "key" and button:
+        arguments.setdefault("keys", button)
+    return name, arguments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -103,7 +104,7 @@ def read_schema(path: Path) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:
-            return TypeAdapter(dict[str, Any]).validate_json(file.read(_MAX_BYTES))
+            return TypeAdapter(dict[str, Any]).validate_json(file.read(_MAX_BYTES).removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise BadInput(f"--schema {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:

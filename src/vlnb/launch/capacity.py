@@ -19,7 +19,8 @@ def capacity(pictures: float, size: str = "72B", gpu: str = "MI300X", **assumed:
 
     "GPUs at least" is arithmetic: 2 operations for each parameter and token at the full BF16 rate, which no server
     reaches. "GPUs by the published run" scales the tokens per second of 72B on eight MI300X (`catalog.THROUGHPUT_RUN`)
-    by parameters and by memory bandwidth; nobody measured this scaling. Raises `BadInput` for unknown names.
+    by parameters and by memory bandwidth; nobody measured this scaling. Raises `BadInput` for unknown names and for
+    negative numbers.
 
     >>> need = capacity(10e6, "7B", answer_tokens=50)
     >>> need["GPUs at least"], need["GPUs by the published run"]
@@ -27,6 +28,8 @@ def capacity(pictures: float, size: str = "72B", gpu: str = "MI300X", **assumed:
     """
     if unknown := assumed.keys() - ASSUMED:
         raise BadInput(f"Unknown assumption: {', '.join(sorted(unknown))}. Choose {', '.join(ASSUMED)}.")
+    if wrong := [name for name, value in {"pictures": pictures, **assumed}.items() if not 0 <= value < math.inf]:
+        raise BadInput(f"{wrong[0]} must be zero or a positive number.")
     model, hardware, run = choose("model size", size, MODELS), choose("GPU", gpu, GPUS), THROUGHPUT_RUN
     values = ASSUMED | assumed
     per_s = pictures / 86_400 * values["peak"]

@@ -16,7 +16,7 @@ Space = Literal["auto", "pixels", "thousand", "unit"]
 
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
 _LAST_NUMBER = re.compile(r"[-+]?[\d.]{1,20}\Z")
-_IN_PLACE, _NEAR = re.compile(r"(?:\d[,，\s|]{1,3}|[(\[]\s?)$"), 20
+_IN_PLACE, _NEAR = re.compile(r"(?:\d[,，]|[(\[])\s?\Z"), 20
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns accept at most 24 characters of white space
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
@@ -108,7 +108,7 @@ class _Reading:
     def __init__(self, text: str, *, cut: bool) -> None:
         whole = _LAST_NUMBER.sub("", text) if cut else text  # its last digits may be missing
         self.text, self.log = whole, Log(whole, cut=cut)
-        self.lost = len(whole) < len(text) and _IN_PLACE.search(whole, max(0, len(whole) - _NEAR))
+        self.lost = cut and _IN_PLACE.search(whole, max(0, len(whole) - _NEAR))
         self.empty = False  # whether the answer is an empty list
 
     def all_regions(self) -> list[RawRegion]:

@@ -34,3 +34,10 @@ def test_charts_do_not_interpret_markup_or_templates_in_names(name):
 def test_names_are_truncated_and_kept_on_one_line():
     assert plotly_text("a\nb") == "a b"
     assert len(plotly_text("x" * 500)) == 120
+
+
+def test_every_size_has_its_own_look():
+    sizes = [f"{number}B" for number in range(10)]
+    figure = charts.scores({"a benchmark": dict.fromkeys(sizes, 50.0)})
+    assert [trace.name for trace in figure.data] == sizes
+    assert len({(trace.marker.color, trace.marker.symbol) for trace in figure.data}) == len(sizes)

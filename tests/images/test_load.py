@@ -223,6 +223,11 @@ def test_a_picture_in_memory_has_one_page(source):
         images.load(source, page=2)
 
 
+def test_a_page_is_a_whole_number():
+    with pytest.raises(BadInput, match=r"page 2\.0 does not exist"):
+        images.load(pdf(), page=2.0)
+
+
 def test_the_pages_of_a_pdf_are_drawn_in_order():
     pages = images.pages(pdf(), dpi=72)
     assert len(pages) == 3

@@ -33,7 +33,8 @@ def make_video(  # noqa: PLR0913
         container.metadata.update({"title": title} if title else {})
         stream = container.add_stream(codec, rate=fps)
         (stream.width, stream.height), stream.pix_fmt = size, "rgb8" if codec == "gif" else "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, 100) if codec == "gif" else UNIT
+        unit = {"gif": Fraction(1, 100), "mpeg2video": Fraction(1, fps)}.get(codec, UNIT)
+        stream.time_base = stream.codec_context.time_base = unit
         if codec == "libx264":
             stream.options = {"g": str(gop), "bf": "3", "b_strategy": "0", "preset": "veryfast"}  # I, B, B, B, P …
         if turned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ def scores(published: Mapping[str, Mapping[str, float]]) -> Chart:
     """Return a dot for each model size on each benchmark; `published` is benchmark → size → percent."""
     figure = go.Figure()
     sizes = list(dict.fromkeys(size for by_size in published.values() for size in by_size))
-    for size, colour, symbol in zip(sizes, COLOURS, ("circle", "square", "diamond", "cross"), strict=False):
+    colours, symbols = itertools.cycle(COLOURS), itertools.cycle(("circle", "square", "diamond", "cross"))
+    for size, colour, symbol in zip(sizes, colours, symbols, strict=False):
         percents = {name: by_size[size] for name, by_size in published.items() if size in by_size}
         figure.add_scatter(
             x=list(percents.values()), y=list(map(plotly_text, percents)), mode="markers", name=plotly_text(size),

@@ -55,7 +55,7 @@ def load(
     if isinstance(source, Picture):
         return source
     frames = pages(source, dpi=dpi, max_bytes=max_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
-    if page not in range(1, len(frames) + 1):
+    if not isinstance(page, int) or page not in range(1, len(frames) + 1):
         count = f"{len(frames)} page{'s' * (len(frames) > 1)}"
         raise BadInput(f"{frames.name} has {count}; page {page!r} does not exist. Pages count from 1.")
     picture = frames[page - 1]

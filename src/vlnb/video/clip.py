@@ -37,6 +37,7 @@ FPS, MAX_FRAMES, BUDGET_TOKENS = 2.0, 64, 16_384
 FRAME_TOKENS = (128, 768)  # fewest and most tokens that servers spend on a frame
 # Common formats, but no playlists and the like, which make FFmpeg open other files.
 _FORMATS = "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg,asf"
+_NO_SEEK = frozenset(("avi", "mpeg", "flv"))
 _MOST_FRAMES = 5_000_000  # a day at 57 frames a second
 _SKIPS = frozenset({"h264", "hevc"})  # decoders that can skip non-reference frames
 _ENDINGS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .ogv .wmv .3gp .3g2".split())
@@ -59,7 +60,8 @@ class Header:
     """The contents of a file: `times` of all frames and of its `keys` (key frames), in units of `unit_s` seconds.
 
     `size` is (width, height) in pixels of an upright frame. `duration_s` runs from the first frame to the end of the
-    last, whatever the file declares. `timed` is False for files that store only the order of frames (AVI).
+    last, whatever the file declares. `timed` is False for files that store only the order of frames (AVI), `seekable`
+    for files in which a seek loses frames or their times.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Header:
     duration_s: float
     notes: tuple[str, ...] = ()
     timed: bool = True
+    seekable: bool = True
 
     @property
     def fps(self) -> float:
@@ -157,7 +160,8 @@ def header(source: images.Source) -> Header:
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), -math.inf
         check_pixels(f"A frame of {name}", *size, images.MAX_FILE_PIXELS, cure="Reduce it with ffmpeg -vf scale=…")
         declared_s = (container.duration or 0) / 1e6
-        timed = container.format.name != "avi"  # FFmpeg invents its times, in decoding order
+        form = container.format.name
+        timed = form != "avi"  # FFmpeg invents its times, in decoding order
         for packet in container.demux(stream):
             if packet.is_discard or not packet.size:
                 continue
@@ -178,7 +182,7 @@ def header(source: images.Source) -> Header:
     with _opened(media, name, []) as (container, stream):
         rotation = next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
     size = size[::-1] if rotation % 180 else size
-    return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed)
+    return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed, form not in _NO_SEEK)
 
 
 def plan(
@@ -247,7 +251,7 @@ def decoded(video: Header, times: Sequence[int], notes: list[str]) -> Iterator[V
 
     It seeks if there is a key frame between the current position and the next time, unless decoding all is quicker.
     """
-    through = len(times) > 2 * len(video.keys) or not video.timed
+    through = len(times) > 2 * len(video.keys) or not video.seekable
     chosen, position = frozenset(times if video.timed else video.times), -math.inf
     with _opened(video.media, video.name, notes) as (container, stream):
         stream.thread_type = "AUTO"

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.conftest import free_port
 
@@ -21,6 +22,8 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
+
+expect.set_options(timeout=30_000)  # JupyterLab takes its time where other tests run
 
 if not (CHROMIUM and os.environ.get("VLNB_BROWSER")):
     collect_ignore_glob = ["test_*.py"]  # `make test` leaves the browser out; `make test-browser` sets VLNB_BROWSER

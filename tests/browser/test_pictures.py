@@ -81,6 +81,6 @@ vlnb.panels.Dial(vlnb.connect(announce=None), replace(receipt, picture=receipt.p
     button.wait_for(timeout=60_000)
     for _ in range(2):
         button.click()
-        expect(button).to_be_disabled(timeout=10_000)
+        expect(button).to_be_disabled()
         expect(button).to_be_enabled(timeout=120_000)
-        expect(page.locator(".js-plotly-plot .scatterlayer .point")).to_have_count(10, timeout=10_000)
+        expect(page.locator(".js-plotly-plot .scatterlayer .point")).to_have_count(10)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 _NUMBER = r"\d{1,6}(?:[.,]\d{1,6})?"
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}(?:[.,]\d{1,6})?"
-_UNIT = r"(?:(?:s|secs?|seconds?)\b|秒)"
+_UNIT = r"(?:(?:s|secs?|seconds?)\b(?:\smark\b)?|秒)"
 _HOURS = rf"{_NUMBER}\s?(?:h|hrs?|hours?)(?![a-z])"
 _MINUTES = rf"{_NUMBER}(?:\s?(?:mins?|minutes?|分)|m|\sm(?=\s{{1,3}}\d))(?![a-z/])"  # "5 m away" is a distance
 _SPOKEN = (  # 1 h 2 min 5 s
     rf"(?:{_HOURS}(?:\s{{0,3}}(?:and\s)?{_MINUTES})?|{_MINUTES})(?:\s{{0,3}}(?:and\s)?{_NUMBER}\s?{_UNIT})?"
 )
-_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}\s?{_UNIT})"  # certainly a time, not a bare number
+_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}[\s-]?{_UNIT})"  # certainly a time, not a bare number
 _TIME = rf"(?:{_CERTAIN}|{_NUMBER})"
 _HOW = re.IGNORECASE | re.ASCII
 _BETWEEN = r"(?:-{1,2}>|-|–|—|~|to|until|till|through|and|bis|到|至)"
@@ -59,12 +59,16 @@ _UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {{sta
 _STAMP = re.compile(
     rf"\[[\s\"]?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}[\s\"]?\]", _HOW
 )  # [00:03 - 00:05] text
+_ANGLED = re.compile(rf"<\s?({_TIME})\s?,\s?({_TIME})\s?>", _HOW)  # <3.0, 5.0>
 _CITED = re.compile(r"\[\d{1,2}(?:,\s?\d{1,2}){0,5}\]")  # a reference; it counts as one after a time on its line
 _NUMBERED = re.compile(r"^\s{0,20}\d{1,3}[.)]\s")  # an item of a list
 _HEADING = re.compile(r"\s{0,20}(?:#|[*-]|\d{1,3}[.)])")
-_AROUND = " \t-–—•#*:;,.()[]|`\"'"
+_AROUND = " \t-–—•#*:;,.()[]|`\"'，。：；、（）【】"
+_TAG = re.compile(r"<[^<>]{1,40}>")
 _FILLERS = re.compile(
-    r"(?:\b(?:from|von|between|at|about|around|approximately)|^and|从|\bt\s?=)\W{0,9}$", re.IGNORECASE
+    r"(?:\b(?:(?:from|von|between|at|in|during|by|about|around|approximately|roughly|the|first)\s{0,3}){1,4}|^and|从"
+    r"|\bt\s?=)\W{0,9}$",
+    re.IGNORECASE,
 )
 _THUMB_PX, _SHOWN_PX, _MOST_SHOWN = 72, 420, 40
 _MOST_REPAIRS, _MOST_LABEL = 20, 200
@@ -112,7 +116,7 @@ def events(text: str, duration_s: float) -> Events:
     3.50–5.00 s  The door opens
     """
     repairs: list[str] = []
-    text = _TUPLE.sub(r"\1 - \2", thoughts.without(text[:_MOST_CHARS]))
+    text = _ANGLED.sub(r"[\1, \2]", _TUPLE.sub(r"\1 - \2", thoughts.without(text[:_MOST_CHARS])))
     intervals, is_object = _in_json(text, repairs)
     if not intervals and not is_object:  # an object without events has none in its texts either
         intervals = [(*span, "") for span in _times(text)]
@@ -313,7 +317,7 @@ def _kind(key: str) -> str:
 
 
 def _label(text: str) -> str:
-    return _FILLERS.sub("", _CITED.sub("", text).strip()).strip(_AROUND)
+    return _FILLERS.sub("", _TAG.sub("", _CITED.sub("", text)).strip()).strip(_AROUND)
 
 
 def _in_prose(text: str) -> Iterator[Interval]:

@@ -77,6 +77,12 @@ def test_each_place_has_its_own_name_even_if_it_is_a_number(text):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["ratings", "scores", "text_color", "Prices", "ids"])
+def test_four_numbers_that_describe_an_object_are_no_second_box(key):
+    found = read(json.dumps([{"bbox_2d": [112, 240, 388, 411], "label": "cup", key: [1, 2, 3, 4]}]))
+    assert [box.corners for box in found.boxes] == [(112, 240, 388, 411)]
+
+
 def test_a_sign_in_a_text_is_no_tag():
     assert read('<p data-bbox="1 2 30 40">under 5 < 6 EUR, <b>over</b> > 3 kg</p>').boxes[0].text == (
         "under 5 < 6 EUR, over > 3 kg"

@@ -58,7 +58,11 @@ def line(data: Mapping[str, Any]) -> bytes:
     >>> line({"id": 1, "text": "café"}).decode().strip()
     '{"id":1,"text":"café"}'
     """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    return _encoded(data, separators=(",", ":")) + b"\n"
+
+
+def _encoded(data: Mapping[str, Any], **form: Any) -> bytes:  # noqa: ANN401 - of `json.dumps`
+    return json.dumps(data, ensure_ascii=False, **form).encode("utf-8", "replace")
 
 
 @contextlib.contextmanager
@@ -94,7 +98,8 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
                 replace(folder / name, data)
             stamp = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds")}
             content = {**stamp, "client": {"vlnb": __version__}, **manifest}
-            replace(folder / MANIFEST, json.dumps(content, indent=1).encode())  # last: only with it is the folder a run
+            # Last: only with it is the folder a run.
+            replace(folder / MANIFEST, _encoded(content, indent=1))
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 

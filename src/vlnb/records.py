@@ -58,11 +58,7 @@ def line(data: Mapping[str, Any]) -> bytes:
     >>> line({"id": 1, "text": "café"}).decode().strip()
     '{"id":1,"text":"café"}'
     """
-    return _encoded(data, separators=(",", ":")) + b"\n"
-
-
-def _encoded(data: Mapping[str, Any], **form: Any) -> bytes:  # noqa: ANN401 - of `json.dumps`
-    return json.dumps(data, ensure_ascii=False, **form).encode("utf-8", "replace")
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
 @contextlib.contextmanager
@@ -98,8 +94,8 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
                 replace(folder / name, data)
             stamp = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds")}
             content = {**stamp, "client": {"vlnb": __version__}, **manifest}
-            # Last: only with it is the folder a run.
-            replace(folder / MANIFEST, _encoded(content, indent=1))
+            data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+            replace(folder / MANIFEST, data)  # last: only with it is the folder a run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 

@@ -109,7 +109,7 @@ def test_pictures_of_earlier_turns_are_sent_by_their_path(pictures, tmp_path, se
     [("half an emoji \ud83d", {}), ("?", {"before": [([Image.new("RGB", (56, 56))], "Red.")]}), ("?", {"seed": {1}})],
 )
 def test_a_job_that_cannot_be_stored_raises_bad_input(pictures, tmp_path, prompt, options):
-    with pytest.raises(BadInput, match=r"cannot be stored .* Pass text, numbers and paths"):
+    with pytest.raises(BadInput, match=r"cannot be stored .* Pass texts, numbers, paths"):
         batch.process(pictures, prompt, tmp_path / "out", endpoints=Endpoint("http://127.0.0.1:9/v1", "m"), **options)
 
 

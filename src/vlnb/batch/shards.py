@@ -54,13 +54,12 @@ class Answers:
         table = newest.sort_values("path", ignore_index=True)
         data = [json.loads(value) if isinstance(value, str) else None for value in table.pop("data")]
         answers = [value if isinstance(value, dict) else {"data": value} if value is not None else {} for value in data]
-        columns: dict[str, pd.Series] = {}
         for field_name in dict.fromkeys(name for answer in answers for name in answer):
             name = field_name
-            while name in table or name in columns:
+            while name in table:
                 name += "_"
-            columns[name] = _column([answer.get(field_name) for answer in answers])
-        return pd.concat([table, pd.DataFrame(columns, table.index)], axis=1)
+            table[name] = _column([answer.get(field_name) for answer in answers])
+        return table
 
     def __str__(self) -> str:
         frame = self.frame()

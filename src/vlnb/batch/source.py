@@ -85,7 +85,7 @@ class Job:
             return json.dumps(asdict(self), default=os.fspath, **form).encode()
         except (TypeError, ValueError) as error:
             raise BadInput(
-                f"The prompt or an option of the batch cannot be stored ({error}). Pass text, numbers and paths."
+                f"The prompt or an option cannot be stored ({error}). Pass texts, numbers, paths."
             ) from error
 
     def key(self, row: Row) -> str:
@@ -127,11 +127,9 @@ def _listed(source: str | Path) -> Iterable[Row]:
         import pyarrow.parquet as pq
 
         return (_row(name) for name in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if name is not None)
-    inside: Iterable[Path] = [path]  # a file's name may look like a glob
-    if path.is_dir():
-        inside = path.rglob("*")
-    elif not path.exists():
-        inside = map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
+    # The name of a file may look like a glob.
+    named = [path] if path.exists() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
+    inside = path.rglob("*") if path.is_dir() else named
     pictures = (file for file in sorted(inside) if file.suffix.lower() in PICTURES)
     return map(_row, pictures)
 

@@ -52,11 +52,9 @@ class Load:
         if self.unit != "users":
             return f"{_shown(self.reached)} of {_shown(self.target)} {self.unit} were sent."
         parts = f"(ramp {self.ramp_s:.1f} s, tail {self.tail_s:.1f} s)"
-        if not self.steady_s:
-            return (
-                f"There was no steady state: {_shown(self.reached)} of {_shown(self.target)} users on average {parts}."
-            )
         reached = f"{_shown(self.reached)} of {_shown(self.target)} users on average"
+        if not self.steady_s:
+            return f"There was no steady state: {reached} {parts}."
         return f"The load reached {reached} in the steady {self.steady_s:.1f} s {parts}."
 
 

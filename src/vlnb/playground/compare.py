@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
 
 _WORD = re.compile(r"\A\s*|\S+\s*")  # with the white space after it; the first is the white space before all words
-_MOST_WORDS = 20_000  # that are compared one by one: a diff needs the square of them in bits
+_MOST_WORDS = 20_000  # that are compared at once: a diff takes the square of them in bits
 _SHOWN_PX = 420
 _MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
 
@@ -98,27 +98,24 @@ def compare(one: Run, two: Run) -> Comparison:
     """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
     boxes = _boxes(one), _boxes(two)
     match = regions.match(boxes[1], boxes[0])
-    pieces = groupby((piece for piece in _pieces(one.answer, two.answer) if piece[0]), key=itemgetter(1))
-    text = tuple(("".join(part for part, _ in group), where) for where, group in pieces)
+    sides = [_WORD.findall(run.answer) for run in (one, two)]
+    starts = range(0, max(map(len, sides)), _MOST_WORDS)
+    pieces = (piece for at in starts for piece in _pieces(*(side[at : at + _MOST_WORDS] for side in sides)))
+    grouped = groupby(filter(itemgetter(0), pieces), key=itemgetter(1))
+    text = tuple(("".join(part for part, _ in group), where) for where, group in grouped)
     same = sum(len(part.split()) for part, where in text if where == "both")
     count = len(one.answer.split()) + len(two.answer.split())
     fields = tuple(_differing(one.facts.get("data", {}), two.facts.get("data", {})))
     return Comparison((one, two), text, 2 * same / count if count else 1.0, boxes, match, fields)
 
 
-def _pieces(one: str, two: str) -> Iterator[tuple[str, str | int]]:
+def _pieces(left: list[str], right: list[str]) -> Iterator[tuple[str, str | int]]:
     """Yield the pieces of two texts in order, each with "both", or 0 or 1 for the only text that has it."""
-    left, right = _WORD.findall(one), _WORD.findall(two)
-    for start in range(0, max(len(left), len(right)), _MOST_WORDS):
-        yield from _aligned(left[start : start + _MOST_WORDS], right[start : start + _MOST_WORDS])
-
-
-def _aligned(left: list[str], right: list[str]) -> Iterator[tuple[str, str | int]]:
     from rapidfuzz.distance import Indel
 
     from_left = from_right = 0
-    equal = Indel.opcodes(*([word.rstrip() for word in side] for side in (left, right))).as_matching_blocks()
-    for block in equal:
+    bare = ([word.rstrip() for word in side] for side in (left, right))
+    for block in Indel.opcodes(*bare).as_matching_blocks():
         yield "".join(left[from_left : block.a]), 0
         yield "".join(right[from_right : block.b]), 1
         from_left, from_right = block.a + block.size, block.b + block.size

@@ -71,6 +71,7 @@ READABLE = {
     + DONE,
     "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
     "empty events": STREAM + b"data:\n\n" + text_chunk("Two cats") + b"data: \n\n" + END,
+    "success as a message": STREAM + text_chunk("Two cats") + b'data: {"message": "Success", "usage": {}}\n\n' + END,
     "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + text_chunk("Two cats") + END,
 }
 

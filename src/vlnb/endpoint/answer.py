@@ -31,7 +31,7 @@ class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows th
 
 def error_in(chunk: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
     """Return the error that a chunk reports, in any dialect of the API; None or "" if it reports none."""
-    message = None if "choices" in chunk else chunk.get("message") or chunk.get("detail")
+    message = None if {"choices", "usage"} & chunk.keys() else chunk.get("message") or chunk.get("detail")
     return chunk.get("error") or message or (chunk if chunk.get("object") == "error" else None)
 
 

@@ -95,7 +95,9 @@ class History:
 
     def search(self, text: str = "", *, limit: int = 200) -> list[Run]:
         """Return the newest runs that contain, for each word of `text`, a word that begins with it."""
-        words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", unicodedata.normalize("NFC", text[:200])))
+        forms = (unicodedata.normalize(form, text[:200]) for form in ("NFC", "NFD"))  # names of files may have either
+        phrases = (" ".join(f'"{word}"*' for word in re.findall(r"\w[\w\u0300-\u036f]*", form)) for form in forms)
+        words = " OR ".join(filter(None, phrases))
         if text.strip() and not words:
             return []
         matching = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"

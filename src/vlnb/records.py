@@ -94,7 +94,8 @@ def create(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]
                 replace(folder / name, data)
             stamp = {"format": 1, "created": datetime.now(UTC).isoformat(timespec="seconds")}
             content = {**stamp, "client": {"vlnb": __version__}, **manifest}
-            replace(folder / MANIFEST, json.dumps(content, indent=1).encode())  # last: only with it is the folder a run
+            data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+            replace(folder / MANIFEST, data)  # last: only with it is the folder a run
     except OSError as error:
         raise BadInput(f"A run cannot be stored in {folder}: {error.strerror}. Choose another folder.") from error
 

@@ -18,6 +18,9 @@ from PIL import Image
 from tests.bench import answering
 from tests.conftest import free_port
 from vlnb import batch, cli
+from vlnb.batch import shards
+from vlnb.batch.source import rows
+from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,6 +67,69 @@ def test_each_version_and_each_page_of_a_picture_is_asked_about(tmp_path, server
     os.utime(folder / "a.tif", (0, 0))
     for source, new_rows in ((folder, 1), ([folder / "a.tif"], 0)):
         assert batch.process(source, "?", tmp_path / "out", endpoints=url).new_rows == new_rows
+
+
+@pytest.mark.parametrize("form", ["{path}", "~/scan.png", "file://{path}"])
+def test_a_listed_picture_that_was_replaced_is_another_row(tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = [form.format(path=tmp_path / "scan.png")]
+    before = rows(source)
+    for number, changed in ((0, True), (1, True), (1, False)):
+        Image.new("RGB", (56, 56 + number)).save(tmp_path / "scan.png")
+        os.utime(tmp_path / "scan.png", (number, number))
+        after = rows(source)
+        assert (after != before) is changed
+        before = after
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("scan[1].png", ["scan[1].png"]),
+        ("scan[12].png", ["scan1.png", "scan2.png"]),
+        ("*[[]*.png", ["scan[1].png"]),
+    ],
+)
+def test_an_existing_file_is_taken_and_only_another_name_is_a_glob(tmp_path, source, found):
+    for name in ("scan1.png", "scan2.png", "scan[1].png"):
+        (tmp_path / name).touch()
+    assert [Path(row.path).name for row in rows(tmp_path / source)] == found
+
+
+def test_pictures_of_earlier_turns_are_sent_by_their_path(pictures, tmp_path, server):
+    url, first = server()[0], pictures / "p00.png"
+    turn = ([first, "And this?"], "Red.")
+    ask = partial(batch.process, [first], "?", tmp_path / "out", endpoints=url, before=[turn])
+    assert ask().frame()["error"].isna().all()
+    assert ask().new_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options"),
+    [("half an emoji \ud83d", {}), ("?", {"before": [([Image.new("RGB", (56, 56))], "Red.")]}), ("?", {"seed": {1}})],
+)
+def test_a_job_that_cannot_be_stored_raises_bad_input(pictures, tmp_path, prompt, options):
+    with pytest.raises(BadInput, match=r"cannot be stored .* Pass texts, numbers, paths"):
+        batch.process(pictures, prompt, tmp_path / "out", endpoints=Endpoint("http://127.0.0.1:9/v1", "m"), **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ([{"n": 3}, None, {"n": 2**53 + 1}], {"n": [3, pd.NA, 2**53 + 1]}),
+        ([{"n": 2**70}, None], {"n": [2**70, None]}),
+        ([{"n": 3}, {"n": 2.5}], {"n": [3.0, 2.5]}),
+        ([[1], None], {"data": [[1], None]}),
+        ([{"text": 1, "text_": 2}], {"text_": [1], "text__": [2]}),
+        ([None], {}),
+    ],
+)
+def test_the_values_of_typed_answers_become_columns_unchanged(tmp_path, data, fields):
+    row = dict.fromkeys(shards.COLUMNS) | dict.fromkeys(shards.NUMBERS, 0)
+    table = pd.DataFrame([row | {"key": f"{n}", "path": f"{n}", "data": json.dumps(v)} for n, v in enumerate(data)])
+    table.to_parquet(tmp_path / "part-1.parquet")
+    frame = shards.Answers(tmp_path).frame()
+    assert {name: frame[name].tolist() for name in frame.columns.difference({*shards.COLUMNS} - {"data"})} == fields
 
 
 @pytest.fixture
@@ -278,7 +344,7 @@ def test_a_request_file_is_answered_in_the_openai_batch_format(tmp_path, server,
         return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": request})
 
     file = tmp_path / "in.jsonl"
-    file.write_text("\n".join([line("b"), "", line("a"), line("c", n=2)]) + "\n")
+    file.write_text("\n".join([line("b"), "", line("a"), line("c", n=2)]) + "\n", "utf-8-sig")  # as Windows writes it
     url, _ = server()
     assert cli.main(["batch", str(file), "--out", str(tmp_path / "out"), "--url", url]) == 1  # n=2 is refused
     assert "2 answered, 1 failed" in capsys.readouterr().err

@@ -40,6 +40,12 @@ def test_written_records_and_segments_are_read_back_unchanged(folder):
     assert stored.missing == [1, 2]
 
 
+def test_a_manifest_with_a_name_that_is_not_valid_unicode_can_be_read(tmp_path):
+    workload = {**PLAN["workload"], "picture": os.fsdecode(b"caf\xe9.png")}
+    records.create(tmp_path / "run", {**PLAN, "workload": workload})
+    assert store.read(tmp_path / "run").manifest.workload.picture == "caf?.png"
+
+
 def test_a_torn_last_line_is_skipped_noted_and_removed_before_writing(folder):
     (folder / store.RECORDS).write_bytes(RECORD.line() + RECORD.line()[:40])
     stored = store.read(folder)

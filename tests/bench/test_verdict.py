@@ -9,7 +9,7 @@ from tests.bench.test_metrics import record, run
 from vlnb import cli
 from vlnb.bench import report
 from vlnb.bench.store import Segment
-from vlnb.bench.verdict import load, verdicts
+from vlnb.bench.verdict import Load, load, verdicts
 from vlnb.bench.workload import Workload
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.commands import bench as command
@@ -50,6 +50,21 @@ def busy(users, requests, *, length=1.0, every=None):
     """`users` that each send the next request when the last one has ended, or one request `every` that many seconds."""
     starts = [every * n for n in range(requests)] if every else [length * (n // users) for n in range(requests)]
     return [record(n, started=start, ttft=length - 0.042, gaps=(0.02, 0.02)) for n, start in enumerate(starts)]
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Load(2000, 1972.4, 1, 5, 1), "reached 1,972 of 2,000 users"),
+        (Load(2000, 999.7, 1, 0, 1), ": 1,000 of 2,000 users"),
+        (Load(3.25, 1.234, 0, 0, 0, "requests per second"), "1.23 of 3.25 requests per second"),
+    ],
+)
+def test_no_number_is_in_scientific_notation(found, words):
+    assert words in str(found)
+    message = verdicts_by_code(record(0, ttft=12.345))["client_share"].sentence
+    assert "20 of 12,345 ms of the mean TTFT" in message
+    assert "12,325 ms are the server's" in message
 
 
 def test_a_load_that_was_reached_causes_no_warning():

@@ -410,6 +410,39 @@ def test_the_addresses_of_a_host_name_rotate_and_are_looked_up_once(monkeypatch)
     assert (sorted(served), looked_up) == (["127.0.0.1"] * 2 + ["127.0.0.2"] * 4, ["replicas.test"])
 
 
+@pytest.mark.parametrize("pieces", [[b"data: [DONE]\n\n"], [b"data: [DONE]", b"\r\n\r\n"]])
+def test_an_answer_ends_at_done_although_the_connection_stays_open(pieces):
+    def serve(connection):
+        with connection:
+            read_request(connection)
+            connection.sendall(CHUNKED)
+            for piece in pieces:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+                time.sleep(0.01)
+            connection.recv(1)  # until the client hangs up
+
+    with listening(serve, connections=2) as url:
+        traces = one_after_another(url, [b"{}"] * 2)
+    for trace in traces:
+        assert (trace.error, trace.connecting is None) == (None, False)
+        assert trace.ended == trace.pieces[-1][0]
+
+
+def test_a_connection_whose_answer_ends_soon_after_done_is_kept():
+    def serve(connection):
+        with connection:
+            for _ in range(2):
+                read_request(connection)
+                connection.sendall(CHUNKED + b"e\r\ndata: [DONE]\n\n\r\n")
+                time.sleep(0.05)
+                connection.sendall(b"0\r\n\r\n")
+
+    with listening(serve) as url:
+        traces = one_after_another(url, [b"{}"] * 2)
+    assert [(trace.error, trace.connecting is None) for trace in traces] == [(None, False), (None, True)]
+    assert all(trace.ended > trace.pieces[-1][0] + 0.04 for trace in traces)
+
+
 def test_a_connection_answered_before_the_whole_body_is_not_reused():
     def serve(connection):
         with connection, contextlib.suppress(ConnectionError):

@@ -61,8 +61,20 @@ def test_a_key_that_cannot_be_sent_raises_bad_input(key):
         vlnb.Endpoint("http://a", "m", key).ask("?")
 
 
-def test_the_placeholder_for_no_key_is_not_redacted():
-    assert redacted("an EMPTY answer", "EMPTY") == "an EMPTY answer"
+@pytest.mark.parametrize("key", ["EMPTY", "ollama", "lm-studio", "not-needed", "server", "sha256", ""])
+def test_a_key_that_is_a_word_is_not_redacted(key):
+    assert redacted(f"the answer {key} of {key}:7b", key) == f"the answer {key} of {key}:7b"
+
+
+@pytest.mark.parametrize("key", [KEY, "sk-12345", "token-abc123", "correct-horse"])
+def test_a_key_that_may_be_a_secret_is_redacted(key):
+    assert redacted(f"wrong key {key}", key) == "wrong key …"
+
+
+def test_a_documented_placeholder_changes_no_name_of_a_model(raw_server):
+    listed = http_response("200 OK", b'{"data": [{"id": "ollama/qwen2.5vl:7b"}]}')
+    address = raw_server(lambda connection: connection.sendall(listed))
+    assert vlnb.connect(address, api_key="ollama", announce=None).model == "ollama/qwen2.5vl:7b"
 
 
 def test_a_compressed_answer_is_not_decompressed(raw_server):

@@ -70,6 +70,8 @@ READABLE = {
     + chunk({"content": "Two cats"}, "stop", key="message")
     + DONE,
     "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
+    "empty events": STREAM + b"data:\n\n" + text_chunk("Two cats") + b"data: \n\n" + END,
+    "success as a message": STREAM + text_chunk("Two cats") + b'data: {"message": "Success", "usage": {}}\n\n' + END,
     "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + text_chunk("Two cats") + END,
 }
 
@@ -124,7 +126,20 @@ def test_an_empty_answer_says_why(ask, sent, why):
     assert why in reply.as_dict()["note"]
 
 
+@pytest.mark.parametrize("cut", [["\ud83d", "\ude00"], ["\ud83d", "", "\ude00"], ["\ud83d\ude00"]])
+def test_an_emoji_may_arrive_in_halves(ask, cut):
+    assert ask(STREAM + b"".join(map(text_chunk, cut)) + END).text == "😀"
+
+
+@pytest.mark.parametrize("end", [["cats \ud83d"], ["cats ", "\ud83d"]])
+def test_an_answer_may_end_in_half_an_emoji(ask, end):
+    assert ask(STREAM + b"".join(map(text_chunk, end)) + END).text == "cats \ufffd"
+
+
 CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", "arguments": ""}}
+
+
+ZOOM, CLICK = ({"name": name, "arguments": "{}"} for name in ("zoom", "click"))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +158,26 @@ CALL = {"index": 0, "id": "1", "type": "function", "function": {"name": "zoom", 
 def test_a_tool_call_becomes_text_in_qwens_notation(ask, deltas):
     sent = b"".join(chunk({"tool_calls": [delta]}) for delta in deltas) + chunk(finish="tool_calls")
     assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {"to": 3}}\n</tool_call>\n'
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [[{"id": "a", "function": ZOOM}], [{"id": "b", "function": CLICK}]],
+        [[{"index": 0, "id": "a", "function": ZOOM}], [{"index": 0, "id": "b", "function": CLICK}]],
+        [[{"index": 0, "id": "a", "function": ZOOM}, {"index": 1, "id": "b", "function": CLICK}]],
+        [[{"id": "a", "function": ZOOM}, {"id": "b", "function": CLICK}]],
+        [
+            [{"index": 0, "id": "a", "function": {"name": "zoom"}}, {"index": 1, "id": "b", "function": CLICK}],
+            [{"index": 0, "id": "c", "function": {"name": None, "arguments": "{}"}}],
+        ],
+    ],
+    ids=["without an index", "the same index", "two indexes", "at once", "an id for each piece"],
+)
+def test_a_new_id_with_a_name_begins_a_new_tool_call(ask, calls):
+    sent = b"".join(chunk({"tool_calls": delta}) for delta in calls) + chunk(finish="tool_calls")
+    text = ask(STREAM + sent + DONE).text
+    assert [json.loads(call)["name"] for call in text.splitlines()[1::3]] == ["zoom", "click"]
 
 
 def test_a_function_call_in_the_older_form_becomes_the_same_text(ask):
@@ -185,6 +220,8 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
         (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
+        (STREAM + b'data: {"error": {"message": "slow down", "code": "429"}}\n\n', vlnb.ServerRefused, r"\(429\)"),
+        (STREAM + b'data: {"object": "error", "message": "no", "code": "x"}\n\n', vlnb.ServerRefused, r"\(400\)"),
         # smg, when the server behind it ends in the middle of an answer
         (
             plain(b'{"error": {"message": "error reading a body from connection: unexpected EOF", "code": 400}}'),

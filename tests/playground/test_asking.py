@@ -76,6 +76,12 @@ def test_a_failed_run_is_stored_with_its_error_message(asker):
     assert "connection was refused" in asker.history.search("refused")[0].error
 
 
+def test_half_an_emoji_in_a_prompt_is_one_sentence(asker, raw_server):
+    run = asker.ask(vlnb.Endpoint(raw_server(stream_slowly), "m"), Question("Read \ud83d"))
+    assert run.state == "failed"
+    assert "cannot be sent as JSON" in asker.history.search("read")[0].error
+
+
 def test_an_interrupted_run_is_stored_as_stopped(asker, raw_server):
     def interrupt(_):
         raise KeyboardInterrupt

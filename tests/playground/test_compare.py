@@ -1,5 +1,6 @@
 """Two answers are compared as data and in words, and an answer about a crop is mapped to the whole picture."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -26,7 +27,7 @@ def run(number, answer="", question=None, **facts):
 def test_words_are_marked_where_they_differ():
     comparison = compare(run(1, "the grand total is 17,000"), run(2, "the sub total is 17,000 euros"))
     assert comparison.text == (
-        ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is 17,000 ", "both"), ("euros", 1),
+        ("the ", "both"), ("grand ", 0), ("sub ", 1), ("total is 17,000", "both"), (" euros", 1),
     )  # fmt: skip
     assert 0.7 < comparison.similarity < 0.8
     assert "73% of the words are the same" in comparison.summary
@@ -70,8 +71,44 @@ def test_repeated_words_count_as_the_same():
     assert compare(run(1, "Total " + "yes no " * 150), run(2, "Sum " + "yes no " * 150)).similarity > 0.99
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("The total is 42 EUR", "The total", 4 / 7),
+        (" yes\n", "yes", 1),
+        ("a  b\n c", " a b c d ", 6 / 7),
+        ("", " \n", 1),
+        ("", "word", 0),
+        ("row 7 | " * 1350, "row 7 | " * 700 + "row 8 | " + "row 7 | " * 649, 4049 / 4050),
+        ("word " * 40_000 + "one", "word " * 40_000 + "two", 40_000 / 40_001),
+    ],
+)
+def test_the_pieces_of_each_side_are_its_own_answer(first, second, same):
+    comparison = compare(run(1, first), run(2, second))
+    for number, answer in enumerate((first, second)):
+        assert "".join(piece for piece, where in comparison.text if where in ("both", number)) == answer
+    assert comparison.similarity == pytest.approx(same, abs=1e-4)
+    assert ("100% of the words" in comparison.summary) is (same == 1)
+
+
 def test_very_long_answers_can_be_compared():
     assert compare(run(1, "word " * 500_000), run(2, "other " * 500_000)).similarity < 0.01
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fields"),
+    [
+        ({"a": []}, {"a": None}, [("a", "[]", "None")]),
+        ({"a": {}}, {}, [("a", "{}", "None")]),
+        ({"a": 1}, {"a": True}, [("a", "1", "True")]),
+        ({"a": 1}, {"a": "1"}, [("a", "1", "1")]),
+        ({"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 3}]}, [("a[0].b", "1", "3"), ("a[1]", "{'b': 2}", "None")]),
+        ([1, 2], [1, 3], [("[1]", "2", "3")]),
+        ({"a": math.nan, "b": 1, "c": None}, {"a": math.nan, "b": 1.0}, []),
+    ],
+)
+def test_values_differ_unless_they_are_the_same_in_json(first, second, fields):
+    assert compare(run(1, data=first), run(2, data=second)).fields == tuple(fields)
 
 
 def test_a_region_is_sent_as_a_crop_or_as_coordinates(history, endpoint, receipt):
@@ -114,6 +151,9 @@ def test_an_invalid_question_raises_one_clear_sentence_and_stores_no_run(asker, 
 
 def test_variables_are_filled_in_and_changes_are_named():
     assert variables('{a} {"b": 1} { c } {a} {d2}') == ["a", "d2"]
+    for text in (r"\frac{a}{b}", r"\frac{\sqrt{a}}{b}", "{{a}}", "x^{n}", r"\text{cm}"):
+        assert Question(text).text(None) == text
+    assert Question(r"\frac{a}{a} of {a}{a}", variables={"a": "b"}).filled == r"\frac{a}{a} of bb"
     assert Question("the {a}", variables={"a": "{b}"}).text(None) == "the {b}", "a value is not a template"
     assert changes(Question("x"), Question("x", system="s", max_tokens=9)) == ["system", "max_tokens 2048 → 9"]
 

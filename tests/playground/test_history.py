@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import unicodedata
 import zipfile
 from dataclasses import replace
 
@@ -116,6 +117,30 @@ def test_the_history_stores_no_api_key(history):
     history.save(replace(run, state="failed", error="wrong key sk-canary-424242", answer="sk-canary-424242"), secret)
     for path in history.folder.rglob("*"):
         assert path.is_dir() or b"canary" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("key", ["ollama", "prompt", "answer", "sha256", "completion_tokens"])
+def test_a_key_that_is_also_a_word_leaves_a_run_readable(history, key):
+    endpoint = vlnb.Endpoint("http://ollama:11434/v1", "ollama/m", api_key=key)
+    picture = Attachment("0" * 64, "scan.png")
+    run = history.add(Question("Which server answers?", (picture,)), endpoint)
+    run = replace(run, state="done", answer="ollama", facts={"usage": {"completion_tokens": 2}})
+    history.save(run, endpoint)
+    assert history.get(run.id) == [run]
+
+
+@pytest.mark.parametrize("word", ["übergänge", "영수증", "ガス"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_a_word_is_found_in_either_form_of_unicode(history, form, stored, word):
+    history.add(Question("Read every u"), UNREACHABLE)
+    run = history.add(Question(unicodedata.normalize(stored, f"Read {word}")), UNREACHABLE)
+    assert [hit.id for hit in history.search(unicodedata.normalize(form, f"read {word}"))] == [run.id]
+
+
+def test_a_name_that_is_not_valid_unicode_can_be_stored(history):
+    run = history.add(Question("Read", (Attachment("0" * 64, os.fsdecode(b"caf\xe9.png")),)), UNREACHABLE)
+    assert history.get(run.id)[0].question.pictures[0].name == "caf?.png"
 
 
 def test_killing_ten_writers_loses_no_reported_run(history):

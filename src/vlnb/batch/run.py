@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,7 +77,7 @@ def process(
     try:
         answers.folder.mkdir(parents=True, exist_ok=True)
         with records.held(Path(out)):
-            records.replace(answers.folder / shards.JOB, json.dumps(asdict(job), indent=1, ensure_ascii=False).encode())
+            records.replace(answers.folder / shards.JOB, job.json(indent=1, ensure_ascii=False))
             answered = shards.answered(answers.folder)
             if left := {key: row for key, row in by_key.items() if key not in answered}:
                 batches = _ask(left, (job, servers, concurrency, patience_s), runner, address)

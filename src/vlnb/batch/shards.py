@@ -53,10 +53,13 @@ class Answers:
         newest = answers_last.drop_duplicates("key", keep="last").sort_index().drop_duplicates("path", keep="last")
         table = newest.sort_values("path", ignore_index=True)
         data = [json.loads(value) if isinstance(value, str) else None for value in table.pop("data")]
-        if all(value is None for value in data):
-            return table
-        typed = pd.DataFrame([value if isinstance(value, dict) else {"data": value} for value in data])
-        return table.merge(typed, left_index=True, right_index=True, suffixes=("", "_"))
+        answers = [value if isinstance(value, dict) else {"data": value} if value is not None else {} for value in data]
+        for field_name in dict.fromkeys(name for answer in answers for name in answer):
+            name = field_name
+            while name in table:
+                name += "_"
+            table[name] = _column([answer.get(field_name) for answer in answers])
+        return table
 
     def __str__(self) -> str:
         frame = self.frame()
@@ -65,6 +68,16 @@ class Answers:
         done = "Nothing new to ask: " if self.new_rows == 0 else ""
         counts = f"{done}{len(frame) - failed:,} answered, {failed:,} failed"
         return f"{counts} · {into:,} tokens in, {out:,} out · {self.folder}"
+
+
+def _column(values: list[Any]) -> pd.Series:
+    """Return a column. Whole numbers stay whole: beside a gap, pandas would make them floats."""
+    import pandas as pd
+
+    if {type(value) for value in values} == {int, type(None)}:
+        with contextlib.suppress(OverflowError):
+            return pd.Series(values, dtype="Int64")
+    return pd.Series(values)
 
 
 def read(out: str | Path) -> Answers:

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from vlnb.errors import BadInput
 from vlnb.images.sources import missing
@@ -75,7 +77,16 @@ class Job:
     @cached_property
     def id(self) -> str:
         """The name of the job on disk: another prompt, model, schema or resolution makes another job."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(self.json(sort_keys=True)).hexdigest()[:12]
+
+    def json(self, **form: Any) -> bytes:  # noqa: ANN401 - of `json.dumps`
+        """Return the job as JSON. Raises `BadInput` if the prompt or an option is neither plain data nor a path."""
+        try:
+            return json.dumps(asdict(self), default=os.fspath, **form).encode()
+        except (TypeError, ValueError) as error:
+            raise BadInput(
+                f"The prompt or an option cannot be stored ({error}). Pass texts, numbers, paths."
+            ) from error
 
     def key(self, row: Row) -> str:
         """Return the key of an answer: a hash of the job, and of the row with its size or content."""
@@ -116,7 +127,9 @@ def _listed(source: str | Path) -> Iterable[Row]:
         import pyarrow.parquet as pq
 
         return (_row(name) for name in pq.ParquetFile(path).read(["path"])["path"].to_pylist() if name is not None)
-    inside = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
+    # The name of a file may look like a glob.
+    named = [path] if path.exists() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
+    inside = path.rglob("*") if path.is_dir() else named
     pictures = (file for file in sorted(inside) if file.suffix.lower() in PICTURES)
     return map(_row, pictures)
 
@@ -124,7 +137,8 @@ def _listed(source: str | Path) -> Iterable[Row]:
 def _row(path: str | Path) -> Row:
     """Return the row of a picture, with its version if it is a file here."""
     with contextlib.suppress(OSError, ValueError):
-        stat = os.stat(path)  # noqa: PTH116 - of an address, too
+        address = urlsplit(str(path))
+        stat = expanded(url2pathname(address.path) if address.scheme == "file" else path).stat()
         return Row(str(path), f"{stat.st_size} {stat.st_mtime_ns}")
     return Row(str(path))
 
@@ -137,7 +151,7 @@ def _requests(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                name, text = str(json.loads(line)["custom_id"]), line.decode().strip()
+                name, text = str(json.loads(line)["custom_id"]), line.decode("utf-8-sig").strip()
                 body(text)
             except (ValueError, LookupError, TypeError, RecursionError) as error:
                 reason = f"{error} is missing" if isinstance(error, LookupError) else f"{error!s:.100}"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vlnb.endpoint.answer import error_in
+
 if TYPE_CHECKING:
     from vlnb.bench.wire import Trace
 
@@ -52,7 +54,7 @@ def _parsed(trace: Trace) -> Parsed:
             continue
         if _TEXT.search(line):
             text_at.append(at)
-        if _MORE.search(line) or not line.endswith(b"}"):
+        if _MORE.search(line) or b'"choices"' not in line or not line.endswith(b"}"):
             try:
                 chunk = json.loads(line)
             except ValueError:
@@ -62,8 +64,8 @@ def _parsed(trace: Trace) -> Parsed:
             output, inputs = _tokens(usage, "completion_tokens", output), _tokens(usage, "prompt_tokens", inputs)
             ends = (c["finish_reason"] for c in chunk.get("choices") or [] if c.get("finish_reason") not in _NO_REASON)
             finish_reason = next(map(str, ends), finish_reason)
-            if chunk.get("error"):
-                error = f"the server reported: {str(chunk['error'])[:_MESSAGE_CHARS]}"
+            if problem := error_in(chunk):
+                error = f"the server reported: {str(problem)[:_MESSAGE_CHARS]}"
     if trace.error is None and error is None and not done and finish_reason is None:
         error = "the stream closed before its end" if trace.pieces else "an empty answer"
         if trace.pieces and not events:
@@ -85,5 +87,5 @@ def _events(pieces: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
     for line in b"".join(piece for _, piece in pieces).split(b"\n"):
         position += len(line) + 1
         line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - some servers begin with a byte order mark
-        if line.startswith(b"data:"):
+        if line.startswith(b"data:") and line[5:].strip():  # some servers send an empty event to stay connected
             yield pieces[min(bisect.bisect_left(ends, position), len(pieces) - 1)][0], line[5:].strip()

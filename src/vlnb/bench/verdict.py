@@ -50,12 +50,17 @@ class Load:
 
     def __str__(self) -> str:
         if self.unit != "users":
-            return f"{self.reached:.3g} of {self.target:.3g} {self.unit} were sent."
+            return f"{_shown(self.reached)} of {_shown(self.target)} {self.unit} were sent."
         parts = f"(ramp {self.ramp_s:.1f} s, tail {self.tail_s:.1f} s)"
+        reached = f"{_shown(self.reached)} of {_shown(self.target)} users on average"
         if not self.steady_s:
-            return f"There was no steady state: {self.reached:.3g} of {self.target:.0f} users on average {parts}."
-        reached = f"{self.reached:.3g} of {self.target:.0f} users on average"
+            return f"There was no steady state: {reached} {parts}."
         return f"The load reached {reached} in the steady {self.steady_s:.1f} s {parts}."
+
+
+def _shown(value: float) -> str:
+    """Return a number with three digits, or all digits before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def load(stored: Stored) -> Load | None:
@@ -112,8 +117,8 @@ def _client(stored: Stored, good: Sequence[Record]) -> Iterator[Verdict]:
     if times:
         ttft, server = (1000 * fmean(values) for values in zip(*times, strict=True))
         share = (ttft - server) / ttft if ttft else 0.0
-        message = f"{ttft - server:.3g} of {ttft:.4g} ms of the mean TTFT passed before the last byte was sent;"
-        message += f" {server:.4g} ms are the server's."
+        message = f"{_shown(ttft - server)} of {_shown(ttft)} ms of the mean TTFT passed before the last byte was sent;"
+        message += f" {_shown(server)} ms are the server's."
         if share > _SHARE:
             message += " Compare servers by that, or measure with fewer users or smaller pictures."
         yield Verdict("client_share", share, _SHARE, share > _SHARE, message)

@@ -34,6 +34,7 @@ _NOT_SENT_BYTES = 64 * 1024
 _MESSAGE_CHARS = 200
 _CONNECT_S = 30.0
 _KEPT_S = 60.0  # after this, a proxy or firewall may have dropped the idle connection silently
+_END_S = 0.2  # between [DONE] and the end of the answer, for which some servers let the client wait forever
 _PIECE_BYTES = 128  # memory overhead of a piece, besides its data
 
 
@@ -230,6 +231,14 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._trace.pieces.append((self._now, body))
         self._left -= _PIECE_BYTES
+        if b"[DONE]" in body[-10:]:
+            asyncio.get_running_loop().call_later(_END_S, self._end_at_done, self._trace)
+
+    def _end_at_done(self, trace: Trace) -> None:
+        tail = b"".join(piece for _, piece in trace.pieces[-2:])
+        if trace is self._trace and not self.over and tail.rstrip().endswith(b"[DONE]"):
+            trace.ended = trace.pieces[-1][0]
+            self._end()
 
     def on_message_complete(self) -> None:
         if not 100 <= self.status < 200:  # interim answers, such as 103, may come first
@@ -380,7 +389,7 @@ async def send(
     finally:
         if connection:
             server.keep(connection)
-    trace.ended = time.perf_counter()
+    trace.ended = trace.ended or time.perf_counter()
     return trace
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,12 @@ class Refusal(Exception):  # noqa: N818 - a signal to the caller, which knows th
         self.answer = answer
 
 
+def error_in(chunk: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the error that a chunk reports, in any dialect of the API; None or "" if it reports none."""
+    message = None if {"choices", "usage"} & chunk.keys() else chunk.get("message") or chunk.get("detail")
+    return chunk.get("error") or message or (chunk if chunk.get("object") == "error" else None)
+
+
 @dataclass
 class Answer:
     """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives.
@@ -48,8 +55,8 @@ class Answer:
     ended: bool = False
     thought: bool = False
     refusal: str = ""
-    event: bytes = b""
-    calls: dict[Any, dict[str, str]] = field(default_factory=dict)
+    half: str = ""  # of an emoji that a server cut in two; without its other half it becomes “�”
+    calls: dict[tuple[Any, Any], dict[str, str]] = field(default_factory=dict)
     other_lines: list[bytes] = field(default_factory=list)
 
     def read(self, line: bytes) -> bool:
@@ -60,14 +67,12 @@ class Answer:
             ValueError: The line's data is not JSON.
         """
         name, _, data = line.strip().removeprefix(_BOM).partition(b":")
-        if name == b"event":
-            self.event = data.strip()
         if name != b"data":
             if self.first is None:
                 self.other_lines.append(line)
             return False
         self.done = data.strip() == b"[DONE]"
-        return not self.done and self._event(json.loads(data), data)
+        return bool(data.strip()) and not self.done and self._event(json.loads(data), data)
 
     def end(self) -> None:
         """Finish the answer; accept one JSON object instead of a stream.
@@ -79,6 +84,7 @@ class Answer:
         """
         if not self.text and self.page.startswith(b"{"):
             self._event(json.loads(self.page), self.page, needed="choices")
+        self._append("\ufffd" if self.half else "")
         for call in self.calls.values():
             self._append(_CALL.format(json.dumps(call["name"], ensure_ascii=False), call["arguments"] or "{}"))
         has_content = self.text or self.thought
@@ -112,12 +118,10 @@ class Answer:
     def _event(self, chunk: Any, data: bytes, needed: str = "") -> bool:  # noqa: ANN401 - any JSON value
         if not isinstance(chunk, dict):
             return False
-        message = chunk.get("detail") or (chunk.get("message") if needed or self.event == b"error" else None)
-        bare = "choices" not in chunk and message
-        error = chunk.get("error") or chunk.get("object") == "error" or bare
+        error = error_in(chunk)
         if error or (needed and needed not in chunk):
-            code = error.get("code") if isinstance(error, dict) else chunk.get("code")
-            raise Refusal(Fetched(code if isinstance(code, int) and code >= 400 else 400, "", {}, data))
+            code = str(error.get("code") if isinstance(error, dict) else chunk.get("code"))
+            raise Refusal(Fetched(int(code) if re.fullmatch("[45][0-9][0-9]", code) else 400, "", {}, data))
         self.model = str(chunk.get("model") or self.model)
         self.usage = Usage.of(chunk.get("usage")) or self.usage
         choices = chunk.get("choices")
@@ -146,11 +150,17 @@ class Answer:
         self.refusal += refusal if isinstance(refusal, str) else ""
         older = [{"function": function_call}] if isinstance(function_call, dict) else []
         for number, call in enumerate(delta.get("tool_calls") or older):
-            stored = self.calls.setdefault(call.get("index", number), {"name": "", "arguments": ""})
-            for name, value in (call.get("function") or {}).items():
+            index, function = call.get("index", number), call.get("function") or {}
+            begun = [key for key in self.calls if key[0] == index]
+            # Some servers give every call the index 0 or none, others every piece of a call an id of its own.
+            key = (index, call.get("id")) if not begun or (call.get("id") and function.get("name")) else begun[-1]
+            stored = self.calls.setdefault(key, {"name": "", "arguments": ""})
+            for name, value in function.items():
                 if value is not None:  # later pieces may repeat the name as null
                     stored[name] = stored.get(name, "") + (value if isinstance(value, str) else json.dumps(value))
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair becomes “�”
+        text = self.half + text
+        self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        text = text.removesuffix(self.half).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         self._append(text)
         return begins and bool(text or self.thought or self.calls)
 

@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from vlnb.errors import BadInput
 
 NO_KEY = "EMPTY"  # stands for no key, as in openai's own examples
+_WORD = re.compile(r".{0,7}|\D{0,11}")  # keys that servers without keys document: EMPTY, lm-studio, not-needed
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -39,13 +41,15 @@ def withheld(base_url: str) -> str:
 
 
 def redacted(text: str, key: str) -> str:
-    """Return a server's text without `key`, which some servers repeat in their errors.
+    """Return a text without `key`, which some servers repeat in their errors.
 
-    >>> redacted("wrong key sk-12345", "sk-12345")
-    'wrong key …'
+    A key that is a mere word, such as "ollama", is no secret, and part of honest names, addresses and answers.
+
+    >>> redacted("wrong key sk-12345", "sk-12345"), redacted("ollama/qwen2.5vl", "ollama")
+    ('wrong key …', 'ollama/qwen2.5vl')
     """
     key = key.strip()
-    return text.replace(key, "…") if len(key) > 5 else text  # "EMPTY" is no secret
+    return text if _WORD.fullmatch(key) else text.replace(key, "…")
 
 
 def same_server(first: str, second: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from itertools import groupby, zip_longest
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from vlnb import regions
 from vlnb.draw.overlay import overlay, to_html
@@ -14,13 +15,12 @@ from vlnb.errors import VlnbError
 from vlnb.markup import Html, element, joined, live, row, table, words
 from vlnb.playground.question import changes
 from vlnb.regions import Box, Match
-from vlnb.typed.answer import leaves
 
 if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
 
-_MOST_EXACT = 2_000  # words that are compared one by one
-_MAX_CHARS = 20_000  # the time of a diff grows faster than the text
+_WORD = re.compile(r"\A\s*|\S+\s*")  # with the white space after it; the first is the white space before all words
+_MOST_WORDS = 20_000  # that are compared at once: a diff takes the square of them in bits
 _SHOWN_PX = 420
 _MARK = "text-decoration:underline 2px;background:#0072B233;color:inherit"
 
@@ -42,12 +42,17 @@ class Comparison:
     fields: tuple[tuple[str, str, str], ...]
 
     @property
+    def share(self) -> str:
+        """The similarity in percent: 100% only if all words are the same."""
+        return f"{self.similarity if self.similarity == 1 else min(self.similarity, 0.99):.0%}"
+
+    @property
     def summary(self) -> str:
         """The differences in sentences."""
         one, two = self.runs
         sentences = [
             f"Changed: {', '.join(_changed(one, two)) or 'nothing'}.",
-            f"{self.similarity:.0%} of the words are the same.",
+            f"{self.share} of the words are the same.",
         ]
         if any(self.boxes):
             pairs, (a, b) = self.match.pairs, self.boxes
@@ -91,21 +96,34 @@ class Comparison:
 
 def compare(one: Run, two: Run) -> Comparison:
     """Return how two runs differ. Raises `BadInput` if the packages that match boxes are missing."""
-    left, right = (re.findall(r"\S+\s*", run.answer[:_MAX_CHARS]) for run in (one, two))
-    # Its shortcut for long texts ignores frequent words, and finds nothing in common in a table.
-    matcher = SequenceMatcher(
-        None, [word.strip() for word in left], [word.strip() for word in right],
-        autojunk=max(len(left), len(right)) > _MOST_EXACT,
-    )  # fmt: skip
-    text: list[tuple[str, str | int]] = []
-    for kind, a, b, c, d in matcher.get_opcodes():
-        pieces: Sequence[tuple[list[str], str | int]] = ((left[a:b], 0), (right[c:d], 1))
-        text += (
-            ("".join(part), where) for part, where in ([(right[c:d], "both")] if kind == "equal" else pieces) if part
-        )
     boxes = _boxes(one), _boxes(two)
     match = regions.match(boxes[1], boxes[0])
-    return Comparison((one, two), tuple(text), matcher.ratio(), boxes, match, tuple(_differing(one, two)))
+    sides = [_WORD.findall(run.answer) for run in (one, two)]
+    starts = range(0, max(map(len, sides)), _MOST_WORDS)
+    pieces = (piece for at in starts for piece in _pieces(*(side[at : at + _MOST_WORDS] for side in sides)))
+    grouped = groupby(filter(itemgetter(0), pieces), key=itemgetter(1))
+    text = tuple(("".join(part for part, _ in group), where) for where, group in grouped)
+    same = sum(len(part.split()) for part, where in text if where == "both")
+    count = len(one.answer.split()) + len(two.answer.split())
+    fields = tuple(_differing(one.facts.get("data", {}), two.facts.get("data", {})))
+    return Comparison((one, two), text, 2 * same / count if count else 1.0, boxes, match, fields)
+
+
+def _pieces(left: list[str], right: list[str]) -> Iterator[tuple[str, str | int]]:
+    """Yield the pieces of two texts in order, each with "both", or 0 or 1 for the only text that has it."""
+    from rapidfuzz.distance import Indel
+
+    from_left = from_right = 0
+    bare = ([word.rstrip() for word in side] for side in (left, right))
+    for block in Indel.opcodes(*bare).as_matching_blocks():
+        yield "".join(left[from_left : block.a]), 0
+        yield "".join(right[from_right : block.b]), 1
+        from_left, from_right = block.a + block.size, block.b + block.size
+        for first, second in zip(left[block.a : from_left], right[block.b : from_right], strict=True):
+            shared = first if first == second else first.rstrip()  # they may differ in the white space after the word
+            yield shared, "both"
+            yield first.removeprefix(shared), 0
+            yield second.removeprefix(shared), 1
 
 
 def overview(runs: Sequence[Run]) -> Html:
@@ -118,7 +136,7 @@ def overview(runs: Sequence[Run]) -> Html:
     rows = [
         (f"{run.id} {run.state}", run.question.filled[:80], ", ".join(_changed(first, run)),
          ", ".join(map(str, run.question.pictures)), (run.answer or run.error)[:160],
-         f"{comparison.similarity:.0%}", *_cost(run))
+         comparison.share, *_cost(run))
         for run, comparison in zip(runs, comparisons, strict=True)
     ]  # fmt: skip
     head = ("run", "prompt", f"changed from {first.id}", "picture", "answer", "same words", "tokens", "seconds")
@@ -135,11 +153,16 @@ def _boxes(run: Run) -> list[Box]:
     return run.question.on_original([Box(**box) for box in run.facts.get("boxes", ())])
 
 
-def _differing(one: Run, two: Run) -> Iterator[tuple[str, str, str]]:
-    first, second = (dict(leaves(run.facts.get("data", {}), nulls=True)) for run in (one, two))
-    for path in dict.fromkeys([*first, *second]):
-        if first.get(path) != second.get(path):
-            yield path, str(first.get(path)), str(second.get(path))
+def _differing(one: Any, two: Any, path: str = "") -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - any JSON value
+    """Yield (path, first, second) of the values that differ. A missing value is null."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in one | two:
+            yield from _differing(one.get(key), two.get(key), f"{path}.{key}".removeprefix("."))
+    elif isinstance(one, list) and isinstance(two, list):
+        for i, pair in enumerate(zip_longest(one, two)):
+            yield from _differing(*pair, f"{path}[{i}]")
+    elif repr(one) != repr(two) and (one != two or isinstance(one, bool) or isinstance(two, bool)):  # NaN is itself
+        yield path, str(one), str(two)
 
 
 def _cost(run: Run) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import sqlite3
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -94,7 +95,9 @@ class History:
 
     def search(self, text: str = "", *, limit: int = 200) -> list[Run]:
         """Return the newest runs that contain, for each word of `text`, a word that begins with it."""
-        words = " ".join(f'"{word}"*' for word in re.findall(r"\w+", text[:200]))
+        forms = (unicodedata.normalize(form, text[:200]) for form in ("NFC", "NFD"))  # names of files may have either
+        phrases = (" ".join(f'"{word}"*' for word in re.findall(r"\w[\w\u0300-\u036f]*", form)) for form in forms)
+        words = " OR ".join(filter(None, phrases))
         if text.strip() and not words:
             return []
         matching = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
@@ -224,4 +227,12 @@ class History:
 
 def _json(run: Run, endpoint: Endpoint) -> str:
     """Return a run as JSON, without API keys that were typed into a prompt or repeated by a server."""
-    return redacted(_RUN.dump_json(run).decode(), endpoint.api_key)
+
+    def safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if isinstance(value, dict):
+            return {name: safe(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [safe(item) for item in value]
+        return redacted(value, endpoint.api_key) if isinstance(value, str) else value
+
+    return records.line(safe(_RUN.dump_python(run, mode="json"))).decode()

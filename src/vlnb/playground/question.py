@@ -17,7 +17,8 @@ from vlnb.errors import BadInput
 if TYPE_CHECKING:
     from vlnb.regions.shapes import Box
 
-_VARIABLE = re.compile(r"\{([A-Za-z_]\w{0,40})\}")  # not the braces of JSON, which hold quotes or spaces
+# A name in braces. Not those of JSON, which hold quotes or spaces, doubled ones, or the arguments of a LaTeX command.
+_VARIABLE = re.compile(r"\\[A-Za-z]+(?:\{(?:[^{}]|\{[^{}]*\})*\})*|(?<![{^])\{([A-Za-z_]\w{0,40})\}(?!\})")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Question:
     @property
     def filled(self) -> str:
         """The prompt with the values of its variables; a variable without a value stays as it is."""
-        return _VARIABLE.sub(lambda match: self.variables.get(match[1], "").strip() or match[0], self.prompt)
+        return _VARIABLE.sub(lambda match: self.variables.get(match[1] or "", "").strip() or match[0], self.prompt)
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -140,7 +141,7 @@ def variables(prompt: str) -> list[str]:
     >>> variables('Find the {thing} and the {colour} {thing}: {"label": ""}')
     ['thing', 'colour']
     """
-    return list(dict.fromkeys(_VARIABLE.findall(prompt)))
+    return list(dict.fromkeys(filter(None, _VARIABLE.findall(prompt))))
 
 
 def cropped(pictures: Sequence[Attachment], load: Load) -> list[images.Source]:

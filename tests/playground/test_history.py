@@ -119,7 +119,7 @@ def test_the_history_stores_no_api_key(history):
         assert path.is_dir() or b"canary" not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize("key", ["ollama", "prompt", "answer", "sha256", "completion_tokens"])
+@pytest.mark.parametrize("key", ["ollama", "prompt", "sha256", "completion_tokens"])
 def test_a_key_that_is_also_a_word_leaves_a_run_readable(history, key):
     endpoint = vlnb.Endpoint("http://ollama:11434/v1", "ollama/m", api_key=key)
     picture = Attachment("0" * 64, "scan.png")

@@ -9,13 +9,16 @@
 from __future__ import annotations
 
 import os
-import re
 from urllib.parse import urlsplit
 
 from vlnb.errors import BadInput
 
 NO_KEY = "EMPTY"  # stands for no key, as in openai's own examples
-_WORD = re.compile(r".{0,7}|\D{0,11}")  # keys that servers without keys document: EMPTY, lm-studio, not-needed
+_SHORT = 5  # characters: a shorter key is no secret
+# Keys that the documentation of servers without keys asks for.
+_NO_SECRETS = frozenset(
+    "ollama lm-studio not-needed no-key-required sk-no-key-required no-key nokey dummy unused".split()
+)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -43,13 +46,13 @@ def withheld(base_url: str) -> str:
 def redacted(text: str, key: str) -> str:
     """Return a text without `key`, which some servers repeat in their errors.
 
-    A key that is a mere word, such as "ollama", is no secret, and part of honest names, addresses and answers.
+    A documented placeholder, such as "ollama", is no secret, and part of honest names, addresses and answers.
 
     >>> redacted("wrong key sk-12345", "sk-12345"), redacted("ollama/qwen2.5vl", "ollama")
     ('wrong key …', 'ollama/qwen2.5vl')
     """
     key = key.strip()
-    return text if _WORD.fullmatch(key) else text.replace(key, "…")
+    return text if len(key) <= _SHORT or key.lower() in _NO_SECRETS else text.replace(key, "…")
 
 
 def same_server(first: str, second: str) -> bool:

@@ -36,6 +36,16 @@ def wire(**properties):
         ("email", "E-mail", True),
         ("buyer", "Bill to", True),
         ("seller", "Bill to", False),
+        ("start time", "Begin time", True),
+        ("start time", "End time", False),  # the opposite
+        ("end balance", "Start balance", False),
+        ("depart time", "Arrive time", False),
+        ("invoice total", "Order total", False),
+        ("customer id", "Order ID", False),
+        ("order no", "Invoice no", False),
+        ("expiry date", "Expires", True),
+        ("employer", "Employee", False),  # another word, not a misread letter
+        ("county", "Country", False),
     ],
 )
 def test_a_label_matches_only_the_field_that_it_names(name, label, matches):

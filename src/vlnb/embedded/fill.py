@@ -12,7 +12,7 @@ from itertools import pairwise, product
 from statistics import median
 from typing import Any, TypeVar
 
-from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
+from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, opposed, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
 from vlnb.embedded.request import Refused
 from vlnb.typed import form, values
@@ -171,6 +171,8 @@ def score(name: Sequence[str], label: str) -> float:
     counted = [word for word in name if word not in _NEUTRAL] or list(name)
     telling = [word for word in counted if word not in VAGUE]
     others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
+    if opposed(name, label_words):
+        return 0.0
     recall, _ = match(dict.fromkeys(telling or counted, 1.0), " ".join(printed))
     _, precision = match(dict.fromkeys(counted, 1.0), " ".join(others)) if others else (1.0, 1.0)
     return (recall + precision) / 2 if recall >= _NAMED and precision >= _ALONE else 0.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, takewhile
@@ -20,11 +21,11 @@ from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
 WORDS = tables.read("embedded/words.toml")
-STOP, VAGUE, _TITLES, FORMS, _BLOCKS = (
-    frozenset(WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
+STOP, VAGUE, _SIDES, _TITLES, FORMS, _BLOCKS = (
+    frozenset(WORDS[name].split()) for name in ("stop", "vague", "sides", "titles", "forms", "blocks")
 )
 _VAGUE_WEIGHT = 0.4
-_SYNONYMS = tuple(frozenset(group.split()) for group in WORDS["synonyms"])
+_SHAPES = str.maketrans({letter: group[0] for group in WORDS["shapes"].split() for letter in group})
 _ALIKE = 82  # lowest ratio of 100 for two words that differ only in a misread letter
 _SHORT = 3  # letters: words up to this length must be equal
 
@@ -97,9 +98,9 @@ def alike(a: str, b: str) -> float:
     """Return the similarity of two words: 1 if only the endings differ, 0.9 for synonyms, less if misread, else 0."""
     if a == b or _stem(a) == _stem(b):
         return 1.0
-    if any({_stem(a), a} & group and {_stem(b), b} & group for group in _SYNONYMS):
+    if any(_stem(a) in group and _stem(b) in group for group in _SYNONYMS):
         return 0.9
-    if min(len(a), len(b)) <= _SHORT:
+    if min(len(a), len(b)) <= _SHORT or _shape(_stem(a)) != _shape(_stem(b)):  # the employer is not the employee
         return 0.0
     ratio = fuzz.ratio(a, b)
     return ratio / 100 if ratio >= _ALIKE else 0.0
@@ -112,10 +113,29 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 4 else word  # "fare" is not "far"
 
 
+_SYNONYMS = tuple(frozenset(map(_stem, group.split())) for group in WORDS["synonyms"])
+
+
+def _shape(word: str) -> str:
+    """Return a word without accents, and with letters that OCR confuses made equal."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", word.translate(_SHAPES)))).translate(_SHAPES)
+
+
+@lru_cache(maxsize=20_000)
+def _sides(word: str) -> frozenset[str]:
+    return frozenset(side for side in _SIDES if alike(side, word))
+
+
+def opposed(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether words name another side than others: the end is not the start, and the order is not the invoice."""
+    first, second = (frozenset().union(*map(_sides, them)) for them in (some, others))
+    return bool(first and second) and not first & second
+
+
 def match(weights: dict[str, float], label: str) -> tuple[float, float]:
     """Return (recall, precision), 0 to 1: how much of the question the label contains, and vice versa."""
     printed = words(label)
-    if not weights or not printed:
+    if not weights or not printed or opposed(weights, printed):
         return 0.0, 0.0
     recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in weights.items())
     telling = [word for word in printed if (word not in STOP and len(word) > 1) or word in weights] or printed

@@ -76,6 +76,11 @@ def test_values_are_copied_as_printed_and_missing_ones_are_null():
     }  # fmt: skip
 
 
+def test_a_number_that_is_a_name_is_no_amount():
+    form = page([(40, "VAT"), (440, "240.90")], [(40, "Customer"), (440, "J. Smith")], [(40, "Tax No"), (440, "12 34")])
+    assert fill(wire(vat_number=TEXT, customer_number=TEXT), [form]) == {"vat_number": "12 34", "customer_number": None}
+
+
 def test_a_value_of_the_wrong_type_is_null():
     assert fill(wire(total=DAY), [INVOICE]) == {"total": None}
 

@@ -64,7 +64,56 @@ VEHICLE = page(
     [(20, "Patient: W. Ingram"), (400, "Tip"), (600, "Signature")],
 )
 
+CARD = page(
+    [(20, "Maria Lind", 30)],
+    [(20, "Head of sales")],
+    [(20, "T +44 113 496 0000")],
+    [(20, "M +44 7700 900000")],
+)
+PASSPORT = page([(20, "Date of birth"), (400, "04.11.1957")], [(20, "Expires"), (400, "01.06.2031")])
+CAFE = page(
+    [(300, "Blue Door Cafe", 34)],
+    [(20, "Invoice date"), (400, "03/04/2026")],
+    [(20, "2 Flat white"), (600, "7.60")],
+    [(20, "Scone with jam"), (600, "9.30")],
+    [(20, "Subtotal"), (600, "16.90")],
+    [(20, "VAT 20%"), (600, "3.38")],
+    [(20, "VAT No"), (600, "GB 123 4567 89")],
+    [(20, "Total"), (600, "20.28")],
+)
+ITEMS = page([(20, "5 mars bars")], [(20, "12 May Street")], [(20, "7 Marble tiles")], [(20, "10.0.0.12")])
+
+
+def beside(label, value):
+    return page([(20, label), (400, value)])
+
+
 QUESTIONS = [
+    (CARD, "What is the phone number?", "+44 113 496 0000", "with no label beside it"),
+    (CARD, "What is the fax number?", None, None),  # not the first number
+    (CARD, "mobile", None, None),
+    (CARD, "What is the job title?", None, None),  # not the title of the page
+    (PASSPORT, "expiry date?", "01.06.2031", "right of"),
+    (PASSPORT, "What is the issue date?", None, None),
+    (CAFE, "What is the order date?", None, None),
+    (CAFE, "What time is it?", None, None),  # a price is no time
+    (CAFE, "What is the phone number of the cafe?", None, None),  # a date is no number, and a name neither
+    (CAFE, "What is the name of the cafe?", "Blue Door Cafe", "as the largest words at the top"),
+    (CAFE, "How many flat whites?", "2", "before"),
+    (CAFE, "How many scones?", None, None),  # a price is no count
+    (CAFE, "What is the net total?", "16.90", "right of"),
+    (CAFE, "How much VAT was charged?", "3.38", "right of"),
+    (CAFE, "What is the VAT rate?", "20%", "after"),
+    (CAFE, "What is the VAT number?", "GB 123 4567 89", "right of"),
+    (beside("VAT No", "GB 123 4567 89"), "How much VAT was charged?", None, None),
+    (beside("VAT", "240.90"), "What is the VAT number?", None, None),
+    (beside("Customer", "J. Smith"), "What is the customer number?", None, None),
+    (beside("Date", "02.02.2026"), "What is the due date?", None, None),
+    (beside("Date", "02.02.2026"), "What is the invoice date?", "02.02.2026", "right of"),
+    (beside("Date", "02 Feb"), "What is the date?", "02 Feb", "right of"),
+    (beside("Date", "31 de enero de 2026"), "What is the date?", "31 de enero de 2026", "right of"),
+    (beside("Date", "2026年1月31日"), "What is the date?", "2026年1月31日", "right of"),
+    (ITEMS, "What is the date?", None, None),
     (VEHICLE, "What is the surname?", "Kovarik", "right of"),
     (VEHICLE, "How much is a visit?", "$25", "right of"),  # not the last number of the line: it has its own label
     (VEHICLE, "What is the patient's weight?", None, None),  # the label of the owner is not enough

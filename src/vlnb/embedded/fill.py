@@ -12,11 +12,24 @@ from itertools import pairwise, product
 from statistics import median
 from typing import Any, TypeVar
 
-from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, opposed, words
+from vlnb.embedded.lookup import (
+    AMOUNT,
+    FORMS,
+    NEUTRAL,
+    NUMBER,
+    STOP,
+    VAGUE,
+    WORDS,
+    by_label,
+    heading,
+    match,
+    opposed,
+    words,
+)
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
 from vlnb.embedded.request import Refused
 from vlnb.typed import form, values
-from vlnb.typed.form import DAY, NUMBER
+from vlnb.typed.form import DAY
 
 Node = Mapping[str, Any]
 Names = tuple[tuple[str, ...], ...]
@@ -27,7 +40,7 @@ Field = TypeVar("Field", bound=Hashable)
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_PARTS = 20_000  # of a schema with its references in place
-_NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
+_SUMS = frozenset(WORDS["sums"].split())
 _BOOLEANS = {word: value for value, words in ((True, WORDS["yes"]), (False, WORDS["no"])) for word in words.split()}
 _NAMED, _ALONE = 0.85, 0.75  # lowest recall of a field's words by its label, and lowest precision of the label
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
@@ -104,23 +117,25 @@ class _Filling:
         """Return the wordings of a field: its key, alone and with the names around it, and its description."""
         own = tuple(word.lower() for word in _CAMEL.split(key) if word)
         inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
-        alone = not around or not set(own) <= VAGUE | _NEUTRAL  # "name" alone may be the buyer's or the seller's
+        alone = not around or not set(own) <= VAGUE | NEUTRAL  # "name" alone may be the buyer's or the seller's
         return (*inside, *([own] if alone else []), *_wording(node))
 
     def _candidates(self, names: Names, node: Node) -> Iterator[tuple[float, Names, Place]]:
         """Yield (likeness, names, place) for every value whose label matches the names of the field."""
-        looks = re.compile(r"\d") if _kind(node) else None
+        kind = AMOUNT if _kind(node) else None
         for number, page in enumerate(self._pages):
             usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
             for name in names:
-                weights = dict.fromkeys(name, 1.0)
-                for hit in by_label(page, weights, looks, " ".join(name), all_sides=True):
+                weights, question = dict.fromkeys(name, 1.0), " ".join(name)
+                own = kind or (NUMBER if NUMBER.asks.search(question) else None)
+                for hit in by_label(page, weights, kind, question, all_sides=True):
                     likeness = score(name, hit.label)
                     less = 0.1 * hit.rank + 0.05 * (hit.where == "below")  # a value below may be the cell of a table
                     less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
-                    if likeness and _fits(node, hit.value) and not self._is_label(hit.value):
+                    fits = _fits(node, hit.value) and (own is None or own.fits(hit.value))
+                    if likeness and fits and not self._is_label(hit.value):
                         yield likeness - less, names, (number, hit.box, hit.value)
-                top = None if looks else heading(page, weights)
+                top = None if own else heading(page, weights)
                 if top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]:
                     yield 0.5, names, (number, top.box, top.value)
 
@@ -164,11 +179,11 @@ def _wording(node: Node) -> Names:
 def score(name: Sequence[str], label: str) -> float:
     """Return how well a label names a field, or 0. Words such as "grand" and numbers do not count."""
     label_words = words(label)
-    ignored = _NEUTRAL | FORMS if set(name) <= VAGUE else _NEUTRAL  # a number may be the invoice number
+    ignored = NEUTRAL | FORMS if set(name) <= VAGUE else NEUTRAL  # a number may be the invoice number
     printed = [word for word in label_words if word in name or not (word in ignored or word.isdigit())] or label_words
     if "".join(name) == "".join(printed):  # e-mail and email
         return 1.0
-    counted = [word for word in name if word not in _NEUTRAL] or list(name)
+    counted = [word for word in name if word not in NEUTRAL] or list(name)
     telling = [word for word in counted if word not in VAGUE]
     others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
     if opposed(name, label_words):
@@ -179,9 +194,9 @@ def score(name: Sequence[str], label: str) -> float:
 
 
 def _kind(node: Node) -> str:
-    """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
+    """Return the kind of a field, `form.NUMBER` or `DAY`, or "" for text."""
     if {"number", "integer"} & {*_types(node)} and "string" not in _types(node):
-        return NUMBER
+        return form.NUMBER
     return form.kind(node)
 
 
@@ -196,7 +211,7 @@ def _types(node: Node) -> Sequence[str]:
 
 def _fits(node: Node, text: str) -> bool:
     kind = _kind(node)
-    if (kind == NUMBER and values.number(text) is None) or (kind == DAY and values.day(text) is None):
+    if (kind == form.NUMBER and values.number(text) is None) or (kind == DAY and values.day(text) is None):
         return False
     return _typed(node, text) is not None
 

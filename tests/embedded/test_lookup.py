@@ -81,6 +81,12 @@ CAFE = page(
     [(20, "VAT No"), (600, "GB 123 4567 89")],
     [(20, "Total"), (600, "20.28")],
 )
+ADDRESSES = page(
+    [(20, "Bill to"), (400, "Ship to")],
+    [(20, "Studio Lindqvist"), (400, "Casa Verde")],
+    [(20, "Lindenweg 4"), (400, "Fell Road 9")],
+    [(20, "22767 Hamburg"), (400, "Leeds LS1")],
+)
 ITEMS = page([(20, "5 mars bars")], [(20, "12 May Street")], [(20, "7 Marble tiles")], [(20, "10.0.0.12")])
 
 
@@ -113,6 +119,9 @@ QUESTIONS = [
     (beside("Date", "02 Feb"), "What is the date?", "02 Feb", "right of"),
     (beside("Date", "31 de enero de 2026"), "What is the date?", "31 de enero de 2026", "right of"),
     (beside("Date", "2026年1月31日"), "What is the date?", "2026年1月31日", "right of"),
+    (ADDRESSES, "Who is the buyer?", "Studio Lindqvist", "below"),
+    (ADDRESSES, "What is the billing address?", "Studio Lindqvist, Lindenweg 4, 22767 Hamburg", "below"),
+    (ADDRESSES, "What is the shipping address?", "Casa Verde, Fell Road 9, Leeds LS1", "below"),
     (ITEMS, "What is the date?", None, None),
     (VEHICLE, "What is the surname?", "Kovarik", "right of"),
     (VEHICLE, "How much is a visit?", "$25", "right of"),  # not the last number of the line: it has its own label

@@ -227,6 +227,8 @@ def _places(
         return [("below", below)] if below and below.box[3] - below.box[1] > segment.box[3] - segment.box[1] else []
     # "Employee" above "Employee no."
     is_list = below is not None and (below.text.lower().startswith(label.lower()) or _in_list(page, row))
+    if len(line.segments) > 1 and all(_heads_block(s.text) for s in line.segments):  # "Bill to" beside "Ship to"
+        right, is_list = None, False
     if all_sides and right and not is_list and _may_be_label(page, row, segment, right):
         right = None
     if is_list or (inline and label.endswith(":")):
@@ -237,6 +239,10 @@ def _places(
     if not label.endswith(":") and _is_header(page, row):
         places.reverse()
     return [(where, value) for where, value in places if value]
+
+
+def _heads_block(text: str) -> bool:
+    return all(word in STOP or any(alike(word, head) for head in _BLOCKS | _TITLES) for word in words(text))
 
 
 def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
-from vlnb.embedded import clip
+from vlnb.embedded import clip, skills
 from vlnb.embedded.lookup import alike, find, terms
 
 RECEIPT = page(
@@ -216,3 +216,35 @@ def test_a_text_that_disappears_and_returns_has_two_intervals():
     assert answer.splitlines()[1:] == [
         "0.00 - 1.00 seconds: ALARM", "2.00 - 3.00 seconds: ok", "4.00 - 4.00 seconds: ALARM",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moment", "time"),
+    [("1 minute", 60), ("2 minutes", 120), ("1:05", 65), ("65 s", 65), ("1 minute and 5 seconds", 65), ("1m05s", 65)],
+)
+def test_a_moment_is_given_in_minutes_or_seconds(moment, time):
+    times = [float(5 * i) for i in range(30)]
+    answer = clip.answer(f"What is shown at {moment}?", times, [page([(20, "ALARM")])] * 30, (), dict)
+    assert answer.startswith(f"On the frame at {time}.00 s")
+
+
+class Pages:
+    """A reader for pictures that are pages already."""
+
+    def read(self, picture, *, stop):
+        return picture
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("What is the total?", "5.00"),
+        ("What is the total of the second receipt?", "6.00"),
+        ("What is the total on picture 2?", "6.00"),
+        ("What is the total of the last page?", "7.00"),
+        ("What is the total of the fourth receipt?", "I found no text that answers this"),
+    ],
+)
+def test_a_question_may_name_its_picture(question, value):
+    pages = [beside("Total", total) for total in ("5.00", "6.00", "7.00")]
+    assert "".join(skills.answer(question, pages, Pages(), lambda: False)).startswith(value)

@@ -179,7 +179,7 @@ def score(name: Sequence[str], label: str) -> float:
     if "".join(name) == "".join(printed):  # e-mail and email
         return 1.0
     counted = [word for word in name if word not in NEUTRAL or word in printed] or list(name)
-    telling = [word for word in counted if word not in VAGUE]
+    telling = [word for word in counted if word not in VAGUE | NEUTRAL]
     others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
     if opposed(name, label_words):
         return 0.0

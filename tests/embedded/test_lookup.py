@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
-from vlnb.embedded import clip, skills
+from vlnb.embedded import clip, locate, skills
 from vlnb.embedded.lookup import alike, find, terms
 
 RECEIPT = page(
@@ -215,6 +215,13 @@ def test_a_text_that_disappears_and_returns_has_two_intervals():
     answer = clip.answer("What is written?", [0.0, 1.0, 2.0, 3.0, 4.0], [shown, shown, other, other, shown], (), dict)
     assert answer.splitlines()[1:] == [
         "0.00 - 1.00 seconds: ALARM", "2.00 - 3.00 seconds: ok", "4.00 - 4.00 seconds: ALARM",
+    ]  # fmt: skip
+
+
+def test_a_word_itself_is_located_instead_of_its_value():
+    asked = ("Locate the word Total", "Locate the total")
+    assert [[spot.text for spot in locate.search(beside("Total", "5.00"), words)] for words in asked] == [
+        ["Total"], ["5.00"],
     ]  # fmt: skip
 
 

@@ -43,6 +43,7 @@ def wire(**properties):
         ("invoice total", "Order total", False),
         ("customer id", "Order ID", False),
         ("order no", "Invoice no", False),
+        ("order date", "Date", False),
         ("expiry date", "Expires", True),
         ("employer", "Employee", False),  # another word, not a misread letter
         ("county", "Country", False),
@@ -152,6 +153,7 @@ def test_a_value_stands_beside_its_label_in_a_list_and_a_table_ends_at_a_gap():
         (["Tea 2.50", "Grand total 2.50", "Cash 10.00", "Change 7.50"], ["Tea"]),
         *((["Tea 2.50", f"{label} 6.00"], ["Tea"]) for label in ("Tip", "Service charge", "VISA", "Sales tax")),
         *((["Tea 2.50", f"{label} 6.00"], ["Tea"]) for label in ("Card payment", "Rounding", "Summe", "GST 5 %")),
+        (["Tea 2.50", "Total 2.50", "Bar 10.00"], ["Tea"]),
         (["Tea 2.50", "Discount card 5.00", "Cake 3.00", "Total 10.50"], ["Tea", "Discount card", "Cake"]),
         (["Tea 2.50", "Tax guide 5.00", "Cake 3.00", "Discount -1.00"], ["Tea", "Tax guide", "Cake"]),
     ],

@@ -104,6 +104,7 @@ QUESTIONS = [
     (CAFE, "What is the order date?", None, None),
     (CAFE, "What time is it?", None, None),  # a price is no time
     (CAFE, "What is the phone number of the cafe?", None, None),  # a date is no number, and a name neither
+    (CAFE, "What is the shop number?", None, None),
     (CAFE, "What is the name of the cafe?", "Blue Door Cafe", "as the largest words at the top"),
     (CAFE, "How many flat whites?", "2", "before"),
     (CAFE, "How many scones?", None, None),  # a price is no count

@@ -36,6 +36,17 @@ def wire(**properties):
         ("email", "E-mail", True),
         ("buyer", "Bill to", True),
         ("seller", "Bill to", False),
+        ("start time", "Begin time", True),
+        ("start time", "End time", False),  # the opposite
+        ("end balance", "Start balance", False),
+        ("depart time", "Arrive time", False),
+        ("invoice total", "Order total", False),
+        ("customer id", "Order ID", False),
+        ("order no", "Invoice no", False),
+        ("order date", "Date", False),
+        ("expiry date", "Expires", True),
+        ("employer", "Employee", False),  # another word, not a misread letter
+        ("county", "Country", False),
     ],
 )
 def test_a_label_matches_only_the_field_that_it_names(name, label, matches):
@@ -66,6 +77,11 @@ def test_values_are_copied_as_printed_and_missing_ones_are_null():
     }  # fmt: skip
 
 
+def test_a_number_that_is_a_name_is_no_amount():
+    form = page([(40, "VAT"), (440, "240.90")], [(40, "Customer"), (440, "J. Smith")], [(40, "Tax No"), (440, "12 34")])
+    assert fill(wire(vat_number=TEXT, customer_number=TEXT), [form]) == {"vat_number": "12 34", "customer_number": None}
+
+
 def test_a_value_of_the_wrong_type_is_null():
     assert fill(wire(total=DAY), [INVOICE]) == {"total": None}
 
@@ -92,14 +108,20 @@ def test_the_title_selects_the_documents_own_number():
     ("schema", "value"),
     [
         ({"enum": ["red", None]}, None),
-        ({"enum": ["red"]}, "red"),
-        ({"const": "invoice"}, "invoice"),
+        ({"enum": ["red", "blue"]}, None),  # neither is printed, and none is invented
+        ({"const": "invoice"}, "invoice"),  # the only answer that the schema allows
+        ({"properties": {"number": {"enum": ["7", "K7-120"]}}, "title": "Invoice"}, {"number": "K7-120"}),
         ({"type": "object", "additionalProperties": TEXT}, {}),
         ({"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": ITEM}, "maxItems": 1},
          [{"description": "Copper pipe 15 mm, hard", "quantity": 2, "price": 12.5}]),
         ({"anyOf": [{"type": "object", "properties": {"total": AMOUNT}}, {"type": "null"}]}, {"total": 39.6}),
         ({"type": "object", "properties": {"total": AMOUNT, "next": {"$ref": "#"}}},
          {"total": 39.6, "next": {"total": None, "next": None}}),
+        ({"properties": {"total": {"oneOf": [{"type": "null"}, AMOUNT]}}}, {"total": 39.6}),
+        ({"$ref": "#/definitions/A", "definitions": {"A": {"properties": {"total": AMOUNT}}}}, {"total": 39.6}),
+        ({"allOf": [{"properties": {"total": AMOUNT}}, {"properties": {"vat": AMOUNT}}]}, {"total": 39.6, "vat": None}),
+        ({"properties": {"items": {"type": ["array", "null"], "items": ITEM, "maxItems": 1}}},
+         {"items": [{"description": "Copper pipe 15 mm, hard", "quantity": 2, "price": 12.5}]}),
     ],
 )  # fmt: skip
 def test_handwritten_schemas_are_filled_in(schema, value):
@@ -123,6 +145,41 @@ def test_a_value_stands_beside_its_label_in_a_list_and_a_table_ends_at_a_gap():
     report = page(*rows, [(40, "Attendance"), (300, "43")])
     marks = {"type": "array", "items": {"type": "object", "properties": {"mark": TEXT, "points": AMOUNT}}}
     assert [row["mark"] for row in fill(wire(marks=marks), [report])["marks"]] == ["Maths", "Art"]
+
+
+@pytest.mark.parametrize(
+    ("table", "items"),
+    [
+        (["Tea 2.50", "Grand total 2.50", "Cash 10.00", "Change 7.50"], ["Tea"]),
+        *((["Tea 2.50", f"{label} 6.00"], ["Tea"]) for label in ("Tip", "Service charge", "VISA", "Sales tax")),
+        *((["Tea 2.50", f"{label} 6.00"], ["Tea"]) for label in ("Card payment", "Rounding", "Summe", "GST 5 %")),
+        (["Tea 2.50", "Total 2.50", "Bar 10.00"], ["Tea"]),
+        (["Tea 2.50", "Discount card 5.00", "Cake 3.00", "Total 10.50"], ["Tea", "Discount card", "Cake"]),
+        (["Tea 2.50", "Tax guide 5.00", "Cake 3.00", "Discount -1.00"], ["Tea", "Tax guide", "Cake"]),
+    ],
+)  # fmt: skip
+def test_a_table_ends_at_its_sums(table, items):
+    rows = [[(40, label), (400, price)] for label, _, price in (row.rpartition(" ") for row in table)]
+    schema = {"type": "array", "items": {"type": "object", "properties": {"item": TEXT, "price": AMOUNT}}}
+    found = fill(wire(items=schema), [page([(40, "Item"), (400, "Price")], *rows)])
+    assert [row["item"] for row in found["items"]] == items
+
+
+def test_a_row_between_rows_may_lack_cells_and_a_unit_cost_is_no_amount():
+    heads = [(40, "Description"), (300, "Quantity"), (440, "Unit Cost"), (600, "Total")]
+    pipe, solder = ([(40, name), (300, "2"), (440, "3.00"), (600, "6.00")] for name in ("Copper pipe", "Solder"))
+    invoice = page(heads, pipe, [(40, "Delivery"), (600, "4.00")], solder, [(40, "Paid so far"), (600, "16.00")])
+    fields = {"description": TEXT, "quantity": AMOUNT, "unit_price": AMOUNT, "amount": AMOUNT}
+    schema = {"type": "array", "items": {"type": "object", "properties": fields}}
+    assert [tuple(row.values()) for row in fill(wire(items=schema), [invoice])["items"]] == [
+        ("Copper pipe", "2", "3.00", "6.00"), ("Delivery", None, None, "4.00"), ("Solder", "2", "3.00", "6.00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["Tel.", "Total (incl. VAT)", "Date & time", "VATNumber", "invoice.number"])
+def test_a_key_may_be_written_like_its_label(key):
+    label = {"VATNumber": "VAT number", "invoice.number": "Invoice number"}.get(key, key)
+    assert fill(wire(**{key: TEXT}), [page([(40, label), (400, "0113 496")])]) == {key: "0113 496"}
 
 
 def test_values_have_the_type_that_the_schema_asks_for():

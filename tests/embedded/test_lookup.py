@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.pages import page
-from vlnb.embedded import clip
+from vlnb.embedded import clip, locate, skills
 from vlnb.embedded.lookup import alike, find, terms
 
 RECEIPT = page(
@@ -64,7 +64,66 @@ VEHICLE = page(
     [(20, "Patient: W. Ingram"), (400, "Tip"), (600, "Signature")],
 )
 
+CARD = page(
+    [(20, "Maria Lind", 30)],
+    [(20, "Head of sales")],
+    [(20, "T +44 113 496 0000")],
+    [(20, "M +44 7700 900000")],
+)
+PASSPORT = page([(20, "Date of birth"), (400, "04.11.1957")], [(20, "Expires"), (400, "01.06.2031")])
+CAFE = page(
+    [(300, "Blue Door Cafe", 34)],
+    [(20, "Invoice date"), (400, "03/04/2026")],
+    [(20, "2 Flat white"), (600, "7.60")],
+    [(20, "Scone with jam"), (600, "9.30")],
+    [(20, "Subtotal"), (600, "16.90")],
+    [(20, "VAT 20%"), (600, "3.38")],
+    [(20, "VAT No"), (600, "GB 123 4567 89")],
+    [(20, "Total"), (600, "20.28")],
+)
+ADDRESSES = page(
+    [(20, "Bill to"), (400, "Ship to")],
+    [(20, "Studio Lindqvist"), (400, "Casa Verde")],
+    [(20, "Lindenweg 4"), (400, "Fell Road 9")],
+    [(20, "22767 Hamburg"), (400, "Leeds LS1")],
+)
+ITEMS = page([(20, "5 mars bars")], [(20, "12 May Street")], [(20, "7 Marble tiles")], [(20, "10.0.0.12")])
+
+
+def beside(label, value):
+    return page([(20, label), (400, value)])
+
+
 QUESTIONS = [
+    (CARD, "What is the phone number?", "+44 113 496 0000", "with no label beside it"),
+    (CARD, "What is the fax number?", None, None),  # not the first number
+    (CARD, "mobile", None, None),
+    (CARD, "What is the job title?", None, None),  # not the title of the page
+    (PASSPORT, "expiry date?", "01.06.2031", "right of"),
+    (PASSPORT, "What is the issue date?", None, None),
+    (CAFE, "What is the order date?", None, None),
+    (CAFE, "What time is it?", None, None),  # a price is no time
+    (CAFE, "What is the phone number of the cafe?", None, None),  # a date is no number, and a name neither
+    (CAFE, "What is the shop number?", None, None),
+    (CAFE, "What is the name of the cafe?", "Blue Door Cafe", "as the largest words at the top"),
+    (CAFE, "How many flat whites?", "2", "before"),
+    (CAFE, "How many scones?", None, None),  # a price is no count
+    (CAFE, "What is the net total?", "16.90", "right of"),
+    (CAFE, "How much VAT was charged?", "3.38", "right of"),
+    (CAFE, "What is the VAT rate?", "20%", "after"),
+    (CAFE, "What is the VAT number?", "GB 123 4567 89", "right of"),
+    (beside("VAT No", "GB 123 4567 89"), "How much VAT was charged?", None, None),
+    (beside("VAT", "240.90"), "What is the VAT number?", None, None),
+    (beside("Customer", "J. Smith"), "What is the customer number?", None, None),
+    (beside("Date", "02.02.2026"), "What is the due date?", None, None),
+    (beside("Date", "02.02.2026"), "What is the invoice date?", "02.02.2026", "right of"),
+    (beside("Date", "02 Feb"), "What is the date?", "02 Feb", "right of"),
+    (beside("Date", "31 de enero de 2026"), "What is the date?", "31 de enero de 2026", "right of"),
+    (beside("Date", "2026年1月31日"), "What is the date?", "2026年1月31日", "right of"),
+    (ADDRESSES, "Who is the buyer?", "Studio Lindqvist", "below"),
+    (ADDRESSES, "What is the billing address?", "Studio Lindqvist, Lindenweg 4, 22767 Hamburg", "below"),
+    (ADDRESSES, "What is the shipping address?", "Casa Verde, Fell Road 9, Leeds LS1", "below"),
+    (ITEMS, "What is the date?", None, None),
     (VEHICLE, "What is the surname?", "Kovarik", "right of"),
     (VEHICLE, "How much is a visit?", "$25", "right of"),  # not the last number of the line: it has its own label
     (VEHICLE, "What is the patient's weight?", None, None),  # the label of the owner is not enough
@@ -133,6 +192,12 @@ def test_an_answer_has_the_box_of_its_value():
         ("billed", "bill", 1.0),
         ("phone", "tel", 0.9),
         ("invoice", "lnvoice", 0.857),
+        ("quantity", "ouantity", 0.875),
+        ("expires", "expiry", 0.9),
+        ("insurer", "insured", 0.0),
+        ("contract", "contact", 0.0),
+        ("maternal", "paternal", 0.0),
+        ("2020252", "2020225", 0.0),
         ("no", "on", 0.0),
         ("cash", "card", 0.0),
     ],
@@ -152,3 +217,42 @@ def test_a_text_that_disappears_and_returns_has_two_intervals():
     assert answer.splitlines()[1:] == [
         "0.00 - 1.00 seconds: ALARM", "2.00 - 3.00 seconds: ok", "4.00 - 4.00 seconds: ALARM",
     ]  # fmt: skip
+
+
+def test_a_word_itself_is_located_instead_of_its_value():
+    asked = ("Locate the word Total", "Locate the total")
+    assert [[spot.text for spot in locate.search(beside("Total", "5.00"), words)] for words in asked] == [
+        ["Total"], ["5.00"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moment", "time"),
+    [("1 minute", 60), ("2 minutes", 120), ("1:05", 65), ("65 s", 65), ("1 minute and 5 seconds", 65), ("1m05s", 65)],
+)
+def test_a_moment_is_given_in_minutes_or_seconds(moment, time):
+    times = [float(5 * i) for i in range(30)]
+    answer = clip.answer(f"What is shown at {moment}?", times, [page([(20, "ALARM")])] * 30, (), dict)
+    assert answer.startswith(f"On the frame at {time}.00 s")
+
+
+class Pages:
+    """A reader for pictures that are pages already."""
+
+    def read(self, picture, *, stop):
+        return picture
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("What is the total?", "5.00"),
+        ("What is the total of the second receipt?", "6.00"),
+        ("What is the total on picture 2?", "6.00"),
+        ("What is the total of the last page?", "7.00"),
+        ("What is the total of the fourth receipt?", "I found no text that answers this"),
+    ],
+)
+def test_a_question_may_name_its_picture(question, value):
+    pages = [beside("Total", total) for total in ("5.00", "6.00", "7.00")]
+    assert "".join(skills.answer(question, pages, Pages(), lambda: False)).startswith(value)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 TIME = re.compile(r"\s{0,9}t = (\d{1,6}(?:\.\d{1,6})?) s:?\s{0,9}")  # the label before a frame
 _AT = re.compile(
-    r"\b(?:at|around|near) (?:second |t ?= ?)?(?:(?:\d{1,2}:)?(\d{1,4}) ?(?::|m|min|minutes?) ?)?"
-    r"(\d{1,6}(?:\.\d{1,6})?)(?=[ ?.,s]|$)",
+    r"\b(?:at|around|near) (?:second |t ?= ?)?(?=\d)(?:(?:\d{1,2}:)?(\d{1,4}) ?(?::|m(?:in(?:ute)?s?)?(?![a-z])) ?)?"
+    r"(?:and )?(\d{1,6}(?:\.\d{1,6})?)?(?=[ ?.,s]|$)",
     re.IGNORECASE,
 )
 _WHEN, _ABOUT = (re.compile(WORDS["clip"][name], re.IGNORECASE) for name in ("when", "about"))
@@ -48,7 +48,7 @@ def answer(
         apology = f"No words of the question stand on the {len(pages)} frames. {WHO}, and I cannot see what moves."
         return f"{apology} I read these texts:\n{_timed_texts(times, pages)}"
     if hit := _AT.search(question):
-        time_s = 60 * int(hit[1] or 0) + float(hit[2])
+        time_s = 60 * int(hit[1] or 0) + float(hit[2] or 0)
         at = min(range(len(times)), key=lambda i: abs(times[i] - time_s))
         beyond = " (the last one)" if time_s > times[-1] + 1 else ""
         return f"On the frame at {times[at]:.2f} s{beyond} I read: {pages[at].text or 'nothing'}"

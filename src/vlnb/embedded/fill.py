@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import pairwise, product, takewhile
 from statistics import median
 from typing import Any, TypeVar
 
-from vlnb.embedded.lookup import FORMS, STOP, VAGUE, WORDS, by_label, heading, match, words
+from vlnb.embedded import lookup
+from vlnb.embedded.lookup import FORMS, NEUTRAL, STOP, VAGUE, WORDS, by_label, match, opposed, words
 from vlnb.embedded.page import Line, Page, Rect, Segment, shared_width
 from vlnb.embedded.request import Refused
 from vlnb.typed import form, values
-from vlnb.typed.form import DAY, NUMBER
+from vlnb.typed.form import DAY
 
 Node = Mapping[str, Any]
 Names = tuple[tuple[str, ...], ...]
@@ -27,10 +28,10 @@ Field = TypeVar("Field", bound=Hashable)
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_PARTS = 20_000  # of a schema with its references in place
-_NEUTRAL, _SUMS = frozenset(WORDS["neutral"].split()), frozenset(WORDS["sums"].split())
+_TOTALS, _SUMS = frozenset(WORDS["totals"].split()), frozenset(WORDS["sums"].split())
 _BOOLEANS = {word: value for value, words in ((True, WORDS["yes"]), (False, WORDS["no"])) for word in words.split()}
 _NAMED, _ALONE = 0.85, 0.75  # lowest recall of a field's words by its label, and lowest precision of the label
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_+|-|\s+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.-]")
 _LARGE = 1.4  # times the usual height: the name of a shop is larger
 _TOP = 0.2  # of the height of the page: the name of a shop stands above
 _TABLE_ENDS = 1.5  # times the usual distance of its rows: a larger gap is the end of a table
@@ -56,8 +57,11 @@ def _expanded(node: Any, root: Node, budget: Iterator[int], inside: tuple[str, .
         return node
     name = node.get("$ref")
     if not isinstance(name, str):
-        return {key: _expanded(item, root, budget, inside) for key, item in node.items() if key != "$defs"}
-    target = root if name == "#" else root.get("$defs", {}).get(name.rpartition("/")[2], {})
+        parts = {key: item for key, item in node.items() if node is not root or key not in ("$defs", "definitions")}
+        return {key: _expanded(item, root, budget, inside) for key, item in parts.items()}
+    target = root
+    for step in name.split("/")[1:]:
+        target = target.get(step, {})
     return {"enum": [None]} if name in inside else _expanded(target, root, budget, (*inside, name))
 
 
@@ -78,49 +82,56 @@ class _Filling:
         node = self._plain(node)
         if "properties" in node:
             return {key: self.value(part, self._names(names, key, part)) for key, part in node["properties"].items()}
-        if node.get("type") == "array":
+        if "array" in _types(node):
             return list(self._rows(self._plain(node.get("items", {}))))[: node.get("maxItems")]
         options = node.get("enum") or ([node["const"]] if "const" in node else [])
         text = self._values.get(names)
         if options:
             alike = [option for option in options if text and str(option).casefold() == text.casefold()]
-            return alike[0] if alike else None if None in options else options[0]
-        return {} if node.get("type") == "object" else _typed(node, text)
+            return (alike or options * (len(options) == 1) or [None])[0]  # a constant says nothing about the page
+        return {} if "object" in _types(node) else _typed(node, text)
 
     def _plain(self, node: Node) -> Node:
-        """Return the first alternative that is not null."""
-        parts = [part for part in node.get("anyOf", ()) if part.get("type") != "null"]
-        return self._plain(parts[0]) if parts and "properties" not in node else node
+        """Return the first alternative that is not null, and merge parts that must all hold."""
+        parts = [part for part in node.get("anyOf", node.get("oneOf", ())) if part.get("type") != "null"]
+        if parts and "properties" not in node:
+            return self._plain(parts[0])
+        for part in map(self._plain, node.get("allOf", ())):
+            properties = {**part.get("properties", {}), **node.get("properties", {})}
+            node = {**part, **node, **({"properties": properties} if properties else {})}
+        return node
 
     def _fields(self, node: Node, names: Names) -> Iterator[tuple[Names, Node]]:
         node = self._plain(node)
         if "properties" in node:
             for key, part in node["properties"].items():
                 yield from self._fields(part, self._names(names, key, part))
-        elif node.get("type") != "array" and names:
+        elif "array" not in _types(node) and names:
             yield names, node
 
     def _names(self, around: Names, key: str, node: Node) -> Names:
         """Return the wordings of a field: its key, alone and with the names around it, and its description."""
-        own = tuple(word.lower() for word in _CAMEL.split(key) if word)
+        own = tuple(words(_CAMEL.sub(" ", key))) or (key.lower(),)
         inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
-        alone = not around or not set(own) <= VAGUE | _NEUTRAL  # "name" alone may be the buyer's or the seller's
+        alone = not around or not set(own) <= VAGUE | NEUTRAL  # "name" alone may be the buyer's or the seller's
         return (*inside, *([own] if alone else []), *_wording(node))
 
     def _candidates(self, names: Names, node: Node) -> Iterator[tuple[float, Names, Place]]:
         """Yield (likeness, names, place) for every value whose label matches the names of the field."""
-        looks = re.compile(r"\d") if _kind(node) else None
+        kind = lookup.AMOUNT if _kind(node) else None
         for number, page in enumerate(self._pages):
             usual = median([segment.box[3] - segment.box[1] for segment in page.segments] or [0])
             for name in names:
-                weights = dict.fromkeys(name, 1.0)
-                for hit in by_label(page, weights, looks, " ".join(name), all_sides=True):
+                weights, question = dict.fromkeys(name, 1.0), " ".join(name)
+                own = kind or (lookup.NUMBER if lookup.NUMBER.asks.search(question) else None)
+                for hit in by_label(page, weights, kind, question, all_sides=True):
                     likeness = score(name, hit.label)
                     less = 0.1 * hit.rank + 0.05 * (hit.where == "below")  # a value below may be the cell of a table
                     less += 0.3 * (name not in (_wording(node) or names))  # the description knows the label best
-                    if likeness and _fits(node, hit.value) and not self._is_label(hit.value):
+                    fits = _fits(node, hit.value) and (own is None or own.fits(hit.value))
+                    if likeness and fits and not self._is_label(hit.value):
                         yield likeness - less, names, (number, hit.box, hit.value)
-                top = None if looks else heading(page, weights)
+                top = None if own else lookup.heading(page, weights)
                 if top and top.box[3] - top.box[1] > _LARGE * usual and top.box[1] < _TOP * page.size[1]:
                     yield 0.5, names, (number, top.box, top.value)
 
@@ -130,21 +141,20 @@ class _Filling:
     def _rows(self, node: Node) -> Iterator[dict[str, Any]]:
         """Yield the rows of the tables whose headings name the properties of a record."""
         columns = {key: self._names((), key, part) for key, part in node.get("properties", {}).items()}
+        columns |= {"amount": (*columns["amount"], ("total",))} if "amount" in columns else {}
         for page in self._pages:
             heads = [(_headings(line, columns), number) for number, line in enumerate(page.lines)]
             head, start = max(heads, key=lambda item: len(item[0]), default=({}, 0))
             if len(head) < min(2, len(columns)) or not head:
                 continue
             rows: list[dict[str, Any]] = []
-            steps: list[int] = []  # from the head to the first row, and then from row to row
-            for above, line in pairwise(page.lines[start:]):
-                step = line.segments[0].box[1] - above.segments[0].box[1]
-                usual = max(steps[1:] or steps or [step])
-                if _SUMS & set(words(line.segments[0].text)[:1]) or step > _TABLE_ENDS * usual:
-                    break
-                steps.append(step)
-                cells = _cells(line, head)
-                if len(cells) > len(head) / 2:
+            table = [(_summed(line), _cells(line, head)) for line in _near(page.lines[start:])]
+            table = list(takewhile(lambda row: row[0] not in _TOTALS, table))
+            full = [not summed and len(cells) > len(head) / 2 for summed, cells in table]
+            for i, (summed, cells) in enumerate(table):
+                if not any(full[i:]) and (summed or len(cells) > 1):
+                    break  # a sum; but a card before another item is a "Discount card"
+                if full[i] or (len(cells) > 1 and (rows or summed)):
                     parts = {key: (node["properties"][key], text) for key, text in cells.items()}
                     fitting = {key: _typed(*part) for key, part in parts.items() if _fits(*part)}
                     rows.append(dict.fromkeys(columns) | fitting)
@@ -164,22 +174,24 @@ def _wording(node: Node) -> Names:
 def score(name: Sequence[str], label: str) -> float:
     """Return how well a label names a field, or 0. Words such as "grand" and numbers do not count."""
     label_words = words(label)
-    ignored = _NEUTRAL | FORMS if set(name) <= VAGUE else _NEUTRAL  # a number may be the invoice number
+    ignored = NEUTRAL | FORMS if set(name) <= VAGUE else NEUTRAL  # a number may be the invoice number
     printed = [word for word in label_words if word in name or not (word in ignored or word.isdigit())] or label_words
     if "".join(name) == "".join(printed):  # e-mail and email
         return 1.0
-    counted = [word for word in name if word not in _NEUTRAL] or list(name)
-    telling = [word for word in counted if word not in VAGUE]
+    counted = [word for word in name if word not in NEUTRAL or word in printed] or list(name)
+    telling = [word for word in counted if word not in VAGUE | NEUTRAL]
     others = [word for word in printed if word not in VAGUE | STOP] if telling else printed
+    if opposed(name, label_words):
+        return 0.0
     recall, _ = match(dict.fromkeys(telling or counted, 1.0), " ".join(printed))
     _, precision = match(dict.fromkeys(counted, 1.0), " ".join(others)) if others else (1.0, 1.0)
     return (recall + precision) / 2 if recall >= _NAMED and precision >= _ALONE else 0.0
 
 
 def _kind(node: Node) -> str:
-    """Return the kind of a field, `NUMBER` or `DAY`, or "" for text."""
+    """Return the kind of a field, `form.NUMBER` or `DAY`, or "" for text."""
     if {"number", "integer"} & {*_types(node)} and "string" not in _types(node):
-        return NUMBER
+        return form.NUMBER
     return form.kind(node)
 
 
@@ -194,7 +206,7 @@ def _types(node: Node) -> Sequence[str]:
 
 def _fits(node: Node, text: str) -> bool:
     kind = _kind(node)
-    if (kind == NUMBER and values.number(text) is None) or (kind == DAY and values.day(text) is None):
+    if (kind == form.NUMBER and values.number(text) is None) or (kind == DAY and values.day(text) is None):
         return False
     return _typed(node, text) is not None
 
@@ -228,6 +240,22 @@ def _headings(line: Line, columns: Mapping[str, Names]) -> dict[str, Segment]:
     pairs = product(columns.items(), line.segments)
     scored = [(max(score(name, segment.text) for name in names), key, segment) for (key, names), segment in pairs]
     return {key: segment for key, (_, segment) in _assign(pair for pair in scored if pair[0]).items()}
+
+
+def _near(lines: Sequence[Line]) -> Iterator[Line]:
+    """Yield the lines under the head of a table, up to a gap."""
+    steps: list[int] = []  # from the head to the first row, and then from row to row
+    for above, line in pairwise(lines):
+        steps.append(line.segments[0].box[1] - above.segments[0].box[1])
+        if steps[-1] > _TABLE_ENDS * max(steps[1:-1] or steps[:1]):
+            break
+        yield line
+
+
+def _summed(line: Line) -> str:
+    """Return the first word of a line that counts, such as "total" in "Grand total", if it names a sum, else ""."""
+    counted = (word for word in words(line.segments[0].text) if word not in NEUTRAL and not word.isdigit())
+    return first if (first := next(counted, "")) in _TOTALS | _SUMS else ""
 
 
 def _cells(line: Line, head: Mapping[str, Segment]) -> dict[str, str]:

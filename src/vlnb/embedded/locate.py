@@ -60,6 +60,8 @@ def search(page: Page, question: str) -> list[Spot]:
     if not subject or _PATTERNS["thing"].search(question):
         return []
     exact = _occurrences(page, subject)
+    if exact and _PATTERNS["literal"].search(question):
+        return exact
     value = find(page, f"What is the {subject}?")
     return [Spot(value.value, value.box, subject)] if value and (value.label or not exact) else exact
 

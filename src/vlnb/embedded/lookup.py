@@ -8,40 +8,78 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise, takewhile
+from itertools import combinations, pairwise, takewhile
+from typing import Any
 
 from rapidfuzz import fuzz
 
 from vlnb import tables
 from vlnb.embedded.page import Page, Rect, Segment, around, shared_width
+from vlnb.typed import values
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*|#")
 WORDS = tables.read("embedded/words.toml")
-STOP, VAGUE, _TITLES, FORMS, _BLOCKS = (
-    frozenset(WORDS[name].split()) for name in ("stop", "vague", "titles", "forms", "blocks")
+STOP, VAGUE, NEUTRAL, _SIDES, _TITLES, FORMS, _BLOCKS = (
+    frozenset(WORDS[name].split()) for name in ("stop", "vague", "neutral", "sides", "titles", "forms", "blocks")
 )
 _VAGUE_WEIGHT = 0.4
-_SYNONYMS = tuple(frozenset(group.split()) for group in WORDS["synonyms"])
+_SHAPES = str.maketrans({letter: group[0] for group in WORDS["shapes"].split() for letter in group})
 _ALIKE = 82  # lowest ratio of 100 for two words that differ only in a misread letter
 _SHORT = 3  # letters: words up to this length must be equal
 
 _FOUND = 0.55  # lowest score of an answer
-_AMOUNT = r"\d"
-_KINDS = tuple(
-    (re.compile(rf"\b({kind['asks']})\b", re.IGNORECASE), re.compile(kind["looks"], re.IGNORECASE), kind["certain"])
-    for kind in WORDS["kind"]
-)
 _TERMS = re.compile(r"net \d{1,3}( days?)?", re.IGNORECASE)  # terms of payment, not a net amount
 _COUNTED = re.compile(r"\d{1,4} [^\W\d]+ [x×@] ")  # 3 nights x 80.00
+_MANY = re.compile(r"\d{1,4} ?[x×]? [^\W\d]")  # 2 Flat white, if the question asks how many
 _OWNER = re.compile(r"\b(\w+)['’]s\b|\bof (?:the|this|that|your|my) (\w+)")
+_BESIDES = re.compile(r"\bnumber\b|\bon (?:the|this|that) \w+")  # in a question for a phone number or a date
+_NET = re.compile(r"\b(?:net|sub) (?:total|amount)\b", re.IGNORECASE)
+_LONGEST_DATE = 6  # words: 31 de enero de 2026
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
 _CAPTION = 1.2  # values are larger by this factor than small labels above them
 _CODE = re.compile(r"\W?[A-Z]?\.?[\d.]{0,9}\W?")  # before the label of a form: (12), C.1.1
 _LETTER = re.compile(r"[^\W\d]")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value: the words that ask for it, and its look beside a label and without one."""
+
+    asks: re.Pattern[str]
+    looks: re.Pattern[str]
+    alone: re.Pattern[str] | None
+    dates: bool
+
+    def fits(self, text: str) -> bool:
+        """Whether the text beside a label may be such a value."""
+        return bool(self.looks.search(text) or (self.dates and _date(text, year="2000")))
+
+    def found_in(self, text: str) -> str:
+        """Return the part of a text that certainly is such a value, or ""."""
+        hit = self.alone.search(text) if self.alone else None
+        return hit[0].strip() if hit else _date(text) if self.alone and self.dates else ""
+
+
+def _kind(entry: dict[str, Any]) -> Kind:
+    asks, looks = rf"\b({entry['asks']})\b", entry["looks"]
+    alone = re.compile(entry["alone"], re.IGNORECASE) if "alone" in entry else None
+    return Kind(re.compile(asks, re.IGNORECASE), re.compile(looks, re.IGNORECASE), alone, entry.get("dates", False))
+
+
+_KINDS = tuple(map(_kind, WORDS["kind"]))
+NUMBER, AMOUNT = _KINDS[-2:]
+
+
+def _date(text: str, *, year: str = "") -> str:
+    """Return the first run of words that is a date, or "". A `year` completes a date without one."""
+    parts = re.findall(r"[^\s()|]+", text)
+    runs = [" ".join(parts[i:j]) for i, j in combinations(range(len(parts) + 1), 2) if j - i <= _LONGEST_DATE]
+    return next((run for run in runs if values.day(run) or (year and values.day(f"{run} {year}"))), "")
 
 
 @dataclass(frozen=True)
@@ -67,13 +105,19 @@ def find(page: Page, question: str) -> Candidate | None:
     quoted = re.search(r"[\"“”‘'«](.{2,60}?)[\"“”’'»](?:\W|$)", question)
     labels = frozenset(segment.text.lower().strip(" :") for segment in page.segments)
     weights = dict.fromkeys(words(quoted[1]), 1.0) if quoted else terms(question, labels=labels)
-    looks, certain = next(((looks, sure) for asks, looks, sure in _KINDS if asks.search(question)), (None, False))
-    answers = [*by_label(page, weights, looks, question), *_by_row_and_column(page, weights, looks)]
+    kind = next((kind for kind in _KINDS if kind.asks.search(question)), None)
+    if kind and kind is not AMOUNT:  # the departure time is the time of the departure, not another time
+        asked = {word for hit in kind.asks.finditer(question) for word in words(hit[0])}
+        if any(weight == 1 for word, weight in weights.items() if word not in asked):
+            weights |= dict.fromkeys(asked & weights.keys(), _VAGUE_WEIGHT)
+    answers = [*by_label(page, weights, kind, question), *_by_row_and_column(page, weights, kind)]
     best = max(answers, key=lambda answer: answer.score, default=None)
     title = heading(page, weights)
+    if title and kind and not kind.fits(title.value):
+        title = None
     if best and best.score >= _FOUND and not (title and best.label in title.value):
         return best
-    return (_by_pattern(page, looks) if looks and certain else None) or title
+    return (_without_label(page, kind, question) if kind and not quoted else None) or title
 
 
 def words(text: str) -> list[str]:
@@ -86,7 +130,7 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
 
     A stop word counts only if it is a whole label of the page (`labels`): "Where does it go to?" and TO.
     """
-    all_words = [word.removesuffix("'s").removesuffix("’s") for word in words(question)]
+    all_words = [word.removesuffix("'s").removesuffix("’s") for word in words(_NET.sub("subtotal", question))]
     kept = [word for word in all_words if word not in STOP or word in labels]
     owners = {owner for pair in _OWNER.findall(question.lower()) for owner in pair}  # the patient's weight
     return {word: _VAGUE_WEIGHT if word.removesuffix("s") in VAGUE or word in owners else 1.0 for word in kept}
@@ -97,9 +141,9 @@ def alike(a: str, b: str) -> float:
     """Return the similarity of two words: 1 if only the endings differ, 0.9 for synonyms, less if misread, else 0."""
     if a == b or _stem(a) == _stem(b):
         return 1.0
-    if any({_stem(a), a} & group and {_stem(b), b} & group for group in _SYNONYMS):
+    if any(_stem(a) in group and _stem(b) in group for group in _SYNONYMS):
         return 0.9
-    if min(len(a), len(b)) <= _SHORT:
+    if min(len(a), len(b)) <= _SHORT or _shape(_stem(a)) != _shape(_stem(b)):  # the employer is not the employee
         return 0.0
     ratio = fuzz.ratio(a, b)
     return ratio / 100 if ratio >= _ALIKE else 0.0
@@ -112,10 +156,30 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 4 else word  # "fare" is not "far"
 
 
+_SYNONYMS = tuple(frozenset(map(_stem, group.split())) for group in WORDS["synonyms"])
+_NUMBER = next(group for group in _SYNONYMS if "number" in group)
+
+
+def _shape(word: str) -> str:
+    """Return a word without accents, and with letters that OCR confuses made equal."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", word.translate(_SHAPES)))).translate(_SHAPES)
+
+
+@lru_cache(maxsize=20_000)
+def _sides(word: str) -> frozenset[str]:
+    return frozenset(side for side in _SIDES if alike(side, word))
+
+
+def opposed(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether words name another side than others: the end is not the start, and the order is not the invoice."""
+    first, second = (frozenset().union(*map(_sides, them)) for them in (some, others))
+    return bool(first and second) and not first & second
+
+
 def match(weights: dict[str, float], label: str) -> tuple[float, float]:
     """Return (recall, precision), 0 to 1: how much of the question the label contains, and vice versa."""
     printed = words(label)
-    if not weights or not printed:
+    if not weights or not printed or opposed(weights, printed):
         return 0.0, 0.0
     recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in weights.items())
     telling = [word for word in printed if (word not in STOP and len(word) > 1) or word in weights] or printed
@@ -124,28 +188,27 @@ def match(weights: dict[str, float], label: str) -> tuple[float, float]:
 
 
 def by_label(
-    page: Page, weights: dict[str, float], looks: re.Pattern[str] | None, question: str, *, all_sides: bool = False
+    page: Page, weights: dict[str, float], kind: Kind | None, question: str, *, all_sides: bool = False
 ) -> Iterator[Candidate]:
     """Yield the value of each label that contains a word of the question; with `all_sides`, the values at each side."""
-    amount = looks is not None and looks.pattern == _AMOUNT
     for row, line in enumerate(page.lines):
         for column, segment in enumerate(line.segments):
             label, _ = _split(segment)
             recall, precision = match(weights, label)
-            if not recall or not _LETTER.search(label):
+            numbered = kind is AMOUNT and _NUMBER & set(words(label)) - weights.keys()  # a VAT number is no VAT
+            if not recall or not _LETTER.search(label) or numbered:
                 continue
-            last = amount and "many" not in question.lower()
-            places = _places(page, (row, column), question, last=last, all_sides=all_sides)
+            places = _places(page, (row, column), question, last=kind is AMOUNT, all_sides=all_sides)
             # A value is no other label, with or without its own value.
             near = [(where, value) for where, value in places if not _split(value)[0].endswith((":", "："))]
-            fit = [place for place in near if looks and looks.search(place[1].text)]
-            if amount and "%" not in question:  # "VAT 25%  131.75": the question asks for the amount, not the rate
+            fit = [place for place in near if kind and kind.fits(place[1].text)]
+            if kind is AMOUNT:  # "VAT 25%  131.75": the question asks for the amount, not the rate
                 fit = [place for place in fit if not _RATE.fullmatch(place[1].text)] or fit
-            if looks and not fit:
+            if kind and not fit:
                 others = [s for s in line.segments if s is not segment and not _split(s)[0].endswith(":")]
-                fit = [("in the row of", s) for s in others if looks.search(s.text)]
+                fit = [("in the row of", s) for s in others if kind.fits(s.text)]
             for rank, (where, value) in enumerate((fit or near)[: None if all_sides else 1]):
-                score = (0.75 * recall + 0.25 * precision) * (0.5 if looks and not fit else 1)
+                score = (0.75 * recall + 0.25 * precision) * (0.5 if kind and not fit else 1)
                 yield Candidate(value.text, value.box, label, where, score, rank)
 
 
@@ -156,13 +219,16 @@ def _places(
     row, column = at
     line, segment = page.lines[row], page.lines[row].segments[column]
     label, inline = _split(segment)
-    if (all_sides or not last) and _COUNTED.match(segment.text):  # the number of nights, not their price
+    one = _MANY if "how many" in question.lower() else _COUNTED
+    if (all_sides or not last) and one.match(segment.text):  # the number of nights, not their price
         return [("before", replace(segment, text=segment.words[0].text, box=segment.words[0].box))]
     right, below = _right(line.segments[column + 1 :], last), _below(page, row, segment, question)
     if _is_captions(page, row):
         return [("below", below)] if below and below.box[3] - below.box[1] > segment.box[3] - segment.box[1] else []
     # "Employee" above "Employee no."
     is_list = below is not None and (below.text.lower().startswith(label.lower()) or _in_list(page, row))
+    if len(line.segments) > 1 and all(_heads_block(s.text) for s in line.segments):  # "Bill to" beside "Ship to"
+        right, is_list = None, False
     if all_sides and right and not is_list and _may_be_label(page, row, segment, right):
         right = None
     if is_list or (inline and label.endswith(":")):
@@ -173,6 +239,10 @@ def _places(
     if not label.endswith(":") and _is_header(page, row):
         places.reverse()
     return [(where, value) for where, value in places if value]
+
+
+def _heads_block(text: str) -> bool:
+    return all(word in STOP or any(alike(word, head) for head in _BLOCKS | _TITLES) for word in words(text))
 
 
 def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
@@ -261,7 +331,7 @@ def _in_list(page: Page, row: int) -> bool:
     return False
 
 
-def _by_row_and_column(page: Page, weights: dict[str, float], looks: re.Pattern[str] | None) -> Iterator[Candidate]:
+def _by_row_and_column(page: Page, weights: dict[str, float], kind: Kind | None) -> Iterator[Candidate]:
     """Yield the cells of tables whose row and column together match the question."""
     scored = [(row, s, match(weights, s.text)) for row, line in enumerate(page.lines) for s in line.segments]
     scored = [(row, s, m) for row, s, m in scored if m[0]]
@@ -271,7 +341,7 @@ def _by_row_and_column(page: Page, weights: dict[str, float], looks: re.Pattern[
                 continue
             recall, _ = match(weights, f"{header.text} {label.text}")
             cells = [s for s in page.lines[row].segments if s is not label and shared_width(s.box, header.box) > 0]
-            if cells and recall - max(header_recall, label_recall) > 0.1 and (not looks or looks.search(cells[0].text)):
+            if cells and recall - max(header_recall, label_recall) > 0.1 and (not kind or kind.fits(cells[0].text)):
                 score = 0.75 * recall + 0.25 * (header_precision + label_precision) / 2
                 name = f"{label.text} / {header.text}"
                 yield Candidate(cells[0].text, cells[0].box, name, "in the row and column of", score)
@@ -290,17 +360,17 @@ def _by_value(page: Page, question: str) -> Candidate | None:
     return None
 
 
-def _by_pattern(page: Page, looks: re.Pattern[str]) -> Candidate | None:
-    for segment in page.segments:
-        if hit := looks.search(segment.text):
-            return Candidate(hit.group().strip(), segment.box, "", "with no label beside it", 0.5)
-    return None
+def _without_label(page: Page, kind: Kind, question: str) -> Candidate | None:
+    """Return the first value of a kind if the question asks for nothing more specific, such as the date of birth."""
+    specific = terms(kind.asks.sub(" ", _BESIDES.sub(" ", question))).keys() - ((FORMS | _TITLES) - _SIDES)
+    found = ((kind.found_in(segment.text), segment.box) for segment in page.segments * (not specific))
+    return next((Candidate(text, box, "", "with no label beside it", 0.5) for text, box in found if text), None)
 
 
 def heading(page: Page, weights: dict[str, float]) -> Candidate | None:
     """Answer questions for the issuer or the title of the page with the largest line of its upper half."""
     upper = [s for s in page.segments if s.box[1] < page.size[1] / 2 and not FORMS & set(words(s.text))]
-    if not upper or not _TITLES & set(weights):
+    if not upper or not _TITLES & set(weights) or set(weights) - (_TITLES | VAGUE | NEUTRAL):
         return None
     tallest = max(s.box[3] - s.box[1] for s in upper)
     first = next(s for s in upper if s.box[3] - s.box[1] >= 0.85 * tallest)

@@ -37,6 +37,9 @@ _LARGEST = re.compile(
     r"\b(more|most|less|least|(bigg|cheap|earli|few|great|high|larg|lat|long|low|new|old|short|small)(er|est|r))\b",
     re.IGNORECASE,
 )
+_ORDINALS = ("last", "first", "second", "third", "fourth", "fifth")
+_SHEET = "(?:picture|image|photo|page|scan|screenshot|document|receipt|invoice|bill|statement|ticket|form|letter)"
+_NTH = re.compile(rf"\b(?:({'|'.join(_ORDINALS)}) {_SHEET}|{_SHEET} ([1-9]\d{{0,2}}))\b", re.IGNORECASE)
 _FORM = re.compile(r'\{\s*("[^"{}]+"\s*:\s*"",?\s*)+\}')  # {"shop": "", "total": ""}: a form to fill in
 _UNSURE = 0.8  # of 1: gibberish has a lower score
 _SHOWN = 8  # most texts of a picture that a comparison quotes
@@ -125,8 +128,12 @@ def _fill_in(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
 
 def _best(question: str, pages: Sequence[Page]) -> tuple[int, Candidate | None]:
     """Return the number of the page (from 1) with the best answer, and this answer."""
-    candidates = ((number, find(page, question)) for number, page in enumerate(pages, 1))
-    return max(candidates, key=lambda pair: pair[1].score if pair[1] else 0)
+    numbers, hit = list(range(1, len(pages) + 1)), _NTH.search(question)
+    if hit and len(pages) > 1:  # "the second receipt", or "picture 2"
+        at = int(hit[2]) if hit[2] else _ORDINALS.index(hit[1].lower())
+        numbers, question = numbers[at - 1 :][:1], _NTH.sub("picture", question)
+    candidates = ((number, find(pages[number - 1], question)) for number in numbers)
+    return max(candidates, key=lambda pair: pair[1].score if pair[1] else 0, default=(0, None))
 
 
 def _look_up(question: str, pages: Sequence[Page]) -> str:

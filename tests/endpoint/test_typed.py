@@ -170,6 +170,10 @@ def test_a_server_that_ignores_the_schema_is_detected(server):
     assert server(enforcing)[0].enforces_schemas
 
 
+def test_the_embedded_engine_enforces_schemas(endpoint):
+    assert endpoint.enforces_schemas
+
+
 def test_the_schema_is_sent_in_the_request_and_in_the_prompt(server):
     requests = []
     endpoint, _ = server(lambda request: requests.append(request) or [chunk('{"shop": null}', "stop")])

@@ -290,6 +290,11 @@ def test_an_answer_in_a_fence_keeps_its_whole_numbers():
     assert read(form, '```json\n{"id": 12345678901234567}\n```')[0] == {"id": 12345678901234567}
 
 
+def test_a_list_where_a_word_is_asked_for_is_a_violation():
+    _, _, issues = read(Form.of(Sale | Refund), '{"kind": ["refund"], "returned": "5", "on": "31.01.2026"}')
+    assert {issue.kind for issue in issues} == {"violation"}
+
+
 def test_an_optional_part_of_nulls_is_absent():
     street = {"type": "object", "properties": {"street": {"type": "string"}}, "required": ["street"]}
     rows = {"type": "array", "items": street, "minItems": 1}

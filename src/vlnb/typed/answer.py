@@ -136,7 +136,8 @@ class _Typing:
 def _likeness(node: Mapping[str, Any], value: Mapping[str, Any]) -> tuple[int, int]:
     """Return how well an object fits one of several alternatives: by the values of its choices, then by its keys."""
     fields = node.get("properties", {})
-    chosen = sum(value.get(key) in (set(field["enum"]) - {None}) for key, field in fields.items() if "enum" in field)
+    given = {key: item for key, item in value.items() if item is not None}
+    chosen = sum(given[key] in fields[key].get("enum", ()) for key in fields.keys() & given.keys())
     return chosen, len(fields.keys() & value.keys()) - len(fields.keys() ^ value.keys())
 
 

@@ -55,7 +55,7 @@ _NAMED = re.compile(  # start: 3 s, end: 5 s, event: a door opens
     rf"(?=\s{{0,3}}(?:$|[,;|–-]\s{{0,3}}\*{{0,2}}{_KEY}))",
     re.IGNORECASE | re.MULTILINE,
 )
-_UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {{start: 0:03}}
+_UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {start: 0:03}
 _STAMP = re.compile(
     rf"\[[\s\"]?(?:{_TIME}\s{{0,3}}{_BETWEEN}\s{{0,3}})?{_CERTAIN}[\s\"]?\]", _HOW
 )  # [00:03 - 00:05] text

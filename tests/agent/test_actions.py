@@ -121,7 +121,7 @@ BAD = [
     (call('{"action": "wait", "time": 3600}'), "10"),
     (call('{"action": "scroll", "pixels": "far"}'), "pixels"),
     (call('{"action": "scroll", "coordinate": [1, 2]}'), "needs a distance"),
-    (call('{"action": "key", "keys": ["F13"]}'), "no key 'F13'"),
+    (call('{"action": "key", "keys": ["F13"]}'), "keys: there is no key 'F13'"),
     (call('{"action": "terminate", "status": "perhaps"}'), "status"),
     ("Action: click(start_box='(10)')", "start_box"),
     ("Action: click(10, 20)", "needs a point"),

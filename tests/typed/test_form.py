@@ -260,6 +260,16 @@ class Refund(BaseModel):
             {"kind": "refund", "returned": 5, "on": "2026-01-31"},
         ),
         (
+            {
+                "anyOf": [
+                    {"properties": {"kind": {"const": "price"}, "value": {"type": "number"}}},
+                    {"properties": {"kind": {"const": "code"}, "value": {"type": "string"}}},
+                ]
+            },
+            '{"kind": "code", "value": "12,50"}',
+            {"kind": "code", "value": "12,50"},
+        ),
+        (
             {"properties": {"p": {"anyOf": [{"properties": {"net": {"type": "number"}}}, {"type": "number"}]}}},
             '{"p": "19,99"}',
             {"p": 19.99},

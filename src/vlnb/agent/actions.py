@@ -180,7 +180,9 @@ def _action(name: str, arguments: dict[str, Any], screen: Size, *, full: bool) -
         action = Action.model_validate({**arguments, "kind": kind, "name": name})
     except ValidationError as error:
         first = error.errors()[0]
-        raise Unusable(f"{name} cannot be used: {first['loc'][0]}: {first['msg']}.") from None
+        raise Unusable(
+            f"{name} cannot be used: {first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
     for need in WORDS["needs"].get(kind, "").split():
         if not getattr(action, need):
             raise Unusable(f"{name} needs {WORDS['what'][need]}.")

@@ -107,7 +107,7 @@ class Reader:
         self._names = set[str]()
         try:
             if self._is_valid():
-                return self._strict(0)
+                return self._strict()
             return self._container("object") if self._call else self._value()
         finally:
             self._left -= self._at - start

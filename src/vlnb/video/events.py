@@ -49,10 +49,10 @@ _KINDS = {  # the kind of value under a key in JSON; the first match counts
 _SCALES = {"ms": 0.001, "millis": 0.001, "min": 60.0}  # of numbers under start_ms, end_milliseconds, start_minutes
 _SCALE = re.compile("[_ ](ms|millis|min)(econds|utes|s)?$")
 _TUPLE = re.compile(rf"[(<]\s?({_CERTAIN})\s?[,;]\s?({_CERTAIN})\s?[)>]", _HOW)  # (00:03, 00:05) text
-_KEY = r"[a-z][\w ()]{0,24}[*\"]{0,3}\s?[:=]"
+_NAME, _MARK = r"[a-z][\w ()]{0,24}", r"[*\"]{0,3}\s?[:=]"
 _NAMED = re.compile(  # start: 3 s, end: 5 s, event: a door opens
-    rf"(?<!\w)([a-z][\w ()]{{0,24}})[*\"]{{0,3}}\s?[:=](?!/)[*\"\s]{{0,4}}(.{{1,300}}?)"
-    rf"(?=\s{{0,3}}(?:$|[,;|–-]\s{{0,3}}\*{{0,2}}{_KEY}))",
+    rf"(?<!\w)({_NAME}){_MARK}(?!/)[*\"\s]{{0,4}}(.{{1,300}}?)"
+    rf"(?=\s{{0,3}}(?:$|[,;|–-]\s{{0,3}}\*{{0,2}}{_NAME}{_MARK}))",
     re.IGNORECASE | re.MULTILINE,
 )
 _UNQUOTED = re.compile(rf"([:\[,]\s?)({_CERTAIN})(?=\s?[,\]}}])", _HOW)  # {start: 0:03}

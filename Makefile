@@ -34,7 +34,7 @@ engines:  ## install the real servers that test-engine launches (3.3 GB, once)
 
 test-engine: .venv/dev.done engines  ## launch a real SGLang server on this CPU and test against it
 	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m alone
-	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadfile --durations=10
+	@VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/engine -m "not alone" -n 2 --dist loadgroup --durations=10
 
 test-browser: .venv/dev.done  ## drive the notebooks in JupyterLab in Chromium (apt-get install chromium)
 	@VLNB_BROWSER=1 VLNB_ENGINE=$(ENGINE) $(PY) -m pytest tests/browser -n 2 --dist loadfile --durations=10

@@ -124,7 +124,7 @@ def main():
     arguments = ["-m", "tests.bench.truth", "--ttft", TTFT_S, "--gap", GAP_S]
     server = subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     port = int(server.stdout.readline())
-    has_reference = (ENGINE / "done-2").exists()
+    has_reference = (ENGINE / "done-3").exists()
     print(f"{'users':>6} {'client':<20}" + "".join(f"{name:>14}" for name in HEAD))
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -87,6 +87,11 @@ def main(vocabulary: str, folder: str, depth: int) -> None:
     path = Path(folder) / "config.json"
     nested = json.loads(path.read_text())
     path.write_text(json.dumps({**nested["text_config"], **nested, "model_type": "qwen2_5_vl"}, indent=1))
+    # By the class that the real checkpoint names, SGLang loads the tokenizer once; by the general one, three times.
+    path = Path(folder) / "tokenizer_config.json"
+    named = json.loads(path.read_text())
+    del named["backend"]
+    path.write_text(json.dumps({**named, "tokenizer_class": "Qwen2Tokenizer"}, indent=1))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 venv=$folder/venv
 mkdir -p "$folder"
-[ -e "$folder/done-2" ] && exit 0
+[ -e "$folder/done-3" ] && exit 0
 
 ${PYTHON:-python3} -m venv "$venv"
 pip="$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check"
@@ -38,4 +38,4 @@ tar -xzf "$folder/llama/llama_cpp_python-0.3.36.tar.gz" -C "$folder/llama" --str
 convert="$venv/bin/python $folder/llama/llama.cpp/convert_hf_to_gguf.py $folder/tiny-4 --outtype f16"
 $convert --outfile "$folder/tiny.gguf"
 $convert --mmproj --outfile "$folder/tiny.mmproj.gguf"
-touch "$folder/done-2"
+touch "$folder/done-3"

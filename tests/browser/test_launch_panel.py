@@ -12,7 +12,7 @@ from tests.engine.conftest import ENGINE, ENVIRONMENT, command, is_running
 from tests.launch.test_server import SERVE
 from vlnb.endpoint import record
 
-REAL = (ENGINE / "done-2").exists()
+REAL = (ENGINE / "done-3").exists()
 
 
 def notebook(*cells):

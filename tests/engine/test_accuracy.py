@@ -2,6 +2,7 @@
 
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.check import asking, vision_check
+from vlnb.accuracy.check.tasks import _PLACES
 
 
 def test_random_answers_get_a_wide_interval_and_a_low_strict_score(endpoint, tmp_path):
@@ -17,6 +18,9 @@ def test_random_answers_get_a_wide_interval_and_a_low_strict_score(endpoint, tmp
 
 def test_the_vision_check_calls_a_model_that_sees_nothing_blind(endpoint, monkeypatch):
     monkeypatch.setattr(asking, "_MAX_TOKENS", 24)  # it never ends by itself, and a longer answer is only more noise
+    monkeypatch.setattr(asking, "_CLIP_S", 6)
+    # On a CPU, SGLang's attention over a large picture, or a long clip, takes 18 GB.
+    monkeypatch.setitem(_PLACES, "large", _PLACES["small"])
     result = vision_check(endpoint, seed=6)
     assert len(result.answered) == result.asked_of
     assert [finding.name for finding in result.findings] == ["blind"]

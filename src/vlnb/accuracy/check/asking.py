@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LIMITS: dict[str, Any] = {"first_token_s": 60.0, "total_s": 120.0}
 _MAX_TOKENS = 160
+_CLIP_S = 20.0  # length of the clip that tests the sense of time
 _TEXT = ("seen", "fine print", "places", "tables", "twice", "usage")  # skills of an engine that only reads
 _LOST = 2  # questions in a row without a server
 _SAME = 0.5  # IoU from which two boxes are the same place
@@ -85,7 +86,7 @@ def _clock(endpoint: Endpoint, seed: int) -> str:
     if endpoint.is_embedded:
         return ""
     try:
-        return str(video.check(endpoint, seconds=20, seed=seed))
+        return str(video.check(endpoint, seconds=_CLIP_S, seed=seed))
     except VlnbError as error:
         return f"Video was not checked: {error}"
 

@@ -24,6 +24,7 @@ _BOX = (
     ' "{0}"}}]'
 )
 _FINE_PX = (28, 18, 12)  # font sizes; the letters are 20, 13 and 9 pixels high
+_PLACES = {"small": ((1288, 728), 60), "large": ((2240, 1680), 96)}  # size of the picture and of its letters, in pixels
 
 
 class _Card(BaseModel, extra="forbid", strict=True):
@@ -125,7 +126,7 @@ def _all(rng: random.Random) -> Iterator[Task]:
     far = rng.choice((1, 2, 3, 4, 7, 8, 9, 10))  # of ten, not in the middle
     for count, place, size, letters in ((2, 1, (672, 420), 70), (2, 2, (672, 420), 70), (10, far, (448, 280), 56)):
         yield _task(f"picture {place} of {count}", "order", drawn.which_code(rng, count, place, size, letters))
-    for name, size, letters in (("small", (1288, 728), 60), ("large", (2240, 1680), 96)):
+    for name, (size, letters) in _PLACES.items():
         code = drawn.code(rng)
         picture, box = drawn.two_codes(rng, code, size=size, letters=letters)
         yield Task(f"box on a {name} picture", "places", _BOX.format(code), (picture,), code, box=box)

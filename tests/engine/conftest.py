@@ -23,8 +23,9 @@ if not (ENGINE / "done-3").exists():
 SERVERS = ("sglang", "transformers", "llama")  # fixtures
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Give all tests of a server to one worker, so that each server runs once: two of SGLang need 10 GB and 50 s more."""
+    """Give all tests of a server to one worker, so that it starts once: each SGLang takes 5 GB and a minute."""
     for item in items:
         server = next((name for name in SERVERS if name in getattr(item, "fixturenames", ())), None)
         if server:

@@ -120,9 +120,7 @@ class Canvas:
 
     def finish(self, source: str, alt: str, *, fields: dict[str, Box] | None = None) -> Sample:
         """Return the sample: the picture and its ground truth."""
-        from PIL import Image
-
-        image = self.image.resize(self.size, Image.Resampling.LANCZOS)
+        image = self.image.reduce(TIMES)
         truth = Truth(
             lines=tuple(box.text for box in self.texts),
             boxes=tuple(self.texts),

@@ -35,13 +35,13 @@ class Oracle(http.server.ThreadingHTTPServer):
 
     def __init__(self, seed, fault="", *, owner=None, usage=None):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.fault, self.last, self.owner, self.usage = fault, "", owner, usage
+        self.fault, self.last, self.owner, self.usage = fault, "", owner, usage and json.loads(usage)
         self.counter = itertools.count()
         self.known = [(_small(p.image), task, n) for task in tasks(seed) for n, p in enumerate(task.pictures, 1)]
         self.address = f"http://127.0.0.1:{self.server_port}/v1"
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_):

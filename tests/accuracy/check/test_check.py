@@ -1,6 +1,8 @@
 """The vision check names the faults of a server, and finds none in a sound one."""
 
+import functools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,14 +17,17 @@ from vlnb.regions import Box
 from vlnb.regions.shapes import scaled
 
 SEED = 4
+pytestmark = pytest.mark.xdist_group("check")  # one worker draws the pictures, and keeps the checks
 
 
 @pytest.fixture(autouse=True)
 def _cached_pictures(monkeypatch):
     """Reuse the pictures of a seed: they are always the same, and drawing them takes a second."""
     monkeypatch.setattr(asking, "tasks", tasks)
+    monkeypatch.setattr(asking, "_CLIP_S", 6)
 
 
+@functools.cache
 def check(fault="", seed=SEED, **options):
     with Oracle(seed, fault, **options) as server:
         return vision_check(vlnb.connect(server.address, announce=None), seed=seed)
@@ -94,23 +99,30 @@ def test_the_root_cause_comes_first_and_only_it_gets_advice(fault):
 PIXEL_FLAGS = {"sglang": "--mm-process-config", "vllm": "--mm-processor-kwargs", "llamacpp": "--image-max-tokens"}
 
 
-@pytest.mark.parametrize("owner", [*PIXEL_FLAGS, "library", None])
+@pytest.mark.parametrize("owner", [*PIXEL_FLAGS, "library", ""])
 def test_advice_fits_the_server_that_answers(owner):
-    result = check("resize", owner=owner)
-    advice = str(result)
+    advice = str(replace(check("resize"), owner=owner))
     for other, flag in PIXEL_FLAGS.items():
         assert (flag in advice) is (other == owner)
     assert "--" in advice if owner in PIXEL_FLAGS else "--" not in advice
     assert "resizing" in advice
-    blind = str(check("noise", owner=owner))
+    blind = str(replace(check("noise"), owner=owner))
     assert ("triton_attn" in blind, "--mmproj" in blind) == (owner == "sglang", owner == "llamacpp")
     assert owner == "sglang" or "ROCM" not in advice + blind
 
 
+def test_the_server_names_its_maker():
+    assert check("resize").owner == ""
+    assert check("resize", owner="vllm").owner == "vllm"
+
+
 @pytest.mark.parametrize(
     "usage",
-    [{}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": "many"}, {"total_tokens": 4}, []],
-)
+    [
+        "{}", '{"prompt_tokens": null, "completion_tokens": null}', '{"prompt_tokens": "many"}', '{"total_tokens": 4}',
+        "[]",
+    ],
+)  # fmt: skip
 def test_invalid_token_counts_are_reported_as_no_counts(usage):
     result = check(usage=usage)
     (finding,) = result.findings

@@ -20,16 +20,16 @@ ENVIRONMENT = {"SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1"}
 if not (ENGINE / "done-3").exists():
     collect_ignore_glob = ["test_*.py"]  # `make test` leaves the engine out: it takes five minutes
 
-SERVERS = ("sglang", "transformers", "llama")  # fixtures
+SHARED = ("sglang", "transformers", "llama", "processed")  # fixtures
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Give all tests of a server to one worker, so that it starts once: each SGLang takes 5 GB and a minute."""
     for item in items:
-        server = next((name for name in SERVERS if name in getattr(item, "fixturenames", ())), None)
-        if server:
-            item.add_marker(pytest.mark.xdist_group(server))
+        shared = next((name for name in SHARED if name in item.fixturenames), None)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 def command(*more, model=ENGINE / "tiny", port):

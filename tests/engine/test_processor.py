@@ -66,7 +66,7 @@ def processed(tmp_path_factory):
         path.write_bytes(picture.seen().encoded[1])
         pages[name] = (picture, truth, path)
     processor("show", *(path for *_, path in pages.values()))
-    return {name: (*rest, path, Image.open(f"{path}.seen.png")) for name, (*rest, path) in pages.items()}
+    return {name: (*rest, path, Image.open(f"{path}.seen.png").convert("RGB")) for name, (*rest, path) in pages.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -13,7 +13,7 @@ import mimetypes
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -178,11 +178,10 @@ def header(source: images.Source) -> Header:
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0
         notes.append(f"the file declares {declared_s:.2f} s, but its pictures end at {duration_s:.2f} s")
-    rotation = 0
-    with _opened(media, name, []) as (container, stream):
-        rotation = next((frame.rotation for frame in _frames(container, stream, frozenset(), [])), 0)
-    size = size[::-1] if rotation % 180 else size
-    return Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed, form not in _NO_SEEK)
+    seekable = form not in _NO_SEEK
+    video = Header(name, media, size, times, sorted(keys), unit_s, duration_s, tuple(notes), timed, seekable)
+    first = next(decoded(video, times[:1], []), None)  # only a frame knows how it must be turned
+    return replace(video, size=size[::-1]) if first and first.rotation % 180 else video
 
 
 def plan(

@@ -23,10 +23,9 @@ _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}(?:[.,]\d{1,6})?"
 _UNIT = r"(?:(?:s|secs?|seconds?)\b(?:\smark\b)?|秒)"
 _HOURS = rf"{_NUMBER}\s?(?:h|hrs?|hours?)(?![a-z])"
 _MINUTES = rf"{_NUMBER}(?:\s?(?:mins?|minutes?|分)|m|\sm(?=\s{{1,3}}\d))(?![a-z/])"  # "5 m away" is a distance
-_SPOKEN = (  # 1 h 2 min 5 s
-    rf"(?:{_HOURS}(?:\s{{0,3}}(?:and\s)?{_MINUTES})?|{_MINUTES})(?:\s{{0,3}}(?:and\s)?{_NUMBER}\s?{_UNIT})?"
-)
-_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}[\s-]?{_UNIT})"  # certainly a time, not a bare number
+_SECONDS, _AND = rf"{_NUMBER}[\s-]?{_UNIT}", r"\s{0,3}(?:and\s)?"
+_SPOKEN = rf"(?:{_HOURS}{_AND})?(?:{_MINUTES}{_AND})?{_SECONDS}|(?:{_HOURS}{_AND})?{_MINUTES}|{_HOURS}"  # 1 h 2 min 5 s
+_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?)"  # certainly a time, not a bare number
 _TIME = rf"(?:{_CERTAIN}|{_NUMBER})"
 _HOW = re.IGNORECASE | re.ASCII
 _BETWEEN = r"(?:-{1,2}>|-|–|—|~|to|until|till|through|and|bis|到|至)"
@@ -166,11 +165,10 @@ def seconds(value: object) -> float | None:
     return _seconds(hit[1]) if isinstance(value, str) and (hit := _WHOLE.fullmatch(value)) else None
 
 
-def first_seconds(value: object) -> float | None:
-    """Return the first time in a value, as `seconds` does."""
-    if isinstance(value, str) and (hit := _MOMENT.search(value) or re.search(_NUMBER, value)):
-        return _seconds(hit[0])
-    return seconds(value)
+def first_seconds(text: str) -> float | None:
+    """Return the first time in a text; a bare number counts only if there is no other."""
+    hit = _MOMENT.search(text) or re.search(_NUMBER, text)
+    return _seconds(hit[0]) if hit else None
 
 
 def _seconds(text: str) -> float:
@@ -236,11 +234,10 @@ def _in_value(value: Any, *, pairs: bool = True) -> Iterator[Interval]:  # noqa:
         yield from _in_object(value)
     elif isinstance(value, list):
         labels = [item for item in value[2:3] if isinstance(item, str) and not _times(item)]
+        times = value[:2] if labels else value
         pairs = pairs or all(isinstance(item, str) and _MOMENT.fullmatch(item) for item in value[:2])
-        if pairs and (two := _pair(value[:2])) and len(labels) == len(value[2:3]):
-            yield *two[0], next(iter(labels), "")
-        elif pairs and all(seconds(item) is not None for item in value):
-            yield from ((*span, "") for span in _times(value))
+        if pairs and all(seconds(item) is not None for item in times):
+            yield from ((*span, "".join(labels)) for span in _times(times))
         else:
             for item in value:
                 yield from _in_prose(item) if isinstance(item, str) else _in_value(item, pairs=pairs)

@@ -23,9 +23,9 @@ _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}(?:[.,]\d{1,6})?"
 _UNIT = r"(?:(?:s|secs?|seconds?)\b(?:\smark\b)?|秒)"
 _HOURS = rf"{_NUMBER}\s?(?:h|hrs?|hours?)(?![a-z])"
 _MINUTES = rf"{_NUMBER}(?:\s?(?:mins?|minutes?|分)|m|\sm(?=\s{{1,3}}\d))(?![a-z/])"  # "5 m away" is a distance
-_SECONDS, _AND = rf"{_NUMBER}[\s-]?{_UNIT}", r"\s{0,3}(?:and\s)?"
+_SECONDS, _AND = rf"{_NUMBER}\s?{_UNIT}", r"\s{0,3}(?:and\s)?"
 _SPOKEN = rf"(?:{_HOURS}{_AND})?(?:{_MINUTES}{_AND})?{_SECONDS}|(?:{_HOURS}{_AND})?{_MINUTES}|{_HOURS}"  # 1 h 2 min 5 s
-_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?)"  # certainly a time, not a bare number
+_CERTAIN = rf"(?:{_SPOKEN}|{_CLOCK}(?:\s?{_UNIT})?|{_NUMBER}-{_UNIT})"  # certainly a time, not a bare number
 _TIME = rf"(?:{_CERTAIN}|{_NUMBER})"
 _HOW = re.IGNORECASE | re.ASCII
 _BETWEEN = r"(?:-{1,2}>|-|–|—|~|to|until|till|through|and|bis|到|至)"
@@ -151,11 +151,9 @@ def timeline(events: Events, source: Source) -> Html:
         summary = element("summary", thumb, " ", str(event), element("div", bar, style=f"background:{FAINT}"))
         pictures = [to_html(frame.picture, shown_px=_SHOWN_PX) for frame in dict.fromkeys((first, last))]
         rows.append(element("details", summary, *pictures, style="margin:6px 0;cursor:pointer"))
-    axis = element(
-        "small", f"Each bar runs from 0 to {length_s:.2f} seconds. Click one to see its first and last frame."
-    )
+    axis = f"Each bar runs from 0 to {length_s:.2f} seconds. Click one to see its first and last frame."
     rest = [element("small", f"{_MOST_SHOWN} of {len(events)} events are shown.")] * (len(events) > _MOST_SHOWN)
-    return element("div", axis, *rows, *rest, listed(events.repairs))
+    return element("div", element("small", axis), *rows, *rest, listed(events.repairs))
 
 
 def seconds(value: object) -> float | None:
@@ -174,10 +172,8 @@ def first_seconds(text: str) -> float | None:
 def _seconds(text: str) -> float:
     """Return the seconds of a text that matches `_TIME`."""
     if ":" in text:
-        total = 0.0
-        for part in re.findall(_NUMBER, text):
-            total = total * 60 + float(part.replace(",", "."))
-        return total
+        parts = reversed(re.findall(_NUMBER, text))
+        return sum(float(part.replace(",", ".")) * 60.0**place for place, part in enumerate(parts))
     return sum(_number(hit[1]) * _SPANS.get((hit[2] or "").lower(), 1) for hit in _PART.finditer(text))
 
 

@@ -85,16 +85,12 @@ class Action(BaseModel, frozen=True):
         return tuple(filter(None, (self.at, self.to)))
 
     @property
-    def moves(self) -> bool:
-        """Whether a scroll has a distance."""
-        return self.direction is not None or self.pixels != 0
-
-    @property
-    def scrolled(self) -> Point:
-        """How far to scroll to the right and down; Qwen's pixels count upwards."""
+    def scrolled(self) -> tuple[float, ...]:
+        """How far to scroll to the right and down, () without a distance; Qwen's pixels count upwards."""
         if self.direction:
             return _DIRECTIONS[self.direction]
-        return (self.pixels, 0.0) if self.name == "hscroll" else (0.0, -self.pixels)
+        distance = (self.pixels, 0.0) if self.name == "hscroll" else (0.0, -self.pixels)
+        return distance if self.pixels else ()
 
     def __str__(self) -> str:
         places = " to ".join(f"({x:g}, {y:g})" for x, y in self.points)

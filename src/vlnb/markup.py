@@ -16,6 +16,10 @@ LEFT = "text-align:left;white-space:normal;max-width:320px;padding:.15em 1em .15
 GOOD = "var(--jp-success-color1, #009E73)"
 BAD = "var(--jp-error-color1, #D55E00)"
 FAINT = "#8884"
+_PAGE_CSS = (
+    ":root{color-scheme:light dark} body{font:16px/1.5 system-ui,sans-serif;margin:2em;padding:0 1em}"
+    " td,th{padding:0 1em 0 0}"
+)
 
 
 class Html(str):
@@ -87,7 +91,8 @@ def bar(share: float, colour: str, *, width_px: int = 90) -> Html:
     return element("div", fill, style=f"width:{width_px}px;height:8px;background:{FAINT}")
 
 
-def page(title: str, css: str, *parts: str) -> str:
+def page(title: str, *parts: str, css: str = "") -> str:
     """Return a self-contained HTML page. `css` must be our own style sheet, not untrusted text."""
-    head = element("head", element("meta", charset="utf-8"), element("title", title), element("style", Html(css)))
+    style = element("style", Html(_PAGE_CSS + css))
+    head = element("head", element("meta", charset="utf-8"), element("title", title), style)
     return f"<!doctype html>{element('html', head, element('body', element('h1', title), *parts), lang='en')}"

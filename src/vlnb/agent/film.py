@@ -19,7 +19,6 @@ _HERE = Path(str(resources.files("vlnb.agent")))
 SHOP = _HERE / "shop.html"
 """A page to try the agent on: a login, an order form with a list, a confirmation. It sends no data."""
 _SHOWN_PX = 360
-_CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "run.json").write_bytes(TypeAdapter(Run).dump_json(self))
-            (folder / "film.html").write_text(page("What the agent did", _CSS, Html(self._repr_html_())), "utf-8")
+            (folder / "film.html").write_text(page("What the agent did", Html(self._repr_html_())), "utf-8")
         except OSError as error:
             raise BadInput(f"{folder} cannot be written: {error.strerror}.") from error
 

@@ -26,8 +26,8 @@ SCRIPT = "plotly.min.js"
 _NO_SCRIPT = f"<script>window.Plotly || document.write('The charts need {SCRIPT} beside this page.')</script>"
 _FEW = "† Too few requests for this percentile. Intervals in brackets: 95 %, bootstrap over requests."
 _CSS = """
-:root { color-scheme: light dark; --jp-content-font-color1: CanvasText; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; }
+:root { --jp-content-font-color1: CanvasText; }
+body { max-width: 960px; margin: 2em auto; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: 0.15em 1em 0.15em 0; vertical-align: top; }
 tr { border-bottom: 1px solid #8884; } figure { margin: 1em 0 2em; } figcaption { max-width: 60em; }
 @media print { :root { color-scheme: light; } figure, tr { break-inside: avoid; } body { max-width: none; } }
@@ -54,7 +54,7 @@ def page(runs: Mapping[str, Stored]) -> str:
         figures.append((f"How many requests were in flight? {name}", concurrency(run.records)))
     parts += [element("script", src=SCRIPT), Html(_NO_SCRIPT)]
     parts += [_figure(question, figure) for question, figure in figures]
-    return markup.page(title, _CSS + THEME_CSS, *parts)
+    return markup.page(title, *parts, css=_CSS + THEME_CSS)
 
 
 def script() -> str:

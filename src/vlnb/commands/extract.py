@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from vlnb.endpoint.typed import TypedReply
 
 _MAX_BYTES = 1_000_000
-_CSS = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em} td,th{padding:0 1em 0 0}"
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d[\d\s.,()/-]*(\s[^\W\d]{1,4}|%)?$)")  # but not "-5.00 EUR"
 
 
@@ -172,7 +171,7 @@ def _html(replies: dict[str, TypedReply | VlnbError]) -> str:
         element("section", element("h2", name), alert(reply) if isinstance(reply, VlnbError) else reply.as_html())
         for name, reply in replies.items()
     )
-    return page("Extracted data", _CSS, *sections)
+    return page("Extracted data", *sections)
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _jsonl, ".html": _html}

@@ -100,7 +100,7 @@ def _in_memory(source: Source, max_pixels: int) -> Picture | None:
     return None
 
 
-def as_bytes(source: Source, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
+def as_bytes(source: Source, *, max_bytes: int = MAX_FILE_BYTES, timeout_s: float = TIMEOUT_S) -> tuple[bytes, str]:
     """Return (bytes, name) of a file, an address, an upload, or bytes in memory. Raises `BadInput`."""
     from vlnb.images import sources
 

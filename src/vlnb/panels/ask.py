@@ -279,7 +279,7 @@ class Ask(Panel):
         with self._adding():
             if not url.startswith(("http://", "https://")):  # a web page must not read files of this machine
                 raise BadInput(f"{url:.80} is not a web address. Add a file with the button, or drop it.")
-            data, name = images.as_bytes(url, max_bytes=images.MAX_FILE_BYTES, timeout_s=_URL_S)
+            data, name = images.as_bytes(url, timeout_s=_URL_S)
             self.address.value = ""
             self.add(name.rpartition("/")[2].partition("?")[0] or "picture", data)
 

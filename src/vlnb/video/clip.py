@@ -135,7 +135,7 @@ def is_video(source: object) -> bool:
 
 def data_uri(video: Header) -> str:
     """Return the file as a `data:` URI for the request body. Raises `BadInput` if it has more than 64 MB."""
-    data, _ = images.as_bytes(video.media, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
+    data, _ = images.as_bytes(video.media)
     kind = mimetypes.guess_type(video.name)[0] or ""  # .ts, .mts and .3gp have other meanings, too
     return to_uri(kind if kind.startswith("video/") else "video/mp4", data)
 
@@ -332,7 +332,7 @@ def _media(source: images.Source) -> tuple[Media, str]:
         path = expanded(Path(source))
         if path.is_file():
             return path.resolve(), path.name  # a name such as file:x.mp4 must not choose a protocol
-    data, name = images.as_bytes(source, max_bytes=images.MAX_FILE_BYTES, timeout_s=images.TIMEOUT_S)
+    data, name = images.as_bytes(source)
     return data, name.replace("the picture", "the video")
 
 

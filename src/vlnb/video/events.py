@@ -163,10 +163,11 @@ def seconds(value: object) -> float | None:
     return _seconds(hit[1]) if isinstance(value, str) and (hit := _WHOLE.fullmatch(value)) else None
 
 
-def first_seconds(text: str) -> float | None:
-    """Return the first time in a text; a bare number counts only if there is no other."""
-    hit = _MOMENT.search(text) or re.search(_NUMBER, text)
-    return _seconds(hit[0]) if hit else None
+def first_seconds(value: object) -> float | None:
+    """Return the first time in a value, as `seconds` does."""
+    if isinstance(value, str) and (hit := _MOMENT.search(value) or re.search(_NUMBER, value)):
+        return _seconds(hit[0])
+    return seconds(value)
 
 
 def _seconds(text: str) -> float:

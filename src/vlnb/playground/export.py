@@ -6,10 +6,10 @@ from the environment.
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from pprint import pformat
 from string import Template
@@ -21,14 +21,11 @@ from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import Endpoint
 from vlnb.endpoint.keys import belongs
 from vlnb.errors import BadInput
-from vlnb.images.sources import from_data_uri
 from vlnb.typed.answer import leaves
 
 if TYPE_CHECKING:
     from vlnb.playground.history import History, Run
     from vlnb.playground.question import Attachment
-
-_MAX_BYTES = 1_000_000_000
 
 
 class _Code(str):
@@ -58,27 +55,21 @@ def body(run: Run, history: History) -> dict[str, Any]:
 
 
 def _python(run: Run, history: History) -> dict[str, str]:
-    def data_uri(kind: str, path: Path) -> _Code:
-        return _Code(f"data_uri({kind!r}, {str(path)!r})")
-
-    request = _lifted(body(run, history), history, data_uri)
+    request, files = _lifted(run, history)
+    code = _pretty(request)
+    for name, (kind, path) in files.items():
+        code = code.replace(repr(name), f"data_uri({kind!r}, {str(path)!r})")
     key = 'os.environ.get("VLNB_API_KEY") or "EMPTY"' if belongs(run.server, typed=True) else '"EMPTY"'
-    return {"note": _note(run), "server": repr(run.server), "key": key, "body": _pretty(request)}
+    return {"note": _note(run), "server": repr(run.server), "key": key, "body": code}
 
 
 def _curl(run: Run, history: History) -> dict[str, str]:
-    commands: dict[str, str] = {}
-
-    def placeholder(kind: str, path: Path) -> str:
-        name = secrets.token_hex()
-        commands[name] = f"data:{kind};base64,$(base64 < {shlex.quote(str(path))} | tr -d '\\n')"
-        return name
-
-    text = json.dumps(_lifted(body(run, history), history, placeholder), ensure_ascii=False, indent=1)
+    request, files = _lifted(run, history)
+    text = json.dumps(request, ensure_ascii=False, indent=1)
     for sign in ("\\", "$", "`"):  # what a shell expands in a here-document
         text = text.replace(sign, f"\\{sign}")
-    for name, command in commands.items():
-        text = text.replace(name, command)
+    for name, (kind, path) in files.items():
+        text = text.replace(name, f"data:{kind};base64,$(base64 < {shlex.quote(str(path))} | tr -d '\\n')")
     key = "${VLNB_API_KEY:-EMPTY}" if belongs(run.server, typed=True) else "EMPTY"
     return {"note": _note(run), "key": key, "url": shlex.quote(f"{run.server}/chat/completions"), "body": text}
 
@@ -131,17 +122,16 @@ def _code(attachment: Attachment, history: History) -> _Code:
     return _Code(f"vlnb.images.load({path!r}{page}){crop}")
 
 
-def _lifted(value: Any, history: History, url: Callable[[str, Path], str]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a request body whose data URIs are stored as files and replaced by `url(kind, path)`."""
-    if isinstance(value, list):
-        return [_lifted(item, history, url) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if str(value.get("url", "")).startswith("data:"):
-        data = from_data_uri(value["url"], max_bytes=_MAX_BYTES)
-        kind = value["url"].partition(";")[0].removeprefix("data:")
-        return {**value, "url": url(kind, history.keep(data, f".{kind.rpartition('/')[2]}"))}
-    return {key: _lifted(item, history, url) for key, item in value.items()}
+def _lifted(run: Run, history: History) -> tuple[dict[str, Any], dict[str, tuple[str, Path]]]:
+    """Return the request body with a random name for each data URI, and the (media type, file) of each name."""
+    request, files = body(run, history), {}
+    questions = (message["content"] for message in request["messages"] if message["role"] == "user")
+    for part in (part for content in questions for part in content if part["type"] != "text"):
+        link, name = part[part["type"]], secrets.token_hex()
+        kind, _, data = link["url"].removeprefix("data:").partition(";base64,")
+        files[name] = kind, history.keep(base64.b64decode(data), f".{kind.rpartition('/')[2]}")
+        link["url"] = name
+    return request, files
 
 
 def _pretty(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
@@ -49,7 +49,10 @@ class Asker:
         prompt, options = question.arguments(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
-            with self._stoppable(endpoint.stream(prompt, **options)) as stream:
+            with contextlib.ExitStack() as stack:
+                stream = stack.enter_context(contextlib.closing(endpoint.stream(prompt, **options)))
+                self._streams.add(stream)
+                stack.callback(self._streams.discard, stream)
                 if self._stops != stops:
                     stream.close()
                 saved = time.monotonic()
@@ -70,15 +73,6 @@ class Asker:
         finally:
             self.history.save(run, endpoint)
         return run
-
-    @contextlib.contextmanager
-    def _stoppable(self, stream: Stream) -> Iterator[Stream]:
-        self._streams.add(stream)
-        try:
-            yield stream
-        finally:
-            stream.close()
-            self._streams.discard(stream)
 
     def matrix(
         self, cells: Sequence[Cell], parent_id: int | None = None, on_run: Callable[[Run], object] = lambda _: None

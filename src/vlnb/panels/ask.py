@@ -179,6 +179,7 @@ class Ask(Panel):
             self._asked = None
             self.ask_button.disabled, self.stop_button.disabled = False, True
             self.retry_button.disabled = self.run is None or self.run.state == "done"
+            self.find()
         return reply
 
     def retry(self) -> Reply | None:
@@ -203,6 +204,7 @@ class Ask(Panel):
             for control in (self.system, self.prompt, self.schema, self.answer):
                 control.value = ""
             self._list()
+            self.find()
 
     def restore(self, run: Run) -> None:
         """Show a run with its question, pictures and answer. The next run is derived from it."""
@@ -216,6 +218,10 @@ class Ask(Panel):
         self._list(0)
         self._show_skill()
         self._end(run)
+        self.find()
+
+    def find(self) -> object:
+        """List the runs, in a panel that shows the history: called whenever one was stored."""
 
     def _show_text(self, asked: Question, text: str) -> None:
         """Show the text so far, unless the panel shows another question by now."""

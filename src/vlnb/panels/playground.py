@@ -19,8 +19,7 @@ from vlnb.playground import FORMATS, Run, cells, compare, export, overview
 
 if TYPE_CHECKING:
     from vlnb import images
-    from vlnb.endpoint import Endpoint, Reply
-    from vlnb.playground import Question
+    from vlnb.endpoint import Endpoint
 
 
 class Playground(Ask):
@@ -94,11 +93,6 @@ class Playground(Ask):
             self.message.value = live(element("small", f"{count}{self.history.summary}"))
         return found
 
-    def clear(self) -> None:
-        """Start over, as `Ask.clear` does, and list the draft."""
-        super().clear()
-        self.find()
-
     def restore_chosen(self) -> None:
         """Restore the chosen run. The question in the controls is stored as a draft, so that nothing is lost."""
         with self._showing_errors(self.message):
@@ -159,18 +153,6 @@ class Playground(Ask):
         self.stop_button.disabled = True
         self.find()
         return ended
-
-    def ask(self, question: Question | None = None) -> Reply | None:
-        """Ask, as `Ask.ask` does, and list the run."""
-        try:
-            return super().ask(question)
-        finally:
-            self.find()
-
-    def restore(self, run: Run) -> None:
-        """Show a run, as `Ask.restore` does, and list the draft of what was shown before."""
-        super().restore(run)
-        self.find()
 
     def _picked(self, count: int = 0) -> list[Run]:
         """Return the chosen runs. Raises `BadInput` unless exactly `count` are chosen (0: one or more)."""

@@ -15,7 +15,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, get_args
 
 import ipywidgets as widgets
-from traitlets import TraitError
 
 from vlnb import draw, images, prompts, video
 from vlnb.accuracy import resolution
@@ -210,9 +209,11 @@ class Ask(Panel):
         """Show a run with its question, pictures and answer. The next run is derived from it."""
         question, self._asked = run.question, None
         self._values, self._before = dict(question.variables), question.before
+        sizes = self.max_pixels.options
+        if question.max_pixels not in dict(sizes).values():  # it was asked by a script
+            self.max_pixels.options = [*sizes, (f"{question.max_pixels:,}", question.max_pixels)]
         for name in _SETTINGS:
-            with self._showing_errors():
-                _set(getattr(self, name), getattr(question, name))
+            getattr(self, name).value = getattr(question, name)
         self._chosen = list(pictures := question.pictures)
         self.region_as.value = (all(picture.crop for picture in pictures), question.thousand and bool(pictures))
         self._list(0)
@@ -388,12 +389,3 @@ def _notes(reply: Reply) -> Iterator[str]:
 
 def _prompt_of(skill: str) -> prompts.Prompt:
     return prompts.SKILLS[skill]("{what}")
-
-
-def _set(control: widgets.Widget, value: object) -> None:
-    """Set a control; a value that its menu lacks is added to the menu."""
-    try:
-        control.value = value
-    except TraitError:
-        control.options = [*control.options, (f"{value:,}" if isinstance(value, int) else str(value), value)]
-        control.value = value

@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 _SHOWN_PX = 200  # of a region that is sent cropped
 _URL_S = 20.0
 _OWN = "your own words"
-_REGION = {
-    "alone, cropped": (True, False),
-    "named in pixels": (False, False),
-    "named from 0 to 1000": (False, True),
-}
+_REGION = {"alone, cropped": True, "named in pixels": False}
 _MOST_ERRORS = 5  # that are shown
 _SETTINGS = ("prompt", "system", "schema", "temperature", "max_tokens", "max_pixels", "way")
 
@@ -130,13 +126,11 @@ class Ask(Panel):
     @property
     def question(self) -> Question:
         """The question that the controls describe."""
-        crop, thousand = self.region_as.value
         return Question(
             **{name: getattr(self, name).value for name in _SETTINGS},
-            pictures=tuple(replace(picture, crop=crop) for picture in self._chosen),
+            pictures=tuple(replace(picture, crop=self.region_as.value) for picture in self._chosen),
             variables={name: self._values.get(name, "") for name in variables(self.prompt.value)},
             before=self._before,
-            thousand=thousand,
         )
 
     @property
@@ -214,8 +208,8 @@ class Ask(Panel):
             self.max_pixels.options = [*sizes, (f"{question.max_pixels:,}", question.max_pixels)]
         for name in _SETTINGS:
             getattr(self, name).value = getattr(question, name)
-        self._chosen = list(pictures := question.pictures)
-        self.region_as.value = (all(picture.crop for picture in pictures), question.thousand and bool(pictures))
+        self._chosen = list(question.pictures)
+        self.region_as.value = all(picture.crop for picture in question.pictures)
         self._list(0)
         self._show_skill()
         self._end(run)

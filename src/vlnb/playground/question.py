@@ -77,7 +77,6 @@ class Question:
     max_pixels: int = images.MAX_PIXELS
     way: video.Way = "frames"
     before: tuple[Turn, ...] = ()
-    thousand: bool = False  # name regions from 0 to 1000 instead of in pixels of the picture as the model sees it
 
     @property
     def form(self) -> typed.Form | None:
@@ -111,11 +110,10 @@ class Question:
         chosen = self.pictures[number]
         if not chosen.region or chosen.crop:
             return ""
-        size = (picture := load(chosen)).size
-        scale = (1000, 1000) if self.thousand else picture.seen_size(max_pixels=self.max_pixels)
-        place = [round(side * scale[i % 2] / size[i % 2]) for i, side in enumerate(chosen.region)]
-        unit = "from 0 to 1000" if self.thousand else "in pixels"
-        return str(prompts.region(f"{place} of picture {number + 1}, {unit}"))
+        picture = load(chosen)
+        seen = picture.seen_size(max_pixels=self.max_pixels)
+        place = [round(side * seen[i % 2] / picture.size[i % 2]) for i, side in enumerate(chosen.region)]
+        return str(prompts.region(f"{place} of picture {number + 1}, in pixels"))
 
     def arguments(self, load: Load) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments of `Endpoint.stream`: the prompt with its pictures, and the options.

@@ -37,6 +37,8 @@ State = Literal["draft", "begun", "done", "stopped", "failed"]
 MAX_BYTES = 2_000_000_000  # of pictures; the least recently used are deleted first
 _MAX_RUNS = 100_000
 _MAX_EXPORT = 100_000_000
+# The newest runs that match; without words, the newest of all.
+_NEWEST = "SELECT id, run FROM runs WHERE ?1 = '' OR id IN (SELECT rowid FROM words(?1)) ORDER BY id DESC LIMIT ?2"
 _WAIT_S = 20.0  # for another kernel that is writing
 _REPLY = ("text", "model", "server", "finish_reason", "ttft_s", "latency_s", "note")
 _USAGE = ("prompt_tokens", "completion_tokens", "image_tokens")
@@ -100,17 +102,14 @@ class History:
         words = " OR ".join(filter(None, phrases))
         if text.strip() and not words:
             return []
-        matching = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
         with self._open() as db:
-            newest = db.execute(
-                matching if words else "SELECT id FROM runs WHERE ? = '' ORDER BY id DESC LIMIT ?", (words, limit)
-            )
-            return list(self._runs(db, [row[0] for row in newest]))
+            return list(_readable(db.execute(_NEWEST, (words, limit))))
 
     def get(self, *numbers: int) -> list[Run]:
         """Return runs by their numbers. Raises `BadInput` if one is missing or damaged."""
         with self._open() as db:
-            chosen = list(self._runs(db, numbers))
+            rows = [db.execute("SELECT id, run FROM runs WHERE id = ?", (number,)).fetchone() for number in numbers]
+        chosen = list(_readable(filter(None, rows)))
         if lost := set(numbers).difference(run.id for run in chosen):
             raise BadInput(f"The history has no run {min(lost)} that can be read.")
         return chosen
@@ -208,13 +207,6 @@ class History:
                 f"The history in {self.folder} cannot be used ({error}). Set VLNB_RUNS elsewhere."
             ) from error
 
-    def _runs(self, db: sqlite3.Connection, numbers: Iterable[int]) -> Iterator[Run]:
-        """Yield the runs that can be read, without damaged ones."""
-        for number in numbers:
-            row = db.execute("SELECT run FROM runs WHERE id = ?", (number,)).fetchone()
-            with contextlib.suppress(ValueError):
-                yield replace(_RUN.validate_json(row[0] if row else ""), id=number)
-
     def _evict(self, needed: set[Path]) -> None:
         """Remove the least recently used pictures until the rest is within the limit."""
         files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._pictures.iterdir())
@@ -223,6 +215,13 @@ class History:
             if over > 0 and path not in needed:
                 path.unlink(missing_ok=True)
                 over -= size
+
+
+def _readable(rows: Iterable[tuple[int, str]]) -> Iterator[Run]:
+    """Yield the runs of rows of the database, without damaged ones."""
+    for number, text in rows:
+        with contextlib.suppress(ValueError):
+            yield replace(_RUN.validate_json(text), id=number)
 
 
 def _json(run: Run, endpoint: Endpoint) -> str:

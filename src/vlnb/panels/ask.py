@@ -215,7 +215,7 @@ class Ask(Panel):
         self._end(run)
         self.find()
 
-    def find(self) -> object:
+    def find(self) -> None:
         """List the runs, in a panel that shows the history: called whenever one was stored."""
 
     def _show_text(self, asked: Question, text: str) -> None:

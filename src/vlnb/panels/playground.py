@@ -80,9 +80,8 @@ class Playground(Ask):
         self.runs.observe(lambda _: self._confirm(), "value")
         self.find()
 
-    def find(self) -> list[Run]:
+    def find(self) -> None:
         """List the runs that match the search, newest first."""
-        found: list[Run] = []
         with self._showing_errors(self.message):
             found = self.history.search(self.search.value)
             chosen = set(self.runs.value)
@@ -91,7 +90,6 @@ class Playground(Ask):
             self.runs.value = tuple(run.id for run in found if run.id in chosen)
             count = f"{len(found)} found · " if self.search.value.strip() else ""
             self.message.value = live(element("small", f"{count}{self.history.summary}"))
-        return found
 
     def restore_chosen(self) -> None:
         """Restore the chosen run. The question in the controls is stored as a draft, so that nothing is lost."""

@@ -48,12 +48,6 @@ def export(run: Run, history: History, form: str) -> str:
     return Template(tables.read("playground/export.toml")[form]).substitute(FORMATS[form](run, history)).lstrip()
 
 
-def body(run: Run, history: History) -> dict[str, Any]:
-    """Return the request body that a run sent. Raises `BadInput` if a picture is no longer in the history."""
-    prompt, options = run.question.arguments(history.load)
-    return Endpoint(run.server, run.model).request(prompt, **options).body
-
-
 def _python(run: Run, history: History) -> dict[str, str]:
     request, files = _lifted(run, history)
     code = _pretty(request)
@@ -123,8 +117,12 @@ def _code(attachment: Attachment, history: History) -> _Code:
 
 
 def _lifted(run: Run, history: History) -> tuple[dict[str, Any], dict[str, tuple[str, Path]]]:
-    """Return the request body with a random name for each data URI, and the (media type, file) of each name."""
-    request, files = body(run, history), {}
+    """Return the request body with a random name for each data URI, and the (media type, file) of each name.
+
+    Raises `BadInput` if a picture is no longer in the history.
+    """
+    prompt, options = run.question.arguments(history.load)
+    request, files = Endpoint(run.server, run.model).request(prompt, **options).body, {}
     questions = (message["content"] for message in request["messages"] if message["role"] == "user")
     for part in (part for content in questions for part in content if part["type"] != "text"):
         link, name = part[part["type"]], secrets.token_hex()

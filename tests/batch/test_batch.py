@@ -1,6 +1,5 @@
 """A batch as people run it: real pictures, a real server, processes that are killed."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from PIL import Image
 
 from tests.bench import answering
 from tests.conftest import free_port
-from vlnb import batch, cli
+from vlnb import batch, cli, extras
 from vlnb.batch import shards
 from vlnb.batch.source import rows
 from vlnb.endpoint import Endpoint
@@ -270,14 +269,20 @@ def test_without_a_reachable_server_every_row_has_an_error(pictures, tmp_path):
     assert table["error"].notna().all()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray"), reason="ray is installed")
+@pytest.fixture
+def without_ray(monkeypatch):
+    installed = extras.version
+    monkeypatch.setattr(extras, "version", lambda name: None if name == "ray" else installed(name))
+
+
+@pytest.mark.usefixtures("without_ray")
 @pytest.mark.parametrize("options", [{"runner": "ray"}, {"address": "127.0.0.1:6379"}], ids=str)
 def test_a_job_on_ray_without_the_package_raises_bad_input(pictures, tmp_path, options):
     with pytest.raises(BadInput, match=r"needs the package ray.*pip install ray"):
         batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", **options)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray"), reason="ray is installed")
+@pytest.mark.usefixtures("without_ray")
 def test_the_command_reports_missing_ray_before_it_looks_for_a_server(pictures, capsys):
     arguments = ["--prompt", "?", "--out", "no", "--url", "http://127.0.0.1:9/v1", "--runner", "ray"]
     assert cli.main(["batch", str(pictures), *arguments]) == 1
@@ -296,14 +301,12 @@ def cluster():
     subprocess.run([ray, "stop", "--force"], check=False, capture_output=True)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:99999"])
 def test_a_ray_cluster_that_does_not_answer_raises_bad_input(pictures, tmp_path, address):
     with pytest.raises(BadInput, match="No Ray cluster answers at"):
         batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", address=address)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed (pip install ray)")
 @pytest.mark.parametrize("started", [False, True], ids=["started here", "started before"])
 def test_a_folder_becomes_a_table_on_a_ray_cluster(pictures, tmp_path, server, started, request):
     """The job runs in its own process, because Daft allows one runner per process."""

@@ -134,7 +134,7 @@ def test_the_page_opens_offline_and_escapes_markup_from_the_server():
     for phrase in ("its settings", "not reported", "pictures of 720p", "seed 1", "one request in a hundred", "†"):
         assert phrase in page, phrase
     assert page.count("<figcaption>") == page.count("<figure>") == 5
-    assert "color-scheme: light dark" in page
+    assert "color-scheme:light dark" in page
     assert "@media print" in page
 
 

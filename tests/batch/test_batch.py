@@ -289,7 +289,10 @@ def test_the_command_reports_missing_ray_before_it_looks_for_a_server(pictures, 
     assert "needs the package ray" in capsys.readouterr().err
 
 
-@pytest.fixture
+on_ray = pytest.mark.xdist_group("ray")  # its cluster takes half a minute to start
+
+
+@pytest.fixture(scope="module")
 def cluster():
     """Start a Ray cluster of one node with one CPU by `ray start`; yield its address."""
     ray = Path(sys.executable).with_name("ray")
@@ -307,13 +310,14 @@ def test_a_ray_cluster_that_does_not_answer_raises_bad_input(pictures, tmp_path,
         batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", address=address)
 
 
-@pytest.mark.parametrize("started", [False, True], ids=["started here", "started before"])
-def test_a_folder_becomes_a_table_on_a_ray_cluster(pictures, tmp_path, server, started, request):
+@on_ray
+@pytest.mark.parametrize("named", [True, False], ids=["by its address", "by RAY_ADDRESS"])
+def test_a_folder_becomes_a_table_on_a_ray_cluster(pictures, tmp_path, server, cluster, named):
     """The job runs in its own process, because Daft allows one runner per process."""
-    options = {"address": request.getfixturevalue("cluster")} if started else {"runner": "ray"}
+    options = {"address": cluster} if named else {"runner": "ray"}
     call = f"import sys; from vlnb import batch; batch.process(*sys.argv[1:4], endpoints=sys.argv[4], **{options})"
     arguments = [pictures, "?", tmp_path / "out", server()[0]]
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": cluster}
     subprocess.run([sys.executable, "-c", call, *map(str, arguments)], env=environment, check=True, capture_output=True)
     table = batch.read(tmp_path / "out").frame()
     assert len(table) == table["path"].nunique() == 24

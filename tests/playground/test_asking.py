@@ -117,6 +117,7 @@ def test_ctrl_c_ends_a_matrix(asker, raw_server):
     def answer(connection):
         asked.append(connection)
         if len(asked) == 3:
+            time.sleep(0.5)  # by then the main thread waits; a signal just before is noticed only after the wait
             signal.pthread_kill(main, signal.SIGINT)
             time.sleep(20)  # only the interrupt ends this question
         chunk = {"choices": [{"delta": {"content": "ok"}, "finish_reason": "stop"}]}

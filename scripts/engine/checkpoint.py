@@ -87,7 +87,7 @@ def main(vocabulary: str, folder: str, depth: int) -> None:
     path = Path(folder) / "config.json"
     nested = json.loads(path.read_text())
     path.write_text(json.dumps({**nested["text_config"], **nested, "model_type": "qwen2_5_vl"}, indent=1))
-    # By the class that the real checkpoint names, SGLang loads the tokenizer once; by the general one, three times.
+    # SGLang loads a tokenizer of the general class three times, and one of the real checkpoint's class once.
     path = Path(folder) / "tokenizer_config.json"
     named = json.loads(path.read_text())
     del named["backend"]

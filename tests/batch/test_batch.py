@@ -289,9 +289,6 @@ def test_the_command_reports_missing_ray_before_it_looks_for_a_server(pictures, 
     assert "needs the package ray" in capsys.readouterr().err
 
 
-on_ray = pytest.mark.xdist_group("ray")  # its cluster takes half a minute to start
-
-
 @pytest.fixture(scope="module")
 def cluster():
     """Start a Ray cluster of one node with one CPU by `ray start`; yield its address."""
@@ -310,7 +307,7 @@ def test_a_ray_cluster_that_does_not_answer_raises_bad_input(pictures, tmp_path,
         batch.process(pictures, "?", tmp_path / "out", endpoints="http://127.0.0.1:9/v1", address=address)
 
 
-@on_ray
+@pytest.mark.xdist_group("ray")  # the cluster takes half a minute to start
 @pytest.mark.parametrize("named", [True, False], ids=["by its address", "by RAY_ADDRESS"])
 def test_a_folder_becomes_a_table_on_a_ray_cluster(pictures, tmp_path, server, cluster, named):
     """The job runs in its own process, because Daft allows one runner per process."""

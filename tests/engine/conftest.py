@@ -15,7 +15,7 @@ from vlnb import launch
 
 ENGINE = Path(os.environ.get("VLNB_ENGINE", "/no-engine"))
 PYTHON = ENGINE / "venv" / "bin" / "python"
-# One thread a server: threads that wait for each other, on cores that other tests use too, made it six times as slow.
+# With two threads, which wait for each other on cores that other tests use, a server answers six times as slowly.
 ONE_THREAD = {"SGLANG_CPU_OMP_THREADS_BIND": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 ENVIRONMENT = {"SGLANG_USE_CPU_ENGINE": "1", "HF_HUB_OFFLINE": "1", **ONE_THREAD}
 
@@ -27,7 +27,7 @@ SHARED = ("sglang", "transformers", "llama", "processed")  # fixtures
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Give all tests of a server to one worker, so that it starts once: each SGLang takes 5 GB and a minute."""
+    """Keep tests that share a costly fixture on one worker: an SGLang server takes 5 GB and a minute to start."""
     for item in items:
         shared = next((name for name in SHARED if name in item.fixturenames), None)
         if shared:

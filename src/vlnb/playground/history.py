@@ -37,7 +37,7 @@ State = Literal["draft", "begun", "done", "stopped", "failed"]
 MAX_BYTES = 2_000_000_000  # of pictures; the least recently used are deleted first
 _MAX_RUNS = 100_000
 _MAX_EXPORT = 100_000_000
-# The newest runs that match; without words, the newest of all.
+# The newest runs that match; without words, the newest runs.
 _NEWEST = "SELECT id, run FROM runs WHERE ?1 = '' OR id IN (SELECT rowid FROM words(?1)) ORDER BY id DESC LIMIT ?2"
 _WAIT_S = 20.0  # for another kernel that is writing
 _REPLY = ("text", "model", "server", "finish_reason", "ttft_s", "latency_s", "note")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from vlnb import images
@@ -36,11 +37,13 @@ class Server:
     capped: bool
 
 
-SERVERS: Mapping[str, Server] = {
-    "sglang": Server("SGLang 0.5.23", 24.0, capped=True),
-    "sglang-0.5.6": Server("SGLang 0.5.6", 2.0, capped=True),
-    "vllm": Server("vLLM 0.33", None, capped=False),
-}
+SERVERS: Mapping[str, Server] = MappingProxyType(
+    {
+        "sglang": Server("SGLang 0.5.23", 24.0, capped=True),
+        "sglang-0.5.6": Server("SGLang 0.5.6", 2.0, capped=True),
+        "vllm": Server("vLLM 0.33", None, capped=False),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.xdist_group("check")  # one worker draws the pictures, 
 
 
 @pytest.fixture(autouse=True)
-def _cached_pictures(monkeypatch):
-    """Reuse the pictures of a seed: they are always the same, and drawing them takes a second."""
+def _quick(monkeypatch):
+    """Reuse the pictures of a seed, which are always the same and take seconds to draw, and send a short clip."""
     monkeypatch.setattr(asking, "tasks", tasks)
     monkeypatch.setattr(asking, "_CLIP_S", 6)
 

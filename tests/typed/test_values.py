@@ -54,6 +54,8 @@ AMOUNTS = {
     "12,50 zł": "12.50", "R1 234,50": "1234.50",
     "A$12.00": "12.00", "S/ 15.00": "15.00", "KSh 1,500": "1500",
     "1,200円": "1200", "19 %": "19", "3 Stk.": "3", "250g": "250",
+    # thousands, millions and billions of money; 5 m of anything else are metres
+    "$1.5M": "1500000", "$ 250k": "250000", "€3 Mio.": "3000000", "(USD 2bn)": "-2000000000", "5 m": "5",
     # a hyphen is not a minus sign
     "12-pack": "12", "24-Port": "24", "100-%": "100", "12-A": "12",
 }  # fmt: skip

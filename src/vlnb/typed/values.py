@@ -15,8 +15,10 @@ _CURRENCY = "|".join(map(re.escape, " ".join(_WORDS["currencies"].values()).spli
 _AMOUNT = re.compile(
     rf"(?P<before>[^\w.,]{{0,3}}(?:(?:{_CURRENCY})\.?|R(?=\s?\d[\d\s'.,]{{0,20}}[.,]\d\d\b))?[^\w.,]{{0,6}})"
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
-    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|[^\d\W½¼¾⅓⅔]{1,4}|[^\w\s.,:/-])?\.?\)?"
+    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|(?P<unit>[^\d\W½¼¾⅓⅔]{1,4})|[^\w\s.,:/-])?\.?\)?"
 )
+_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}  # of money: $1.5M
+_MONEY = re.compile(r"[^\W_]|[$€£¥]")
 _MINUS = re.compile(r"[-–\u2212(]")
 _INVISIBLE = re.compile(r"[\u200e\u200f\u061c\u2066-\u2069]")  # marks of the direction of writing
 _GROUPED = re.compile(r"\d*|\d{1,3}(?:\D\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}")  # groups of three; or 12,34,567, as in India
@@ -70,6 +72,8 @@ def number(text: str) -> Decimal | None:
         return None
     units = re.sub(r"\D", "", whole) or "0"
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
+    if _MONEY.search(hit["before"]):
+        value *= _SCALES.get(str(hit["unit"]).lower(), 1)
     # 5.00- is negative, but 5,- has no cents, 12-pack is positive, and ¥500- ends with a Japanese closing mark.
     rest = text[hit.end("digits") :]
     minus = re.fullmatch(r"\s?-[^\w%]{0,3}", rest) and not re.search("[¥￥]", hit["before"])

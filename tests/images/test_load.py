@@ -616,6 +616,16 @@ def test_a_tiff_of_twelve_bits_is_scaled_by_its_own_range():
     assert images.load(data).image.getextrema()[0] == (0, 255)
 
 
+@pytest.mark.parametrize("values", [np.full((4, 4), 9999, np.uint16), np.full((4, 4), 0.25, np.float32)])
+def test_a_tiff_in_which_0_is_white_is_not_inverted(values):
+    usual, inverted = (
+        images.load(encoded(Image.fromarray(values), "TIFF", tiffinfo={262: zero_is})).image.getpixel((0, 0))[0]
+        for zero_is in (1, 0)
+    )
+    assert usual < 100
+    assert abs(usual + inverted - 255) <= 1
+
+
 # -- damaged, and unsupported --------------------------------------------------------------------------------------
 
 

@@ -39,7 +39,7 @@ _RARE_JPEG = re.compile(rb"\xff[\xc3\xc5-\xc7\xcb\xcd-\xcf\xf7]\0.[\x02-\x10]", 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd9", b"\xff\xda"
 _MOST_NAMES = 5
-_BITS_PER_SAMPLE, _TIFF_TAGS = 258, range(254, 600)
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _TIFF_TAGS = 258, 262, range(254, 600)
 _FEW_GREYS = 0.25  # of the range: a picture that uses less of it is stretched
 _MIN_DPI, _MAX_DPI = 10, 1200
 _MOST_FRAMES = 1000  # of a TIFF
@@ -290,14 +290,16 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if not math.isfinite(mean):  # a NaN or infinite pixel; `numpy` only then, as its array is a second copy in memory
         grey = Image.fromarray(np.nan_to_num(np.asarray(image), posinf=0.0, neginf=0.0))
     low, high = cast("tuple[float, float]", grey.getextrema())
+    tags = getattr(image, "tag_v2", {})
     if image.mode.startswith("I;16"):
-        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
-        white = 2.0**bits - 1
+        white = 2.0 ** tags.get(_BITS_PER_SAMPLE, (16,))[0] - 1
     else:
         white = next((top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")), high)
     black, notes = 0.0, tuple[str, ...]()
     if low < high and (low < 0 or high > white or high - low < _FEW_GREYS * white):
         black, white, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
+    if tags.get(_PHOTOMETRIC) == 0:  # 0 is white; Pillow inverts such a TIFF file only at 8 bits
+        black, white = white, black
     scale = 255 / (white - black)
     clear = grey.info.pop("transparency", None)
     result = grey.point(lambda value: value * scale + (0.5 - black * scale)).convert("L")

@@ -143,3 +143,10 @@ def test_the_filter_passes_an_invalid_notebook_through_unchanged():
     result = subprocess.run(command, input=b"{half a notebook", capture_output=True, check=True)
     assert result.stdout == b"{half a notebook"
     assert "notebooks/*.ipynb filter=vlnb-notebook" in (ROOT / ".gitattributes").read_text()
+
+
+@pytest.mark.xdist_group("grouped")
+def test_groups_of_tests_reach_the_scheduler(request):
+    """Otherwise two workers would each start a server of the engine's suite, which needs more memory than there is."""
+    if getattr(request.config.option, "loadgroup", False):  # a worker of `pytest --dist loadgroup`
+        assert request.node.nodeid.endswith("@grouped")

@@ -213,7 +213,7 @@ def test_stop_words_count_only_as_labels():
 
 def test_a_text_that_disappears_and_returns_has_two_intervals():
     shown, other = page([(20, "ALARM")]), page([(20, "ok")])
-    answer = clip.answer("What is written?", [0.0, 1.0, 2.0, 3.0, 4.0], [shown, shown, other, other, shown], (), dict)
+    answer = clip.answer("What is written?", [0.0, 1.0, 2.0, 3.0, 4.0], [shown, shown, other, other, shown], ())
     assert answer.splitlines()[1:] == [
         "0.00 - 1.00 seconds: ALARM", "2.00 - 3.00 seconds: ok", "4.00 - 4.00 seconds: ALARM",
     ]  # fmt: skip
@@ -232,7 +232,7 @@ def test_a_word_itself_is_located_instead_of_its_value():
 )
 def test_a_moment_is_given_in_minutes_or_seconds(moment, time):
     times = [float(5 * i) for i in range(30)]
-    answer = clip.answer(f"What is shown at {moment}?", times, [page([(20, "ALARM")])] * 30, (), dict)
+    answer = clip.answer(f"What is shown at {moment}?", times, [page([(20, "ALARM")])] * 30, ())
     assert answer.startswith(f"On the frame at {time}.00 s")
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vlnb.embedded import locate
+from vlnb.embedded.fill import fill_form
 from vlnb.embedded.locate import WHO
 from vlnb.embedded.lookup import WORDS
 
 if TYPE_CHECKING:
     from vlnb.embedded.page import Page
 
-TIME = re.compile(r"\s{0,9}t = (\d{1,6}(?:\.\d{1,6})?) s:?\s{0,9}")  # the label before a frame
 _AT = re.compile(
     r"\b(?:at|around|near) (?:second |t ?= ?)?(?=\d)(?:(?:\d{1,2}:)?(\d{1,4}) ?(?::|m(?:in(?:ute)?s?)?(?![a-z])) ?)?"
     r"(?:and )?(\d{1,6}(?:\.\d{1,6})?)?(?=[ ?.,s]|$)",
@@ -24,14 +24,8 @@ _AT = re.compile(
 _WHEN, _ABOUT = (re.compile(WORDS["clip"][name], re.IGNORECASE) for name in ("when", "about"))
 
 
-def answer(
-    question: str,
-    times: Sequence[float],
-    pages: Sequence[Page],
-    fields: Sequence[str],
-    fill_in: Callable[[Page], dict[str, str]],
-) -> str:
-    """Answer a question about a clip. `fields` are those of a form, and `fill_in` fills them in from one page."""
+def answer(question: str, times: Sequence[float], pages: Sequence[Page], fields: Sequence[str]) -> str:
+    """Answer a question about a clip. `fields` are those of a form to fill in from one page."""
     if _WHEN.search(question):
         first = re.split(r"(?<=[.?!])\s", question.strip(), maxsplit=1)[0]
         phrase = first if re.search(r"[\"“'‘]", first) else _ABOUT.sub(" ", first)
@@ -39,8 +33,8 @@ def answer(
         spans = _runs([frame for frame, spot in enumerate(spots) if spot])
         if fields and spans:
             start = spans[0][0]
-            form = fill_in(pages[start]) | {name: f"{times[start]:.2f}" for name in fields if "time" in name.lower()}
-            return json.dumps(form, ensure_ascii=False)
+            seconds = {name: f"{times[start]:.2f}" for name in fields if "time" in name.lower()}
+            return json.dumps(fill_form(fields, [pages[start]]) | seconds, ensure_ascii=False)
         if spans:
             return "\n".join(
                 f"{spots[run[0]][0].text}: from {times[run[0]]:.2f} s to {times[run[-1]]:.2f} s." for run in spans

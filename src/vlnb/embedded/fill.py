@@ -47,6 +47,12 @@ def fill(schema: Node, pages: Sequence[Page]) -> Any:  # noqa: ANN401 - any JSON
         raise Refused(f"The schema cannot be used: {error}.", param="response_format") from error
 
 
+def fill_form(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
+    """Fill in an empty form by the rules for a schema, with "" for whatever the pages do not contain."""
+    filled = fill({"properties": {field: {"type": "string"} for field in fields}}, pages)
+    return {field: value or "" for field, value in filled.items()}
+
+
 def _expanded(node: Any, root: Node, budget: Iterator[int], inside: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
     """Return a schema with its references inlined, recursive ones as null. `budget` limits the number of its parts."""
     if next(budget, None) is None:

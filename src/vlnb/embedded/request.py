@@ -14,7 +14,6 @@ from pydantic_core import from_json
 
 from vlnb import images
 from vlnb.catalog import EMBEDDED_MODEL as MODEL
-from vlnb.embedded.clip import TIME
 from vlnb.embedded.reader import Stopped
 from vlnb.errors import BadInput, VlnbError
 from vlnb.images.decode import peek
@@ -33,6 +32,7 @@ PDF_S = 10.0
 _MAX_MARKS = 100_000  # brackets and commas: 48 MB of brackets would become a gigabyte of lists
 _LARGE_PIXELS = 4_000_000
 TEMPLATE_TOKENS = 21  # that Qwen2.5-VL's chat template adds around one short user message
+_TIME = re.compile(r"\s{0,9}t = (\d{1,6}(?:\.\d{1,6})?) s:?\s{0,9}")  # the label before a frame
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]{1,5}|[^\w\s]|_)|\s+")
 _SYSTEM = ("system", "developer")  # roles: newer clients send the second
 _UNSUPPORTED = ("tools", "functions", "logprobs", "audio")
@@ -171,10 +171,10 @@ def parse(body: bytes | bytearray) -> Chat:
     last = [message.content for message in request.messages if message.role == "user"][-1:]
     system = [part for message in request.messages if message.role in _SYSTEM for part in message.content]
     texts = [part.text for content in last for part in content if isinstance(part, _Text)]
-    times = [float(hit[1]) for text in texts if (hit := TIME.fullmatch(text))]
+    times = [float(hit[1]) for text in texts if (hit := _TIME.fullmatch(text))]
     return Chat(
         system="\n".join(part.text for part in system if isinstance(part, _Text)),
-        question="\n".join(text for text in texts if not TIME.fullmatch(text)),
+        question="\n".join(text for text in texts if not _TIME.fullmatch(text)),
         schema=form.json_schema.schema_ if form.json_schema else None,
         files=tuple(_file(number, url) for number, url in enumerate(urls, 1)),
         times=tuple(times) if len(times) == len(urls) else (),

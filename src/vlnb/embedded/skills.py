@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vlnb.embedded import act, clip, locate
-from vlnb.embedded.fill import fill
+from vlnb.embedded.fill import fill, fill_form
 from vlnb.embedded.locate import WHO
 from vlnb.embedded.lookup import Candidate, find, terms, words
 
@@ -63,26 +63,25 @@ def answer(
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
     form, count = _FORM.search(question), len(pictures)
+    fields = re.findall(r'"([^"]+)"\s*:', form[0]) if form else []
     if schema is not None:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
         yield json.dumps(fill(schema, pages), ensure_ascii=False)
     elif times:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
-        fields = re.findall(r'"([^"]+)"\s*:', form[0]) if form else []
-        yield clip.answer(question, times, pages, fields, lambda page: _fill_in(fields, [page]))
+        yield clip.answer(question, times, pages, fields)
     elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
     elif act.asks_for_action(system):
         yield act.answer(question, reader.read(pictures[count - 1], stop=stop))
-    elif not form and ((places := locate.asks_for_places(question)) or _wants_all(question)):
+    elif not fields and ((places := locate.asks_for_places(question)) or _wants_all(question)):
         for i in range(count):
             yield ("\n\n" * bool(i) + f"Picture {i + 1}:\n") * (count > 1)
             yield from _locate(question, pictures[i], reader, stop) if places else _read(pictures[i], reader, stop)
     else:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
-        if form:
-            form_values = _fill_in(re.findall(r'"([^"]+)"\s*:', form[0]), pages)
-            yield f"```json\n{json.dumps(form_values, ensure_ascii=False, indent=1)}\n```"
+        if fields:
+            yield f"```json\n{json.dumps(fill_form(fields, pages), ensure_ascii=False, indent=1)}\n```"
         elif count > 1 and _COMPARE.search(question):
             yield _compare(pages)
         elif count > 1 and _LARGEST.search(question):
@@ -118,12 +117,6 @@ def _locate(question: str, image: Image.Image, reader: Reader, stop: Callable[[]
         yield from locate.format_spots(spots, question)
     else:
         yield locate.not_found(question)
-
-
-def _fill_in(fields: Sequence[str], pages: Sequence[Page]) -> dict[str, str]:
-    """Fill in an empty form by the rules for a schema, with "" for whatever the pages do not contain."""
-    values = fill({"properties": {field: {"type": "string"} for field in fields}}, pages)
-    return {field: value or "" for field, value in values.items()}
 
 
 def _best(question: str, pages: Sequence[Page]) -> tuple[int, Candidate | None]:

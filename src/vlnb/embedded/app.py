@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -46,8 +46,7 @@ def create_app(*, api_key: str | None, reader: Reader) -> Starlette:
         ],
         middleware=[Middleware(Gate, api_key=api_key)],
         exception_handlers={
-            404: _not_found, 405: _not_found, Refused: _refused, TimeoutError: _late, ClientDisconnect: _gone,
-            Exception: _broken,
+            404: _not_found, 405: _not_found, Refused: _refused, TimeoutError: _late, Exception: _broken,
         },
     )  # fmt: skip
 
@@ -73,10 +72,6 @@ async def _refused(_: Request, refused: Any) -> Response:  # noqa: ANN401 - a `R
 
 async def _late(_: Request, __: Exception) -> Response:
     return error(f"The request did not arrive completely within {BODY_S} s. Send it again.", 408, "timeout")
-
-
-async def _gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=499)
 
 
 async def _broken(_: Request, failure: Exception) -> Response:

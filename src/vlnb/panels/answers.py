@@ -63,9 +63,8 @@ class Answers(Panel):
 
     def step(self, by: int) -> None:
         """Go `by` questions forward (or back if negative), at most to the last or the first."""
-        ids = [question.id for question in self.chosen]
-        if ids:
-            self.questions.value = ids[max(0, min(len(ids) - 1, ids.index(self.questions.value) + by))]
+        if self.chosen:
+            self.questions.index = max(0, min(len(self.chosen) - 1, self.questions.index + by))
 
     def _filter(self) -> None:
         """List the questions that pass the filters, and show the first."""
@@ -78,16 +77,16 @@ class Answers(Panel):
             (f"{'✓' if self._grades[question.id]['official'].correct else '✗'} {question.id}", question.id)
             for question in self.chosen
         ]
-        self.questions.value = self.chosen[0].id if self.chosen else None
+        self.questions.index = 0 if self.chosen else None
         self.count.value = live(f"{len(self.chosen)} of {len(self._run.questions)} questions")
         self._show()
 
     def _show(self) -> None:
         """Show the chosen question."""
-        question = next((question for question in self.chosen if question.id == self.questions.value), None)
-        if question is None:
+        if self.questions.index is None:
             self.detail.value = live("No question passes these filters.")
             return
+        question = self.chosen[self.questions.index]
         answer = self._run.answers.get(question.id)
         if answer and answer.text is not None:
             text = words(answer.text)

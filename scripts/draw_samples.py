@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
@@ -32,7 +33,28 @@ the radius of its corners and the colour of its edge."""
 
 
 class Scene(Canvas):
-    """A canvas for scenes: sketches, gradients, and the grain of a camera."""
+    """A canvas for scenes: objects, sketches, gradients, and the grain of a camera."""
+
+    def __init__(self, width: int, height: int, background: Colour = "white") -> None:
+        super().__init__(width, height, background)
+        self.objects: list[Box] = []
+
+    def text(self, *words: Any, legible: bool = True, **style: Any) -> Box:  # noqa: ANN401 - of `Canvas.text`
+        """Write words; those that are not `legible` are left out of the truth."""
+        box = super().text(*words, **style)
+        if not legible:
+            self.texts.pop()
+        return box
+
+    def thing(self, label: str, rect: Rect) -> None:
+        """Record an object in `rect`."""
+        self.objects.append(Box(*rect, label=label))
+
+    def sample(self, alt: str, fields: dict[str, Box]) -> Sample:
+        """Return the sample with its objects, and with `fields` to ask for."""
+        sample = self.finish("", alt)
+        truth = replace(sample.truth, fields=MappingProxyType(fields), objects=tuple(self.objects))
+        return replace(sample, truth=truth)
 
     def gradient(self, rect: Rect, top: str, bottom: str) -> None:
         """Fill a rectangle with a colour that runs from top to bottom."""
@@ -58,7 +80,7 @@ class Scene(Canvas):
 
     def photo(self, alt: str, *, noise: float, fields: dict[str, Box] | None = None) -> Sample:
         """Return the sample with noise of standard deviation `noise` (0 to 255)."""
-        sample = self.finish("", alt, fields=fields)
+        sample = self.sample(alt, fields or {})
         grain = np.random.default_rng(0).normal(0, noise, (*self.size[::-1], 1))
         noisy = (np.asarray(sample.picture.image) + grain).clip(0, 255).astype(np.uint8)
         return with_image(sample, Image.fromarray(noisy))
@@ -232,13 +254,14 @@ def chart() -> Sample:
     canvas.text(480, 58, "The reading room, week 19", 32, "#1c1e22", anchor="ms")
     canvas.text(40, 74, "Visitors", 22, "#4a4f56")
     drawn = draw_bars(canvas, _VISITORS, (100, 100, 920, 500), 20)
+    canvas.objects += drawn.values()
     fields = {
         day: canvas.text((bar.x1 + bar.x2) / 2, bar.y1 - 10, str(_VISITORS[day]), 24, "#1c1e22", anchor="ms")
         for day, bar in drawn.items()
     }
     canvas.text(510, 582, "Day of the week", 22, "#4a4f56", anchor="ms")
     alt = "Bar chart of the visitors of a reading room: " + ", ".join(f"{day} {n}" for day, n in _VISITORS.items())
-    return canvas.finish("", alt, fields=fields)
+    return canvas.sample(alt, fields)
 
 
 # -- a long receipt and a letter, on which an OCR engine is not perfect ------------------------------------------
@@ -278,7 +301,7 @@ def till() -> Sample:
         canvas.text(360, 1220 + 34 * number, words, 15, "#8a847b", anchor="mm")
     canvas.text(360, 1390, "Thank you for shopping with us", 22, "#6d675f", anchor="mm")
     alt = "A long, creased and dim supermarket receipt with 14 items, a total of 42,24 euro and small print"
-    sample = canvas.finish("", alt, fields=fields)
+    sample = canvas.sample(alt, fields)
     paper = np.asarray(sample.picture.image.filter(ImageFilter.GaussianBlur(0.9)), np.float32)
     down, across = np.mgrid[0:1500, 0:720].astype(np.float32)
     light = 0.62 - 0.22 * across / 720 - 0.10 * np.abs(down / 1500 - 0.4)

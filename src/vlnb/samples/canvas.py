@@ -1,4 +1,4 @@
-"""A canvas that records what is drawn on it (texts and objects, each with its box), and the sample made from it.
+"""A canvas that records the texts written on it, each with its box, and the sample made from it.
 
 Coordinates are pixels of the finished picture. The canvas draws at twice the size and then shrinks, for smooth edges.
 """
@@ -69,7 +69,6 @@ class Canvas:
         self.image = Image.new("RGB", (width * TIMES, height * TIMES), background)
         self.pen = ImageDraw.Draw(self.image, "RGBA")
         self.texts: list[Box] = []
-        self.objects: list[Box] = []
 
     def rect(self, rect: Rect, fill: Colour, *, radius: float = 0, edge: str | None = None) -> None:
         """Draw a rectangle with corners rounded by `radius`."""
@@ -85,12 +84,11 @@ class Canvas:
 
     def text(
         self, x: float, y: float, words: str, size: float, fill: Colour = "#222222", *, anchor: str = "ls",
-        bold: bool = False, legible: bool = True,
+        bold: bool = False,
     ) -> Box:  # fmt: skip
         """Write `words` and return the box of their ink.
 
         `anchor` is the point of the text at (x, y), in Pillow's notation ("ls": the left end of the baseline).
-        Text that is not `legible` is left out of the ground truth.
         """
         font = _font(size)
         stroke = max(1, round(size * _BOLD * TIMES)) if bold else 0
@@ -98,8 +96,7 @@ class Canvas:
         self.pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
         x1, y1, x2, y2 = (side / TIMES for side in self._ink(at, words, font, anchor, stroke))
         box = Box(x1, y1, x2, y2, text=words)
-        if legible:
-            self.texts.append(box)
+        self.texts.append(box)
         return box
 
     def _ink(self, at: tuple[float, float], words: str, font: FreeTypeFont, anchor: str, stroke: int) -> Rect:
@@ -113,21 +110,10 @@ class Canvas:
         ink = mask.point(lambda level: 255 * (level > _FAINT)).getbbox()
         return (x + ink[0], y + ink[1], x + ink[2], y + ink[3]) if ink else (left, top, right, bottom)
 
-    def thing(self, label: str, rect: Rect) -> Box:
-        """Record an object in `rect`, and return its box."""
-        self.objects.append(Box(*rect, label=label))
-        return self.objects[-1]
-
-    def finish(self, source: str, alt: str, *, fields: dict[str, Box] | None = None) -> Sample:
-        """Return the sample: the picture and its ground truth."""
-        image = self.image.reduce(TIMES)
-        truth = Truth(
-            lines=tuple(box.text for box in self.texts),
-            boxes=tuple(self.texts),
-            fields=MappingProxyType(fields or {}),
-            objects=tuple(self.objects),
-        )
-        return Sample(Picture(image, source, self.size, alt=alt), truth)
+    def finish(self, source: str, alt: str) -> Sample:
+        """Return the sample: the picture and the texts on it."""
+        truth = Truth(tuple(box.text for box in self.texts), tuple(self.texts))
+        return Sample(Picture(self.image.reduce(TIMES), source, self.size, alt=alt), truth)
 
 
 def _scaled(rect: Rect) -> Rect:

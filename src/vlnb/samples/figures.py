@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vlnb.regions import Box
 from vlnb.samples.canvas import Canvas
 
 if TYPE_CHECKING:
     from vlnb.images import Picture
-    from vlnb.regions import Box
     from vlnb.samples.canvas import Rect
 
 _BLUE = "#1f57c3"
@@ -38,7 +38,7 @@ def draw_bars(canvas: Canvas, bars: Mapping[str, int], rect: Rect, step: int) ->
     drawn = {}
     for i, (name, value) in enumerate(bars.items()):
         x, y = left + wide * (i + 0.5), bottom - (bottom - top) * value / 100
-        drawn[name] = canvas.thing("bar", (x - 0.3 * wide, y, x + 0.3 * wide, bottom))
+        drawn[name] = Box(x - 0.3 * wide, y, x + 0.3 * wide, bottom, label="bar")
         canvas.rect(drawn[name].corners, _BLUE)
         canvas.text(x, bottom + 34, name, 26, "#222222", anchor="mm")
     return drawn

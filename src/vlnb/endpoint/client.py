@@ -235,8 +235,9 @@ class Endpoint:
         total_s: float,
     ) -> Reply:
         pictures = [part for part in parts if isinstance(part, tuple)]
-        videos = [part for part in parts if isinstance(part, video.Header)]
-        answer, notes = Answer(pieces), [f"{note}: see vlnb.video.check" for note in map(_warning, videos) if note]
+        warnings = [video.cost(part, "video_url").warning for part in parts if isinstance(part, video.Header)]
+        newest = "if this server is like the newest SGLang: {}: see vlnb.video.check"
+        answer, notes = Answer(pieces), [newest.format(warning) for warning in warnings if warning]
         http = self._client  # first: the import of httpx2 must not count as the server's time
         start = asyncio.get_running_loop().time()
         try:
@@ -309,11 +310,6 @@ def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, video.Header):
         return {"type": "video_url", "video_url": {"url": video.data_uri(part)}}
     return {"type": "image_url", "image_url": {"url": images.data_uri(part[1])}}
-
-
-def _warning(header: video.Header) -> str:
-    warning = video.cost(header, "video_url").warning
-    return warning and f"if this server is like the newest SGLang: {warning}"
 
 
 def _close(client: httpx2.AsyncClient) -> None:

@@ -58,6 +58,8 @@ def connect(
 def served(server: Endpoint, model: str | None = None) -> list[str]:
     """Return the names of a server's models, the one to ask first: `model`, VLNB_MODEL, or the one that fits best.
 
+    Models that see fit best, and those that do not chat fit least.
+
     Raises:
         NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
     """
@@ -70,7 +72,7 @@ def served(server: Endpoint, model: str | None = None) -> list[str]:
             " Pass one of these (VLNB_MODEL), or none to let vlnb choose.",
             status=404,
         )
-    return sorted(names, key=lambda name: (name != model, *_unfit(name)))
+    return sorted(names, key=lambda name: (name != model, bool(_NO_CHAT.search(name)), not _SEES.search(name)))
 
 
 def _embedded(purpose: str) -> Endpoint:
@@ -144,11 +146,6 @@ def normalise(address: str) -> str:
         raise BadInput("The server's address contains a user or password. Pass a key as VLNB_API_KEY instead.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
-
-
-def _unfit(name: str) -> tuple[bool, bool]:
-    """Return a sort key: vision models first, models that do not chat last."""
-    return _NO_CHAT.search(name) is not None, _SEES.search(name) is None
 
 
 def models(server: Endpoint, *, named: str | None = None) -> list[str]:

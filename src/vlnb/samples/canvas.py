@@ -90,7 +90,9 @@ class Canvas:
 
         `anchor` is the point of the text at (x, y), in Pillow's notation ("ls": the left end of the baseline).
         """
-        font = _font(size)
+        from PIL import ImageFont
+
+        font = cast("FreeTypeFont", ImageFont.load_default(size * TIMES))
         stroke = max(1, round(size * _BOLD * TIMES)) if bold else 0
         at = (x * TIMES, y * TIMES)
         self.pen.text(at, words, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
@@ -119,9 +121,3 @@ class Canvas:
 def _scaled(rect: Rect) -> Rect:
     left, top, right, bottom = rect
     return left * TIMES, top * TIMES, right * TIMES, bottom * TIMES
-
-
-def _font(size: float) -> FreeTypeFont:
-    from PIL import ImageFont
-
-    return cast("FreeTypeFont", ImageFont.load_default(size * TIMES))

@@ -1,10 +1,13 @@
 """Questions answered from the text of a page. The pages here consist of words; test_reading has real pictures."""
 
+import json
+
 import pytest
 
 from tests.embedded.pages import page
-from vlnb.embedded import clip, locate, skills
+from vlnb.embedded import MODEL, clip, locate, skills
 from vlnb.embedded.lookup import alike, find, terms
+from vlnb.embedded.request import parse
 
 RECEIPT = page(
     [(300, "Corner Bakery")],
@@ -255,4 +258,5 @@ class Pages:
 )
 def test_a_question_may_name_its_picture(question, value):
     pages = [beside("Total", total) for total in ("5.00", "6.00", "7.00")]
-    assert "".join(skills.answer(question, pages, Pages(), lambda: False)).startswith(value)
+    chat = parse(json.dumps({"model": MODEL, "messages": [{"role": "user", "content": question}]}).encode())
+    assert "".join(skills.answer(chat, pages, Pages(), lambda: False)).startswith(value)

@@ -184,8 +184,7 @@ class _Engine:
         cost.image_tokens = pictures.tokens
         cost.prompt_tokens = chat.text_tokens + pictures.tokens + images.DELIMITER_TOKENS * len(pictures)
         yield ""
-        options: dict[str, Any] = {"schema": chat.schema, "times": chat.times, "system": chat.system}
-        yield from filter(None, answer(chat.question, pictures, self._reader, stop, **options))
+        yield from filter(None, answer(chat, pictures, self._reader, stop))
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, None]) -> None:

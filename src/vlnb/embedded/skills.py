@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vlnb.embedded import act, clip, locate
 from vlnb.embedded.fill import fill, fill_form
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vlnb.embedded.page import Page
     from vlnb.embedded.reader import Reader
-    from vlnb.embedded.request import Pictures
+    from vlnb.embedded.request import Chat, Pictures
 
 _READING = frozenset(
     "read transcribe ocr extract text texts words lines everything contents content markdown plain verbatim say says"
@@ -45,34 +45,25 @@ _UNSURE = 0.8  # of 1: gibberish has a lower score
 _SHOWN = 8  # most texts of a picture that a comparison quotes
 
 
-def answer(
-    question: str,
-    pictures: Pictures,
-    reader: Reader,
-    stop: Callable[[], bool],
-    *,
-    schema: dict[str, Any] | None = None,
-    times: Sequence[float] = (),
-    system: str = "",
-) -> Iterator[str]:
-    """Yield the answer in pieces, each as soon as it is known; with `schema`, one JSON value that follows it.
+def answer(chat: Chat, pictures: Pictures, reader: Reader, stop: Callable[[], bool]) -> Iterator[str]:
+    """Yield the answer in pieces, each as soon as it is known; with a schema, one JSON value that follows it.
 
-    `times` are the seconds of the pictures, if they are frames of a clip. A `system` prompt with the schema of actions
-    on a screen asks for an action.
+    A system prompt with the schema of actions on a screen asks for an action.
 
     Raises `Stopped` soon after `stop()` turns true, and `Refused` for a broken picture.
     """
-    form, count = _FORM.search(question), len(pictures)
+    question, count = chat.question, len(pictures)
+    form = _FORM.search(question)
     fields = re.findall(r'"([^"]+)"\s*:', form[0]) if form else []
-    if schema is not None:
+    if chat.schema is not None:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
-        yield json.dumps(fill(schema, pages), ensure_ascii=False)
-    elif times:
+        yield json.dumps(fill(chat.schema, pages), ensure_ascii=False)
+    elif chat.times:
         pages = [reader.read(pictures[i], stop=stop) for i in range(count)]
-        yield clip.answer(question, times, pages, fields)
+        yield clip.answer(question, chat.times, pages, fields)
     elif not count:
         yield f"{WHO}, and there is no picture in this request. Send one, and ask what is written on it."
-    elif act.asks_for_action(system):
+    elif act.asks_for_action(chat.system):
         yield act.answer(question, reader.read(pictures[count - 1], stop=stop))
     elif not fields and ((places := locate.asks_for_places(question)) or _wants_all(question)):
         for i in range(count):

@@ -98,7 +98,7 @@ def _is_this_machine(host: str, port: int) -> bool:
 class Connection(H11Protocol):
     """uvicorn's connection with two more limits: on the number of connections, and on idle time."""
 
-    _stalled: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse a connection above the limit; give the others `IDLE_S` for the head of their first request."""
@@ -126,5 +126,4 @@ class Connection(H11Protocol):
     def resume_writing(self) -> None:
         """Stop the timer of `pause_writing`."""
         super().resume_writing()
-        if self._stalled is not None:
-            self._stalled.cancel()
+        self._stalled.cancel()

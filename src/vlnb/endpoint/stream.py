@@ -81,9 +81,7 @@ class Stream(Iterator[str]):
         self._future.cancel()
 
     def __del__(self) -> None:
-        future = getattr(self, "_future", None)
-        if future is not None and not future.done():
-            future.cancel()
+        self.close()
 
     def __repr__(self) -> str:
         """Return the text so far, without waiting."""

@@ -8,7 +8,6 @@ the port after the server has died is not one of them.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import secrets
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 
+from vlnb import records
 from vlnb.errors import LaunchFailed
 from vlnb.local import cache
 
@@ -60,10 +60,6 @@ class Record:
         return urlsplit(self.base_url).port or 0
 
 
-# A file can contain anything: accept only what `write` could have written.
-_RECORD = TypeAdapter(Record)
-
-
 def of(base_url: str, pid: int, *, log: str = "", mark: str = "") -> Record:
     """Return the record of a server whose first process is `pid`."""
     created, boot = _birth(pid) or (0, "")
@@ -78,9 +74,7 @@ def folder() -> Path:
 def write(record: Record) -> None:
     """Store the record for others to find. Raises `OSError`."""
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder() / f"{record.mark}.json"
-    path.with_suffix(".new").write_text(json.dumps(asdict(record)), "utf-8")
-    path.with_suffix(".new").replace(path)
+    records.replace(folder() / f"{record.mark}.json", records.line(asdict(record)))
 
 
 def remove(record: Record) -> None:
@@ -189,10 +183,10 @@ def lock() -> Iterator[None]:
 
 
 def _read(path: Path) -> Record | None:
-    """Return the record in a file, None if it is not one."""
+    """Return the record in a file, None if it holds anything that `write` could not have written."""
     try:
         with path.open("rb") as file:
-            record = _RECORD.validate_json(file.read(_RECORD_BYTES))
+            record = records.parsed(Record, file.read(_RECORD_BYTES))
         is_record = record.port > 0 and record.mark == path.stem
     except (OSError, ValueError):
         return None

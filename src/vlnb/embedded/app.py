@@ -34,14 +34,15 @@ MAX_BODY_BYTES = 48_000_000
 MAX_HELD_BYTES = 96_000_000  # of all requests that arrive, wait, or are being answered
 MAX_WAITING = 8  # besides the request that is being answered: about ten seconds for receipts
 BODY_S = 30  # timeout for a whole body
+_LISTED = {"id": MODEL, "object": "model", "created": 0, "owned_by": "vlnb", "root": MODEL}
 
 
 def create_app(*, api_key: str | None, reader: Reader) -> Starlette:
     """Return the application. With `api_key`, every endpoint but /health requires it as a bearer token."""
     return Starlette(
         routes=[
-            Route("/health", _health),
-            Route("/v1/models", _models),
+            Route("/health", Response(), methods=["GET"]),
+            Route("/v1/models", JSONResponse({"object": "list", "data": [_LISTED]}), methods=["GET"]),
             Route("/v1/chat/completions", _Engine(reader), methods=["POST"]),
         ],
         middleware=[Middleware(Gate, api_key=api_key)],
@@ -49,15 +50,6 @@ def create_app(*, api_key: str | None, reader: Reader) -> Starlette:
             404: _not_found, 405: _not_found, Refused: _refused, TimeoutError: _late, Exception: _broken,
         },
     )  # fmt: skip
-
-
-async def _health(_: Request) -> Response:
-    return Response(status_code=200)
-
-
-async def _models(_: Request) -> Response:
-    model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "vlnb", "root": MODEL}
-    return JSONResponse({"object": "list", "data": [model]})
 
 
 async def _not_found(request: Request, failure: Exception) -> Response:

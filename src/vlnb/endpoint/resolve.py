@@ -195,11 +195,9 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
 
     try:
         return fetch.get(f"{server}{path}", headers=bearer(key), total_s=fetch.LOOKUP_S)
-    except TimeoutError as error:
-        raise failures.unreachable(server, error, hint=hint, secret=key) from None
     except fetch.TooLarge as error:
         raise BadAnswer(
             f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
         ) from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+    except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise failures.unreachable(server, error, hint=hint, secret=key) from None

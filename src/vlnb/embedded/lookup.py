@@ -271,11 +271,10 @@ def _split(segment: Segment) -> tuple[str, Segment | None]:
 
 def _right(following: tuple[Segment, ...], last: bool) -> Segment | None:
     """Return the value to the right of a label; with `last`, the last of several numbers in the row of a table."""
-    if not following or re.search(r":(\s|$)", following[0].text):  # another label with its own value
-        return None
-    until = takewhile(lambda segment: not re.search(r":(\s|$)", segment.text), following)
+    # Up to another label with its own value.
+    until = list(takewhile(lambda segment: not re.search(r":(\s|$)", segment.text), following))
     numbers = [segment for segment in until if re.search(r"\d", segment.text)]
-    return numbers[-1] if last and numbers and numbers[0] is following[0] else following[0]
+    return numbers[-1] if last and numbers and numbers[0] is until[0] else next(iter(until), None)
 
 
 def _below(page: Page, row: int, label: Segment, question: str) -> Segment | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -116,11 +117,9 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint
         return Endpoint(address, "", key, "argument" if base_url else _ENVIRONMENT)
     for launched in record.live()[:1]:
         server = Endpoint(launched.base_url, "", api_key or key_for(launched.base_url, typed=True), _LAUNCHED)
-        try:
+        with contextlib.suppress(VlnbError):  # a stale record, or a server that has died since
             models(server)
-        except VlnbError:
-            return None  # a stale record, or a server that has died since
-        return server
+            return server
     return None
 
 

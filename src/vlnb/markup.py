@@ -49,7 +49,7 @@ def element(name: str, *children: str, **attributes: str | int) -> Html:
 def joined(parts: Iterable[str], between: str = "") -> Html:
     """Concatenate parts, each escaped unless it is `Html`, with `between` in between."""
     safe = (part if isinstance(part, Html) else Html(html.escape(part)) for part in parts)
-    return Html((between if isinstance(between, Html) else html.escape(between)).join(safe))
+    return Html(html.escape(between).join(safe))
 
 
 def words(text: str) -> Html:

@@ -51,23 +51,12 @@ def rows(text: str | None) -> dict[Any, dict[str, Any]]:
     return {}
 
 
-def number(row: Any, *keys: str) -> float | None:  # noqa: ANN401 - any JSON value
-    """Return the number under the nested keys, or None if it is missing or not a number."""
-    for key in keys:
-        row = row.get(key) if isinstance(row, dict) else None
-    try:
-        return float(row)
-    except (TypeError, ValueError):
-        return None
-
-
 def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value
     """Return the MiB under the nested keys: {value, unit}, a bare number, or "196592 MB"."""
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     if isinstance(row, dict):
         row = f"{row.get('value')} {row.get('unit') or ''}"
-    match = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", str(row).strip())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(row).strip())
     unit = _MIB_OF.get((match[2].upper() or "MB").replace("IB", "B")) if match else None
-    value = number({"value": match[1]}, "value") if match else None
-    return None if value is None or unit is None else round(value * unit)
+    return None if match is None or unit is None else round(float(match[1]) * unit)

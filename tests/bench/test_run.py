@@ -372,7 +372,7 @@ def test_deleting_the_run_folder_stops_the_load(long_run):
 
 
 def test_the_manifest_names_gpus_only_for_a_local_server(monkeypatch):
-    found = Gpus((FoundGpu(0, "MI300X", "gfx942", 196608, None),), "amd-smi", "")
+    found = Gpus((FoundGpu(0, "MI300X", "gfx942", 196608),), "amd-smi", "")
     monkeypatch.setattr(bench.runner, "gpus", lambda: found)
     monkeypatch.setattr(bench.runner, "server_info", lambda _: {})
     local, remote = Endpoint("http://127.0.0.1:1/v1", "m"), Endpoint("http://gpu.example:1/v1", "m")

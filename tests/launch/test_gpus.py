@@ -7,10 +7,8 @@ import pytest
 from vlnb.launch.gpus import gpus
 
 MI300X = {"market_name": "AMD Instinct MI300X", "target_graphics_version": "gfx942"}
-STATIC = [{"gpu": i, "asic": MI300X, "vram": {"size": {"value": 196592, "unit": "MB"}}} for i in range(2)]
+STATIC = [{"gpu": i, "asic": MI300X, "vram": {"size": {"value": 196592 - i, "unit": "MB"}}} for i in range(2)]
 LIST = [{"gpu": 0, "hip_id": 1, "bdf": "0000:05:00.0"}, {"gpu": 1, "hip_id": 0, "bdf": "0000:26:00.0"}]
-USED = {"total_vram": {"value": 196592, "unit": "MB"}, "used_vram": {"value": 283, "unit": "MB"}}
-METRIC = {"gpu_data": [{"gpu": 0, "mem_usage": USED}]}
 TOTAL, IN_USE = "VRAM Total Memory (B)", "VRAM Total Used Memory (B)"
 ROCM = {
     "card1": {
@@ -44,11 +42,11 @@ def amd_smi(static, **more):
     ids=["array", "gpu_data", "warning before", "text after"],
 )
 def test_the_output_of_amd_smi_is_read_in_every_format(static, tmp_path):
-    found = gpus(run=amd_smi(static, amd_smi_list=json.dumps(LIST), amd_smi_metric=json.dumps(METRIC)), root=tmp_path)
+    found = gpus(run=amd_smi(static, amd_smi_list=json.dumps(LIST)), root=tmp_path)
     assert found.source == "amd-smi"
-    assert [(gpu.index, gpu.name, gpu.arch, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
-        (0, "MI300X", "gfx942", 196592, None),
-        (1, "MI300X", "gfx942", 196592, 283),
+    assert [(gpu.index, gpu.name, gpu.arch, gpu.memory_mib) for gpu in found.gpus] == [
+        (0, "MI300X", "gfx942", 196591),
+        (1, "MI300X", "gfx942", 196592),
     ], "in HIP's order, not in amd-smi's"
     assert bool(found.problem) == static.startswith("WARNING")
 
@@ -73,9 +71,9 @@ def test_the_gpu_name_in_a_virtual_machine_is_recognised(tmp_path):
 def test_rocm_smi_is_used_where_amd_smi_is_not_installed(tmp_path):
     found = gpus(run=tools(rocm_smi_showproductname=json.dumps(ROCM)), root=tmp_path)
     assert found.source == "rocm-smi"
-    assert [(gpu.index, gpu.name, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
-        (0, "MI355X", 294896, None),
-        (1, "MI355X", 294896, 284),
+    assert [(gpu.index, gpu.name, gpu.memory_mib) for gpu in found.gpus] == [
+        (0, "MI355X", 294896),
+        (1, "MI355X", 294896),
     ]
 
 

@@ -21,13 +21,12 @@ _ADD_GROUPS = (
 
 @dataclass(frozen=True)
 class FoundGpu:
-    """One GPU: `index` is HIP's; memory is in MiB, `used_mib` is None if it could not be read."""
+    """One GPU: `index` is HIP's."""
 
     index: int
     name: str
     arch: str
     memory_mib: int
-    used_mib: int | None
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,8 @@ def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:
     `run` and `root` are for tests: they replace how tools are run, and the root of the file system.
     """
     listed, static = run(["amd-smi", "list", "-e", "--json"]), run(["amd-smi", "static", "--asic", "--vram", "--json"])
-    used = run(["amd-smi", "metric", "--mem-usage", "--json"]) if static else None
     output = f"{listed or ''} {static or ''}"
-    if found := _amd_smi(listed, static, used):
+    if found := _amd_smi(listed, static):
         return Gpus(found, "amd-smi", _groups(output))
     rocm = run(["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"])
     if found := _rocm_smi(rocm):
@@ -64,27 +62,26 @@ def gpus(*, run: Runner = run_tool, root: Path = Path("/")) -> Gpus:
     return Gpus((), "", _groups(f"{output} {rocm or ''}") or _access(root) or _nothing(root))
 
 
-def _amd_smi(listed: str | None, static: str | None, used: str | None) -> tuple[FoundGpu, ...]:
-    hip, metrics, found = rows(listed), rows(used), list[FoundGpu]()
+def _amd_smi(listed: str | None, static: str | None) -> tuple[FoundGpu, ...]:
+    hip, found = rows(listed), list[FoundGpu]()
     for gpu, row in rows(static).items():
         if isinstance(gpu, int) and (memory := mib(row, "vram", "size")) is not None:
             asic = row["asic"] if isinstance(row.get("asic"), dict) else {}
             arch = str(asic.get("target_graphics_version") or "")
             index = hip.get(gpu, {}).get("hip_id")
-            used_mib = mib(metrics.get(gpu), "mem_usage", "used_vram")
             name = _name(str(asic.get("market_name") or ""), arch, memory)
-            found.append(FoundGpu(index if isinstance(index, int) else gpu, name, arch, memory, used_mib))
+            found.append(FoundGpu(index if isinstance(index, int) else gpu, name, arch, memory))
     return tuple(sorted(found, key=lambda gpu: gpu.index))
 
 
 def _rocm_smi(text: str | None) -> tuple[FoundGpu, ...]:
     found = []
     for card, row in rows(text).items():
-        total, used = (mib({"value": row.get(f"VRAM Total {key}Memory (B)"), "unit": "B"}) for key in ("", "Used "))
+        total = mib({"value": row.get("VRAM Total Memory (B)"), "unit": "B"})
         if total is not None and (digits := re.search(r"\d+", str(card))):
             arch = str(row.get("GFX Version") or "")
             series = str(row.get("Card Series") or row.get("Card series") or row.get("series") or "")
-            found.append(FoundGpu(int(digits[0]), _name(series, arch, total), arch, total, used))
+            found.append(FoundGpu(int(digits[0]), _name(series, arch, total), arch, total))
     return tuple(sorted(found, key=lambda gpu: gpu.index))
 
 
@@ -100,7 +97,7 @@ def _sysfs(root: Path) -> tuple[FoundGpu, ...]:
         memory = round(sum(bank.get("size_in_bytes", 0) for bank in banks) / 2**20)
         # gfx_target_version 90402 is gfx942: the last two digits are hexadecimal.
         arch = f"gfx{version // 10_000}{version // 100 % 100}{version % 100:x}"
-        found.append(FoundGpu(len(found), _name("", arch, memory), arch, memory, None))
+        found.append(FoundGpu(len(found), _name("", arch, memory), arch, memory))
     return tuple(found)
 
 

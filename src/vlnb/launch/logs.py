@@ -25,14 +25,18 @@ def read(source: Path | int) -> tuple[str, str]:
     The text of a long log is its first and its last 2 MiB. A pipe is read until it ends, for at most 60 s or 64 MiB.
     Raises `OSError` if it cannot be read.
     """
-    if isinstance(source, int):
-        return _read(io.FileIO(source, closefd=False))
     try:
         # Without O_NONBLOCK, opening a named pipe without a writer would block forever.
-        with io.FileIO(os.open(source, os.O_RDONLY | os.O_NONBLOCK)) as file:
-            return _read(file)
+        opened = os.dup(source) if isinstance(source, int) else os.open(source, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError as error:  # a path that no file can have
         raise FileNotFoundError(str(error)) from error
+    with os.fdopen(opened, "rb") as file:
+        if file.seekable():
+            return _ends(file)
+        copy, ended = _copied(io.FileIO(opened, closefd=False))
+    text, note = _ends(copy)
+    limits = f"{STREAM_S:g} s and {STREAM_BYTES // 2**20} MiB"
+    return text, note if ended else f"The log did not end in {limits}: the rest was not read. {note}".strip()
 
 
 def since(path: Path, offset: int) -> tuple[str, int]:
@@ -42,20 +46,11 @@ def since(path: Path, offset: int) -> tuple[str, int]:
     read gives "".
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
             text, offset, _ = _new(file, offset)
     except (OSError, ValueError):
         return "", offset
     return text, offset
-
-
-def _read(file: io.FileIO) -> tuple[str, str]:
-    if file.seekable():
-        return _ends(file)
-    copy, ended = _copied(file)
-    text, note = _ends(copy)
-    limits = f"{STREAM_S:g} s and {STREAM_BYTES // 2**20} MiB"
-    return text, note if ended else f"The log did not end in {limits}: the rest was not read. {note}".strip()
 
 
 def _ends(file: BinaryIO) -> tuple[str, str]:
@@ -68,10 +63,12 @@ def _new(file: BinaryIO, offset: int) -> tuple[str, int, int]:
     """Return the new text of a file after `offset`, the next offset, and the number of bytes skipped."""
     size = file.seek(0, io.SEEK_END)
     offset = offset if offset <= size else 0
-    head = _part(file, offset, min(PART_BYTES, size - offset))
+    file.seek(offset)
+    head = file.read(min(PART_BYTES, size - offset))
     offset += len(head)
     start = max(offset, size - PART_BYTES)
-    tail = _part(file, start, size - start)
+    file.seek(start)
+    tail = file.read(size - start)
     text = (head + (b"\n" if start > offset else b"") + tail).decode("utf-8", errors="replace")
     return text, start + len(tail), start - offset
 
@@ -87,11 +84,3 @@ def _copied(pipe: io.FileIO) -> tuple[BinaryIO, bool]:
             return copy, True
         copy.write(chunk or b"")  # None: another reader was faster
     return copy, False
-
-
-def _part(file: BinaryIO, start: int, length: int) -> bytes:
-    file.seek(start)
-    part = bytearray()
-    while len(part) < length and (chunk := file.read(length - len(part))):
-        part += chunk
-    return bytes(part)

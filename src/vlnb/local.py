@@ -81,19 +81,13 @@ def listen(host: str, port: int) -> socket.socket:
     ...     listener.getsockname()[0]
     '127.0.0.1'
     """
-    listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
+        dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address, family=family, backlog=128, dualstack_ipv6=dual)
     except (OSError, OverflowError) as error:
-        if listener is not None:
-            listener.close()
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise LaunchFailed(
-            f"Port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})."
+            f"Port {port} of {host} cannot be used ({reason})."
             " Another program may be listening on it: choose another with --port."
         ) from error
-    return listener

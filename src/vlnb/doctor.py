@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import socket
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import psutil
 
@@ -44,10 +44,6 @@ class Finding:
     def ok(self) -> bool:
         """Whether there is nothing to fix."""
         return self.state != "problem"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.state.upper() if self.state == 'problem' else self.state:<9} {self.name}: {self.found}"

@@ -144,7 +144,7 @@ def doctor(log: str | None = None, /, *, json: bool = False) -> int:
 
     findings = checks.examine()
     if json:
-        show_json([finding.as_dict() for finding in findings])
+        show_json([vars(finding) for finding in findings])
     else:
         show("\n".join(map(str, findings)))
     return 0 if all(finding.ok for finding in findings) else 1
@@ -161,7 +161,7 @@ def _diagnose(path: str, *, as_json: bool) -> int:
         say(f"vlnb: {note}")
     diagnoses = diagnose(log)
     if as_json:
-        show_json([diagnosis.as_dict() for diagnosis in diagnoses])
+        show_json([vars(diagnosis) for diagnosis in diagnoses])
     else:
         show("\n".join(map(str, diagnoses)) or "The server in this log came up; nothing is wrong with it.")
     return 1 if diagnoses else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from vlnb.launch.signs import pattern, signs, stages
 
@@ -24,10 +24,6 @@ class Diagnosis:
     cause: str
     line: str
     advice: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the fields for JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.advice}" + (f"\n  read from: {self.line}" if self.line else "")

@@ -59,12 +59,6 @@ class Polygon:
     text: str = ""
     attributes: dict[str, Any] = field(default_factory=dict, hash=False)
 
-    @property
-    def box(self) -> Box:
-        """The bounding box."""
-        xs, ys = zip(*self.points, strict=True)
-        return Box(min(xs), min(ys), max(xs), max(ys), self.label, self.text, self.attributes)
-
 
 Region = TypeVar("Region", bound=Box | Point | Polygon)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from vlnb import extras
 from vlnb.errors import BadInput
-
-if TYPE_CHECKING:
-    from vlnb.regions.shapes import Box
+from vlnb.regions.shapes import Box
 
 
 def iou(a: Box, b: Box) -> float:
@@ -20,12 +17,8 @@ def iou(a: Box, b: Box) -> float:
     >>> iou(Box(0, 0, 10, 10), Box(0, 0, 10, 5))
     0.5
     """
-    width = min(a.x2, b.x2) - max(a.x1, b.x1)
-    height = min(a.y2, b.y2) - max(a.y1, b.y1)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (a.area + b.area - shared)
+    shared = Box(max(a.x1, b.x1), max(a.y1, b.y1), min(a.x2, b.x2), min(a.y2, b.y2)).area
+    return shared / (a.area + b.area - shared) if shared else 0.0
 
 
 @dataclass(frozen=True)

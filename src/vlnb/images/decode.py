@@ -147,7 +147,10 @@ def _open(data: bytes, name: str, *, max_pixels: int) -> Image.Image:
 
     if not data:
         raise BadInput(f"{name} is empty (0 bytes). Was its download or copy cut off?")
-    _register_heif(data, name)
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and b"avif" not in data[8:32]:
+        import pi_heif  # only when a file needs it, because its import takes time
+
+        pi_heif.register_heif_opener()
     try:
         with _reported(data, name):
             image = Image.open(io.BytesIO(data), formats=_formats())
@@ -314,20 +317,6 @@ def _formats() -> list[str]:
 
     Image.init()
     return [form for form in _FORMATS if form in Image.OPEN]
-
-
-def _register_heif(data: bytes, name: str) -> None:
-    """Register the HEIC reader only when a file needs it, because its import takes time."""
-    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS or b"avif" in data[8:32]:
-        return
-    try:
-        import pi_heif
-    except ImportError as error:
-        raise BadInput(
-            f"{name} is a HEIC photo, and the package pi-heif, which reads them, is missing."
-            " Install it (`pip install pi-heif`) or save the photo as JPEG."
-        ) from error
-    pi_heif.register_heif_opener()
 
 
 def _not_a_picture(data: bytes, name: str) -> str:

@@ -52,7 +52,6 @@ class Plan:
     replicas: int
     context_length: int
     mem_fraction: float | None
-    goal: Goal
     flags: tuple[Flag, ...]
     verified: bool
     differs: tuple[str, ...]
@@ -132,7 +131,7 @@ def plan(
     if sibling:
         differs = (f"{gpu.strip().upper()} is planned as {sibling}, which has the same memory and image", *differs)
     return Plan(
-        hardware, model, gpus, tp, replicas, context, mem_fraction, goal, flags,
+        hardware, model, gpus, tp, replicas, context, mem_fraction, flags,
         verified=not differs,
         differs=differs,
         warnings=_warnings(hardware, model, gpus, tp, mem_fraction),

@@ -53,7 +53,7 @@ def diagnose(log: str) -> list[Diagnosis]:
     ready = stages()[-1].ends if pattern("sglang").search(log) else pattern("ready_elsewhere")
     last_ready = max((number for number, line in enumerate(lines) if ready.search(line)), default=-1)
     found: dict[str, dict[str, Diagnosis]] = {"cause": {}, "weak": {}, "strange": {}, "symptom": {}}
-    for kind, diagnosis in _found(lines[last_ready + 1 :], "ready" if last_ready >= 0 else ""):
+    for kind, diagnosis in _found(lines[last_ready + 1 :]):
         if kind != "strange" or not found["symptom"]:
             found[kind].setdefault(diagnosis.cause, diagnosis)
     causes = [*(found["cause"] or found["weak"]).values()]
@@ -71,13 +71,13 @@ def clean(line: str) -> str:
     return line.strip()
 
 
-def _found(lines: list[str], stage: str) -> Iterator[tuple[str, Diagnosis]]:
+def _found(lines: list[str]) -> Iterator[tuple[str, Diagnosis]]:
     """Yield (kind, diagnosis) in the order of the log.
 
     The kind is "cause" or "symptom"; "weak", which counts only without other causes; or "strange", an exception that no
     sign matches.
     """
-    weights_gb, free_gb, first_gb, frames, no_device = 0.0, 0.0, 0.0, list[str](), False
+    stage, weights_gb, free_gb, first_gb, frames, no_device = "", 0.0, 0.0, 0.0, list[str](), False
     ended = {match[1] for line in lines for match in _ENDED_WAIT.finditer(line)}
     for line in lines:
         if len(line) < _MIN_CHARS:

@@ -233,12 +233,7 @@ class Reader:
             if self._skip():
                 pairs.append((key[2], self._member(key[2])))
             return True
-        if (
-            kind == "object"
-            and char not in _QUOTES
-            and char not in _OPENERS
-            and not (self._call and NUMBER.match(char))
-        ):
+        if kind == "object" and not self._call and self._match(NUMBER):  # {1, 2, 3, 4} is no box
             if not pairs:
                 raise Unreadable
             return False

@@ -118,7 +118,8 @@ def test_the_panel_starts_the_command_that_it_shows(fake_sglang, port, monkeypat
     panel = Launch(size="32B", port=port)
     shown = arguments_of(launch.render(panel.plan, port=port))
     assert f"--port {port}" in panel.command.value
-    server = panel.start()
+    panel.start()
+    server = panel.server
     assert server.wait(60).state == "ready"
     server.stop(timeout_s=1)
     assert json.loads(fake_sglang.read_text()) == [sys.executable, *shown[1:]]

@@ -63,8 +63,8 @@ class Launch(Panel):
         if self.server:
             self._watch(self.server)
 
-    def refresh(self) -> launch.Plan | None:
-        """Show the chosen plan, or why it cannot work, and return it. Clears the message about an earlier choice."""
+    def refresh(self) -> None:
+        """Show the chosen plan, or why it cannot work. Clears the message about an earlier choice."""
         if self._watcher is None or not self._watcher.is_alive():
             self._show_status(*self._idle)
         try:
@@ -80,25 +80,23 @@ class Launch(Panel):
         except VlnbError as error:
             self.plan, self.command.value = None, ""
             self.plan_view.value = alert(error)
-        return self.plan
 
-    def start(self) -> launch.Server | None:
+    def start(self) -> None:
         """Start the plan (or the given command) on this machine, or show what prevents it."""
         try:
             command = self._command
             if command is None:
                 if self.plan is None:
-                    return None
+                    return
                 if problems := launch.preflight(self.plan):
                     self._show_status("Not started. " + " ".join(problems), 0.0)
-                    return None
+                    return
                 command = self.plan.argv(python=sys.executable, port=self._port)
             self.server = launch.start(command, port=self._port, environment=self._environment)
         except VlnbError as error:
             self._show_status(str(error), 0.0)
-            return None
+            return
         self._watch(self.server)
-        return self.server
 
     def stop(self) -> None:
         """Stop the server and everything it started."""

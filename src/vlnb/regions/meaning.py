@@ -47,7 +47,7 @@ class RawRegion:
     label: str = ""
     text: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
-    space: str = ""  # of the numbers, if the notation implies one
+    thousandths: bool = False  # whether its notation has numbers from 0 to 1000
 
 
 def short(key: str) -> str:

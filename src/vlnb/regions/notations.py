@@ -156,7 +156,7 @@ def _points(hit: re.Match[str], attrs: Mapping[str, re.Match[str]], words: str, 
     if coords := attrs.get("coords"):  # "image (index x y) (index x y) …", in thousandths
         numbers = [float(number) for number in NUMBER.findall(coords["value"] or "")]
         for at in range(2, len(numbers) - 1 if len(numbers) % 3 == 1 else 0, 3):
-            yield RawRegion("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, space="thousand")
+            yield RawRegion("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, thousandths=True)
     axes: dict[str, dict[str, float]] = {}
     for name, value in attrs.items():
         axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch((value["value"] or value["bare"] or "").strip(" \"'"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations, thoughts
@@ -141,7 +141,7 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
-            if text[at] == "(" and (telling := _TELLING.match(text, at)):
+            if telling := _TELLING.match(text, at):
                 verb = verb or verb_of(telling[1] or "act")
             if text[at] == "(" and not verb:
                 at += 1
@@ -164,7 +164,7 @@ class _Reading:
         log, is_json, is_line = Log(self.text, cut=self.log.cut), text[at] in "[{", text[at] not in "[{("
         # A number at the very end may have lost digits, but this is unlikely in a line of plain text.
         node = reader.read(at, end + (is_line and not log.cut), log.repair)
-        places = list(regions(node, log, label=_label_of(text, node), verb=verb)) if node.value else []
+        places = list(regions(node, log, label=_label_of(text, node), verb=verb))
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
         if not places and (bare or is_line):
             log.drops = []  # "[3]" in a sentence is no box
@@ -199,8 +199,8 @@ def _mentions_places(node: lenient.Node) -> bool:
 
 def _space(raw_regions: list[RawRegion], seen: Size) -> tuple[Literal["pixels", "thousand", "unit"], str]:
     """Return the space of the numbers and the reason; it is pixels unless another space is certain."""
-    if stated := next((item.space for item in raw_regions if item.space), ""):
-        return cast("Literal['thousand']", stated), "its notation has numbers from 0 to 1000"
+    if any(item.thousandths for item in raw_regions):
+        return "thousand", "its notation has numbers from 0 to 1000"
     numbers = [abs(n) for item in raw_regions for n in item.numbers]
     if not numbers:
         return "pixels", "the answer contains no numbers"

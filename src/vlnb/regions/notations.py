@@ -41,7 +41,7 @@ _ATTRIBUTE = re.compile(
     r"(?P<end>(?P=quote)|$)|(?P<bare>[^\s<>]{1,300})(?=[\s/]|$))",
     re.IGNORECASE | re.DOTALL,
 )
-_DIGIT, _NUMBER = re.compile(r"\d"), re.compile(_N)
+_DIGIT = re.compile(r"\d")
 _NUMBER_NEXT = re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key, which belongs to its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
@@ -88,7 +88,6 @@ _SPOKEN = re.compile(  # Click at 310, 77
 _NO_LABEL = re.compile(
     rf"(?:i|you|we)(?:['’](?:d|ll))? (?:(?:would|should|could|can|will|must|need to) )?{_VERB}", re.IGNORECASE
 )
-_PLAIN_TAG = re.compile(r"</?[a-z]\w{0,30}>", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s>*•#|\-–]{0,120}(?:\d{1,4}[.)]\s{1,24})?")
 _PLACE_END = re.compile(r"[\d\"']\s{0,24}[\])]")
 _MARKS = "@ \t\r\n:：=*_`\"'|([{<-–—,，"
@@ -223,7 +222,7 @@ def _closes(mark: re.Match[str]) -> bool:
 
 
 def _token(body: str, span: tuple[int, int], kind: str, label: str, log: Log, *, closed: bool) -> Iterator[RawRegion]:
-    numbers = [float(number) for number in re.findall(_N, body)]
+    numbers = [float(number) for number in NUMBER.findall(body)]
     cut = not closed and not body.rstrip().endswith((")", "]"))
     if kind not in _PLACES and not (_NUMBERS.fullmatch(body) and len(numbers) in (2, 4)):
         return  # <location>Room 12</location>
@@ -260,7 +259,7 @@ def plain(text: str) -> Iterator[RawRegion]:
 
 def lone_points(text: str) -> Iterator[RawRegion]:
     """Yield pairs of numbers that may be points: (x, y), [x, y]. For answers without any clearer region."""
-    blank = _PLAIN_TAG.sub(lambda tag: " " * len(tag[0]), text)
+    blank = _HTML_TAGS.sub(lambda tag: " " * len(tag[0]), text)
     if only := _ONLY_PAIR.fullmatch(blank):
         yield RawRegion("point", (float(only[1]), float(only[2])), *only.span(1), "")
         return
@@ -318,7 +317,7 @@ def _table_rows(_blank: str, text: str) -> Iterator[RawRegion]:
             header = names
         elif len(cells) == len(header):
             pairs = list(zip(header, cells, strict=True))
-            sides = corners({name: (float(cell),) for name, cell in pairs if name in SIDES and _NUMBER.fullmatch(cell)})
+            sides = corners({name: (float(cell),) for name, cell in pairs if name in SIDES and NUMBER.fullmatch(cell)})
             named = (cell for name, cell in pairs if name in LABEL_KEYS + TEXT_KEYS)
             worded = (cell for name, cell in pairs if name not in SIDES and re.search(r"[^\W\d]", cell))
             name = next(filter(None, (*named, *worded)), "")

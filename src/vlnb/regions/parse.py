@@ -87,7 +87,6 @@ def parse(text: str, *, seen: Size, original: Size, space: Space = "auto", finis
         polygons=tuple(r for r in kept.values() if isinstance(r, Polygon)),
         repairs=_in_order(log.repairs),
         dropped=_in_order(log.drops),
-        raw=text,
         space=chosen,
         space_reason=reason,
     )

@@ -152,8 +152,7 @@ class Regions:
     """The regions that an answer names, in pixels of the original picture and in the order of the text.
 
     `space` is the unit of the numbers in the text ("pixels" of the picture as the model saw it, "thousand": 0 to 1000,
-    or "unit": 0 to 1), and `space_reason` why. `repairs` lists all repairs, `dropped` everything unusable; `raw` is the
-    text.
+    or "unit": 0 to 1), and `space_reason` why. `repairs` lists all repairs, `dropped` everything unusable.
     """
 
     boxes: tuple[Box, ...]
@@ -161,7 +160,6 @@ class Regions:
     polygons: tuple[Polygon, ...]
     repairs: tuple[Change, ...]
     dropped: tuple[Change, ...]
-    raw: str
     space: str
     space_reason: str
 

@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,12 @@ class Run:
         self.folder, self.manifest = folder, stored.manifest
         self.workload = self.manifest.workload
         self.key = os.environ.get(store.KEY_VARIABLE, "")
-        self.headers = {"Content-Type": "application/json", **bearer(self.key)}
+        headers = {"Content-Type": "application/json", **bearer(self.key)}
+        self.server = wire.Server(base_url.rstrip("/") + "/chat/completions", headers)
         self.todo = stored.todo
         _allow_connections(min(self.workload.concurrency, len(self.todo)))
         begun = [record.segment for record in stored.records] + [part.segment for part in stored.segments]
         self.segment = max(begun, default=-1) + 1  # a killed segment has records, but no figures
-        self.url = base_url.rstrip("/") + "/chat/completions"
         self.limits = self.manifest.limits
         self.running = self.done = self.failed = self.refused = self.resent = 0
         self.dropped: set[str] = set()
@@ -59,12 +59,10 @@ class Run:
         self.ttft_s: list[float] = []
         self.lags: list[float] = []
         self.stopped = ""
-        self.figures: store.Segment | None = None
         self.turns = wire.Turns()
         self.reported = 0.0
         self.zero = 0.0
         self.journal: records.Journal
-        self.server: wire.Server
         self.tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
@@ -77,13 +75,9 @@ class Run:
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         views = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
         prepared_s = time.perf_counter() - began
-        self.server = wire.Server(self.url, self.headers)
         with records.Journal(self.folder / store.RECORDS) as self.journal, contextlib.closing(self.server):
             async with asyncio.TaskGroup() as self.tasks:
                 self._end_with_others(self.tasks.create_task(self._load(views, warm_up, prepared_s)))
-        if self.figures:
-            with records.Journal(self.folder / store.SEGMENTS) as journal:
-                journal.write(records.line(asdict(replace(self.figures, stopped=self.stopped))))
         self._report()
 
     def _end_with_others(self, load: asyncio.Task[None]) -> None:
@@ -115,6 +109,7 @@ class Run:
     async def _load(self, views: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:
         _emit({"preparing": len(views), "of": len(views)})
         await self._send(views[warm_up])
+        schedule = arrivals(self.workload)
         gc.collect()
         gc.freeze()
         self.zero, cpu, started_at = time.perf_counter(), time.process_time(), time.time()
@@ -131,12 +126,12 @@ class Run:
             self.tasks.create_task(self._write(request, due, trace))
 
         try:
-            await (self._closed_loop(ask) if self.workload.rate is None else self._open_loop(ask))
+            await (self._closed_loop(ask) if schedule is None else self._open_loop(ask, schedule))
         finally:
             wall, cpu = time.perf_counter() - self.zero, time.process_time() - cpu
             lag.cancel()
             lags = sorted(self.lags) or [0.0]
-            self.figures = store.Segment(
+            figures = store.Segment(
                 segment=self.segment,
                 started_at=started_at,
                 prepared_s=round(prepared_s, 3),
@@ -144,11 +139,13 @@ class Run:
                 cpu_share=round(cpu / wall, 4),
                 lag_mean_s=round(sum(lags) / len(lags), 6),
                 lag_p99_s=round(lags[int(0.99 * (len(lags) - 1))], 6),
-                stopped="",
+                stopped=self.stopped,
                 dropped=tuple(sorted(self.dropped)),
                 resent=self.resent,
                 sent_bytes=self.sent_bytes,
             )
+            with records.Journal(self.folder / store.SEGMENTS) as journal:
+                journal.write(records.line(asdict(figures)))
 
     async def _write(self, request: int, due: float, trace: wire.Trace) -> None:
         """Parse an answer and write its record, while no request is being sent. A journal error ends the load."""
@@ -175,10 +172,9 @@ class Run:
 
         await asyncio.gather(*(user(number) for number in range(users)))
 
-    async def _open_loop(self, ask: Any) -> None:  # noqa: ANN401
+    async def _open_loop(self, ask: Any, due: list[float]) -> None:  # noqa: ANN401
         """Run an open loop: each request starts when it is due, or as soon afterwards as `concurrency` allows."""
-        due = arrivals(self.workload) or []
-        first = due[self.todo[0]] if self.todo else 0.0  # a resumed run continues where the schedule was cut
+        first = due[self.todo[0]]  # a resumed run continues where the schedule was cut
         free = asyncio.Semaphore(self.workload.concurrency)
 
         async def send_at(request: int, due_s: float) -> None:
@@ -197,8 +193,9 @@ class Run:
     def _record(self, request: int, due: float, trace: wire.Trace) -> store.Record:
         answer = stream.parse(trace)
         first_text = answer.text_at[0] if answer.text_at else None
+        error = answer.error or (None if answer.text_at else "the answer has no text")
         started = trace.started - self.zero
-        record = store.Record(
+        return store.Record(
             id=request,
             scheduled_s=due,
             started_s=started,
@@ -211,13 +208,10 @@ class Run:
             itl_s=tuple(b - a for a, b in zip(answer.text_at, answer.text_at[1:], strict=False)),
             output_tokens=answer.output_tokens if answer.output_tokens is not None else len(answer.text_at),
             finish_reason=redacted(answer.finish_reason, self.key) if answer.finish_reason else None,
-            error=redacted(answer.error, self.key) if answer.error else None,
+            error=redacted(error, self.key) if error else None,
             input_tokens=answer.input_tokens,
             segment=self.segment,
         )
-        if record.error is None and first_text is None:
-            return replace(record, error="the answer has no text")
-        return record
 
     def _count(self, record: store.Record) -> None:
         self.done += 1

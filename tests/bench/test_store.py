@@ -17,7 +17,7 @@ PLAN = {
     "server": {"base_url": "http://127.0.0.1:9/v1", "model": "m"},
     "workload": asdict(Workload(prompts=3)),
 }
-SEGMENT = store.Segment(0, 1.0, 0.1, 0.2, 0.1, 0.001, 0.002, "")
+SEGMENT = store.Segment(0, 1.0, 0.2, 0.1, 0.001, 0.002, "")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def verdicts_by_code(*records, **options):
 
 
 def segment(*, cpu=0.2, lag=0.0002):
-    return Segment(0, 0.0, 0.0, 1.0, cpu, lag, 2 * lag, "")
+    return Segment(0, 0.0, 1.0, cpu, lag, 2 * lag, "")
 
 
 @pytest.mark.parametrize(

@@ -70,14 +70,12 @@ class Run:
 
         Raises `BadInput` if a record cannot be written; then no further request is sent.
         """
-        began = time.perf_counter()
         self._preparing(0)  # the sign to read the server's gauges while it is idle
         warm_up = self.workload.prompts + self.segment  # an extra body, so that it caches no prefix of the run
         views = bodies.make(self.workload, self.manifest.server.model, [*self.todo, warm_up], progress=self._preparing)
-        prepared_s = time.perf_counter() - began
         with records.Journal(self.folder / store.RECORDS) as self.journal, contextlib.closing(self.server):
             async with asyncio.TaskGroup() as self.tasks:
-                self._end_with_others(self.tasks.create_task(self._load(views, warm_up, prepared_s)))
+                self._end_with_others(self.tasks.create_task(self._load(views, warm_up)))
         self._report()
 
     def _end_with_others(self, load: asyncio.Task[None]) -> None:
@@ -106,7 +104,7 @@ class Run:
             return await send(fresh=True)
         return trace
 
-    async def _load(self, views: dict[int, memoryview], warm_up: int, prepared_s: float) -> None:
+    async def _load(self, views: dict[int, memoryview], warm_up: int) -> None:
         _emit({"preparing": len(views), "of": len(views)})
         await self._send(views[warm_up])
         schedule = arrivals(self.workload)
@@ -134,7 +132,6 @@ class Run:
             figures = store.Segment(
                 segment=self.segment,
                 started_at=started_at,
-                prepared_s=round(prepared_s, 3),
                 duration_s=round(wall, 6),
                 cpu_share=round(cpu / wall, 4),
                 lag_mean_s=round(sum(lags) / len(lags), 6),

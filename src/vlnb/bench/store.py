@@ -66,7 +66,6 @@ class Segment:
 
     segment: Count
     started_at: float  # seconds since 1970
-    prepared_s: Number
     duration_s: Number
     cpu_share: float  # of a core
     lag_mean_s: Signed

@@ -114,7 +114,7 @@ def _files(workload: Workload) -> Callable[[int, int], bytes]:
     def uri(index: int) -> bytes:
         return images.data_uri(images.load(sources[index], seen_pixels=images.MAX_PIXELS).seen()).encode()
 
-    return lambda request, i: uri((request * max(1, workload.images) + i) % len(sources))
+    return lambda request, i: uri((request * workload.images + i) % len(sources))
 
 
 def _noise(workload: Workload) -> Callable[[int, int], bytes]:
@@ -127,7 +127,7 @@ def _noise(workload: Workload) -> Callable[[int, int], bytes]:
     field = Image.fromarray(np.random.default_rng(workload.seed).integers(0, 256, shape, np.uint8))
 
     def crop(request: int, i: int) -> bytes:
-        place = (request * max(1, workload.images) + i) * _STRIDE % (_SPREAD * _SPREAD)
+        place = (request * workload.images + i) * _STRIDE % (_SPREAD * _SPREAD)
         x, y = place % _SPREAD, place // _SPREAD
         return _uri(field.crop((x, y, x + width, y + height)))
 

@@ -138,11 +138,12 @@ def test_a_key_in_the_environment_goes_to_the_named_server_only(canary, monkeypa
 def test_a_resumed_run_sends_no_key_to_the_server_in_its_manifest(canary, monkeypatch, recorder, tmp_path, capsys):
     named, other = recorder(), recorder()
     monkeypatch.setenv("VLNB_BASE_URL", named.base_url)
-    for name in ("command", "panel", "function"):
+    monkeypatch.setenv("VLNB_RUNS", str(tmp_path))
+    for name in ("command", "bench/panel", "function"):
         records.create(tmp_path / name, bench.runner.manifest(SMALL, vlnb.Endpoint(other.base_url, "m")))
     assert cli.main(["bench", "resume", str(tmp_path / "command")]) == 0
     assert f"VLNB_API_KEY is not sent to {other.base_url}" in capsys.readouterr().err
-    panel = Benchmark(vlnb.connect(announce=None), runs=tmp_path)
+    panel = Benchmark(vlnb.connect(announce=None))
     panel.stored_runs.value = ["panel"]
     assert panel.resume().missing == []
     assert bench.resume(tmp_path / "function").follow().missing == []

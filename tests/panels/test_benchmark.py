@@ -16,8 +16,9 @@ def timed_endpoint():
 
 
 @pytest.fixture
-def panel(timed_endpoint, tmp_path):
-    return Benchmark(timed_endpoint, runs=tmp_path, plan=PLAN)
+def panel(timed_endpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("VLNB_RUNS", str(tmp_path))
+    return Benchmark(timed_endpoint, plan=PLAN)
 
 
 def test_a_run_is_stored_and_its_results_are_shown(panel):
@@ -87,11 +88,11 @@ def test_the_run_that_has_just_ended_is_selected(panel):
     assert panel.stored_runs.value == (first.name,)
 
 
-def test_the_panel_reports_invalid_choices_and_failed_connections(panel, tmp_path):
+def test_the_panel_reports_invalid_choices_and_failed_connections(panel):
     panel.choices["resolution"].value = "huge"
     assert panel.start() is None
     assert "Choose 360p" in panel.status.value
-    unreachable = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), runs=tmp_path / "none", plan=PLAN)
+    unreachable = Benchmark(Endpoint("http://127.0.0.1:1/v1", "m"), plan=PLAN)
     unreachable.compare()
     assert "Choose one" in unreachable.status.value
     assert unreachable.resume() is None

@@ -5,10 +5,8 @@ The panel only displays: `bench.start`, `bench.resume`, `bench.report` and `char
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -33,12 +31,10 @@ _NUMBERS = {  # fields of a workload: label and minimum
 
 
 class Benchmark(Panel):
-    """The benchmark panel. Runs are folders in `runs` (default: `local.runs()` / "bench"); `stored` is the last one."""
+    """The benchmark panel. Runs are folders in `local.runs()` / "bench"; `stored` is the last one."""
 
-    def __init__(
-        self, endpoint: Endpoint, *, runs: str | Path | None = None, plan: bench.Workload | None = None
-    ) -> None:
-        self._endpoint, self._folder = endpoint, Path(runs or local.runs() / "bench")
+    def __init__(self, endpoint: Endpoint, *, plan: bench.Workload | None = None) -> None:
+        self._endpoint, self._folder = endpoint, local.runs() / "bench"
         self._plan = plan or bench.Workload()
         self.busy, self._stopped = Lock(), False  # `busy` while a run is followed
         self.choices = {
@@ -79,8 +75,7 @@ class Benchmark(Panel):
 
     def start(self) -> bench.store.Stored | None:
         """Begin a run as a click does, and follow it to its end. Errors appear in the panel."""
-        folder = self._folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1000:03d}"
-        return self._follow(lambda: bench.start(self.workload(), self._endpoint, folder))
+        return self._follow(lambda: bench.start(self.workload(), self._endpoint))
 
     def resume(self) -> bench.store.Stored | None:
         """Complete the first of the chosen runs."""

@@ -74,7 +74,7 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        try:
+        with contextlib.suppress(VlnbError):  # the run is valid without gauges
             first = read(self._server, self._key)
             if first is None:
                 return
@@ -83,11 +83,9 @@ class Watch:
                 ended = False
                 while not ended:
                     ended = self._ended.wait(_EVERY_S)
-                    with contextlib.suppress(VlnbError, ValueError):  # a busy server may be late
+                    with contextlib.suppress(VlnbError):  # a busy server may be late
                         if gauge := read(self._server, self._key):
                             journal.write(records.line(asdict(gauge)))
-        except (VlnbError, ValueError):  # the run is valid without gauges
-            return
 
 
 def sentence(gauges: Sequence[Gauge], ended_at: float = 0.0) -> str:

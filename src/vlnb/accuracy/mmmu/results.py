@@ -35,20 +35,13 @@ class Interval:
 
 
 def wilson(correct: int, questions: int) -> Interval:
-    """Return the share of right answers (0 to 1) with its interval; without questions the interval is 0 to 1.
-
-    Raises:
-        BadInput: there are more right answers than questions.
+    """Return the share of right answers (0 to 1) with its interval.
 
     >>> print(wilson(558, 900))
     0.620 (95 %: 0.588 to 0.651, 900 questions)
     """
-    if not questions:
-        return Interval(float("nan"), 0.0, 1.0, 0)
     from scipy.stats import binomtest
 
-    if not 0 <= correct <= questions:
-        raise BadInput(f"{correct} right answers to {questions} questions are impossible.")
     interval = binomtest(correct, questions).proportion_ci(0.95, method="wilson")
     return Interval(correct / questions, float(interval.low), float(interval.high), questions)
 

@@ -10,7 +10,7 @@ BEGIN = """from pathlib import Path
 import vlnb
 from vlnb.accuracy import mmmu
 receipt, e = vlnb.samples.receipt(), vlnb.Endpoint("http://127.0.0.1:1/v1", "m")
-about = mmmu.runs.Manifest(mmmu.runs.SetOrigin("drawn", 24), (), 1024)
+about = mmmu.runs.Manifest(mmmu.runs.Origin("drawn", 24), (), 1024)
 """
 TWO = "{'receipt': receipt.picture, 'shelf': vlnb.samples.shelf().picture}"
 PANELS = (

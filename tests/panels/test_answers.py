@@ -6,7 +6,8 @@ import pytest
 
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.mmmu import Run, StoredAnswer
-from vlnb.accuracy.mmmu.runs import Manifest, SetOrigin
+from vlnb.accuracy.mmmu.runs import Manifest
+from vlnb.accuracy.mmmu.sets import Origin
 from vlnb.panels.answers import Answers
 
 
@@ -18,7 +19,7 @@ def run(tmp_path_factory):
     answers[questions[0].id] = StoredAnswer(questions[0].id, questions[0].answers[0])
     answers[questions[1].id] = StoredAnswer(questions[1].id, None, error="the server failed <on> this")
     answers[questions[2].id] = StoredAnswer(questions[2].id, f"The answer is **{questions[2].answers[0]}**")
-    manifest = Manifest(SetOrigin("drawn", 24), (), 1024)
+    manifest = Manifest(Origin("drawn", 24), (), 1024)
     return Run(tmp_path_factory.mktemp("run"), manifest, questions, answers)
 
 
@@ -74,7 +75,7 @@ def test_markup_from_a_model_is_escaped(run):
 
 
 def test_a_run_whose_data_set_has_moved_still_shows_its_text(run):
-    moved = Run(run.folder, replace(run.manifest, set=SetOrigin("mmmu", 24, "/no/such/folder")), *_rest(run))
+    moved = Run(run.folder, replace(run.manifest, set=Origin("mmmu", 24, "/no/such/folder")), *_rest(run))
     panel = Answers(moved)
     assert "contains no Parquet file" in panel.detail.value
     assert "The right answer is" in panel.detail.value

@@ -8,7 +8,8 @@ from vlnb import catalog, charts
 from vlnb.accuracy import mmmu
 from vlnb.accuracy.mmmu import Question, Run, StoredAnswer, harness
 from vlnb.accuracy.mmmu.results import counted_scores
-from vlnb.accuracy.mmmu.runs import Manifest, SetOrigin
+from vlnb.accuracy.mmmu.runs import Manifest
+from vlnb.accuracy.mmmu.sets import Origin
 from vlnb.errors import BadInput
 
 PRINTED = "Benchmark time: 97.75084622902796\nanswers saved to: ./answer_sglang.json\n" + "{" + ",\n ".join(
@@ -24,7 +25,7 @@ def make_run(tmp_path, answers, subject="Art"):
         for n in range(len(answers))
     )
     stored = {q.id: StoredAnswer(q.id, text) for q, text in zip(questions, answers, strict=True) if text != "unasked"}
-    return Run(tmp_path, Manifest(SetOrigin("drawn", len(questions)), (), 1024), questions, stored)
+    return Run(tmp_path, Manifest(Origin("drawn", len(questions)), (), 1024), questions, stored)
 
 
 def test_every_question_counts_and_unanswered_ones_count_as_wrong(tmp_path):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -183,6 +183,10 @@ def test_invalid_runs_and_arguments_are_reported(drawn, oracle, tmp_path):
         mmmu.run(drawn, oracle, tmp_path / "run", concurrency=0)
     (tmp_path / "run" / "answers.jsonl").write_text('{"words": 1}\n')
     assert "line 1 is damaged (id: Field required)" in mmmu.read(tmp_path / "run").notes[0]
+    exam = {**asdict(mmmu.read(tmp_path / "run").manifest), "set": {"kind": "exam", "questions": 24}}
+    records.create(tmp_path / "later", exam)
+    with pytest.raises(BadInput, match=r"kind of run \(set.kind: Input should be 'drawn' or 'mmmu'"):
+        mmmu.read(tmp_path / "later")
     records.create(tmp_path / "speed", {"workload": asdict(vlnb.bench.Workload())})
     with pytest.raises(BadInput, match="belongs to another kind of run"):
         mmmu.read(tmp_path / "speed")
@@ -228,7 +232,8 @@ def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
 def test_an_always_busy_server_is_asked_six_times_with_doubling_waits(drawn, tmp_path, monkeypatch):
     waits = []
     monkeypatch.setattr(workers.Work, "_pause", lambda _, seconds: waits.append(seconds))
-    single = mmmu.QuestionSet(drawn.questions[:1], drawn.origin, lambda _, number: drawn._picture(0, number))
+    origin = replace(drawn.origin, questions=1)
+    single = mmmu.QuestionSet(drawn.questions[:1], origin, lambda _, number: drawn._picture(0, number))
     with answering("--busy", 1, "--again", "") as (endpoint, _):
         run = mmmu.run(single, endpoint, tmp_path / "run")
     assert waits == [1, 2, 4, 8, 16]

@@ -12,7 +12,7 @@ from vlnb import records
 from vlnb.accuracy.mmmu.grading import grade
 from vlnb.accuracy.mmmu.question import Question
 from vlnb.accuracy.mmmu.results import Interval, wilson
-from vlnb.accuracy.mmmu.sets import QuestionSet, reopen
+from vlnb.accuracy.mmmu.sets import Origin, QuestionSet, reopen
 from vlnb.accuracy.mmmu.workers import StoredAnswer, Work
 from vlnb.bench.sglang import server_info
 from vlnb.errors import BadInput, NoServer
@@ -25,20 +25,10 @@ QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
 
 
 @dataclass(frozen=True)
-class SetOrigin:
-    """The origin of a question set, as stored in a manifest; `mmmu.sets.reopen` opens the set again."""
-
-    kind: str
-    questions: int
-    folder: str | None = None
-    subjects: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
 class Manifest:
     """The description of a run, without its questions and answers."""
 
-    set: SetOrigin
+    set: Origin
     servers: tuple[records.Server, ...]
     max_tokens: int
 
@@ -63,7 +53,7 @@ class Run:
 
     def question_set(self) -> QuestionSet:
         """Open the set with its pictures again. Raises `BadInput` if it has moved."""
-        return reopen(asdict(self.manifest.set))
+        return reopen(self.manifest.set)
 
 
 @dataclass(frozen=True)
@@ -104,9 +94,9 @@ def run(
     """
     endpoints = _listed(servers)
     folder = records.folder_for("mmmu", out)
-    origin = SetOrigin(**questions.origin, questions=len(questions))
-    stored = (records.Server(e.base_url, e.model, server_info(e.base_url)) for e in endpoints)
-    records.create(folder, asdict(Manifest(origin, tuple(stored), max_tokens)), {QUESTIONS: _lines(questions)})
+    stored = tuple(records.Server(e.base_url, e.model, server_info(e.base_url)) for e in endpoints)
+    manifest = Manifest(questions.origin, stored, max_tokens)
+    records.create(folder, asdict(manifest), {QUESTIONS: _lines(questions)})
     with records.held(folder):
         return _complete(folder, questions, endpoints, concurrency, watch)
 
@@ -132,7 +122,7 @@ def resume(
             " connect to the same model, or start a new run."
         )
     with records.held(folder):
-        questions = reopen(asdict(manifest.set))
+        questions = reopen(manifest.set)
         if len(questions) != manifest.set.questions:
             raise BadInput(f"The set of {folder} has {len(questions)} questions now. Start a new run.")
         records.replace(folder / QUESTIONS, _lines(questions))

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from vlnb import catalog, extras
+from vlnb.accuracy import drawn as d
 from vlnb.accuracy.mmmu.question import LETTERS, PICTURES, Question, from_row, subject_of
 from vlnb.errors import BadInput
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-    from vlnb.accuracy.drawn import Drawn
 
 HUB = "MMMU/MMMU"
 SUBJECTS = tuple(sorted(subject for subjects in catalog.MMMU_DOMAINS.values() for subject in subjects))
@@ -27,11 +26,21 @@ _COLUMNS = [f"image_{number}" for number in range(1, PICTURES + 1)]
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a set of so many `questions` comes from, as stored in the manifest of a run."""
+
+    kind: Literal["drawn", "mmmu"]
+    questions: int
+    folder: str | None = None
+    subjects: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class QuestionSet:
     """Questions in order. `reopen(origin)` opens the set again."""
 
     questions: tuple[Question, ...]
-    origin: Mapping[str, Any]
+    origin: Origin
     _picture: Callable[[int, int], bytes] = field(repr=False)
 
     def __len__(self) -> int:
@@ -55,7 +64,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
     extras.require("mmmu", "MMMU")
     import datasets
 
-    subjects = list(dict.fromkeys(subjects)) if subjects else None
+    subjects = tuple(dict.fromkeys(subjects or ())) or None
     rows = _rows(subjects or SUBJECTS, Path(folder) if folder else None)
     if absent := sorted({"id", *_COLUMNS} - {*rows.column_names}):
         raise BadInput(f"{folder or HUB} does not hold MMMU alone: its rows have no {', '.join(absent)}.")
@@ -74,7 +83,7 @@ def load(subjects: Sequence[str] | None = None, *, folder: str | Path | None = N
         from_row(row, subject_of(row["id"]), tuple(n for n, valid in enumerate(present, 1) if valid[index]))
         for index, row in enumerate(rows.remove_columns(_COLUMNS))
     )
-    origin = {"kind": "mmmu", "folder": str(Path(folder).resolve()) if folder else None, "subjects": subjects}
+    origin = Origin("mmmu", len(questions), str(Path(folder).resolve()) if folder else None, subjects)
     return QuestionSet(questions, origin, lambda index, number: rows[index][f"image_{number}"]["bytes"])
 
 
@@ -85,17 +94,6 @@ def drawn() -> QuestionSet:
     >>> len(questions), questions.questions[0].subject
     (24, 'Charts')
     """
-    named = _drawn()
-    questions = tuple(_question(name, question) for name, question in named)
-    return QuestionSet(
-        questions, {"kind": "drawn"}, lambda index, number: named[index][1].pictures[number - 1].encoded[1]
-    )
-
-
-def _drawn() -> list[tuple[str, Drawn]]:
-    """Return the generated questions with their ids, the same ones each time."""
-    from vlnb.accuracy import drawn as d
-
     rng = random.Random(13)  # noqa: S311 - the same questions again; with this seed, no two have the same text
     by_subject = {
         "Charts": (
@@ -112,10 +110,15 @@ def _drawn() -> list[tuple[str, Drawn]]:
             *(d.which_code(rng, count, 2, (448, 280), 56) for count in range(2, 6)), d.read_code(rng),
         ),
     }  # fmt: skip
-    return [(f"drawn_{subject}_{n}", one) for subject, group in by_subject.items() for n, one in enumerate(group, 1)]
+    named = {f"drawn_{subject}_{n}": one for subject, group in by_subject.items() for n, one in enumerate(group, 1)}
+    questions = tuple(_question(name, question) for name, question in named.items())
+    pictures = [question.pictures for question in named.values()]
+    return QuestionSet(
+        questions, Origin("drawn", len(questions)), lambda index, number: pictures[index][number - 1].encoded[1]
+    )
 
 
-def _question(name: str, drawn: Drawn) -> Question:
+def _question(name: str, drawn: d.Drawn) -> Question:
     options = drawn.choices if len(drawn.choices) <= len(LETTERS) else ()  # a question with more choices is open
     numbers = tuple(range(1, len(drawn.pictures) + 1))
     tags = (f"<image {number}>" for number in numbers)
@@ -124,13 +127,9 @@ def _question(name: str, drawn: Drawn) -> Question:
     return Question(name, subject_of(name), text, options, answers, numbers)
 
 
-def reopen(origin: Mapping[str, Any]) -> QuestionSet:
-    """Open a set again by its `origin`, as stored in the manifest of a run. Raises `BadInput` as `load` does."""
-    if origin.get("kind") == "drawn":
-        return drawn()
-    if origin.get("kind") == "mmmu":
-        return load(origin.get("subjects"), folder=origin.get("folder"))
-    raise BadInput(f"The run has questions of a kind that this version does not know: {origin.get('kind')!r}.")
+def reopen(origin: Origin) -> QuestionSet:
+    """Open a set again by its `origin`. Raises `BadInput` as `load` does."""
+    return drawn() if origin.kind == "drawn" else load(origin.subjects, folder=origin.folder)
 
 
 def _rows(subjects: Sequence[str], folder: Path | None) -> Dataset:

@@ -85,19 +85,9 @@ class Task:
         """Return whether a text answer is right: it names only the true choice, or contains the truth."""
         if self.skill == "schema":
             return obeys(text) and json.loads(text)["code"] == self.truth
-        if self.choices:
-            return named(text, self.choices) == {self.truth}
-        return re.search(rf"(?<!\w){re.escape(self.truth)}(?!\w)", text) is not None
-
-
-def named(text: str, choices: tuple[str, ...]) -> set[str]:
-    """Return the choices that a text names as whole words.
-
-    >>> named("The disc is Red.", ("red", "green"))
-    {'red'}
-    """
-    low = text.lower()
-    return {choice for choice in choices if re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", low)}
+        words, flags = (self.choices, re.IGNORECASE) if self.choices else ((self.truth,), re.NOFLAG)
+        named = [word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags)]
+        return named == [self.truth]
 
 
 def obeys(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 _DOUBLING = "0.30103"  # log10 of 2
 
 
-def dial(measured: Iterable[Measured]) -> Chart:
+def dial(points: Sequence[Measured]) -> Chart:
     """Return two curves over the token budget of a picture: the share of the text that was read, and the seconds."""
     from plotly.subplots import make_subplots
 
-    points = list(measured)
     tokens = [point.step.tokens for point in points]
     sizes = [f"{point.step.size[0]} × {point.step.size[1]} px" for point in points]
     figure = make_subplots(cols=2, horizontal_spacing=0.12)

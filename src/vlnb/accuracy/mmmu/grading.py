@@ -136,12 +136,10 @@ def _numbers(text: str) -> Iterator[str]:
 
 def _normal(text: str) -> list[str | float]:
     """Return a number rounded to two decimals, or a text in lower case (a letter gets a space on either side)."""
-    text = text.strip()
-    try:
-        return [round(float(text.replace(",", "")), 2)]
-    except ValueError:
-        low = text.lower()
-        return [f" {low}", f"{low} "] if len(low) == 1 else [low]
+    number, low = _number(text), text.strip().lower()
+    if number is not None:
+        return [round(number, 2)]
+    return [f" {low}", f"{low} "] if len(low) == 1 else [low]
 
 
 def _key_parts(answer: str) -> list[str]:

@@ -210,7 +210,7 @@ def test_a_run_killed_and_resumed_five_times_records_every_request_once(tmp_path
             while len(store.read(folder).records) < target and time.monotonic() < deadline:
                 time.sleep(0.005)
             os.kill(running._process.pid, signal.SIGKILL)
-            running.stop()
+            running.follow()
             assert len(store.read(folder).missing) > 0, "the kill must come before the end, or the test proves nothing"
     with serving("--port", urlsplit(endpoint.base_url).port):
         stored = bench.resume(folder).follow()

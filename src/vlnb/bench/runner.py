@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,6 @@ class Running:
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
         self._key = api_key
-        self._gauges: Watch | None = None
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the load generator gets only the key of its server
             environment.pop(name, None)
@@ -88,23 +87,27 @@ class Running:
         Raises `BadInput` if the load generator fails.
         """
         failure = last_line = ""
-        try:
-            for line in self._lines():
-                try:
-                    report = json.loads(line)
-                except ValueError:  # the traceback of a crash
-                    last_line = line.strip(" |+-\n") or last_line  # an exception group is printed in a frame
-                    continue
-                if "error" in report:
-                    failure = str(report["error"])
-                else:
-                    self._gauges = self._gauges or Watch(self.folder, self.server, self._key)  # now the lock is held
-                    watch(report)
-        except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
-            self.stop()
-            raise
-        code = self._process.wait()
-        self._close()
+        gauges: Watch | None = None
+        with self._process as process:
+            try:
+                for line in process.stdout or ():
+                    try:
+                        report = json.loads(line)
+                    except ValueError:  # the traceback of a crash
+                        last_line = line.strip(" |+-\n") or last_line  # an exception group is printed in a frame
+                        continue
+                    if "error" in report:
+                        failure = str(report["error"])
+                    else:
+                        gauges = gauges or Watch(self.folder, self.server, self._key)  # now the lock is held
+                        watch(report)
+            except BaseException:  # Ctrl-C, or an error of `watch`: the load must not go on unseen
+                self.stop()
+                raise
+            finally:
+                if gauges:
+                    gauges.stop()
+        code = process.wait()
         if failure:
             raise BadInput(failure)
         if code > 0:
@@ -122,21 +125,6 @@ class Running:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._close()
-
-    def _lines(self) -> Iterator[str]:
-        """Yield the load generator's output, until it ends or `stop` in another thread closes the pipe."""
-        try:
-            yield from self._process.stdout or ()
-        except ValueError:
-            return
-
-    def _close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
-        if self._gauges:
-            self._gauges.stop()
 
 
 def start(workload: Workload, endpoint: Endpoint, out: str | Path | None = None) -> Running:

@@ -151,7 +151,12 @@ class Run:
         try:
             record = self._record(request, due, trace)
             self.journal.write(record.line())
-            self._count(record)
+            self.done += 1
+            self.failed += record.error is not None
+            if record.ttft_s is not None and record.error is None:
+                self.ttft_s.append(record.ttft_s)
+            if time.perf_counter() - self.reported > _REPORT_S:
+                self._report()
         finally:
             self.turns.give()
 
@@ -209,14 +214,6 @@ class Run:
             input_tokens=answer.input_tokens,
             segment=self.segment,
         )
-
-    def _count(self, record: store.Record) -> None:
-        self.done += 1
-        self.failed += record.error is not None
-        if record.ttft_s is not None and record.error is None:
-            self.ttft_s.append(record.ttft_s)
-        if time.perf_counter() - self.reported > _REPORT_S:
-            self._report()
 
     async def _measure_lag(self) -> None:
         """Measure how late the event loop is, until cancelled."""

@@ -61,12 +61,11 @@ def server_info(base_url: str) -> dict[str, Any]:
         settings = json.loads(answer.body) if answer.status == 200 else {}
     except (VlnbError, ValueError, RecursionError):
         return {}
-    return {n: value for n, value in settings.items() if _is_plain(n, value)} if isinstance(settings, dict) else {}
+    found = settings if isinstance(settings, dict) else {}
+    return {name: value for name, value in found.items() if name in _KEPT and _is_plain(value)}
 
 
-def _is_plain(name: str, value: object) -> bool:
-    if name not in _KEPT:
-        return False
+def _is_plain(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= _VALUE_CHARS and "@" not in value and "?" not in value  # a URL may contain a secret there
     return isinstance(value, int | float)

@@ -10,9 +10,9 @@ import re
 import shlex
 from pathlib import Path
 
+from vlnb import records
 from vlnb.accuracy.mmmu.results import Scores, counted_scores
 from vlnb.errors import BadInput
-from vlnb.records import text as text_of
 
 _SUBJECT = re.compile(r"""["']([^"'{}]{1,80})["']\s{0,9}:\s{0,9}\{([^{}]{1,999})\}""")
 _NUMBER = re.compile(
@@ -35,17 +35,13 @@ def command(port: int = 30000, concurrency: int = 64, *, max_tokens: int | None 
 
 
 def read(path: str | Path) -> Scores:
-    """Read the scores from a file with the harness's output, or from its val_sglang.json.
+    """Read the scores from a file with the harness's output (a Python dictionary), or from its val_sglang.json.
 
     If the harness skipped questions (large pictures, failed requests), its denominators are smaller, without a notice.
     Raises `BadInput` if the file cannot be read or holds no result.
     """
-    return counted_scores(_counted(text_of(path, _MOST_BYTES)))
-
-
-def _counted(text: str) -> dict[str, tuple[int, int]]:
-    """Return (right answers, questions) of each subject, from a printed Python dictionary or from JSON."""
-    counts: dict[str, tuple[int, int]] = {}
+    text = records.text(path, _MOST_BYTES)
+    counts: dict[str, tuple[int, int]] = {}  # right answers and questions of each subject
     for name, entry in _SUBJECT.findall(text):
         if name.lower().startswith("overall") or "acc" not in entry.lower():
             continue
@@ -58,4 +54,4 @@ def _counted(text: str) -> dict[str, tuple[int, int]]:
         raise BadInput("The harness's result has no end. Was it cut when it was copied?")
     if not counts:
         raise BadInput(_NONE)
-    return counts
+    return counted_scores(counts)

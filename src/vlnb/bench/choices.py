@@ -41,19 +41,15 @@ def measure(
     for number, (name, command) in enumerate(commands.items(), 1):
         watch(name)
         try:
-            runs[name] = _measured(command, port, workload, folder / str(number), watch)
+            server = start(command, port=port)
+            try:
+                server.wait(watch=lambda status, _: watch(str(status)))
+                endpoint = connect(server.base_url, announce=None)
+                runs[name] = runner.run(
+                    workload, endpoint, folder / str(number), watch=lambda report: watch(runner.format_progress(report))
+                )
+            finally:
+                server.stop()
         except LaunchFailed as error:
             runs[name], failed[name] = {}, str(error)
     return report.table(runs).T.assign(**{"failed start": [failed.get(name, "") for name in runs]})
-
-
-def _measured(
-    command: Sequence[str], port: int, workload: Workload, folder: Path, watch: Callable[[str], None]
-) -> Stored:
-    server = start(command, port=port)
-    try:
-        server.wait(watch=lambda status, _: watch(str(status)))
-        endpoint = connect(server.base_url, announce=None)
-        return runner.run(workload, endpoint, folder, watch=lambda progress: watch(runner.format_progress(progress)))
-    finally:
-        server.stop()

@@ -23,8 +23,7 @@ _POINTS = 2_000  # of a curve: a screen shows no more
 _TICKED = 20  # with more requests, the axis does not number each
 _ROWS = 200  # requests of a timeline
 _GREY = "#8A8A8A"
-_PHASES = ("queue", "connect", "upload", "server", "stream")
-PHASE_COLOURS = dict(zip(_PHASES, ("#BBBBBB", "#56B4E9", "#E69F00", "#D55E00", "#0072B2"), strict=True))
+_PHASES = {"queue": "#BBBBBB", "connect": "#56B4E9", "upload": "#E69F00", "server": "#D55E00", "stream": "#0072B2"}
 _LEVELS = {50: 2, 90: 10, 99: 100}  # percentiles, each with the least number of values that makes it meaningful
 
 _TIMES = {  # of `distribution`: title, and name in `metrics.series`
@@ -42,7 +41,7 @@ def _add_phases(figure: go.Figure, parts: Sequence[tuple[Any, str, float, float]
         requests, starts, lengths = zip(*bars, strict=True)
         figure.add_bar(
             y=requests, x=lengths, base=starts, orientation="h", name=phase,
-            marker={"color": PHASE_COLOURS[phase], "line": {"width": 0}},
+            marker={"color": _PHASES[phase], "line": {"width": 0}},
             hovertemplate=f"{phase}: %{{x:.4~g}} {unit}<extra></extra>",
         )  # fmt: skip
 

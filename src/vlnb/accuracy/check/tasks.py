@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -52,16 +51,12 @@ class Skill:
         return " ".join(filter(None, (self.cures["cure"], self.cures.get(owner))))
 
 
-def _skills() -> Mapping[str, Skill]:
-    rows = tables.read("accuracy/check/skills.toml")
-    flags = rows.pop("flags")
-    return {
-        name: Skill(name, row.pop("title"), row.pop("low"), {by: text.format(**flags) for by, text in row.items()})
-        for name, row in rows.items()
-    }
-
-
-SKILLS: Mapping[str, Skill] = MappingProxyType(_skills())
+_ROWS = tables.read("accuracy/check/skills.toml")
+_FLAGS = _ROWS.pop("flags")
+SKILLS: Mapping[str, Skill] = {
+    name: Skill(name, row.pop("title"), row.pop("low"), {by: text.format(**_FLAGS) for by, text in row.items()})
+    for name, row in _ROWS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ class Task:
     truth: str
     choices: tuple[str, ...] = ()
     box: Box | None = None
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def right(self, text: str) -> bool:
         """Return whether a text answer is right: it names only the true choice, or contains the truth."""

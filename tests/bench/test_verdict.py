@@ -9,7 +9,7 @@ from tests.bench.test_metrics import record, run
 from vlnb import cli
 from vlnb.bench import report
 from vlnb.bench.store import Segment
-from vlnb.bench.verdict import Load, load, verdicts
+from vlnb.bench.verdict import verdicts
 from vlnb.bench.workload import Workload
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.commands import bench as command
@@ -53,33 +53,40 @@ def busy(users, requests, *, length=1.0, every=None):
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("records", "workload", "words"),
     [
-        (Load(2000, 1972.4, 1, 5, 1), "reached 1,972 of 2,000 users"),
-        (Load(2000, 999.7, 1, 0, 1), ": 1,000 of 2,000 users"),
-        (Load(3.25, 1.234, 0, 0, 0, "requests per second"), "1.23 of 3.25 requests per second"),
+        (busy(2000, 6000), {"concurrency": 2000}, "reached 2,000 of 2,000 users"),
+        (busy(1, 6000, every=0.001), {"concurrency": 2000}, "The load reached 1,000 of 2,000 users"),
+        (busy(1, 1500, every=0.0001), {"concurrency": 2000}, "There was no steady state: 1,304 of 2,000 users"),
+        (busy(1, 9, every=1 / 1.234), {"rate": 1.0}, "1.23 of 1.23 requests per second"),
     ],
 )
-def test_no_number_is_in_scientific_notation(found, words):
-    assert words in str(found)
+def test_no_number_is_in_scientific_notation(records, workload, words):
+    assert words in verdicts_by_code(*records, **workload)["load"].sentence
     message = verdicts_by_code(record(0, ttft=12.345))["client_share"].sentence
     assert "20 of 12,345 ms of the mean TTFT" in message
     assert "12,325 ms are the server's" in message
 
 
 def test_a_load_that_was_reached_causes_no_warning():
-    found = load(run(*busy(4, 20), concurrency=4))
-    assert (found.target, found.reached, found.ramp_s, found.tail_s) == (4, pytest.approx(4), 0, pytest.approx(1))
-    assert not verdicts_by_code(*busy(4, 20), concurrency=4)["load"].warning
+    found = verdicts_by_code(*busy(4, 20), concurrency=4)["load"]
+    assert found.sentence == "The load reached 4 of 4 users on average in the steady 4.0 s (ramp 0.0 s, tail 1.0 s)."
+    assert found.observed == pytest.approx(1)
+    assert not found.warning
 
 
-@pytest.mark.parametrize(("requests", "ramp_s", "steady_s"), [(200, 8.75, 7.75), (12, 3.5, 0)])
-def test_the_ramp_lasts_until_the_last_user_starts(requests, ramp_s, steady_s):
-    """Eight users start over 10 s and need half a second for each request."""
+@pytest.mark.parametrize(
+    ("requests", "words"),
+    [
+        (200, " in the steady 7.8 s (ramp 8.8 s, tail 0.5 s)."),
+        (12, "There was no steady state: 1.71 of 8 users on average (ramp 3.5 s, tail 0.0 s)."),
+    ],
+)
+def test_the_ramp_lasts_until_the_last_user_starts(requests, words):
+    """Eight users start over 10 s and need half a second for each request: the ramp is 8.75 s long."""
     due = sorted((1.25 * user + 0.5 * n, user) for user in range(8) for n in range(requests))[:requests]
-    found = load(run(*(record(n, started=at, ttft=0.458) for n, (at, _) in enumerate(due)), concurrency=8, ramp_s=10))
-    assert (found.ramp_s, found.steady_s) == (pytest.approx(ramp_s), pytest.approx(steady_s))
-    assert found.tail_s >= 0
+    started = [record(n, started=at, ttft=0.458) for n, (at, _) in enumerate(due)]
+    assert words in verdicts_by_code(*started, concurrency=8, ramp_s=10)["load"].sentence
 
 
 @pytest.mark.parametrize(

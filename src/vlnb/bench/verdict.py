@@ -33,56 +33,45 @@ class Verdict:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Load:
-    """The average number of requests in flight in the steady state, and how long ramp, steady state and tail took.
-
-    The ramp ends when all users have sent a request; the tail begins when the last request is sent. `target` and
-    `reached` are users; for a workload with a `rate`, they are requests per second, without ramp or tail.
-    """
-
-    target: float
-    reached: float
-    ramp_s: float
-    steady_s: float
-    tail_s: float
-    unit: str = "users"
-
-    def __str__(self) -> str:
-        if self.unit != "users":
-            return f"{_shown(self.reached)} of {_shown(self.target)} {self.unit} were sent."
-        parts = f"(ramp {self.ramp_s:.1f} s, tail {self.tail_s:.1f} s)"
-        reached = f"{_shown(self.reached)} of {_shown(self.target)} users on average"
-        if not self.steady_s:
-            return f"There was no steady state: {reached} {parts}."
-        return f"The load reached {reached} in the steady {self.steady_s:.1f} s {parts}."
-
-
 def _shown(value: float) -> str:
     """Return a number with three digits, or all digits before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def load(stored: Stored) -> Load | None:
-    """Return the load of the run's longest segment; None if it has fewer than two requests."""
+def _load(stored: Stored) -> Iterator[Verdict]:
+    """Check whether the run's longest segment reached its target, unless it has fewer than two requests.
+
+    The target is the number of users; of a workload with a `rate`, requests per second. Users count in the steady
+    state: after the ramp, which ends when all users have sent a request, and before the tail, which begins when the
+    last request is sent.
+    """
     (longest, _), *_ = Counter(r.segment for r in stored.records).most_common(1) or [(0, 0)]
     records = sorted((r for r in stored.records if r.segment == longest), key=lambda r: r.started_s)
     workload = stored.manifest.workload
     if len(records) < 2:
-        return None
+        return
     first, last = records[0].started_s, records[-1].started_s
     if workload.rate is not None:
         span_s = max(r.scheduled_s for r in records) - min(r.scheduled_s for r in records)
         target = (len(records) - 1) / span_s if span_s else workload.rate
-        return Load(
-            target, (len(records) - 1) / (last - first) if last > first else target, 0, 0, 0, "requests per second"
-        )
-    users = min(workload.concurrency, len(records))
-    ended, all_begun = max(r.started_s + r.e2e_s for r in records), first + workload.ramp_s * (users - 1) / users
-    ramped = min(ended, max(records[users - 1].started_s, all_begun))  # the first users may have sent several requests
-    steady_s = max(0.0, last - ramped)
-    window = (ramped, last) if steady_s else (first, ended)
-    return Load(workload.concurrency, _in_flight(records, *window), ramped - first, steady_s, ended - max(last, ramped))
+        reached = (len(records) - 1) / (last - first) if last > first else target
+        message = f"{_shown(reached)} of {_shown(target)} requests per second were sent."
+        cure = "with more concurrency"
+    else:
+        target, users = workload.concurrency, min(workload.concurrency, len(records))
+        ended, all_begun = max(r.started_s + r.e2e_s for r in records), first + workload.ramp_s * (users - 1) / users
+        ramped = min(ended, max(records[users - 1].started_s, all_begun))  # the first may have sent several requests
+        steady_s = max(0.0, last - ramped)
+        reached = _in_flight(records, *((ramped, last) if steady_s else (first, ended)))
+        found = f"{_shown(reached)} of {_shown(target)} users on average"
+        steady = f"The load reached {found} in the steady {steady_s:.1f} s"
+        message = steady if steady_s else f"There was no steady state: {found}"
+        message += f" (ramp {ramped - first:.1f} s, tail {ended - max(last, ramped):.1f} s)."
+        cure = "at least three requests for each user"
+    share = reached / target
+    if share < _REACHED:
+        message += f" So the numbers are those of a smaller load: send {cure}."
+    yield Verdict("load", share, _REACHED, share < _REACHED, message)
 
 
 def _in_flight(records: Sequence[Record], start: float, end: float) -> float:
@@ -94,12 +83,7 @@ def verdicts(stored: Stored) -> Iterator[Verdict]:
     """Check the client, the load, the number of requests, and the tokens per chunk."""
     good = [r for r in stored.good if r.ttft_s is not None]
     yield from _client(stored, good)
-    if reached := load(stored):
-        share, advice = reached.reached / reached.target, ""
-        if share < _REACHED:
-            cure = "at least three requests for each user" if reached.unit == "users" else "with more concurrency"
-            advice = f" So the numbers are those of a smaller load: send {cure}."
-        yield Verdict("load", share, _REACHED, share < _REACHED, f"{reached}{advice}")
+    yield from _load(stored)
     if 0 < len(good) < FEW:
         message = f"P99 comes from {len(good)} requests: with fewer than {FEW}, it is close to the slowest one."
         yield Verdict("few_requests", len(good), FEW, True, message)

@@ -231,7 +231,7 @@ def test_a_second_resume_at_the_same_time_is_refused(drawn, oracle, tmp_path):
 
 def test_an_always_busy_server_is_asked_six_times_with_doubling_waits(drawn, tmp_path, monkeypatch):
     waits = []
-    monkeypatch.setattr(workers.Work, "_pause", lambda _, seconds: waits.append(seconds))
+    monkeypatch.setattr(workers, "sleep", waits.append)
     origin = replace(drawn.origin, questions=1)
     single = mmmu.QuestionSet(drawn.questions[:1], origin, lambda _, number: drawn._picture(0, number))
     with answering("--busy", 1, "--again", "") as (endpoint, _):

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import sleep
 from typing import TYPE_CHECKING
 
 from vlnb.errors import NoServer, ServerRefused, VlnbError
@@ -47,7 +48,6 @@ class Work:
     def __init__(self, questions: QuestionSet, missing: Iterable[Question], max_tokens: int) -> None:
         self._questions, self._max_tokens = questions, max_tokens
         self._todo = deque(missing)
-        self._stopped = threading.Event()
         # Few threads decode pictures, because each of them keeps the memory of one picture afterwards.
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "vlnb-mmmu-pictures")
 
@@ -88,12 +88,8 @@ class Work:
                 free.append(endpoint)
 
     def stop(self) -> None:
-        """Send no more questions, and abandon those in flight."""
-        self._stopped.set()
+        """Send no more questions, and abandon those in flight: the pool refuses to prepare one again."""
         self._preparing.shutdown(wait=False, cancel_futures=True)
-
-    def _pause(self, seconds: float) -> None:
-        self._stopped.wait(seconds)
 
     def _ask(self, endpoint: Endpoint, question: Question) -> StoredAnswer | NoServer:
         """Ask one question. A failure becomes an answer with an `error`, unless the server is lost."""
@@ -124,9 +120,9 @@ class Work:
                 return self._preparing.submit(self._stream, endpoint, question).result().reply
             except ServerRefused as error:
                 wait = next(waits, None)
-                if wait is None or error.status not in _RETRIED or self._stopped.is_set():
+                if wait is None or error.status not in _RETRIED:
                     raise
-                self._pause(min(_LONGEST_S, error.retry_after_s or wait))
+                sleep(min(_LONGEST_S, error.retry_after_s or wait))
 
     def _stream(self, endpoint: Endpoint, question: Question) -> Stream:
         content = question.content(self._questions.pictures(question))

@@ -1,7 +1,7 @@
 """The load generator: a separate process (`python -m vlnb.bench.load FOLDER URL`), so that no other work delays it.
 
 It completes the run in FOLDER: it sends the requests that are not on disk, writes each record as its request ends, and
-reports progress as lines of JSON on standard output. The key, if any, comes in the environment and is never written.
+reports progress as lines of JSON on standard output. The server's key comes as VLNB_API_KEY and is never written.
 Standard input is a pipe whose other end the parent holds. When it closes, or on a signal, the load stops at once, after
 writing the requests that have ended.
 """
@@ -28,7 +28,7 @@ from typing import Any
 from vlnb import records
 from vlnb.bench import bodies, store, stream, wire
 from vlnb.bench.workload import arrivals
-from vlnb.endpoint.keys import bearer, redacted
+from vlnb.endpoint.keys import NO_KEY, bearer, redacted
 from vlnb.errors import BadInput, VlnbError
 
 _REPORT_S = 0.25  # between two progress reports
@@ -45,7 +45,7 @@ class Run:
         stored = store.read(folder)
         self.folder, self.manifest = folder, stored.manifest
         self.workload = self.manifest.workload
-        self.key = os.environ.get(store.KEY_VARIABLE, "")
+        self.key = os.environ.get("VLNB_API_KEY", NO_KEY)
         headers = {"Content-Type": "application/json", **bearer(self.key)}
         self.server = wire.Server(base_url.rstrip("/") + "/chat/completions", headers)
         self.todo = stored.todo

@@ -19,7 +19,7 @@ from vlnb.bench import store
 from vlnb.bench.gauges import Watch
 from vlnb.bench.sglang import server_info
 from vlnb.bench.workload import limits
-from vlnb.endpoint.keys import NO_KEY, key_for, same_server
+from vlnb.endpoint.keys import key_for, same_server
 from vlnb.endpoint.resolve import current_address
 from vlnb.errors import BadInput
 from vlnb.launch.gpus import gpus
@@ -66,17 +66,12 @@ class Running:
     def __init__(self, folder: Path, server: str, api_key: str) -> None:
         self.folder, self.server = folder, server
         self._key = api_key
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        for name in (store.KEY_VARIABLE, "VLNB_API_KEY"):  # the load generator gets only the key of its server
-            environment.pop(name, None)
-        if api_key != NO_KEY:
-            environment[store.KEY_VARIABLE] = api_key
         self._process = subprocess.Popen(  # noqa: S603 - this Python, and our own module
             [sys.executable, "-m", "vlnb.bench.load", str(folder), server],
             stdin=subprocess.PIPE,  # stays empty: when it closes, the load generator knows that this process has gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**os.environ, "VLNB_API_KEY": api_key},  # only the key of its server
             text=True,
             start_new_session=True,  # Ctrl-C reaches only the notebook, which then stops the load generator
         )

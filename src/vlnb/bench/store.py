@@ -12,7 +12,6 @@ from vlnb.bench.gauges import GAUGES, Gauge
 from vlnb.bench.workload import Limits, Workload
 from vlnb.records import Count, Number, Server, Signed, keyed, line, lines, manifest
 
-KEY_VARIABLE = "VLNB_BENCH_KEY"  # passes the key to the load generator; the key is never stored
 NO_CONNECTION = "no connection"  # the beginning of the error of a request that never reached the server
 RECORDS, SEGMENTS = "requests.jsonl", "segments.jsonl"
 

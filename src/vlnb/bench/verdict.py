@@ -62,7 +62,9 @@ def _load(stored: Stored) -> Iterator[Verdict]:
         ended, all_begun = max(r.started_s + r.e2e_s for r in records), first + workload.ramp_s * (users - 1) / users
         ramped = min(ended, max(records[users - 1].started_s, all_begun))  # the first may have sent several requests
         steady_s = max(0.0, last - ramped)
-        reached = _in_flight(records, *((ramped, last) if steady_s else (first, ended)))
+        start, end = (ramped, last) if steady_s else (first, ended)
+        busy = (min(r.started_s + r.e2e_s, end) - max(r.started_s, start) for r in records)
+        reached = sum(max(0.0, part) for part in busy) / (end - start) if end > start else 0.0
         found = f"{_shown(reached)} of {_shown(target)} users on average"
         steady = f"The load reached {found} in the steady {steady_s:.1f} s"
         message = steady if steady_s else f"There was no steady state: {found}"
@@ -72,11 +74,6 @@ def _load(stored: Stored) -> Iterator[Verdict]:
     if share < _REACHED:
         message += f" So the numbers are those of a smaller load: send {cure}."
     yield Verdict("load", share, _REACHED, share < _REACHED, message)
-
-
-def _in_flight(records: Sequence[Record], start: float, end: float) -> float:
-    busy = (min(r.started_s + r.e2e_s, end) - max(r.started_s, start) for r in records)
-    return sum(max(0.0, part) for part in busy) / (end - start) if end > start else 0.0
 
 
 def verdicts(stored: Stored) -> Iterator[Verdict]:

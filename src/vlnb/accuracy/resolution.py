@@ -71,8 +71,7 @@ def measure(endpoint: Endpoint, sample: Sample, budgets: Sequence[int] = BUDGETS
     mean similarity of the true lines to the text that the server read (`reading.lines`).
     """
     steps_ = steps(sample.picture, budgets)
-    for step in steps_[:1]:
-        endpoint.ask(prompts.read(), _unseen(sample.picture), max_pixels=step.max_pixels)
+    endpoint.ask(prompts.read(), _unseen(sample.picture), max_pixels=steps_[0].max_pixels)
     for step in steps_:
         reply = endpoint.ask(prompts.read(), _unseen(sample.picture), max_pixels=step.max_pixels)
         scores = reading.lines(reply.text, sample.truth.lines)

@@ -147,7 +147,7 @@ def compare(*folders: str, rules: Rules = "official") -> int:
             scores["published"] = published
         else:
             say(f"{folders[0]} holds no questions of MMMU, so there is no published score to compare it with.")
-    show(mmmu.table(scores, list(scores)[-1]).to_string(float_format="{:.3f}".format, na_rep="–"))
+    show(mmmu.table(scores).to_string(float_format="{:.3f}".format, na_rep="–"))
     for (first, one), (second, other) in zip(list(runs.items()), list(runs.items())[1:], strict=False):
         show(f"{first} and {second}: {mmmu.compare(one, other, rules)}")
     return status(runs)

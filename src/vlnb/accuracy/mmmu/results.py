@@ -110,17 +110,15 @@ def counted_scores(counted: Mapping[str, tuple[int, int]]) -> Scores:
     )
 
 
-def table(runs: Mapping[str, Scores], against: str) -> pd.DataFrame:
+def table(runs: Mapping[str, Scores]) -> pd.DataFrame:
     """Return the accuracies of several runs side by side: a row for each subject, each domain, and overall.
 
-    A further column for each run but `against` compares the two: "higher" or "lower" if Fisher's exact test finds a
-    difference at the level 0.05 (with Bonferroni's correction, except for the overall row), otherwise "noise". Raises
-    `BadInput` for an unknown name.
+    A further column for each run but the last compares it with that: "higher" or "lower" if Fisher's exact test finds a
+    difference at the level 0.05 (with Bonferroni's correction, except for the overall row), otherwise "noise".
     """
     import pandas as pd
 
-    if against not in runs:
-        raise BadInput(f"Unknown run {against!r}. Choose one of: {', '.join(runs)}.")
+    *_, against = runs
     columns: dict[str, dict[str, object]] = {"questions": {}}
     for name, scores in runs.items():
         columns[name] = {row: score.accuracy for row, score in scores.rows.items()}

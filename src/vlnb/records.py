@@ -50,6 +50,9 @@ class Server:
     reported: dict[str, Any] = field(default_factory=dict, repr=False)  # the settings that the server reports
     gpus: str = field(default="", repr=False)  # only if the server runs on this machine
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", self.base_url.partition("?")[0])  # a query may hold a secret
+
 
 def line(data: Mapping[str, Any]) -> bytes:
     """Return a line of JSON. An unpaired surrogate, which a broken server may send, becomes a question mark.

@@ -55,6 +55,7 @@ def page():
         (VLLM, (5, 7, None)),
         ("nothing_of_them 1\n", None),
         ("sglang:num_running_reqs NaN\n", None),
+        ("sglang:num_running_reqs 9e999\n", None),
     ],
 )
 def test_gauges_are_read(page, text, expected):

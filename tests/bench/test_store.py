@@ -190,3 +190,7 @@ def test_a_link_in_a_run_folder_is_not_followed(tmp_path, name):
     with pytest.raises(BadInput), records.held(folder), records.Journal(folder / store.RECORDS) as journal:
         journal.write(b"mine")
     assert victim.read_text() == "a line without an end"
+
+
+def test_a_stored_address_has_no_query_which_may_hold_a_secret():
+    assert records.Server("http://gpu.example/v1?sig=hunter2", "m").base_url == "http://gpu.example/v1"

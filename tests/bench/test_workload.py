@@ -122,7 +122,7 @@ def test_a_picture_may_be_given_as_a_url(web):
 
 
 def test_pictures_of_a_folder_are_taken_in_turn(tmp_path):
-    for name, colour in (("b.png", "blue"), ("a.png", "red"), ("notes.txt", None)):
+    for name, colour in (("b.ppm", "blue"), ("a.png", "red"), ("notes.txt", None)):
         Image.new("RGB", (64, 64), colour).save(tmp_path / name) if colour else (tmp_path / name).touch()
     plan = Workload(prompts=2, images=1, picture=str(tmp_path))
     payloads = bodies.make(plan, "m", [0, 1, 2])

@@ -18,13 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from vlnb import images
 from vlnb.errors import BadInput
 from vlnb.images.sources import missing
 from vlnb.local import expanded
 from vlnb.prompts import Prompt
 
-# The suffixes of pictures; other files of a folder are ignored.
-PICTURES = tuple(".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pdf .png .ppm .tif .tiff .webp".split())
 _LINE_BYTES = 64_000_000
 _URL = "/v1/chat/completions"
 
@@ -130,7 +129,7 @@ def _listed(source: str | Path) -> Iterable[Row]:
     # The name of a file may look like a glob.
     named = [path] if path.exists() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - an absolute pattern
     inside = path.rglob("*") if path.is_dir() else named
-    pictures = (file for file in sorted(inside) if file.suffix.lower() in PICTURES)
+    pictures = (file for file in sorted(inside) if file.suffix.lower() in images.SUFFIXES)
     return map(_row, pictures)
 
 

@@ -19,7 +19,6 @@ from vlnb.bench.workload import Workload, lengths, texts
 from vlnb.errors import BadInput
 
 JPEG_QUALITY = 85  # as in sglang.bench_serving
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif")
 _CACHED = 32  # of the user's pictures, kept in memory as data URIs
 _MARK = "@picture@"
 _OPTIONAL = {"stream_options": {"include_usage": True}, "ignore_eos": True}
@@ -106,9 +105,9 @@ def _files(workload: Workload) -> Callable[[int, int], bytes]:
     folder = Path(workload.picture)
     sources: list[str | Path] = [workload.picture]  # as given: a URL is not a path
     if folder.is_dir():
-        sources = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+        sources = sorted(path for path in folder.iterdir() if path.suffix.lower() in images.SUFFIXES)
     if not sources:
-        raise BadInput(f"The folder {folder} contains no picture ({', '.join(_SUFFIXES)}).")
+        raise BadInput(f"The folder {folder} contains no picture ({', '.join(images.SUFFIXES)}).")
 
     @functools.lru_cache(maxsize=_CACHED)
     def uri(index: int) -> bytes:

@@ -20,7 +20,7 @@ from vlnb.errors import VlnbError
 GAUGES = "server.jsonl"
 _EVERY_S = 1.0
 _LINE = re.compile(
-    r"^(?:sglang|vllm)[:_](\w{1,80})(?:\{[^\n]{0,2000}\})? (\d{1,20}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?)\b",
+    r"^(?:sglang|vllm)[:_](\w{1,80})(?:\{[^\n]{0,2000}\})? (\d{1,20}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,2})?)\b",
     re.ASCII | re.MULTILINE,
 )
 _NAMES = {

@@ -175,7 +175,7 @@ def manifest(workload: Workload, endpoint: Endpoint) -> dict[str, Any]:
 
     node = is_loopback(urlsplit(endpoint.base_url).hostname or "") and gpus()
     server = records.Server(
-        endpoint.base_url.split("?")[0],
+        endpoint.base_url,
         endpoint.model,
         server_info(endpoint.base_url),
         str(node) if node and node.gpus else "",

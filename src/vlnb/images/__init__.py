@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from vlnb.images.decode import Pages
 
 __all__ = [
-    "DELIMITER_TOKENS", "MAX_PIXELS", "MIN_PIXELS", "UNIT_PX", "Picture", "data_uri", "load", "pages",
+    "DELIMITER_TOKENS", "MAX_PIXELS", "MIN_PIXELS", "SUFFIXES", "UNIT_PX", "Picture", "data_uri", "load", "pages",
     "smart_resize", "tokens",
 ]  # fmt: skip
 
+# Of the pictures in a folder; its other files are ignored.
+SUFFIXES = tuple(".avif .bmp .gif .heic .heif .jp2 .jpeg .jpg .pdf .png .ppm .tif .tiff .webp".split())
 MAX_FILE_BYTES = 64_000_000
 MAX_FILE_PIXELS = 89_000_000  # below Pillow's own alarm for decompression bombs
 DPI = 150  # 10-point text of a PDF page is then 21 pixels high

@@ -121,9 +121,7 @@ def _shortage(plan: Plan, fraction: float) -> str:
         f"--mem-fraction-static {_ROOMY_FRACTION:g}": replace(plan, mem_fraction=_ROOMY_FRACTION),
         f"--context-length {AITER_FROM_CONTEXT}": replace(plan, context_length=AITER_FROM_CONTEXT),
     }
-    changes |= {
-        f"--tp {more} ({more} GPUs)": replace(plan, tensor_parallel=more) for more in model.tensor_parallel if more > tp
-    }
+    changes |= {f"--tp {more} ({more} GPUs)": replace(plan, tensor_parallel=more) for more in model.tensor_parallel}
     caches = {change: memory(other).kv_tokens for change, other in changes.items()}
     remedies = [f"{change}: {_count(tokens)} tokens of cache" for change, tokens in caches.items() if tokens][:3]
     return (

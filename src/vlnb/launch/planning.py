@@ -113,15 +113,13 @@ def plan(
     """
     sibling = SIBLINGS.get(str(gpu).strip().upper())
     hardware, model = choose("GPU", sibling or gpu, GPUS), choose("model size", size, MODELS)
-    verified_tp = _VERIFIED_TP[model.size]
     _check(gpus, context_length, mem_fraction, goal)
     if tp is not None:
         _check_tp(model, tp)
     if gpus is None:
-        gpus = tp or verified_tp
+        gpus = tp or _VERIFIED_TP[model.size]
     if tp is None:
-        cookbook = gpus == verified_tp and goal == "latency"
-        tp = verified_tp if cookbook else _split(hardware, model, gpus, goal, mem_fraction, context_length)
+        tp = _split(hardware, model, gpus, goal, mem_fraction, context_length)
     elif tp > gpus:
         raise BadInput(f"Tensor parallel size {tp} needs {tp} GPUs, and the plan has {gpus}.")
     replicas = gpus // tp

@@ -11,6 +11,7 @@ from vlnb.launch import logs
 from vlnb.launch.signs import stages
 
 _KERNELS = re.compile(r"(start|finish) build \[(module_\w{1,100})\]")
+_MAX_MODULES = 1000  # AITER has some dozens
 _LINE_CHARS = 4096
 
 
@@ -77,7 +78,10 @@ class Follower:
             for match in stage.counts.finditer(text):
                 self._counts[stage.name] = int(match[1]), int(match[2])
         for step, module in _KERNELS.findall(text):
-            (self._building.add if step == "start" else self._building.discard)(module)
+            if step == "finish":
+                self._building.discard(module)
+            elif len(self._building) < _MAX_MODULES:
+                self._building.add(module)
 
     def progress(self) -> Progress:
         """Return the progress, judging by the pieces read so far."""

@@ -46,7 +46,7 @@ def _point(value: object) -> object:
 
 def _keys(value: object) -> object:
     """Return Playwright's names of keys; a text such as "ctrl a" or "ctrl+a" names several."""
-    parts = re.split(r"[\s+](?=.)", value) if isinstance(value, str) and len(value) > 1 else value
+    parts = re.split(r"[\s+](?=.)", value) if isinstance(value, str) else value
     names = [str(part) for part in (parts if isinstance(parts, list) else [parts])]
     names = [name.upper() if len(name) > 1 and _KEY.fullmatch(name.upper()) else name for name in names]
     keys = [WORDS["keys"].get(name.lower()) or (name if _KEY.fullmatch(name) else None) for name in names]
@@ -55,7 +55,7 @@ def _keys(value: object) -> object:
     return keys
 
 
-_Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-10_000, le=10_000)]
+_Number = Annotated[float, Field(strict=True, ge=-10_000, le=10_000)]
 _Pair = Annotated[tuple[_Number, _Number] | None, BeforeValidator(_point)]
 _Keys = Annotated[tuple[str, ...], BeforeValidator(_keys)]
 
@@ -129,7 +129,7 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             name = _LINE.match(line)
             if not name:
                 raise Unusable(f"The line “{line[:80]}” is no action: write it as click(start_box='(x, y)').")
-            yield name[1], _value(line[name.end() :], r"\(")
+            yield name[1], _value(line, r"\(")
     else:
         yield from _calls_in(_value(text))
 

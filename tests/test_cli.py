@@ -506,6 +506,7 @@ def test_csv_keeps_equal_names_apart_and_reports_a_second_list(capsys):
 @pytest.mark.parametrize(
     ("value", "cell"),
     [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+44 113", "+44 113"), (-3, -3), ("-5.00 EUR", "-5.00 EUR"),
+     ("-5%", "-5%"),
      ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"), ('+1+HYPERLINK("x")', "'+1+HYPERLINK(\"x\")")],
 )  # fmt: skip
 def test_csv_cells_are_never_formulas(value, cell):
@@ -531,7 +532,7 @@ def test_a_file_is_written_whole_or_left_as_it_is(tmp_path):
     ("options", "excerpt"),
     [
         (["--out", "x.xlsx"], "must end in .csv, .jsonl or .html"),
-        (["--out", "nowhere/x.csv"], "there is no folder nowhere"),
+        (["--out", "nowhere/X.CSV"], "there is no folder nowhere"),
         (["--schema", "none.json"], "--schema none.json cannot be read"),
         (["--schema", "README.md"], "README.md is not a JSON schema, which begins like"),
         (["--schema", "src/vlnb/samples/files/till.jpg"], "till.jpg is not a JSON schema, which begins like"),

@@ -14,7 +14,7 @@ import vlnb
 from vlnb import bench, cli, fetch, records
 from vlnb.bench.sglang import server_info
 from vlnb.endpoint import record
-from vlnb.endpoint.keys import NO_KEY, key_for, same_server, withheld
+from vlnb.endpoint.keys import NO_KEY, bearer, key_for, redacted, same_server, withheld
 from vlnb.endpoint.resolve import resolve
 from vlnb.panels import Benchmark
 
@@ -106,6 +106,8 @@ def canary(monkeypatch):
         ("http://a:1/v1", "https://a:1/v1", True, False),
         ("http://a:1/v1", "http://b:1/v1", True, False),
         ("", "http://a:1/v1", True, True),
+        (" ", "http://a:1/v1", True, True),
+        (" http://a:1 ", "http://a:1/v1", False, True),
         ("", "http://a:1/v1", False, False),
         ("http://[", "http://a:1/v1", True, False),
         ("http://a:port", "http://a:port", True, False),
@@ -116,6 +118,20 @@ def test_a_key_goes_only_to_the_named_or_typed_server(canary, monkeypatch, named
     assert (key_for(address, typed=typed) == CANARY) is sent
     if not typed:
         assert bool(withheld(address)) is not sent
+
+
+def test_without_a_key_none_is_withheld_or_sent():
+    assert withheld("http://a:1/v1") == ""
+    assert [bearer(key) for key in ("", NO_KEY, CANARY)] == [{}, {}, {"authorization": f"Bearer {CANARY}"}]
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    "Ollama lm-studio not-needed no-key-required sk-no-key-required no-key nokey dummy unused short".split(),
+)
+def test_a_documented_placeholder_is_no_secret(placeholder):
+    assert redacted(f"wrong key {placeholder}, {CANARY}", placeholder) == f"wrong key {placeholder}, {CANARY}"
+    assert redacted(f"wrong key {placeholder}, {CANARY}", f" {CANARY}\n") == f"wrong key {placeholder}, …"
 
 
 def test_servers_are_the_same_if_scheme_host_and_port_are():

@@ -10,6 +10,7 @@ import pytest
 
 import vlnb
 from tests.conftest import read_request
+from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import Reply, Usage
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
@@ -224,15 +225,22 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (STREAM + b'data: {"object": "error", "message": "no", "code": "x"}\n\n', vlnb.ServerRefused, r"\(400\)"),
         # smg, when the server behind it ends in the middle of an answer
         (
-            plain(b'{"error": {"message": "error reading a body from connection: unexpected EOF", "code": 400}}'),
+            plain(b'{"error": "error reading a body from connection"}'),
             vlnb.ServerRefused,
             r"not ready \(502\).*ask again",
         ),
+        (plain(b'{"error": "unexpected EOF"}'), vlnb.ServerRefused, r"not ready \(502\).*ask again"),
         (STREAM + b'data: {"detail": "no more credit"}\n\n', vlnb.ServerRefused, 'It says: "no more credit"'),
         (plain(b"Gateway error: " + PAGE, "502 Bad"), vlnb.ServerRefused, 'It says: "Gateway error: Log in"$'),
         (plain(PAGE, kind="text/html"), vlnb.BadAnswer, r'it is a web page: "Log in"\)'),
         (plain(PAGE, "502 Bad", "text/html"), vlnb.ServerRefused, 'It says: "Log in"$'),
         (plain(b"<style>a{color:red}", "500 Oh", "text/html"), vlnb.ServerRefused, "may work.$"),
+        (plain(b"<style>a{color:red}</style><p>no", "500 Oh"), vlnb.ServerRefused, 'It says: "no"$'),
+        (plain(b"<p>no</p>", "500 Oh"), vlnb.ServerRefused, 'It says: "no"$'),
+        (plain(b"Oh <html>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
+        (plain(b"Oh <body>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
+        (plain(b"Oh <style>a{}</style>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
+        (plain(b"Oh <!doctype a>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
         (plain(b'{"message": "maximum context length is 4096 tokens"}', "400 No"), vlnb.ServerRefused, "max_pixels="),
         (plain(b'{"detail": "input is longer than 8192 tokens"}', "422 No"), vlnb.ServerRefused, "model's context"),
         (plain(b"{}", "413 No"), vlnb.ServerRefused, "max_pixels"),
@@ -341,6 +349,31 @@ def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
 def test_the_best_model_of_the_list_is_chosen(raw_server, body, model, chosen):
     address = raw_server(lambda connection: connection.sendall(plain(body)))
     assert vlnb.connect(address, model=model, announce=None).model == chosen
+
+
+BLIND = [
+    "text-embedding-3",
+    "jina-reranker-v2",
+    "whisper-1",
+    "kokoro-tts",
+    "speech-t5",
+    "bge-m3",
+    "llama-guard-4",
+    "clip",
+]
+SEEING = ["SmolVLM", "gpt-4-vision", "llava-1.6", "pixtral-12b", "molmo-7b", "moondream2", "minicpm-v", "gemma-3-27b",
+          "gemma4", "qwen2.5-omni", "phi-4-multimodal", "deepseek-ocr"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("listed", "chosen"),
+    [*((("llama-3", name), name) for name in SEEING), *(((name, "llama-3"), "llama-3") for name in BLIND),
+     (("llama-3", "vlad-7b"), "llama-3"), (("llama-3", "phi-4vx"), "llama-3"),
+     ((EMBEDDED_MODEL, "llama-3"), EMBEDDED_MODEL)],
+)  # fmt: skip
+def test_a_model_that_sees_comes_first_and_one_that_does_not_chat_last(raw_server, listed, chosen):
+    address = raw_server(lambda connection: connection.sendall(plain(json.dumps(listed).encode())))
+    assert vlnb.connect(address, announce=None).model == chosen
 
 
 def test_a_named_model_needs_no_list_of_models(raw_server):

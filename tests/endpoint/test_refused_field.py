@@ -20,6 +20,8 @@ from vlnb.endpoint.failures import refused_field
         ("Unknown parameter: 'include_usage'", 0),
         ("Unsupported parameter: ignore_eos", 1),
         ("Extra inputs are not permitted: ignore_eos, then stream_options", 1),
+        ("Unknown field: my_stream_options", None),
+        ("Unknown field: stream_options_2", None),
         ("max_tokens is not allowed to exceed 4096", None),
         ("Unknown model m", None),
         ("stream_options.include_usage must be a boolean", None),
@@ -28,3 +30,14 @@ from vlnb.endpoint.failures import refused_field
 )
 def test_a_refused_field_is_named(message, field):
     assert refused_field(message) == (None if field is None else ("stream_options", "ignore_eos")[field])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "extra input", "additional property", "invalid field", "no such field", "not permitted", "not allowed",
+        "not recognised", "I do not know it", "not an expected field", "not accepted", "not valid", "does not exist",
+    ],
+)  # fmt: skip
+def test_a_refusal_has_many_words(words):
+    assert refused_field(f"stream_options: {words}") == "stream_options"

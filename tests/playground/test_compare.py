@@ -150,7 +150,7 @@ def test_an_invalid_question_raises_one_clear_sentence_and_stores_no_run(asker, 
 
 
 def test_variables_are_filled_in_and_changes_are_named():
-    assert variables('{a} {"b": 1} { c } {a} {d2}') == ["a", "d2"]
+    assert variables('{a} {"b": 1} { c } {"d": {e}} {a} {d2}') == ["a", "d2"]
     for text in (r"\frac{a}{b}", r"\frac{\sqrt{a}}{b}", "{{a}}", "x^{n}", r"\text{cm}"):
         assert Question(text).text(None) == text
     assert Question(r"\frac{a}{a} of {a}{a}", variables={"a": "b"}).filled == r"\frac{a}{a} of bb"

@@ -8,6 +8,7 @@ import pytest
 import vlnb
 from vlnb import embedded
 from vlnb.endpoint import record
+from vlnb.endpoint.keys import NO_KEY
 from vlnb.endpoint.resolve import normalise, resolve
 
 
@@ -56,9 +57,12 @@ def test_the_environment_takes_precedence_over_a_launched_server(qwen_server, mo
     )
 
 
-def test_a_launched_server_takes_precedence_over_the_embedded_engine(qwen_server):
+def test_a_launched_server_takes_precedence_over_the_embedded_engine(qwen_server, monkeypatch):
     record.write(record.of(qwen_server, os.getpid()))
+    monkeypatch.setenv("VLNB_BASE_URL", " ")
+    monkeypatch.setenv("VLNB_MODEL", "of another server")
     assert vlnb.connect(announce=None).origin == "the server launched from here"
+    assert [resolve(api_key=key).api_key for key in ("sk-mine", " ")] == ["sk-mine", NO_KEY]
 
 
 def test_a_stale_record_is_ignored(engine):
@@ -111,6 +115,7 @@ def test_qwen25vl_is_recognised_by_the_name_of_the_model(name, is_qwen):
         ("host:30000", "http://host:30000/v1"),
         (" localhost:8000/ ", "http://localhost:8000/v1"),
         ("https://api.host.example/openai/v1/chat/completions", "https://api.host.example/openai/v1"),
+        ("http://host/v1/models", "http://host/v1"),
         ("http://[::1]:8000", "http://[::1]:8000/v1"),
     ],
 )
@@ -124,9 +129,10 @@ def test_an_invalid_address_is_refused(text):
         vlnb.connect(text)
 
 
-def test_a_password_in_the_address_is_refused_and_not_repeated():
+@pytest.mark.parametrize("user", ["me:hunter2", ":hunter2", "hunter2"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(user):
     with pytest.raises(vlnb.BadInput, match="VLNB_API_KEY") as caught:
-        vlnb.connect("http://me:hunter2@host/v1")
+        vlnb.connect(f"http://{user}@host/v1")
     assert "hunter2" not in str(caught.value)
 
 
@@ -144,6 +150,8 @@ SERVERS = [
     (http_response("200 OK", b"<html>Hello</html>", "text/html"), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (http_response("200 OK", b'{"data": [{"name": 1}]}'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (http_response("200 OK", b'{"data": [{"i'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
+    (http_response("200 OK", b"7"), vlnb.BadAnswer, "not an OpenAI-compatible server"),
+    (http_response("200 OK", b"[" * 99_999), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (model_list(), vlnb.BadAnswer, "serves no model"),
     (http_response("404 Not Found", b"nope", "text/plain"), vlnb.ServerRefused, "ends in /v1"),
     (http_response("401 Unauthorized", b'{"error": "no key"}'), vlnb.ServerRefused, "Set VLNB_API_KEY"),

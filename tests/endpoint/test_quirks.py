@@ -49,6 +49,7 @@ END = chunk(finish="stop") + DONE
 WHOLE = json.dumps({"choices": [{"message": {"content": "Two cats"}, "finish_reason": "stop"}]}).encode()
 READABLE = {
     "a byte order mark": STREAM + b"\xef\xbb\xbf" + text_chunk("Two ") + text_chunk("cats") + END,
+    "a space before data": STREAM + b" " + text_chunk("Two ") + text_chunk("cats") + END,
     "content in parts": STREAM
     + chunk({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Two "}]})
     + text_chunk("cats")
@@ -61,6 +62,8 @@ READABLE = {
     + text_chunk("cats")
     + END,
     "no stream at all": plain(WHOLE),
+    "no stream, after an empty line": plain(b"\n" + WHOLE),
+    "no stream, after a byte order mark": plain(b"\xef\xbb\xbf" + WHOLE),
     "[DONE] alone as the end": STREAM + text_chunk("Two cats") + DONE,
     "empty lines and comments": STREAM + b": hello\n\n\nevent: x\n" + text_chunk("Two cats") + b"\r\n" + END,
     "completed text": STREAM
@@ -73,7 +76,10 @@ READABLE = {
     "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
     "empty events": STREAM + b"data:\n\n" + text_chunk("Two cats") + b"data: \n\n" + END,
     "success as a message": STREAM + text_chunk("Two cats") + b'data: {"message": "Success", "usage": {}}\n\n' + END,
-    "null choices": STREAM + b'data: {"choices": null}\n\ndata: []\n\n' + text_chunk("Two cats") + END,
+    "null choices": STREAM
+    + b'data: {"choices": null}\n\ndata: {"choices": [null]}\n\ndata: []\n\n'
+    + text_chunk("Two cats")
+    + END,
 }
 
 
@@ -111,6 +117,7 @@ def test_usage_without_both_numbers_is_unknown(ask, usage):
         (chunk({"reasoning": "Let me see"}) + chunk(finish="length"), "thinking used up max_tokens"),
         (chunk({"reasoning_content": "Let me see"}) + chunk(finish="stop"), "only thought"),
         (text_chunk("") + chunk(finish="stop"), "the answer is empty"),
+        (text_chunk("") + chunk(finish="length"), "the answer is empty"),
         (chunk({"thinking": "Let me see"}), "only thought"),
         (text_chunk(" ") + text_chunk("\n") + chunk(finish="stop"), "the answer is empty"),
         (
@@ -125,6 +132,14 @@ def test_an_empty_answer_says_why(ask, sent, why):
     assert reply.text.strip() == ""
     assert why in reply.summary
     assert why in reply.as_dict()["note"]
+
+
+def test_the_last_name_and_counts_of_a_stream_are_kept(ask):
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    reply = ask(STREAM + chunk({"content": "Two cats"}, model="org/m", usage=usage) + chunk(model="", usage=None) + END)
+    assert (reply.model, reply.usage) == ("m", Usage(9, 2))
+    reply = ask(STREAM + chunk({"content": "Two cats"}, "stop", model="org/m") + chunk(model=None) + DONE)
+    assert reply.model == "org/m"
 
 
 @pytest.mark.parametrize("cut", [["\ud83d", "\ude00"], ["\ud83d", "", "\ude00"], ["\ud83d\ude00"]])
@@ -181,8 +196,9 @@ def test_a_new_id_with_a_name_begins_a_new_tool_call(ask, calls):
     assert [json.loads(call)["name"] for call in text.splitlines()[1::3]] == ["zoom", "click"]
 
 
-def test_a_function_call_in_the_older_form_becomes_the_same_text(ask):
-    sent = chunk({"function_call": {"name": "zoom", "arguments": "{}"}}) + chunk(finish="function_call")
+@pytest.mark.parametrize("arguments", ["{}", "", None])
+def test_a_function_call_in_the_older_form_becomes_the_same_text(ask, arguments):
+    sent = chunk({"function_call": {"name": "zoom", "arguments": arguments}}) + chunk(finish="function_call")
     assert ask(STREAM + sent + DONE).text == '<tool_call>\n{"name": "zoom", "arguments": {}}\n</tool_call>\n'
 
 
@@ -221,6 +237,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
         (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
+        (STREAM + b'data: {"object": "error", "code": 503}\n\n', vlnb.ServerRefused, "not ready"),
         (STREAM + b'data: {"error": {"message": "slow down", "code": "429"}}\n\n', vlnb.ServerRefused, r"\(429\)"),
         (STREAM + b'data: {"object": "error", "message": "no", "code": "x"}\n\n', vlnb.ServerRefused, r"\(400\)"),
         # smg, when the server behind it ends in the middle of an answer
@@ -236,6 +253,11 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(PAGE, "502 Bad", "text/html"), vlnb.ServerRefused, 'It says: "Log in"$'),
         (plain(b"<style>a{color:red}", "500 Oh", "text/html"), vlnb.ServerRefused, "may work.$"),
         (plain(b"<style>a{color:red}</style><p>no", "500 Oh"), vlnb.ServerRefused, 'It says: "no"$'),
+        (plain(b"[" * 99_999, "500 Oh"), vlnb.ServerRefused, r'It says: "\[{399}…"$'),
+        (plain(b"{}", "500 Oh"), vlnb.ServerRefused, "may work.$"),
+        (plain(b"null", "500 Oh"), vlnb.ServerRefused, "may work.$"),
+        (plain(b'{"reason": 7}', "500 Oh"), vlnb.ServerRefused, r"""It says: "{'reason': 7}"$"""),
+        (plain(b'{"detail": ["a", {"loc": 1}]}', "500 Oh"), vlnb.ServerRefused, r"""It says: "a; {'loc': 1}"$"""),
         (plain(b"<p>no</p>", "500 Oh"), vlnb.ServerRefused, 'It says: "no"$'),
         (plain(b"Oh <html>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
         (plain(b"Oh <body>no", "500 Oh"), vlnb.ServerRefused, 'It says: "Oh no"$'),
@@ -255,6 +277,8 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
             vlnb.BadAnswer,
             r"middle of its answer \(engine died\)",
         ),
+        (STREAM + text_chunk("Two") + b'data: "\xff"\n\n', vlnb.BadAnswer, r"not valid JSON\)"),
+        (STREAM + text_chunk("Two") + chunk(finish="error"), vlnb.BadAnswer, r"its answer \(error\)"),
         (STREAM + text_chunk("Two") + b"data: Internal Server Error\n\n", vlnb.BadAnswer, "'Internal Server Error'"),
     ],
 )
@@ -376,8 +400,9 @@ def test_a_model_that_sees_comes_first_and_one_that_does_not_chat_last(raw_serve
     assert vlnb.connect(address, announce=None).model == chosen
 
 
-def test_a_named_model_needs_no_list_of_models(raw_server):
-    address = raw_server(lambda connection: connection.sendall(plain(b"no", "404 Not Found")))
+@pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "405 No", "501 No"])
+def test_a_named_model_needs_no_list_of_models(raw_server, status):
+    address = raw_server(lambda connection: connection.sendall(plain(b"no", status)))
     assert vlnb.connect(address, model="mine", announce=None).model == "mine"
     with pytest.raises(vlnb.ServerRefused):
         vlnb.connect(address, announce=None)

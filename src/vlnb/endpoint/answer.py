@@ -72,7 +72,7 @@ class Answer:
                 self.other_lines.append(line)
             return False
         self.done = data.strip() == b"[DONE]"
-        return bool(data.strip()) and not self.done and self._event(json.loads(data), data)
+        return bool(data) and not self.done and self._event(json.loads(data), data)
 
     def end(self) -> None:
         """Finish the answer; accept one JSON object instead of a stream.

@@ -65,7 +65,7 @@ def served(server: Endpoint, model: str | None = None) -> list[str]:
         NoServer, ServerRefused, BadAnswer, BadInput: As for `connect`.
     """
     if server.origin not in {_LAUNCHED, _EMBEDDED}:
-        model = model or os.environ.get("VLNB_MODEL") or None
+        model = model or os.environ.get("VLNB_MODEL")
     names = models(server, named=model)
     if model and model not in names:
         raise ServerRefused(
@@ -110,7 +110,7 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Endpoint
         BadInput: The address cannot be used.
     """
     named = os.environ.get("VLNB_BASE_URL", "").strip()
-    api_key = (api_key or "").strip() or None
+    api_key = (api_key or "").strip()
     if base_url or named:
         address = normalise(base_url or named)
         key = api_key or key_for(address, typed=True)
@@ -141,7 +141,7 @@ def normalise(address: str) -> str:
     if not valid:
         safe = fetch.shown_url(text)
         raise BadInput(f"{safe!r:.200} is not the address of a server. It looks like http://127.0.0.1:30000/v1.")
-    if parts.username is not None or parts.password is not None:
+    if parts.username is not None:
         raise BadInput("The server's address contains a user or password. Pass a key as VLNB_API_KEY instead.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))

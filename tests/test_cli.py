@@ -521,11 +521,16 @@ def test_csv_holds_plain_lists_and_its_head_holds_no_formula():
 
 def test_a_file_is_written_whole_or_left_as_it_is(tmp_path):
     out = tmp_path / "out.csv"
+    (tmp_path / ".out.csv.new").write_text("left by a crash")
     commands.write(out, "caf\udce9.png")
     assert out.read_text() == "caf?.png"
     with pytest.raises(AttributeError):
         commands.write(out, 3)
     assert out.read_text() == "caf?.png"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(vlnb.BadInput, match="cannot be written"):
+        commands.write(tmp_path / "folder", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "out.csv"]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def test_text_never_becomes_a_tag_and_is_never_lost(name, text):
 def test_built_html_is_not_escaped_again():
     inner = element("b", NASTY)
     assert str(inner) in str(element("p", inner))
-    assert element("img", alt="a") == '<img alt="a">'
+    assert [element("img", alt="a"), element("br"), element("meta")] == ['<img alt="a">', "<br>", "<meta>"]
+    assert live("a") == '<div aria-live="polite">a</div>'
     assert isinstance(joined([inner, "x"]), Html)
 
 

@@ -31,6 +31,7 @@ def lines(*ids, **changes):
 
 
 def test_written_records_and_segments_are_read_back_unchanged(folder):
+    (folder / store.RECORDS).touch()
     with records.Journal(folder / store.RECORDS) as journal:
         journal.write(RECORD.line())
     with records.Journal(folder / store.SEGMENTS) as journal:
@@ -91,6 +92,11 @@ def test_a_damaged_line_counts_as_missing_and_is_reported_by_number(folder, line
     assert words in stored.notes[0]
     assert metrics.table(stored)["missing"] == 1
     assert any("Resume the run" in sentence for sentence in report.sentences(stored))
+
+
+def test_only_five_damaged_lines_are_named_with_the_first_reason(folder):
+    (folder / store.RECORDS).write_bytes(b"[]\n" + b"{\n" * 6)
+    assert "line 1, 2, 3, 4, 5 and 2 more is damaged (Input should be an object)" in store.read(folder).notes[0]
 
 
 @pytest.mark.parametrize("number", [-1, 3, 10**9])

@@ -134,6 +134,11 @@ def test_an_empty_answer_says_why(ask, sent, why):
     assert why in reply.as_dict()["note"]
 
 
+def test_a_long_answer_in_json_is_not_cut(ask):
+    sent = [*map(text_chunk, ("\n", "{", " " * 399, "1" * 500, "}")), END]
+    assert ask(STREAM + b"".join(sent), response_format={"type": "json_object"}).finish_reason == "stop"
+
+
 def test_the_last_name_and_counts_of_a_stream_are_kept(ask):
     usage = {"prompt_tokens": 9, "completion_tokens": 2}
     reply = ask(STREAM + chunk({"content": "Two cats"}, model="org/m", usage=usage) + chunk(model="", usage=None) + END)

@@ -55,6 +55,15 @@ def test_fields_tokens_time_and_settings_are_compared():
         assert phrase in comparison.summary
 
 
+@pytest.mark.parametrize(("first", "second", "count"), [(7, None, 1), (None, 7, 1), (7, 7, 0), (None, None, None)])
+def test_fields_are_counted_if_an_answer_has_data_and_boxes_if_one_has_boxes(first, second, count):
+    one, two = ({} if data is None else {"data": {"total": data}} for data in (first, second))
+    summary = compare(run(1, **one), run(2, **two)).summary
+    assert ("fields differ" in summary) == (count is not None)
+    assert f"{count} fields differ" in summary or count is None
+    assert "Boxes" not in summary
+
+
 def test_markup_from_a_model_is_escaped_in_comparisons_and_overviews(history):
     markup = "<img src=x onerror=alert(1)>"
     for html in (compare(run(1, markup), run(2, "no")).as_html(history), overview([run(1, markup), run(2, markup)])):
@@ -155,6 +164,12 @@ def test_variables_are_filled_in_and_changes_are_named():
         assert Question(text).text(None) == text
     assert Question(r"\frac{a}{a} of {a}{a}", variables={"a": "b"}).filled == r"\frac{a}{a} of bb"
     assert Question("the {a}", variables={"a": "{b}"}).text(None) == "the {b}", "a value is not a template"
+    blank = Question("{a}", system=" ", schema=" ", variables={"a": " "})
+    assert (blank.filled, blank.form) == ("{a}", None)
+    with pytest.raises(BadInput):
+        blank.arguments(None)
+    prompts = [Question("x", system=system).arguments(None)[1]["system"] for system in (" ", " Be brief.\n")]
+    assert prompts == [None, "Be brief."]
     assert changes(Question("x"), Question("x", system="s", max_tokens=9)) == ["system", "max_tokens 2048 → 9"]
 
 

@@ -87,11 +87,14 @@ def test_a_listed_picture_that_was_replaced_is_another_row(tmp_path, monkeypatch
         ("scan[1].png", ["scan[1].png"]),
         ("scan[12].png", ["scan1.png", "scan2.png"]),
         ("*[[]*.png", ["scan[1].png"]),
+        ("", ["PHOTO.JPG", "scan1.png", "scan2.png", "scan[1].png"]),
+        ("list.parquet", ["scan1.png", "scan2.png"]),
     ],
 )
 def test_an_existing_file_is_taken_and_only_another_name_is_a_glob(tmp_path, source, found):
-    for name in ("scan1.png", "scan2.png", "scan[1].png"):
+    for name in ("scan1.png", "scan2.png", "scan[1].png", "PHOTO.JPG", "notes.txt"):
         (tmp_path / name).touch()
+    pd.DataFrame({"path": ["scan1.png", None, "scan2.png"]}).to_parquet(tmp_path / "list.parquet")
     assert [Path(row.path).name for row in rows(tmp_path / source)] == found
 
 
@@ -226,6 +229,28 @@ def test_a_bad_picture_is_one_row_with_an_error_until_removed(pictures, tmp_path
     assert cli.main([*arguments, "--max-tokens", "7"]) == 0  # another job
     assert "already" not in capsys.readouterr().err
     assert json.loads((batch.read(tmp_path / "out").folder / "_job.json").read_text())["options"] == {"max_tokens": 7}
+
+
+GOOD = '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"messages": []}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.JSONL", "{", "Line 1 of .* is not a batch request .Expecting"),
+        pytest.param("a.jsonl", "[" * 99_999, "Line 1 of .* is not a batch request .maximum recursion", id="nested"),
+        ("a.jsonl", "7", "Line 1 of .* is not a batch request .'int' object"),
+        ("a.jsonl", GOOD.replace("[]", "7"), "not a batch request .method and url"),
+        ("a.jsonl", GOOD.replace("POST", "GET"), "not a batch request .method and url"),
+        ("a.jsonl", "", "holds no picture"),
+        ("a.txt", "", "holds no picture"),
+        ("a.parquet", "", "a.parquet cannot be read"),
+    ],
+)
+def test_a_file_without_usable_rows_is_reported(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadInput, match=message):
+        rows(tmp_path / name)
 
 
 @pytest.mark.parametrize(

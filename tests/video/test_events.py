@@ -80,6 +80,7 @@ READ = {
     "<think>Perhaps at 9 s.</think>The door opens at 5 s.": [(5, 5, "The door opens")],
     "Perhaps at 9 s.</think>The door opens at 5 s.": [(5, 5, "The door opens")],
     '{"start": 1e999, "end": 2}': [(2, 2, "")],
+    f'{{"start": {"9" * 400}, "end": 2}}': [(2, 2, "")],
     '{"segments": [["0:03", "0:05"], ["0:07", "0:09"]]}': [(3, 5, ""), (7, 9, "")],
     '{"timestamps": ["0:03", "0:05"], "event": "it\'s"}': [(3, 5, "it's")],
     "[[00:03, 00:05], [00:07, 00:09]]": [(3, 5, ""), (7, 9, "")],

@@ -67,7 +67,7 @@ def verb_of(words: str, *, call: bool = True) -> str:
 def numbers_of(node: Node) -> list[float] | None:
     """Return the numbers of a list (nested ones too), a text such as "10, 20", {"x": 1, "y": 2} or one number."""
     if node.kind == "number":
-        return [float(node.value)]
+        return [float(str(node.value))]  # a whole number may be too large for a float: then it is infinite
     if node.kind == "text":
         text = _TAG.sub(" ", node.value)
         if text.strip() and (set(text) - _NUMERIC or set(text).isdisjoint("0123456789")):

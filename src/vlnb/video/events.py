@@ -159,7 +159,7 @@ def timeline(events: Events, source: Source) -> Html:
 def seconds(value: object) -> float | None:
     """Return the seconds of a number, or of text such as "3.2s", "01:02.50" or "2 min 5 s"; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
+        return number if math.isfinite(number := float(str(value))) else None  # of a huge whole number, infinite
     return _seconds(hit[1]) if isinstance(value, str) and (hit := _WHOLE.fullmatch(value)) else None
 
 

@@ -492,6 +492,7 @@ def test_points_with_coords_are_thousandths_of_the_picture():
     assert found.space == "thousand"
     assert "notation" in found.space_reason
 
+    "### Cup\n[1, 2, 30, 40]\n### Mug\n[5, 6, 70, 80]",
 
 @pytest.mark.parametrize(
     "thought",
@@ -516,6 +517,7 @@ def test_the_text_and_attributes_of_a_box_are_kept():
     assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})
 
 
+    "## Cup\n[10, 20, 30, 40]\n[50, 60, 70, 80]": ["Cup", "Cup"],
 def test_columns_of_numbers_in_a_document_are_not_boxes():
     page = "Stock of 2024\nApples 12 30 44 51\nPears 10 20 30 40\n| kale | 1 | 2 | 3 | 4 |\nTel. 10,20,5,40 or 11"
     with pytest.raises(BadAnswer):

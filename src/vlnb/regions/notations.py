@@ -73,7 +73,7 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _DETAIL = re.compile(
-    r"\s{0,24}[-*•]|\s{0,24}[^\W\d][\w ]{0,40}[:：]\s{0,24}\S|\s{0,24}$"
+    r"\s{0,24}[-*•\[(]|\s{0,24}[^\W\d][\w ]{0,40}[:：]\s{0,24}\S|\s{0,24}$"
 )  # a line between a heading and a place
 _ANSWER = r"\b(?:(?:final )?answer|coordinates?|position|point|location|cent(?:er|re))[:：*]{1,5}\s{0,24}"
 _LONE_PAIR = re.compile(rf"(?:(?<![\w)\](])[(（]|^{_S}\[|{_ANSWER}\[){_S}({_N}){_C}({_N}){_S}[)）\]]", re.MULTILINE)
@@ -342,19 +342,17 @@ def name_around(text: str, start: int, end: int) -> str:
     line = _JSON.split(line)[-1]
     if line.lstrip().startswith("|"):  # a cell of a table
         line = line.rstrip(" |").rpartition("|")[2]
-    return name_before(line) or _name_after(line_after(text, end)) or _heading(text, start, end)
+    return name_before(line) or _name_after(line_after(text, end)) or _heading(text, start)
 
 
-def _heading(text: str, start: int, end: int) -> str:
-    """Return the name in the heading above a place whose own line says only "box", "coordinates" or the like."""
-    *above, line = text[max(0, start - _HEADING_CHARS) : end].split("\n")
-    if re.search(r"[^\W\d_]", line):
-        for above_line in reversed(above):
-            if heading := _HEADING.match(above_line):
-                is_name = heading[1].count(" ") <= _NAME_BLANKS and not _NO_NAME.search(heading[1])
-                return name_before(heading[1]) if is_name else ""
-            if not _DETAIL.match(above_line):
-                break
+def _heading(text: str, start: int) -> str:
+    """Return the name in the heading above a place whose own line says at most "box", "coordinates" or the like."""
+    for line in reversed(text[max(0, start - _HEADING_CHARS) : start].split("\n")[:-1]):
+        if heading := _HEADING.match(line):
+            is_name = heading[1].count(" ") <= _NAME_BLANKS and not _NO_NAME.search(heading[1])
+            return name_before(heading[1]) if is_name else ""
+        if not _DETAIL.match(line):
+            break
     return ""
 
 

@@ -113,13 +113,10 @@ def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str 
 
 def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     items: list[Node] = node.value
-    names, rest = list[Node](), list[Node]()
-    kinds = [item.kind for item in items if item.kind != "text"]
-    is_row = kinds == ["number"] * _ROW or kinds == ["list"] * len(kinds) != []  # then a text of digits is a name, too
-    for item in items:
-        (names if item.kind == "text" and (is_row or numbers_of(item) is None) else rest).append(item)
+    names = [item for item in items if item.kind == "text"]
+    rest = [item for item in items if item.kind != "text"]
     if rest and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4], ["cat", "red", 1, 2, 3, 4]
-        if len(rest) != 2:  # two numbers alone may be anything: see `parse`
+        if len(rest) > 2:  # one or two numbers may be anything: see `parse`
             name = str(names[0].value) if names else label
             yield from _placed(replace(node, value=rest), "box", log, name, text)
         return
@@ -299,7 +296,7 @@ def _placed(  # noqa: C901, PLR0912 - the table of rules: one a branch
             yield from _placed(item, kind, log, names[i] if i < len(names) else label, text, verb=verb)
         return
     numbers, attributes = numbers_of(node), dict[str, Any]()
-    stroke = kind == "place" and verb in STROKES and len(numbers or ()) == _ROW
+    stroke = verb in STROKES and len(numbers or ()) == _ROW
     if kind == "place":
         kind = "point" if stroke or len(numbers or ()) == 2 else "box"
     what = "box" if kind == "size" else kind

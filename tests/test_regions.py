@@ -163,6 +163,17 @@ def test_truncating_an_answer_loses_at_most_one_box(answer):
         ('[{"bbox_2d": "1, 2, 30, 40", "label": "a"}]', ["coordinates in quotes"]),
         ('[{"bbox_2d": [1, 2], [30, 40], "label": "a"}]', ["missing brackets"]),
         ('{"x": 1, "y": 2, "width": 29, "height": 38}', ["width and height turned into corners"]),
+        ('{"xywh": [1, 2, 29, 38], "label": "a"}', ["width and height turned into corners"]),
+        ('[{"bbox_2d": [1, 2, 30, 40, 0.9], "label": "a"}]', ["a fifth number taken for the score"]),
+        ('{"bbox": [1, 2, 30, 40, 1, 2, 30, 40]}', ["2 boxes in one list separated"]),
+        ('{"bbox": ["1", "2", "30", "40"], "label": "a"}', ["coordinates in quotes"]),
+        ('{"bbox": "<box>1, 2, 30, 40</box>", "label": "a"}', ["coordinates in quotes"]),
+        ('{"bbox_2d": "<|box_start|>(1,2),(30,40)<|box_end|>", "label": "a"}', ["coordinates in quotes"]),
+        ('{"cup": "(1, 2), (30, 40)"}', ["coordinates in quotes"]),
+        ('{"point": [1, 2, 30, 40]}', ["a box under the name of a point"]),
+        ('[{"bbox_2d": [1, 2, 30, 40], "label": "red cu', ["cut off within 'label'", "cut off at the end"]),
+        ('{"bbox": [1, 2, 30, 40, ', ["cut off at the end"]),  # all four numbers are complete
+        ('{"bbox": {"x1": 1, "y1": 2, "x2": 30, "y2": 40, "conf', ["cut off at the end"]),
         ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}]', []),
     ],
 )
@@ -189,6 +200,21 @@ def test_every_repair_is_reported_with_its_position(text, repaired):
         ('[{"bbox_2d": [2000, 2000, 2100, 2100]}]', "a box outside the picture"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [1, 2, 30, 40]}]', "a duplicate"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b"}]', "an entry without a place"),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"label": "b", "col', "an entry cut off before its place"),
+        ('{"bbox": [1, 2, 30, ', "a box cut off before its end"),
+        ('{"bbox": {"x": 10, "y": 20, "wid', "a box cut off before its end"),  # no point: the size is missing
+        ('{"points": [[1, 2], [3, 4], [5, 6], [7, 8], ', "a point cut off before its end"),
+        ('{"points": [[1, 2, 0.9], [3, 4, 0.8], [5', "a point cut off before its end"),
+        ('{"polygon": [[1, 2], [30, 2], [30, 40], ', "a polygon cut off before its end"),
+        ('{"polygon": [1, 2, 30, 40]}', "a polygon that is not three or more whole points"),
+        ('{"polygon": [1, 2, 30, 40, 5, 6, 7]}', "a polygon that is not three or more whole points"),
+        ('{"point": [1]}', "a point of 1 number, not two"),
+        ('{"bbox": {"x": 1, "y": 2}}', "a box of 2 numbers, not four"),
+        ('{"xywh": [1, 2, 29]}', "a box of 3 numbers, not four"),
+        ('["17,000", 112, 240, 388]', "a box of 3 numbers, not four"),
+        ('{"bbox": [1, 2, 30, 40, 5]}', "a box of 5 numbers, not four"),
+        ('{"bbox": []}', "a box with no numbers in it"),
+        ('{"position": [1, 2, "left"]}', "a box with something other than numbers in it"),
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [50, 6', "a box cut off before its end"),
         ('[{"point_2d": [4000, 2], "label": "b"}]', "a point outside the picture"),
         ('<points x1="10" alt="b">b</points>', "a point with one coordinate"),
@@ -214,6 +240,12 @@ def test_truncation_by_max_tokens_is_reported():
         "see [3] and [1, 2]",
         "{note}",
         "10,500",
+        "[0.0s - 3.5s] A man",
+        '["17,000", "20,000"]',
+        '[["name", "Ana"], ["city", "Rome"], ["age", 31]]',
+        '[{"name": "Ana", "age": 31}, {"name": "Bob", "age": 29}]',
+        '{"x": [1, 2, 3], "y": [4, 5, 6]}',
+        '{"label": "guest", "position": "table 12, seat 14"}',
     ],
 )
 def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
@@ -279,6 +311,23 @@ def test_an_empty_list_is_a_valid_answer(text):
         ("[[1, 2], [30, 40]]", [(1, 2, 30, 40, "")]),
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d\\ude97"}', [(1, 2, 30, 40, "🚗")]),
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d"}', [(1, 2, 30, 40, "�")]),
+        ('{"bbox_2d": [1, 2, 30, 40], "label": "a", "bbox_2d": [5, 6, 70, 80], "label": "b"}',  # merged objects
+         [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
+        ('{"boxes": [[1, 2, 30, 40], [5, 6, 70, 80]], "labels": [cat, dog]}',
+         [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
+        ('{"boxes": [[1, 2, 30, 40], [5, 6, 70, 80]], "labels": ["a"], "label": "c"}',
+         [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "c")]),
+        ('{"boxes": [1, 2, 30, 40, 5, 6, 70, 80], "labels": ["a"]}', [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "a")]),
+        ('["cat", {"bbox": [1, 2, 30, 40]}, "dog", {"bbox": [5, 6, 70, 80]}]',
+         [(1, 2, 30, 40, ""), (5, 6, 70, 80, "")]),
+        ('{"boxes": [{"x1": 1, "y1": 2, "x2": 30, "y2": 40}]}', [(1, 2, 30, 40, "")]),
+        ('{"objects": [{"bbox": [1, 2, 30, 40]}], "label": "cup"}', [(1, 2, 30, 40, "cup")]),
+        ('{"cup": [30, 40, 1, 2], "mug": [5, 6, 70, 80]}', [(1, 2, 30, 40, "cup"), (5, 6, 70, 80, "mug")]),
+        ("name: room\nsofa: 1 2 30 40\nlamp: 5 6 70 80", [(1, 2, 30, 40, "sofa"), (5, 6, 70, 80, "lamp")]),
+        ('{"face": {"bbox": [1, 2, 30, 40], "nose": {"bbox": [5, 6, 20, 30]}}}',
+         [(1, 2, 30, 40, "face"), (5, 6, 20, 30, "face")]),
+        ('{"bbox": [1, 2, 30, 40], "handle": [5, 6, 70, 80]}', [(1, 2, 30, 40, ""), (5, 6, 70, 80, "handle")]),
+        (f'{{"bbox": [1, 2, {"9" * 400}, 40], "label": "a"}}', [(1, 2, 644, 40, "a")]),  # too large for a float
         ("-12, 200, 400, 460 bus", [(0, 200, 400, 460, "bus")]),
         ("DOG 10,120,300,400", [(10, 120, 300, 400, "DOG")]),
     ],
@@ -310,24 +359,14 @@ def test_further_formats_of_boxes_are_parsed(text, boxes):
         ("(10, 20), (30, 40), (50, 60)", [(10, 20, ""), (30, 40, ""), (50, 60, "")]),
         ('{"ears": [[10, 20], [30, 40], [50, 60]]}', [(10, 20, "ears"), (30, 40, "ears"), (50, 60, "ears")]),
         ('{"points": [[1, 2], [3, 4]], "labels": ["a", "b"]}', [(1, 2, "a"), (3, 4, "b")]),
+        ('{"center": {"X": 1, "Y": 2}, "label": "a"}', [(1, 2, "a")]),
+        ('{"point": {"x": 1, "y": 2, "label": "a"}}', [(1, 2, "a")]),
+        ('{"bbox": {"x": 1, "y": 2, "label": "a"}}', [(1, 2, "a")]),
+        ('{"position": {"x": 1, "y": 2, "la', [(1, 2, "")]),
+        ("click(point=[1, 2], 'left', 2, text='Submit')", [(1, 2, "Submit")]),
+        ("select(1, 2)", [(1, 2, "select")]),
+        ("click([[10, 20], [30, 40], [50, 60]])", [(10, 20, "click"), (30, 40, "click"), (50, 60, "click")]),
     ],
-        ('{"bbox_2d": [1, 2, 30, 40], "label": "a", "bbox_2d": [5, 6, 70, 80], "label": "b"}',  # merged objects
-         [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
-        ('{"boxes": [[1, 2, 30, 40], [5, 6, 70, 80]], "labels": [cat, dog]}',
-         [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
-        ('{"boxes": [[1, 2, 30, 40], [5, 6, 70, 80]], "labels": ["a"], "label": "c"}',
-         [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "c")]),
-        ('{"boxes": [1, 2, 30, 40, 5, 6, 70, 80], "labels": ["a"]}', [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "a")]),
-        ('["cat", {"bbox": [1, 2, 30, 40]}, "dog", {"bbox": [5, 6, 70, 80]}]',
-         [(1, 2, 30, 40, ""), (5, 6, 70, 80, "")]),
-        ('{"boxes": [{"x1": 1, "y1": 2, "x2": 30, "y2": 40}]}', [(1, 2, 30, 40, "")]),
-        ('{"objects": [{"bbox": [1, 2, 30, 40]}], "label": "cup"}', [(1, 2, 30, 40, "cup")]),
-        ('{"cup": [30, 40, 1, 2], "mug": [5, 6, 70, 80]}', [(1, 2, 30, 40, "cup"), (5, 6, 70, 80, "mug")]),
-        ("name: room\nsofa: 1 2 30 40\nlamp: 5 6 70 80", [(1, 2, 30, 40, "sofa"), (5, 6, 70, 80, "lamp")]),
-        ('{"face": {"bbox": [1, 2, 30, 40], "nose": {"bbox": [5, 6, 20, 30]}}}',
-         [(1, 2, 30, 40, "face"), (5, 6, 20, 30, "face")]),
-        ('{"bbox": [1, 2, 30, 40], "handle": [5, 6, 70, 80]}', [(1, 2, 30, 40, ""), (5, 6, 70, 80, "handle")]),
-        (f'{{"bbox": [1, 2, {"9" * 400}, 40], "label": "a"}}', [(1, 2, 644, 40, "a")]),  # too large for a float
 )
 def test_points_are_parsed_with_their_labels(text, points):
     assert [(point.x, point.y, point.label) for point in read(text).points] == points
@@ -340,6 +379,8 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("Next: pyautogui.doubleClick(120, 340, button='left')", [(120, 340)]),
         ("move_to(x=120, y=340)", [(120, 340)]),
         ("tap([[120, 340]])", [(120, 340)]),
+        ("tap([[120, 340],", [(120, 340)]),
+        ("click('120,340')", [(120, 340)]),
         ("do(action='Tap', element=[120, 340])", [(120, 340)]),
         ('<tap x="120" y="340"/>', [(120, 340)]),
         ('<click point="120,340"/>', [(120, 340)]),
@@ -363,6 +404,8 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("swipe(100, 400, 300, 200)", [(100, 400), (300, 200)]),
         ("scroll(x1=100, y1=400, x2=300, y2=200)", [(100, 400), (300, 200)]),
         ("drag(start=[100, 400], end=[300, 200])", [(100, 400), (300, 200)]),
+        ('{"action": "swipe", "coordinate": [100, 400, 300, 200]}', [(100, 400), (300, 200)]),
+        ("Swipe [[100, 400], [300, 200]]", [(100, 400), (300, 200)]),
         ("drag(start_box='(100,400)', end_box='(300,200)')", [(100, 400), (300, 200)]),
         ("<swipe>100,400 300,200</swipe>", [(100, 400), (300, 200)]),
         ("Drag from (100, 400) to (300, 200).", [(100, 400), (300, 200)]),
@@ -384,6 +427,7 @@ def test_actions_are_parsed_as_points(text, points):
         "Press 1, 2 or 3.", "<location>Room 12, 14</location>", "<position>manager</position>", "point > line > box",
         '{"position": "manager", "target": 2024}', '{"element": "Fe", "position": 3}', "log_2024_01_02_03.txt",
         '{"type": "object", "size": [3, 4]}', "<click>yes</click>", "click(left)",
+        "In this act [3, 4] he wins.", '{"action": "click", "when": "12 30"}',
     ],
 )  # fmt: skip
 def test_other_calls_and_lone_position_words_are_not_regions(text):
@@ -394,6 +438,12 @@ def test_other_calls_and_lone_position_words_are_not_regions(text):
 def test_a_box_inside_an_action_stays_a_box():
     assert [box.corners for box in read("click(box=[[10, 20, 30, 40]])").boxes] == [(10, 20, 30, 40)]
     assert [box.corners for box in read('{"label": "scroll", "bbox_2d": [10, 20, 30, 40]}').boxes] == [(10, 20, 30, 40)]
+    for name in (
+        '"label": "scroll bar"',
+        '"name": "scroll bar"',
+        '"event": "a boy slides down the slide of the playground"',
+    ):
+        assert [box.corners for box in read(f'{{{name}, "position": [1, 2, 30, 40]}}').boxes] == [(1, 2, 30, 40)]
 
 
 @pytest.mark.parametrize(
@@ -427,6 +477,9 @@ def test_a_box_inside_an_action_stays_a_box():
         ("Final answer: chair [1, 2, 30, 40]", "chair"),
         ("Bounding box for chair: [1, 2, 30, 40]", "chair"),
         ("click(bbox=[1, 2, 30, 40], text='Submit')", "Submit"),
+        ("click(bbox=[1, 2, 30, 40], element='Submit')", "Submit"),
+        ('{"bbox": [1, 2, 30, 40], "label": 0}', "0"),
+        ('{"note": "[1, 2, 30, 40]", "label": "chair"}', "note"),
         ('{"action": "click", "bbox": [1, 2, 30, 40], "target": "chair"}', "chair"),
         ('{"bbox_"2d": [1, 2, 30, 40]}', ""),
     ],
@@ -439,6 +492,7 @@ def test_the_label_is_only_the_name_of_the_object(text, label):
 TWO = [
     "**Cup**\n- Bounding box: [1, 2, 30, 40]\n\n**Mug**\n- Bounding box: [5, 6, 70, 80]",
     "### Cup\nBounding box: [1, 2, 30, 40]\n### Mug\nBounding box: [5, 6, 70, 80]",
+    "### Cup\n[1, 2, 30, 40]\n### Mug\n[5, 6, 70, 80]",
     "1. **Cup**\n   - Colour: white\n   - Box: [1, 2, 30, 40]\n2. **Mug**\n   - Colour: red\n   - Box: [5, 6, 70, 80]",
     "Object 1: Cup\nLocation: [1, 2, 30, 40]\n\nObject 2: Mug\nLocation: [5, 6, 70, 80]",
     "Name: Cup\nBounding Box: (1, 2), (30, 40)\nName: Mug\nBounding Box: (5, 6), (70, 80)",
@@ -463,6 +517,7 @@ OTHERS = {  # text near a box that is not its label, or only partly
     "1. I looked at the picture.\n2. I found it.\n\nBox: [10, 20, 30, 40]": [""],
     "**Reasoning**\n- It is red.\n- Box: [10, 20, 30, 40]": [""],
     "## Cup\nBox: [10, 20, 30, 40]\n\nOther things:\nBox: [50, 60, 70, 80]": ["Cup", ""],
+    "## Cup\n[10, 20, 30, 40]\n[50, 60, 70, 80]": ["Cup", "Cup"],
     "The red cup<think>x</think> is at [10, 20, 30, 40]": ["The red cup"],
     "AND [10, 20, 30, 40]\nSemi-final: [50, 60, 70, 80]": ["AND", "Semi-final"],
     "bbox: [10, 20, 30, 40], (cup)": ["cup"],
@@ -492,7 +547,6 @@ def test_points_with_coords_are_thousandths_of_the_picture():
     assert found.space == "thousand"
     assert "notation" in found.space_reason
 
-    "### Cup\n[1, 2, 30, 40]\n### Mug\n[5, 6, 70, 80]",
 
 @pytest.mark.parametrize(
     "thought",
@@ -517,7 +571,39 @@ def test_the_text_and_attributes_of_a_box_are_kept():
     assert box == Box(1, 2, 30, 40, "mug", "Joe", {"colour": "red"})
 
 
-    "## Cup\n[10, 20, 30, 40]\n[50, 60, 70, 80]": ["Cup", "Cup"],
+@pytest.mark.parametrize(
+    ("rest", "label", "attributes"),
+    [
+        ('"label_fr": "chaise", "label_en": "chair"', "chaise", {"label_en": "chair"}),
+        ('"label": "", "name": "cup"', "cup", {"label": ""}),
+        ('"name_de": "", "name_en": "cup"', "cup", {"name_de": ""}),
+        ('"object_info": {}', "", {"object_info": {}}),
+        ('"object_info": {"name": "cup", "size": 3}', "", {"object_info": {"name": "cup", "size": 3}}),
+        ('"object_count": "two"', "", {"object_count": "two"}),
+        ('"labels": "cup"', "", {"labels": "cup"}),
+        ('"labels": [1]', "", {"labels": [1]}),
+        ('"labels": ["cup"]', "cup", {}),
+        ('"label": "cup", "handle": {"bbox": [5, 6, 20, 30]}', "cup", {}),  # a box of its own
+        ('"label": "cup", "red"', "cup", {}),
+        ('"label": "cup", "colour": "red", "colour": "blue"', "cup", {"colour": "blue"}),
+    ],
+)
+def test_what_is_neither_place_nor_label_is_an_attribute(rest, label, attributes):
+    box = read(f'{{{rest}, "bbox": [1, 2, 30, 40]}}').boxes[-1]
+    assert (box.corners, box.label, box.attributes) == ((1, 2, 30, 40), label, attributes)
+
+
+def test_a_box_of_named_sides_has_the_text_beside_it():
+    assert read('{"text_content": "Joe", "bbox": {"x1": 1, "y1": 2, "x2": 30, "y2": 40}}').boxes[0].text == "Joe"
+
+
+def test_corners_that_are_no_boxes_are_a_polygon():
+    for text in ('{"bbox": [10, 20, 30, 10, 40, 30, 50, 20]}', "swipe([10, 20, 30, 10, 40, 30, 50, 20])"):
+        assert [polygon.points for polygon in read(text).polygons] == [((10, 20), (30, 10), (40, 30), (50, 20))]
+    (roof,) = read('{"polygon": [{"x": 1, "y": 2}, {"x": 30, "y": 2}, {"x": 30, "y": 40}], "label": "roof"}').polygons
+    assert (roof.points, roof.label) == (((1, 2), (30, 2), (30, 40)), "roof")
+
+
 def test_columns_of_numbers_in_a_document_are_not_boxes():
     page = "Stock of 2024\nApples 12 30 44 51\nPears 10 20 30 40\n| kale | 1 | 2 | 3 | 4 |\nTel. 10,20,5,40 or 11"
     with pytest.raises(BadAnswer):

@@ -24,7 +24,7 @@ KIND_OF = {key: kind for kind in _KEYS["kinds"] for key in _words("kinds", kind)
 SIDES = {name: side for side, names in enumerate(_KEYS["sides"].values()) for name in names.split()}  # x1 is 0
 STROKES = frozenset(_words("actions", "strokes"))
 _POINTING = STROKES | frozenset(_words("actions", "pointing"))
-_VERBS = STROKES | _POINTING | frozenset(_words("actions", "others"))
+_VERBS = _POINTING | frozenset(_words("actions", "others"))
 _VERB_KEYS, _ARGUMENTS = _words("actions", "keys"), frozenset(_words("actions", "arguments"))
 LABEL_KEYS, _VAGUE_KEYS, _LABEL_LISTS, TEXT_KEYS = (
     _words("labels", name) for name in ("keys", "vague", "lists", "text")
@@ -125,14 +125,14 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
         return
     if names and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
         items, label = rest, str(names[0].value)
-    drops, bare = len(log.drops), []
+    bare = []
     for item in items:
         count = len(log.drops)
         inner = list(regions(item, log, label=label, text=text))
         yield from inner
         if item.kind == "object" and item.value and not inner and len(log.drops) == count:
             bare.append(item)
-    if len(bare) < len(items) or len(log.drops) > drops:
+    if len(bare) < len(items):
         for item in bare:
             log.drop("an entry without a place" if item.whole else "an entry cut off before its place", item.start)
 
@@ -157,7 +157,7 @@ class _Object:
         by_position = [node for key, node in members if not key and node.kind == "number"]
         if by_position:  # tap(10, 20)
             both = Node("list", by_position, by_position[0].start, by_position[-1].end)
-            members = [("", both), *(member for member in members if member[1] not in by_position)]
+            members = [("", both), *members]
         self.members, self.log = members, log
         self.by_name = {short(key): node for key, node in members}
         self.used: set[str] = set()
@@ -254,12 +254,10 @@ class _Object:
     def nested(self, key: str, node: Node) -> list[RawRegion]:
         """Return the regions in a value whose key names no place; the key is their label, unless it is a wrapper."""
         name = short(key)
-        if name in _NOT_PLACES or node.kind not in ("list", "object", "text"):
-            return []
-        if node.kind == "text" and not (numbers_of(node) and re.match(r"\s{0,24}[\[(<{]", node.value)):
+        if name in _NOT_PLACES or (node.kind == "text" and not re.match(r"\s{0,24}[\[(<{]", node.value)):
             return []
         if node.kind == "list" and all(item.kind == "number" for item in node.value):
-            is_bare = node.value and self.log.text[node.start] not in "[("  # Phone: 555 123 456 789
+            is_bare = self.log.text[node.start] not in "[("  # Phone: 555 123 456 789
             if len(node.value) != _ROW or (is_bare and not _rises(numbers_of(node) or ())):
                 return []
         own = "" if name in _WRAPPERS | _ARGUMENTS or name in KIND_OF else key

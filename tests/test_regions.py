@@ -330,6 +330,14 @@ def test_an_empty_list_is_a_valid_answer(text):
         (f'{{"bbox": [1, 2, {"9" * 400}, 40], "label": "a"}}', [(1, 2, 644, 40, "a")]),  # too large for a float
         ("-12, 200, 400, 460 bus", [(0, 200, 400, 460, "bus")]),
         ("DOG 10,120,300,400", [(10, 120, 300, 400, "DOG")]),
+        ("(1, 2) and the bottom right corner is at (30, 40)", [(1, 2, 30, 40, "")]),
+        ("(1, 2), lower right: (30, 40)", [(1, 2, 30, 40, "")]),
+        ("(1, 2) / (30, 40)", [(1, 2, 30, 40, "")]),
+        ("left top (30, 40) and top left (1, 2)", [(1, 2, 30, 40, "left top")]),
+        ("cup <1, 2, 30, 40>", [(1, 2, 30, 40, "cup")]),
+        ("1.5,2.5,30.5,40.5 cup", [(1.5, 2.5, 30.5, 40.5, "cup")]),  # not item 1 of a list
+        ("```tsv\ncup\t1\t2\t30\t40\n```", [(1, 2, 30, 40, "cup")]),
+        ("<det>1 2 30 40</det>", [(1, 2, 30, 40, "")]),
     ],
 )  # fmt: skip
 def test_further_formats_of_boxes_are_parsed(text, boxes):

@@ -57,7 +57,7 @@ _NO_PLACE = re.compile(  # +34 600 123 456, Rp1,234,567,890, rgba(10, 20, 30, 1)
 )
 _LINE_CHARS = 400  # longer lines are prose
 _LINE = re.compile(
-    rf"(?:[ \t>*•\"'`]|-(?!\d)){{0,24}}(?:\d{{1,4}}[.)]{_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
+    rf"(?:[ \t>*•\"'`]|-(?!\d)){{0,24}}(?:\d{{1,4}}[.)](?!\d){_S})?([^\d\n|(\[][^\d\n|]{{0,200}}?)??[(\[]?{_S}{_N4S}"
     r"(?![\d,.]{0,12}\d)[)\]\"'`]?[ \t]{0,24}[.,:;\-–]?[ \t]{0,24}([^\s\d,].{0,400}|(?<=[ \t])\d.{0,400})?"
 )
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
@@ -180,6 +180,7 @@ def _element(
         yield RawRegion("box" if kind == "bbox" else kind, numbers, hit.start(), hit.end(), label, words)
     else:
         log.drop(f"an element whose {kind} has {len(numbers)} numbers", hit.start())
+        yield RawRegion("", (), *hit.span())  # so that nothing else reads it again
 
 
 def _tokens(text: str, log: Log) -> Iterator[RawRegion]:

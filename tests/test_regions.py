@@ -121,6 +121,15 @@ def test_a_table_of_other_numbers_has_no_regions(table):
         "Action: left_click 310, 77",
         "The coordinates are 310, 77.",
         "position: 310,77",
+        "Right click at 310, 77",
+        "Double_click at 310, 77",
+        "Long-press at 310, 77",
+        "Single tap at 310, 77",
+        "Hover at 310, 77",
+        "Click on the point 310, 77",
+        "Touch to position 310 77",
+        "Its coordinates are 310, 77",
+        "The position is 310, 77.",
     ],
 )
 def test_a_bare_pair_after_an_action_or_position_word_is_a_point(text):
@@ -133,8 +142,13 @@ def test_other_bare_numbers_are_not_points(text):
         read(text)
 
 
-def test_the_subject_of_a_click_sentence_is_not_a_label():
-    assert [point.label for point in read("I would click (310, 77).").points] == [""]
+@pytest.mark.parametrize(
+    "words",
+    ["I would click", "I'd hover", "I will click", "I need to touch", "You should tap", "You can click",
+     "You must click", "We'll press", "We could click"],
+)  # fmt: skip
+def test_the_subject_of_a_click_sentence_is_not_a_label(words):
+    assert [point.label for point in read(f"{words} (310, 77).").points] == [""]
 
 
 @pytest.mark.parametrize("answer", [a for a in ANSWERS if a["boxes"]], ids=lambda a: a["form"])
@@ -218,6 +232,12 @@ def test_every_repair_is_reported_with_its_position(text, repaired):
         ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [50, 6', "a box cut off before its end"),
         ('[{"point_2d": [4000, 2], "label": "b"}]', "a point outside the picture"),
         ('<points x1="10" alt="b">b</points>', "a point with one coordinate"),
+        ('<point x="120" y="34', "a point with one coordinate"),
+        ('<point x="12a" y="340">c</point>', "a point with one coordinate"),
+        ('<p data-bbox="1 2 30">cup</p>', "an element whose bbox has 3 numbers"),
+        ('<p data-bbox="1 2 30 4', "an element whose bbox has 4 numbers"),  # the last may have more digits
+        ('<p data-polygon="1 2 30 2">cup</p>', "an element whose polygon has 4 numbers"),
+        ('<p data-polygon="1 2 30 2 30 40 5">cup</p>', "an element whose polygon has 7 numbers"),
         ('[{"bbox_3d": [0.1, 0.2, 2.3, 1, 1, 1, 0, 0, 0]}]', "a box of 9 numbers, not four"),
     ],
 )
@@ -260,6 +280,8 @@ def test_an_answer_without_regions_raises_an_error_that_keeps_its_text(text):
         "Phone: +34 600 123 456", "Phone +34 600 123 456", "Name: Ana\nPhone: +34 600 123 456\nCity:",
         "555 123 456 789", "Phone: 555 123 456 789", "Name: Ana\nPhone: 555 123 456 789", "Account 123 456 789 012",
         "Rp1,234,567,890", "Total: Rp 1,234,567,890", "$1,200,300,400", "IDR 1,234,567,890", "rgba(10, 20, 30, 0.5)",
+        "+1 200 300 400", "hsl(10, 20, 30, 1)", "cmyk(10, 20, 30, 40)",
+        *(f"{currency} 1,234,567,890" for currency in "USD EUR GBP JPY CNY INR KRW VND Rs. € £ ¥ ₹".split()),
     ],
 )  # fmt: skip
 def test_numbers_of_telephones_amounts_and_colours_are_not_boxes(text):
@@ -308,6 +330,14 @@ def test_an_empty_list_is_a_valid_answer(text):
         ('{"bboxes": [[[1, 2], [30, 40]], [[5, 6], [70, 80]]], "labels": ["a", "b"]}',
          [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "b")]),
         ("(1, 2), (30, 40), (5, 6), (70, 80)", [(1, 2, 30, 40, ""), (5, 6, 70, 80, "")]),
+        ("(1, 2) and the bottom right corner is at (30, 40)", [(1, 2, 30, 40, "")]),
+        ("(1, 2), lower right: (30, 40)", [(1, 2, 30, 40, "")]),
+        ("(1, 2) / (30, 40)", [(1, 2, 30, 40, "")]),
+        ("left top (30, 40) and top left (1, 2)", [(1, 2, 30, 40, "left top")]),
+        ("cup <1, 2, 30, 40>", [(1, 2, 30, 40, "cup")]),
+        ("1.5,2.5,30.5,40.5 cup", [(1.5, 2.5, 30.5, 40.5, "cup")]),  # not item 1 of a list
+        ("```tsv\ncup\t1\t2\t30\t40\n```", [(1, 2, 30, 40, "cup")]),
+        ("<det>1 2 30 40</det>", [(1, 2, 30, 40, "")]),
         ("[[1, 2], [30, 40]]", [(1, 2, 30, 40, "")]),
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d\\ude97"}', [(1, 2, 30, 40, "🚗")]),
         ('{"bbox": [1, 2, 30, 40], "label": "\\ud83d"}', [(1, 2, 30, 40, "�")]),
@@ -330,14 +360,6 @@ def test_an_empty_list_is_a_valid_answer(text):
         (f'{{"bbox": [1, 2, {"9" * 400}, 40], "label": "a"}}', [(1, 2, 644, 40, "a")]),  # too large for a float
         ("-12, 200, 400, 460 bus", [(0, 200, 400, 460, "bus")]),
         ("DOG 10,120,300,400", [(10, 120, 300, 400, "DOG")]),
-        ("(1, 2) and the bottom right corner is at (30, 40)", [(1, 2, 30, 40, "")]),
-        ("(1, 2), lower right: (30, 40)", [(1, 2, 30, 40, "")]),
-        ("(1, 2) / (30, 40)", [(1, 2, 30, 40, "")]),
-        ("left top (30, 40) and top left (1, 2)", [(1, 2, 30, 40, "left top")]),
-        ("cup <1, 2, 30, 40>", [(1, 2, 30, 40, "cup")]),
-        ("1.5,2.5,30.5,40.5 cup", [(1.5, 2.5, 30.5, 40.5, "cup")]),  # not item 1 of a list
-        ("```tsv\ncup\t1\t2\t30\t40\n```", [(1, 2, 30, 40, "cup")]),
-        ("<det>1 2 30 40</det>", [(1, 2, 30, 40, "")]),
     ],
 )  # fmt: skip
 def test_further_formats_of_boxes_are_parsed(text, boxes):
@@ -397,6 +419,9 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("click(start_box='<|box_start|>(120,340)<|box_end|>')", [(120, 340)]),
         ("Hover at [120, 340] now", [(120, 340)]),
         ("<left_click>120, 340</left_click>", [(120, 340)]),
+        *((f"<{tag}>120 340</{tag}>", [(120, 340)]) for tag in "tap long_press touch hover position location".split()),
+        *((f"{word}: [120, 340]", [(120, 340)]) for word in "position location center centre".split()),
+        ("point>120 340", [(120, 340)]),
         ("<coordinate>[120, 340]</coordinate>", [(120, 340)]),
         ("tap>point>120 340", [(120, 340)]),
         ("<point>7 8<point>120 340</point>", [(120, 340)]),
@@ -417,6 +442,10 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("drag(start_box='(100,400)', end_box='(300,200)')", [(100, 400), (300, 200)]),
         ("<swipe>100,400 300,200</swipe>", [(100, 400), (300, 200)]),
         ("Drag from (100, 400) to (300, 200).", [(100, 400), (300, 200)]),
+        *(
+            (f"{verb} from (100, 400) to (300, 200)", [(100, 400), (300, 200)])
+            for verb in "Swipe Slide Scroll Flick Fling".split()
+        ),
         ('{"action": "drag", "coordinates": [[100, 400], [300, 200]]}', [(100, 400), (300, 200)]),
         ('{"name": "swipe", "arguments": {"from": [100, 400], "to": [300, 200]}}', [(100, 400), (300, 200)]),
     ],
@@ -432,7 +461,8 @@ def test_actions_are_parsed_as_points(text, points):
     [
         "f(3, 4) = 7", "max(3, 4) returns 4", "numpy.zeros((3, 4))", "tap(1, 2, 3)", "scroll(3)", "scroll('down', 5)",
         "press(key='1, 2')", "hotkey('ctrl', 'c')", "type(text='12, 14')", "At this point [3, 4], stop.",
-        "Press 1, 2 or 3.", "<location>Room 12, 14</location>", "<position>manager</position>", "point > line > box",
+        "Press 1, 2 or 3.", "<location>Room 12, 14</location>", "<position>manager</position>",
+        '<circle x="120" y="340" r="5"/>', "x.point>120 340", "point > line > box",
         '{"position": "manager", "target": 2024}', '{"element": "Fe", "position": 3}', "log_2024_01_02_03.txt",
         '{"type": "object", "size": [3, 4]}', "<click>yes</click>", "click(left)",
         "In this act [3, 4] he wins.", '{"action": "click", "when": "12 30"}',
@@ -497,6 +527,63 @@ def test_the_label_is_only_the_name_of_the_object(text, label):
     assert (box.corners, box.label) == ((1, 2, 30, 40), label)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [*"action status answer result output response location position object label name target element note caption text"
+      " description observation found overview layout screen summary detected".split(), "Step 2", "The target is"],
+)  # fmt: skip
+def test_a_word_for_the_answer_itself_is_no_part_of_the_name(words):
+    assert [box.label for box in read(f"{words}: chair [1, 2, 30, 40]").boxes] == ["chair"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["{} is located at", "{} was found on", "{} are positioned in", "{} appears by its position",
+     "{} is visible with the bounding box", "{} has coordinates of", "{} bounding boxes", "{} bbox_2d", "Or {}",
+     "Then {}", "There is {}", "There are {}", "Here is {}", "Here are {}", "I can see {}", "I found {}",
+     "bbox of {}",
+     "The region of {}", "The location of {}", "The position of {}", "Coordinates for {}", "Bounding boxes for {}",
+     "{{see}} {}"],
+)  # fmt: skip
+def test_the_words_that_lead_to_a_place_are_no_part_of_the_name(words):
+    assert [box.label for box in read(f"{words.format('chair')} [1, 2, 30, 40]").boxes] == ["chair"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    "introduction reasoning analysis explanation summary answer result output overview description detail note".split(),
+)
+def test_a_heading_of_a_part_of_the_answer_is_no_name(words):
+    assert [box.label for box in read(f"## {words}\nBox: [1, 2, 30, 40]").boxes] == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('<P DATA-BBOX="1 2 30 40">cup</P>', [("p", "cup")]),
+        ('<p class="big red" data-bbox="1 2 30 40">x</p>', [("big", "x")]),
+        ('<item name="red cup" bbox="1,2,30,40"/>', [("red cup", "")]),
+        ('<img data-bbox="1 2 30 40"/> a caption', [("img", "")]),
+        ('<div bbox="1 2 30 40"><p bbox="5 6 20 30">Hi</p> there</div>', [("div", ""), ("p", "Hi")]),
+    ],
+)
+def test_an_element_with_a_place_has_its_class_and_its_own_text(text, names):
+    assert [(box.label, box.text) for box in read(text).boxes] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ('<point x=120 y=340 alt="cup">c</point>', "cup"),
+        ('<POINT X="120" Y="340" ALT=" cup ">c</POINT>', "cup"),
+        ('<point x="120" y="340" label="cup"/>', "cup"),
+        ('<point x="120" y="340" alt="">cup</point>', "cup"),
+    ],
+)
+def test_a_point_in_a_tag_has_the_name_in_it_or_after_it(text, label):
+    assert [(point.x, point.y, point.label) for point in read(text).points] == [(120, 340, label)]
+
+
 TWO = [
     "**Cup**\n- Bounding box: [1, 2, 30, 40]\n\n**Mug**\n- Bounding box: [5, 6, 70, 80]",
     "### Cup\nBounding box: [1, 2, 30, 40]\n### Mug\nBounding box: [5, 6, 70, 80]",
@@ -524,6 +611,9 @@ OTHERS = {  # text near a box that is not its label, or only partly
     "```python\n# (x1, y1, x2, y2)\nbbox = [10, 20, 30, 40]\n```": [""],
     "1. I looked at the picture.\n2. I found it.\n\nBox: [10, 20, 30, 40]": [""],
     "**Reasoning**\n- It is red.\n- Box: [10, 20, 30, 40]": [""],
+    "1. a very long name of six words\nBox: [10, 20, 30, 40]": [""],
+    "## Cup\nred\nBox: [10, 20, 30, 40]": [""],
+    "**Cup**\nColour: red\n\nBox: [10, 20, 30, 40]": ["Cup"],
     "## Cup\nBox: [10, 20, 30, 40]\n\nOther things:\nBox: [50, 60, 70, 80]": ["Cup", ""],
     "## Cup\n[10, 20, 30, 40]\n[50, 60, 70, 80]": ["Cup", "Cup"],
     "The red cup<think>x</think> is at [10, 20, 30, 40]": ["The red cup"],
@@ -610,6 +700,8 @@ def test_corners_that_are_no_boxes_are_a_polygon():
         assert [polygon.points for polygon in read(text).polygons] == [((10, 20), (30, 10), (40, 30), (50, 20))]
     (roof,) = read('{"polygon": [{"x": 1, "y": 2}, {"x": 30, "y": 2}, {"x": 30, "y": 40}], "label": "roof"}').polygons
     assert (roof.points, roof.label) == (((1, 2), (30, 2), (30, 40)), "roof")
+    for text in ("<quad>1 2 30 2 30 40 1 40</quad>", '<p data-polygon="1 2 30 2 30 40 1 40">cup</p>'):
+        assert [polygon.points for polygon in read(text).polygons] == [((1, 2), (30, 2), (30, 40), (1, 40))]
 
 
 def test_columns_of_numbers_in_a_document_are_not_boxes():

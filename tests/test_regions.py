@@ -678,6 +678,12 @@ def test_the_text_and_attributes_of_a_box_are_kept():
         ('"object_info": {}', "", {"object_info": {}}),
         ('"object_info": {"name": "cup", "size": 3}', "", {"object_info": {"name": "cup", "size": 3}}),
         ('"object_count": "two"', "", {"object_count": "two"}),
+    assert len(read(f"{thought}[]")) == 0
+    assert [change.what for change in read(f'{thought}{{"bbox": null}}').dropped] == ["a box with no numbers in it"]
+
+
+def test_thoughts_count_if_the_answer_says_nothing_about_places():
+    assert [box.corners for box in read("<think>The cat is at [1, 2, 30, 40].</think>Done.").boxes] == [(1, 2, 30, 40)]
         ('"labels": "cup"', "", {"labels": "cup"}),
         ('"labels": [1]', "", {"labels": [1]}),
         ('"labels": ["cup"]', "cup", {}),

@@ -117,7 +117,8 @@ class _Reading:
         if thought and not self.text[: thought[0][0]].strip():  # the answer begins on a new line
             answer = "\n".rjust(thought[0][1]) + answer[thought[0][1] :]
         raw_regions = self.read(answer)
-        return self.read(self.text) if thought and not raw_regions and not self.log.drops else raw_regions
+        is_answered = raw_regions or self.log.drops or self.empty
+        return self.read(self.text) if thought and not is_answered else raw_regions
 
     def read(self, text: str) -> list[RawRegion]:
         raw_regions = list(notations.tagged(text, self.log))

@@ -256,6 +256,8 @@ def test_a_truncated_traceback_shows_the_phase(file, function, cause):
     oom = "torch.OutOfMemoryError: HIP out of memory. Tried to allocate 512.00 MiB."
     assert diagnose(frames + oom)[0].cause == cause
     assert diagnose(f"{frames}{oom}\n{oom}")[0].cause == cause
+    earlier = '  File "/srt/model_executor/cuda_graph_runner.py", line 9, in capture\nRuntimeError: HIP error: invalid argument'
+    assert diagnose(f"{earlier}\n{frames}{oom}")[0].cause == cause
 
 
 def test_a_hint_in_a_message_is_not_a_cause():
@@ -300,6 +302,8 @@ def test_memory_of_a_first_model_is_not_blamed_on_another_program():
 def test_a_wrapping_error_after_a_symptom_is_not_the_first_cause():
     log = "RuntimeError: NCCL error: unhandled system error\nException: WorkerProc initialization failed. See stack trace."
     assert [found.cause for found in diagnose(log)] == ["collective_failed"]
+    log = "RuntimeError: NCCL error: unhandled system error\nKeyError: 'rank 3'"
+    assert [found.cause for found in diagnose(log)] == ["collective_failed"]
 
 
 def test_an_unknown_error_is_listed_before_the_symptoms_that_follow():
@@ -319,6 +323,14 @@ def test_little_free_memory_before_the_weights_means_other_programs():
     start = "Load weight begin. avail mem={} GB\nHIP out of memory. GPU 0 has a total capacity of 191.98 GiB."
     assert diagnose(start.format("5.10"))[0].cause == "gpu_in_use"
     assert diagnose(start.format("190.95"))[0].cause == "weights_do_not_fit"
+
+
+def test_the_largest_process_counts_as_ours_unless_the_message_names_ours():
+    log = "HIP out of memory. GPU 0 has a total capacity of 191.98 GiB. Process 7 has {} GiB. Process 8 has {} GiB"
+    assert diagnose(log.format(150, 20))[0].cause == "out_of_memory"
+    assert diagnose(log.format(100, 80))[0].cause == "gpu_in_use"
+    ours = ". Including non-PyTorch memory, this process has 100.00 GiB memory in use."
+    assert diagnose(log.format(20, 40) + ours)[0].cause == "gpu_in_use"
 
 
 def test_a_missing_device_explains_the_errors_that_follow():

@@ -107,6 +107,8 @@ def test_doubtful_plans_carry_warnings():
     assert "each replica takes 2 MI300X here" in " ".join(plan("MI300X", "72B", gpus=3).warnings)
     assert "28 heads" in " ".join(plan("MI300X", "7B", gpus=8).warnings)
     assert "stored 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
+    assert "A memory fraction of 0.96 leaves little" in " ".join(plan("MI300X", "72B", mem_fraction=0.96).warnings)
+    assert plan("MI300X", "72B", mem_fraction=0.95).warnings == ()
 
 
 @given(

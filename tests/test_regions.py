@@ -249,6 +249,19 @@ def test_truncation_by_max_tokens_is_reported():
     text = '[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6'
     assert "by max_tokens" in read(text, finish_reason="length").summary
     assert "by max_tokens" not in read(text).summary
+    assert (
+        read('{"a": {"x": 1, "y": 2}, "bb', finish_reason="length").dropped[0].what
+        == "cut off at the end by max_tokens"
+    )
+    assert [change.what for change in read("<|box_start|>(1,2),(30", finish_reason="length").dropped] == [
+        "a box cut off before its end by max_tokens"
+    ]
+
+
+def test_places_are_in_the_order_of_the_text():
+    assert [box.corners for box in read("cup [1, 2, 30, 40] <box>5 6 70 80</box>").boxes] == [
+        (1, 2, 30, 40), (5, 6, 70, 80),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -412,6 +425,12 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("tap([[120, 340],", [(120, 340)]),
         ("click('120,340')", [(120, 340)]),
         ("do(action='Tap', element=[120, 340])", [(120, 340)]),
+        *((f"do({key}='tap', at=[120, 340])", [(120, 340)]) for key in "kind type step gesture operation".split()),
+        *((f"go({key}=[120, 340])", [(120, 340)]) for key in "start_box start_point coordinate position".split()),
+        *(
+            (f"Click {words} [120, 340]", [(120, 340)])
+            for words in ("to the", "on", "the point", "position", "the coordinates")
+        ),
         ('<tap x="120" y="340"/>', [(120, 340)]),
         ('<click point="120,340"/>', [(120, 340)]),
         ('{"action": "DUAL_POINT", "position": [[100, 400], [300, 200]]}', [(100, 400), (300, 200)]),
@@ -613,6 +632,8 @@ OTHERS = {  # text near a box that is not its label, or only partly
     "**Reasoning**\n- It is red.\n- Box: [10, 20, 30, 40]": [""],
     "1. a very long name of six words\nBox: [10, 20, 30, 40]": [""],
     "## Cup\nred\nBox: [10, 20, 30, 40]": [""],
+    'Cups: [{"bbox": [10, 20, 30, 40]}]': [""],
+    "cup" + " " * 30 + "[10, 20, 30, 40]": ["cup"],
     "**Cup**\nColour: red\n\nBox: [10, 20, 30, 40]": ["Cup"],
     "## Cup\nBox: [10, 20, 30, 40]\n\nOther things:\nBox: [50, 60, 70, 80]": ["Cup", ""],
     "## Cup\n[10, 20, 30, 40]\n[50, 60, 70, 80]": ["Cup", "Cup"],
@@ -657,6 +678,12 @@ def test_points_with_coords_are_thousandths_of_the_picture():
 )
 def test_thoughts_are_ignored(thought):
     assert [box.corners for box in read(f"{thought}[5, 6, 70, 80]").boxes] == [(5, 6, 70, 80)]
+    assert len(read(f"{thought}[]")) == 0
+    assert [change.what for change in read(f'{thought}{{"bbox": null}}').dropped] == ["a box with no numbers in it"]
+
+
+def test_thoughts_count_if_the_answer_says_nothing_about_places():
+    assert [box.corners for box in read("<think>The cat is at [1, 2, 30, 40].</think>Done.").boxes] == [(1, 2, 30, 40)]
 
 
 def test_a_bare_list_named_polygon_is_one():
@@ -678,12 +705,6 @@ def test_the_text_and_attributes_of_a_box_are_kept():
         ('"object_info": {}', "", {"object_info": {}}),
         ('"object_info": {"name": "cup", "size": 3}', "", {"object_info": {"name": "cup", "size": 3}}),
         ('"object_count": "two"', "", {"object_count": "two"}),
-    assert len(read(f"{thought}[]")) == 0
-    assert [change.what for change in read(f'{thought}{{"bbox": null}}').dropped] == ["a box with no numbers in it"]
-
-
-def test_thoughts_count_if_the_answer_says_nothing_about_places():
-    assert [box.corners for box in read("<think>The cat is at [1, 2, 30, 40].</think>Done.").boxes] == [(1, 2, 30, 40)]
         ('"labels": "cup"', "", {"labels": "cup"}),
         ('"labels": [1]', "", {"labels": [1]}),
         ('"labels": ["cup"]', "cup", {}),

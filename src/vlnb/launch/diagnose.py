@@ -29,7 +29,7 @@ class Diagnosis:
         return f"{self.cause}: {self.advice}" + (f"\n  read from: {self.line}" if self.line else "")
 
 
-_NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
+_NOISE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _FRAME = re.compile(r'^\s*File "')
 _SOURCE = ("raise ", "def ", "return ")  # lines of code in a traceback, which precede the message
 _ENDED_WAIT = re.compile(r"finish build \[(\w{1,100})\]")

@@ -137,8 +137,8 @@ def plan(
 
 
 def choose(kind: str, name: str, choices: Mapping[str, T]) -> T:
-    """Look up a name, ignoring case. Raises `BadInput` with the valid names."""
-    found = {key.upper(): value for key, value in choices.items()}.get(str(name).strip().upper())
+    """Look up a name in upper case. Raises `BadInput` with the valid names."""
+    found = choices.get(str(name).strip().upper())
     if found is None:
         raise BadInput(f"Unknown {kind} {name!r}. Choose {', '.join(choices)}.")
     return found
@@ -228,7 +228,7 @@ def _warnings(gpu: Gpu, model: Model, gpus: int, tp: int, mem: float | None) -> 
             f"{idle} of {gpus} GPUs stay idle: {model.size} can be split over {', '.join(most)} or {last} GPUs,"
             f" and each replica takes {tp} {gpu.name} here."
         )
-    if replicas > 1 and gpus == NODE_GPUS and model.size == "7B":
+    if gpus == NODE_GPUS and model.size == "7B":
         warnings.append(
             f"7B cannot use 8 GPUs as one: it has {model.heads} heads. So {replicas} copies of {tp} GPUs each."
         )

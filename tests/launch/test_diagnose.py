@@ -202,6 +202,13 @@ def test_not_enough_memory_is_classified_by_the_size_of_the_weights():
     small = "Load weight end. type=Qwen2_5_VL, avail mem=175.5 GB, mem usage=15.5 GB."
     assert diagnose("\n".join([begin, large, line]))[0].cause == "weights_do_not_fit"
     assert diagnose("\n".join([begin, small, line]))[0].cause == "no_room_for_kv_cache"
+    medium = (
+        "Load weight end. type=Qwen2_5_VL, avail mem=118.0 GB, mem usage=72.5 GB."  # less than half of what was free
+    )
+    assert diagnose("\n".join([begin, medium, line]))[0].cause == "no_room_for_kv_cache"
+    assert diagnose("\n".join([begin, line]))[0].cause == "weights_do_not_fit"
+    graphs = "Exception: Capture cuda graph failed: HIP out of memory. Tried to allocate 2 GiB"
+    assert diagnose("\n".join([begin, small, graphs]))[0].cause == "graph_capture_failed"
 
 
 BENIGN = [
@@ -226,6 +233,7 @@ def test_errors_before_a_successful_start_do_not_count():
     success = "The server is fired up and ready to roll!"
     assert diagnose(f"{error}\n{success}") == []
     assert diagnose(f"{success}\n{error}")[0].cause == "no_gpu"
+    assert diagnose(f"{success}\nKeyError: 'x'") == [], "of one request"
 
 
 def test_the_end_of_application_startup_means_success_only_for_vllm():
@@ -233,6 +241,10 @@ def test_the_end_of_application_startup_means_success_only_for_vllm():
     assert diagnose(log.format("(APIServer pid=9) INFO:     Application startup complete.")) == []
     unfinished = "[2026-01-09 12:00:00] server_args=ServerArgs()\nINFO:     Application startup complete.\nKilled"
     assert diagnose(unfinished)[0].cause == "killed", "SGLang's web server is up before the model has answered"
+    failed = (
+        "server_args=ServerArgs()\nRuntimeError: No HIP GPUs are available\nINFO:     Application startup complete."
+    )
+    assert diagnose(failed)[0].cause == "no_gpu"
 
 
 def test_a_wait_for_a_build_counts_only_if_it_did_not_end():
@@ -240,6 +252,8 @@ def test_a_wait_for_a_build_counts_only_if_it_did_not_end():
     assert diagnose(wait)[0].cause == "jit_build"
     assert diagnose(f"{wait}\n[aiter] finish build [module_norm], cost 28.0s\nKilled")[0].cause == "killed"
     assert diagnose(f"{wait}\nRuntimeError: No HIP GPUs are available")[0].cause == "no_gpu"
+    failed = "[aiter] finish build [module_norm], cost 28.0s\n[aiter] failed jit build [module_norm]"  # on another rank
+    assert diagnose(failed)[0].cause == "jit_build"
 
 
 FRAMES = [
@@ -283,6 +297,9 @@ def test_a_hint_in_a_message_is_not_a_cause():
         "apex: CUDA is not available. Skipping.",
         "[aiter] fmha asm: only gfx942 is supported, falling back to ck",
         "No model weights found in the local cache, downloading from the hub",
+        '  File "/opt/venv/safetensors/torch.py", line 313, in error_if_missing',
+        '    raise RuntimeError("invalid device function")',
+        "RuntimeError: Engine core initialization failed. See root cause above.",
     ],
 )
 def test_a_line_that_only_resembles_a_cause_is_ignored(line):
@@ -307,6 +324,8 @@ def test_a_wrapping_error_after_a_symptom_is_not_the_first_cause():
 
 
 def test_an_unknown_error_is_listed_before_the_symptoms_that_follow():
+    assert [found.cause for found in diagnose("ZeroDivisionError: x\nNo HIP GPUs are available")] == ["no_gpu"]
+    assert [found.cause for found in diagnose("Exception: Engine core failed. See root cause\nKilled")] == ["killed"]
     diagnoses = diagnose("ZeroDivisionError: division by zero\nReceived sigquit from a child process.\nKilled")
     assert [(found.cause, found.line) for found in diagnoses] == [
         ("unknown", "ZeroDivisionError: division by zero"),
@@ -336,6 +355,8 @@ def test_the_largest_process_counts_as_ours_unless_the_message_names_ours():
 def test_a_missing_device_explains_the_errors_that_follow():
     log = "Unable to open /dev/kfd read-write: Permission denied\nCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES: x"
     assert [found.cause for found in diagnose(log)] == ["no_permission"]
+    log += "\nOSError: [Errno 98] address already in use"
+    assert [found.cause for found in diagnose(log)] == ["no_permission", "port_in_use"]
 
 
 def test_an_unknown_error_during_graph_capture_is_a_failed_capture():
@@ -352,6 +373,14 @@ ERROR 04-02 10:00:00 [core.py:5] RuntimeError: the plug-in refused the tensor la
 The above exception was the direct cause of the following exception:
 RuntimeError: Engine core initialization failed. See root cause above."""
     assert diagnose(log)[0].line == "RuntimeError: the plug-in refused the tensor layout"
+    log = 'fatal: no plug-in\nDuring handling of the above exception:\n  File "/opt/error.py", line 6, in run\nDone.'
+    assert diagnose(log)[0].line == "fatal: no plug-in"
+    assert diagnose("Loading.\nDone.")[0].line == "Done."
+
+
+def test_binary_data_is_no_log_unless_a_line_tells_of_an_error():
+    assert str(diagnose("\ufffd\ufffdELF\ufffd\ufffd")[0]).endswith("give the text that the server wrote.")
+    assert str(diagnose("error: \ufffd\ufffd\ufffd")[0]).endswith("\n  read from: error: \ufffd\ufffd\ufffd")
 
 
 def test_benign_lines_are_not_causes():

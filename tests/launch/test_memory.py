@@ -1,5 +1,7 @@
 """The memory estimate, compared with the published table of KV tokens and with the sum of its parts."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,8 @@ def test_the_sentence_says_whether_a_model_fits_and_what_helps():
     )
     tight = memory(plan("MI325X", "72B", gpus=1))
     assert "The longest request is" in tight.sentence
+    assert "tokens of cache in each of 2 replicas, about" in memory(plan("MI300X", "7B", gpus=8)).sentence
+    assert memory(plan("MI300X", "72B")).longest_context == 128_000
 
 
 def test_a_given_memory_fraction_is_reduced_for_long_contexts_too():
@@ -108,3 +112,14 @@ def test_the_bar_has_alternative_text_and_formulas():
     assert 'role="img"' in html
     assert "does not start" in html
     assert "2 bytes x 73,410,777,344 parameters" in html
+    assert "parameters / 1 GPU<" in html.replace('"', "<")
+    assert "parameters / 8 GPUs<" in memory(plan("MI300X", "72B"))._repr_html_().replace('"', "<")
+
+
+@pytest.mark.parametrize(
+    ("options", "hatched"), [({}, False), ({"gpus": 1}, True), ({"gpus": 1, "mem_fraction": 0.99}, True)]
+)
+def test_the_bar_is_full_and_hatches_weights_that_do_not_fit(options, hatched):
+    html = memory(plan("MI300X", "72B", **options))._repr_html_()
+    assert sum(map(float, re.findall(r"width:([\d.]+)%", html))) == pytest.approx(100, abs=0.1)
+    assert html.count("repeating-linear-gradient") == 2 * hatched, "in the bar and in its legend"

@@ -45,6 +45,15 @@ OTHERS = [
     (("MI300X", "72B", {"gpus": 3}), 2, 1, "--tp 2 instead of 8"),
     (("MI300X", "72B", {"gpus": 5}), 4, 1, "--tp 4 instead of 8"),
     (("MI300X", "72B", {"gpus": 7, "goal": "throughput"}), 2, 3, "--tp 2 instead of 8; with --dp-size 3"),
+    # A context of 8,192 tokens leaves room for the weights, but for throughput there must be some for the cache, too.
+    (
+        ("MI300X", "72B", {"gpus": 3, "context_length": 8192}),
+        1, 3, "without --tp 8; --context-length 8192 instead of 128000; with --dp-size 3",
+    ),
+    (
+        ("MI300X", "72B", {"gpus": 8, "context_length": 8192, "goal": "throughput"}),
+        2, 4, "--tp 2 instead of 8; --context-length 8192 instead of 128000; with --dp-size 4",
+    ),
     (
         ("MI300X", "72B", {"gpus": 3, "mem_fraction": 0.95}),
         1, 3, "without --tp 8; with --dp-size 3; with --mem-fraction-static 0.95",
@@ -63,7 +72,7 @@ def test_other_plans_are_unverified_and_say_how_they_differ(choice, tp, replicas
 
 
 def test_a_gpu_missing_from_the_cookbook_is_planned_like_its_sibling():
-    chosen = plan("mi350x", "72B")
+    chosen = plan(" mi350x ", "72b ")
     assert chosen.gpu.name == "MI355X"
     assert chosen.argv() == plan("MI355X", "72B").argv()
     assert chosen.mark == "ours, not verified: MI350X is planned as MI355X, which has the same memory and image"
@@ -100,6 +109,15 @@ def test_one_model_over_several_nodes_is_a_plan_of_its_own():
     assert spread.mark.endswith("same memory and image; --tp 16 instead of 8; with --nnodes 2")
     assert "with 16 GPUs each is stored 2 times" in " ".join(spread.warnings)
     assert plan("MI300X", "72B", gpus=4).over(2).differs == ("with --nnodes 2",)
+    for size, gpus, nodes in (("72B", 8, 4), ("7B", 4, 2)):  # 32 do not divide the vision heads, 8 not the text heads
+        with pytest.raises(BadInput, match="do not divide its heads"):
+            plan("MI300X", size, gpus=gpus).over(nodes)
+
+
+def test_a_flag_and_the_path_of_the_model_are_as_asked():
+    assert "the model's own limit" in plan("MI300X", "72B").flags[1].reason
+    assert plan("MI300X", "72B", context_length=32_000).flags[1].reason == "as you asked"
+    assert plan("MI300X", "72B").argv(model_path="/models/72b")[4] == "/models/72b"
 
 
 def test_doubtful_plans_carry_warnings():
@@ -109,6 +127,8 @@ def test_doubtful_plans_carry_warnings():
     assert "stored 4 times" in " ".join(plan("MI300X", "3B", tp=8).warnings)
     assert "A memory fraction of 0.96 leaves little" in " ".join(plan("MI300X", "72B", mem_fraction=0.96).warnings)
     assert plan("MI300X", "72B", mem_fraction=0.95).warnings == ()
+    assert plan("MI300X", "72B", gpus=8, goal="throughput").warnings == ()
+    assert plan("MI300X", "7B", gpus=4, goal="throughput").warnings == ()
 
 
 @given(

@@ -36,6 +36,11 @@ def test_the_load_of_the_published_run_needs_its_eight_gpus():
     assert need["GPUs by the published run"] == pytest.approx(run.gpus, abs=1)
 
 
+def test_long_answers_need_gpus_of_their_own():
+    short, long = (capacity(1e6, answer_tokens=tokens) for tokens in (100, 5000))
+    assert long[GPUS[1]] > 5 * short[GPUS[1]]
+
+
 @pytest.mark.parametrize("arguments", [{"size": "8B"}, {"gpu": "H100"}, {"answer_token": 5}])
 def test_unknown_sizes_gpus_and_assumptions_are_refused(arguments):
     with pytest.raises(BadInput, match=r"Choose|Unknown assumption: answer_token\. Choose width_px"):

@@ -68,6 +68,20 @@ def test_a_container_is_reachable_only_from_this_machine():
         assert "--privileged" not in words
 
 
+def test_a_container_is_published_on_the_address_and_port_that_are_asked_for():
+    words = shlex.split(render(PLANS[0], "docker", host="::1", port=8000))
+    assert words[words.index("--publish") + 1] == "[::1]:8000:30000"
+    assert words[words.index("--port") + 1] == "30000", "in the container"
+    service = yaml.safe_load(render(PLANS[0], "compose", host="::1", port=8000))["services"]["vlnb"]
+    assert service["ports"] == ["[::1]:8000:30000"]
+
+
+def test_the_name_of_an_image_is_quoted_as_the_form_needs():
+    image = "my/image:$(id)"
+    assert f"'{image}'" in render(PLANS[0], "docker", image=image), "a shell must not run it"
+    assert yaml.safe_load(render(PLANS[0], "compose", image=image))["services"]["vlnb"]["image"] == image
+
+
 @pytest.mark.parametrize("form", ["shell", "docker"])
 def test_a_public_address_requires_a_key(form, tmp_path):
     text = render(PLANS[0], form, host="0.0.0.0")
@@ -197,6 +211,7 @@ def test_one_model_can_span_two_nodes():
     flags = dict(zip(words[3::2], words[4::2], strict=True))
     assert (flags["--tp"], flags["--nnodes"], flags["--node-rank"]) == ("16", "2", "1")
     assert flags["--dist-init-addr"] == "10.0.0.1:20000"
+    assert flags["--api-key"] == "s", "other machines reach it"
     group = next(yaml.safe_load_all(render(plan("MI300X", "72B"), "leaderworkerset", nodes=2)))
     for name in ("leaderTemplate", "workerTemplate"):
         (container,) = group["spec"]["leaderWorkerTemplate"][name]["spec"]["containers"]

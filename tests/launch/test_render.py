@@ -77,8 +77,8 @@ def test_a_container_is_published_on_the_address_and_port_that_are_asked_for():
 
 
 def test_the_name_of_an_image_is_quoted_as_the_form_needs():
-    image = "my/image:$(id)"
-    assert f"'{image}'" in render(PLANS[0], "docker", image=image), "a shell must not run it"
+    image = "my/it's:$(id)"
+    assert image in shlex.split(render(PLANS[0], "docker", image=image)), "a shell must not run it"
     assert yaml.safe_load(render(PLANS[0], "compose", image=image))["services"]["vlnb"]["image"] == image
 
 

@@ -73,6 +73,17 @@ READ = {
     "He enters at 5 s (see [1, 2]).": [(5, 5, "He enters")],
     "The events: [[3, 5], [7, 9]]": [(3, 5, ""), (7, 9, "")],
     "1.5 min": [(90, 90, "")],
+    "5 minutes": [(300, 300, "")],
+    '{"the start": "3 s", "the end": "60 s"}': [(3, 3, "the start"), (60, 60, "the end")],
+    '{"start_mins": 1, "end_mins": 2}': [(60, 120, "")],
+    "* The door\n  0:03 - 0:05": [(3, 5, "The door")],
+    "5 secs": [(5, 5, "")],
+    "1 h 2 min 5 s": [(3725, 3725, "")],
+    "1 hr": [(3600, 3600, "")],
+    "1 m 10 s: run": [(70, 70, "run")],
+    "2分5秒：开门": [(125, 125, "开门")],
+    "There are 5 hats, 3 monkeys and a 10mm lens.": [],
+    **{f"3 s {mark} 5 s": [(3, 5, "")] for mark in "– — until till through bis 至".split()},
     "from 2.5 min to 3 min": [(150, 180, "")],
     "1 hour 5 seconds": [(3605, 3605, "")],
     "1h 30s": [(3630, 3630, "")],
@@ -131,6 +142,29 @@ READ = {
 @pytest.mark.parametrize("text", READ)
 def test_an_answer_becomes_events(text):
     assert [(event.start_s, event.end_s, event.label) for event in video.events(text, 4000)] == READ[text]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("starts", "ends"), ("starting", "ending"), ("started", "ended"), ("begin", "finish"), ("from", "to"),
+     ("start", "stop"), ("start", "until"), ("starts_in", "ends_in"), ("start_at", "end_at"),
+     ("start_point", "end_point"),
+     ("start_stamp", "end_stamp"), ("start_s", "end_s"), ("start_secs", "end_secs"), ("start_seconds", "end_seconds"),
+     ("start_hh_mm_ss", "end_hh_mm_ss")],
+)  # fmt: skip
+def test_keys_of_a_start_and_an_end_are_known(start, end):
+    (event,) = video.events(f'{{"{start}": 3, "{end}": 5, "event": "x"}}', 60)
+    assert (event.start_s, event.end_s, event.label) == (3, 5, "x")
+
+
+@pytest.mark.parametrize(
+    "key",
+    "t at when moment segment second seconds time times interval time_interval timeinterval time_s time_sec time_secs"
+    " time_seconds timestamp time_stamps time_range time_span".split(),
+)
+def test_keys_of_a_moment_are_known(key):
+    (event,) = video.events(f'{{"{key}": 3, "event": "x"}}', 60)
+    assert (event.start_s, event.end_s, event.label) == (3, 3, "x")
 
 
 @pytest.mark.parametrize(

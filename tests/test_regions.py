@@ -611,6 +611,8 @@ TWO = [
     "Object 1: Cup\nLocation: [1, 2, 30, 40]\n\nObject 2: Mug\nLocation: [5, 6, 70, 80]",
     "Name: Cup\nBounding Box: (1, 2), (30, 40)\nName: Mug\nBounding Box: (5, 6), (70, 80)",
     "Cup: x1=1, y1=2, x2=30, y2=40\nMug: x1=5, y1=6, x2=70, y2=80",
+    "Cup: left=1, top=2, right=30, bottom=40\nMug: left=5, top=6, right=70, bottom=80",
+    "Cup: x_min=1, y_min=2, x_max=30, y_max=40\nMug: x_min=5, y_min=6, x_max=70, y_max=80",
     "label: Cup\nx1: 1\ny1: 2\nx2: 30\ny2: 40\n\nlabel: Mug\nx1: 5\ny1: 6\nx2: 70\ny2: 80",
     "| # | Object | Box |\n|---|---|---|\n| 1 | Cup | [1, 2, 30, 40] |\n| 2 | Mug | [5, 6, 70, 80] |",
 ]  # fmt: skip
@@ -877,6 +879,55 @@ def test_valid_json_is_read_as_it_is(value, indented, ascii_only):
 )
 def test_a_flaw_elsewhere_does_not_change_a_double_quoted_text(text, value):
     assert lenient.Reader(text + "\n").read(0, len(text), lambda *_: None).plain() == value
+
+
+QUOTES = "other quotes than JSON's"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "repaired"),
+    [
+        ('{"a": .5, "b": 1e2, "c": 12px, "d": 50%,}', {"a": 0.5, "b": 100, "c": 12, "d": 0.5}, ["trailing comma"]),
+        ("[-.5, -3., 1e-2,]", [-0.5, -3, 0.01], ["trailing comma"]),
+        ('{"a": 1,\\n "b": 2}', {"a": 1, "b": 2}, []),  # an escape outside a text
+        ('{"a": 1, // one\n"b": 2}', {"a": 1, "b": 2}, ["comment"]),
+        ('{"a": "x" // one\n, "b": 2}', {"a": "x", "b": 2}, ["comment"]),
+        ('{"a": "x" # one\n}', {"a": "x"}, ["comment"]),
+        ('{"a": 1, /* one */ "b": 2}', {"a": 1, "b": 2}, ["comment"]),
+        ('{"a": "x // y", "b": "http://x#y",}', {"a": "x // y", "b": "http://x#y"}, ["trailing comma"]),
+        ("[null, None, true, True, false, False, nan, NaN, undefined,]",
+         [None, None, True, True, False, False, None, None, None], ["trailing comma"]),
+        ("[cat, big dog, o'neil/a.b-c]", ["cat", "big dog", "o'neil/a.b-c"], []),
+        ("{a b-c.d: 1}", {"a b-c.d": 1}, ["key without quotes"]),
+        ("{'a': 1}", {"a": 1}, [QUOTES]),
+        ("{“a”: 1}", {"a": 1}, [QUOTES]),
+        ("{1: 2}", {"1": 2}, []),
+        ('{"a" = 1}', {"a": 1}, []),
+        ('{"a"：1}', {"a": 1}, []),
+        ('{"a": 1; "b": 2}', {"a": 1, "b": 2}, []),
+        ('{\\"a\\": \\"x\\"}', {"a": "x"}, ["escaped quotes"]),
+        ("[（1, 2）, ［3, 4］]", [[1, 2], [3, 4]], []),
+        ("[1 2\n3]", [1, 2, 3], ["missing comma", "missing comma"]),
+        ('{"a": "x" "b": "y"}', {"a": "x", "b": "y"}, ["missing comma"]),
+        ('{"a": [1, 2}', {"a": [1, 2]}, ["missing ]"]),
+        ('[{"a": 1 {"a": 2}]', [{"a": 1}, {"a": 2}], ["missing }", "missing comma"]),
+        ('{"a": 1]}', {"a": 1}, ["stray ]"]),
+        ('{"a": [1, 2]], "b": 3}', {"a": [1, 2], "b": 3}, ["stray ]"]),
+        ("[1, 2}, 3]", [1, 2, 3], ["stray }"]),
+        ("{'a': 'x\\ny\\t\\u00e9\\/'}", {"a": "x\ny\té/"}, [QUOTES, QUOTES]),
+        ("{'a': 'it's'}", {"a": "it's"}, [QUOTES, QUOTES, "quotes inside a text"]),
+        ('{"a": “x”, "b": ‘y’}', {"a": "x", "b": "y"}, [QUOTES, QUOTES]),
+        ('{"a": , "b": 2}', {"a": None, "b": 2}, ["no value for 'a'"]),
+        ('{"a": x y, "b": 2}', {"a": "x y", "b": 2}, ["value without quotes"]),
+        ('{"a": 1, 2, 3, "b": 4}', {"a": [1, 2, 3], "b": 4}, ["missing brackets"]),
+        ('{"a": "x, "b": 1}', {"a": "x", "b": 1}, ["missing quote at the end of a text"]),
+        ('{"a": "x\n"b": 1}', {"a": "x", "b": 1}, ["missing quote at the end of a text", "missing comma"]),
+    ],
+)  # fmt: skip
+def test_flawed_json_is_read_as_it_was_meant(text, value, repaired):
+    repairs = []
+    found = lenient.Reader(text + "\n").read(0, len(text), lambda what, _: repairs.append(what)).plain()
+    assert (found, repairs) == (value, repaired)
 
 
 PIECES = st.sampled_from(

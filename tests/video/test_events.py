@@ -73,6 +73,10 @@ READ = {
     "He enters at 5 s (see [1, 2]).": [(5, 5, "He enters")],
     "The events: [[3, 5], [7, 9]]": [(3, 5, ""), (7, 9, "")],
     "1.5 min": [(90, 90, "")],
+    **{
+        f"The door opens {words} 3 s": [(3, 3, "The door opens")]
+        for words in ("von", "in about", "during", "by", "approximately", "roughly at", "first around the")
+    },
     "5 minutes": [(300, 300, "")],
     '{"the start": "3 s", "the end": "60 s"}': [(3, 3, "the start"), (60, 60, "the end")],
     '{"start_mins": 1, "end_mins": 2}': [(60, 120, "")],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,8 +20,6 @@ Runner = Callable[[Sequence[str]], str | None]
 
 def run_tool(command: Sequence[str]) -> str | None:
     """Return everything a command prints, even if it fails; None if it is not installed or does not end."""
-    if shutil.which(command[0]) is None:
-        return None
     try:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, errors="replace", timeout=_TOOL_S, check=False

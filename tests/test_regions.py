@@ -245,6 +245,25 @@ def test_every_dropped_region_is_reported_with_its_reason(text, lost):
     assert [change.what for change in read(text).dropped] == [lost]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"bbox": [1, 2, 30, 40]}, {}, "and that is all"]',
+        '{"points": [[1, 2], [3, 4]]}',
+        '{"bbox": [10, 20, 30, 10, 40, 30]}',
+    ],
+)
+def test_an_answer_without_flaws_has_neither_repairs_nor_losses(text):
+    found = read(text)
+    assert len(found) > 0
+    assert (found.repairs, found.dropped) == ((), ())
+
+
+def test_a_truncated_list_gives_only_whole_points_and_polygons():
+    assert len(read('{"points": [[1, 2, 0.9], [3, 4, 0.8], [5')) == 0
+    assert read('{"polygon": [[1, 2], [30, 2], [30, 40], [7, 9').polygons == ()
+
+
 def test_truncation_by_max_tokens_is_reported():
     text = '[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6'
     assert "by max_tokens" in read(text, finish_reason="length").summary
@@ -408,6 +427,7 @@ def test_further_formats_of_boxes_are_parsed(text, boxes):
         ('{"position": {"x": 1, "y": 2, "la', [(1, 2, "")]),
         ("click(point=[1, 2], 'left', 2, text='Submit')", [(1, 2, "Submit")]),
         ("select(1, 2)", [(1, 2, "select")]),
+        ('{"action": "tap", "element": "1, 2"}', [(1, 2, "tap")]),
         ("click([[10, 20], [30, 40], [50, 60]])", [(10, 20, "click"), (30, 40, "click"), (50, 60, "click")]),
     ],
 )
@@ -721,7 +741,8 @@ def test_what_is_neither_place_nor_label_is_an_attribute(rest, label, attributes
 
 
 def test_a_box_of_named_sides_has_the_text_beside_it():
-    assert read('{"text_content": "Joe", "bbox": {"x1": 1, "y1": 2, "x2": 30, "y2": 40}}').boxes[0].text == "Joe"
+    (box,) = read('{"text_content": "Joe", "bbox": {"x1": 1, "y1": 2, "x2": 30, "y2": 40}}').boxes
+    assert box == Box(1, 2, 30, 40, text="Joe")
 
 
 def test_corners_that_are_no_boxes_are_a_polygon():

@@ -56,9 +56,11 @@ def test_the_output_of_rocm_smi_is_read_after_warnings_with_brackets(tmp_path):
     printed = "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED\n" + json.dumps(ROCM)
     found = gpus(run=tools(rocm_smi_showproductname=printed), root=tmp_path)
     assert [gpu.name for gpu in found.gpus] == ["MI355X", "MI355X"]
-    cards = {"card0": {"Card series": "MI308X", TOTAL: "206141652992"}, "card1": {TOTAL: "N/A"}, "system": {TOTAL: "1"}}
-    (gpu,) = gpus(run=tools(rocm_smi_showproductname=json.dumps(cards)), root=tmp_path).gpus
-    assert (gpu.name, gpu.arch) == ("MI308X", "")
+    assert {gpu.arch for gpu in found.gpus} == {"gfx950"}
+    for key in ("Card Series", "Card series", "series"):
+        cards = {"card0": {key: "MI308X", TOTAL: "206141652992"}, "card1": {TOTAL: "N/A"}, "system": {TOTAL: "1"}}
+        (gpu,) = gpus(run=tools(rocm_smi_showproductname=json.dumps(cards)), root=tmp_path).gpus
+        assert (gpu.name, gpu.arch) == ("MI308X", "")
 
 
 def test_unavailable_values_are_not_a_failure(tmp_path):
@@ -136,6 +138,7 @@ def test_gpus_are_read_from_sysfs_where_no_tool_is_installed(sysfs):
 def test_missing_permission_is_not_reported_as_a_missing_gpu(sysfs, monkeypatch):
     (sysfs / "dev").mkdir()
     (sysfs / "dev" / "kfd").touch()
+    assert gpus(run=tools(), root=sysfs).problem == ""
     monkeypatch.setattr("os.access", lambda *_: False)
     found = gpus(run=tools(), root=sysfs)
     assert len(found.gpus) == 2

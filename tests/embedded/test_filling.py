@@ -3,9 +3,9 @@
 import pytest
 
 from tests.embedded.pages import page
-from tests.embedded.test_lookup import BILL, CAPTIONS, VEHICLE
+from tests.embedded.test_lookup import BILL, CAFE, CAPTIONS, VEHICLE
 from vlnb import samples
-from vlnb.embedded.fill import fill, score
+from vlnb.embedded.fill import fill, fill_form, score
 from vlnb.embedded.reader import Reader
 from vlnb.embedded.request import Refused
 from vlnb.typed import Form
@@ -47,6 +47,16 @@ def wire(**properties):
         ("expiry date", "Expires", True),
         ("employer", "Employee", False),  # another word, not a misread letter
         ("county", "Country", False),
+        ("postcode", "Post code", True),
+        ("zip code", "Zipcode", True),
+        ("total", "Total amount", True),
+        ("total amount", "Total", True),
+        ("amount", "Amount EUR", True),
+        ("unit price", "Price", True),
+        ("number", "Invoice number", True),
+        ("number", "Customer number", False),
+        ("paid", "Payment", True),
+        ("payment", "Paid", True),
     ],
 )
 def test_a_label_matches_only_the_field_that_it_names(name, label, matches):
@@ -82,8 +92,53 @@ def test_a_number_that_is_a_name_is_no_amount():
     assert fill(wire(vat_number=TEXT, customer_number=TEXT), [form]) == {"vat_number": "12 34", "customer_number": None}
 
 
-def test_a_value_of_the_wrong_type_is_null():
+@pytest.mark.parametrize("value", ["see page 2", "soon"])
+def test_a_value_of_the_wrong_type_is_null(value):
     assert fill(wire(total=DAY), [INVOICE]) == {"total": None}
+    assert fill(wire(total=AMOUNT), [page([(40, "Total"), (440, value)])]) == {"total": None}
+
+
+def test_an_empty_form_in_a_prompt_is_filled_in_with_text():
+    assert fill_form(["total", "vat"], [INVOICE]) == {"total": "39.60", "vat": ""}
+    assert fill_form(["total"], [page()]) == {"total": ""}
+
+
+LOWER_TITLE = page(*[[(40, f"Row {i}:")] for i in range(4)], [(40, "Blue Door Cafe", 34)])
+HEADING = page([(300, "Invoice 17")], [(300, "Kestrel Parts Co")], [(40, "Date:")])
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "value"),
+    [
+        (CAFE, {"shop": TEXT}, "Blue Door Cafe"),
+        (CAFE, {"store_price": AMOUNT}, None),
+        (CAFE, {"shop_number": TEXT}, None),
+        (INVOICE, {"seller": TEXT}, None),  # no larger than the rest
+        (HEADING, {"seller": TEXT}, None),
+        (LOWER_TITLE, {"seller": TEXT}, None),
+        (INVOICE, {"due_date": DAY}, None),  # the label "Date" is not enough
+        (page([(40, "Total"), (300, "2"), (440, "24.00")]), {"total": AMOUNT}, "24.00"),  # the last number of a row
+        (page([(40, "Item"), (300, "Each"), (440, "Total")], [(40, "Tea"), (300, "2"), (440, "6.00")], [],
+              [(40, "Total"), (440, "16.00")]), {"total": AMOUNT}, "16.00"),  # not the cell under the heading
+    ],
+)  # fmt: skip
+def test_a_single_field_has_the_value_of_its_label_or_none(document, field, value):
+    assert list(fill(wire(**field), [document]).values()) == [value]
+
+
+def test_a_description_may_be_the_printed_label():
+    prices = page([(40, "Price"), (440, "3.00")], [(40, "Total"), (440, "6.00")])
+    sums = {"price": {**AMOUNT, "description": "the total"}, "betrag": {**AMOUNT, "description": "Price"}}
+    assert fill(wire(**sums), [prices]) == {"price": "6.00", "betrag": "3.00"}
+    assert fill(wire(total=AMOUNT, paid=sums["price"]), [prices]) == {"total": "6.00", "paid": None}
+    long = {**AMOUNT, "description": "The sum of all items, with their taxes"}
+    assert fill(wire(total=long, grand_total=AMOUNT), [prices]) == {"total": "6.00", "grand_total": None}
+
+
+def test_a_name_alone_does_not_tell_whose_it_is():
+    form = page([(40, "Name"), (400, "Lopez")], [(40, "Date"), (400, "02.02.2026")], [(40, "IBAN"), (400, "DE89")])
+    parts = {"type": "object", "properties": {"name": TEXT, "date": DAY, "iban": TEXT}}
+    assert fill(wire(buyer=parts), [form]) == {"buyer": {"name": None, "date": None, "iban": "DE89"}}
 
 
 def test_equal_labels_with_different_values_give_null():
@@ -96,6 +151,10 @@ def test_a_label_is_not_a_value_and_an_empty_box_is_null():
     assert fill(wire(city=TEXT, phone=TEXT), [form]) == {"city": None, "phone": "0113 496"}
     below = page([(40, "City")], [(40, "Phone")], [(40, "0113 496")])
     assert fill(wire(city=TEXT, phone=TEXT), [below]) == {"city": None, "phone": "0113 496"}
+    numbered = page([(40, "Address"), (400, "Unit 5")])
+    assert fill(wire(address=TEXT, unit=TEXT), [numbered])["address"] == "Unit 5"
+    dash = page([(40, "Notes"), (200, "\N{EN DASH}")])
+    assert fill(wire(**{"\N{EURO SIGN}": AMOUNT, "notes": TEXT}), [dash])["notes"] == "\N{EN DASH}"
 
 
 def test_the_title_selects_the_documents_own_number():
@@ -122,6 +181,22 @@ def test_the_title_selects_the_documents_own_number():
         ({"allOf": [{"properties": {"total": AMOUNT}}, {"properties": {"vat": AMOUNT}}]}, {"total": 39.6, "vat": None}),
         ({"properties": {"items": {"type": ["array", "null"], "items": ITEM, "maxItems": 1}}},
          {"items": [{"description": "Copper pipe 15 mm, hard", "quantity": 2, "price": 12.5}]}),
+        ({"anyOf": [{"$ref": "#/$defs/A~1B%"}, {"type": "null"}], "$defs": {"A/B%": {"properties": {"total": AMOUNT}}}},
+         {"total": 39.6}),
+        ({"$ref": "#/$defs/~01", "$defs": {"~1": {"properties": {"total": AMOUNT}}}}, {"total": 39.6}),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"total": AMOUNT, "b": {"$ref": "#/$defs/B"}}},
+                                         "B": {"properties": {"a": {"$ref": "#/$defs/A"}}}}},
+         {"total": 39.6, "b": {"a": None}}),
+        ({"properties": {"definitions": TEXT}}, {"definitions": None}),
+        ({"properties": {"total": AMOUNT}, "anyOf": [{"required": ["total"]}]}, {"total": 39.6}),
+        ({"title": "Invoice", "properties": {"number": {"oneOf": [{"type": "null"}, TEXT]}}}, {"number": "K7-120"}),
+        ({"properties": {"total": {"allOf": [AMOUNT]}}}, {"total": 39.6}),
+        ({"properties": {"date": {"type": ["number", "string"]}}}, {"date": "12/03/2026"}),
+        ({"properties": {"date": {"type": "null"}}}, {"date": None}),
+        ({"properties": {"tags": {"type": "array", "items": TEXT}}}, {"tags": []}),
+        ({"properties": {"dates": {"type": "array", "items": ITEM}, "date": TEXT}},
+         {"dates": [{"description": "Copper pipe 15 mm, hard", "quantity": 2, "price": 12.5},
+                    {"description": "Tape", "quantity": 10, "price": 0.8}], "date": "12/03/2026"}),
     ],
 )  # fmt: skip
 def test_handwritten_schemas_are_filled_in(schema, value):
@@ -145,6 +220,10 @@ def test_a_value_stands_beside_its_label_in_a_list_and_a_table_ends_at_a_gap():
     report = page(*rows, [(40, "Attendance"), (300, "43")])
     marks = {"type": "array", "items": {"type": "object", "properties": {"mark": TEXT, "points": AMOUNT}}}
     assert [row["mark"] for row in fill(wire(marks=marks), [report])["marks"]] == ["Maths", "Art"]
+    wide = page(rows[0], [], *rows[1:], [(40, "Attendance"), (300, "43")])  # the head stands farther away
+    assert [row["mark"] for row in fill(wire(marks=marks), [wide])["marks"]] == ["Maths", "Art"]
+    short = page(*rows[:2], [], [(40, "Attendance"), (300, "43")])
+    assert [row["mark"] for row in fill(wire(marks=marks), [short])["marks"]] == ["Maths"]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +235,7 @@ def test_a_value_stands_beside_its_label_in_a_list_and_a_table_ends_at_a_gap():
         (["Tea 2.50", "Total 2.50", "Bar 10.00"], ["Tea"]),
         (["Tea 2.50", "Discount card 5.00", "Cake 3.00", "Total 10.50"], ["Tea", "Discount card", "Cake"]),
         (["Tea 2.50", "Tax guide 5.00", "Cake 3.00", "Discount -1.00"], ["Tea", "Tax guide", "Cake"]),
+        (["Discount card 5.00", "Cake 3.00", "Total 8.00"], ["Discount card", "Cake"]),
     ],
 )  # fmt: skip
 def test_a_table_ends_at_its_sums(table, items):
@@ -176,9 +256,46 @@ def test_a_row_between_rows_may_lack_cells_and_a_unit_cost_is_no_amount():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ["Tel.", "Total (incl. VAT)", "Date & time", "VATNumber", "invoice.number"])
+HEADS = [(40, "Item"), (300, "Qty"), (440, "Amount")]
+TEA = [(40, "Tea"), (300, "2"), (440, "5.00")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "items"),
+    [
+        ([HEADS, TEA, [(40, "with milk")]], [("Tea with milk", "2", "5.00")]),
+        ([HEADS, [(40, "Hot drinks")], TEA], [("Tea", "2", "5.00")]),
+        ([HEADS, [(300, "2"), (440, "5.00")], [(40, "Tea")]], [("Tea", "2", "5.00")]),
+        ([HEADS, [*TEA, (700, "A")]], [("Tea", "2", "5.00")]),  # a mark beside the table
+        ([HEADS, TEA, [(700, "Page 1")], [(40, "Points"), (440, "12")]], [("Tea", "2", "5.00")]),
+        ([HEADS, TEA, [(440, "5.00")], [(40, "Points"), (440, "12")]], [("Tea", "2", "5.00")]),  # a sum without a name
+        ([HEADS, TEA, [(40, "VISA")]], [("Tea", "2", "5.00")]),
+        ([HEADS, [(40, "Tea"), (300, "2"), (440, "free")]], [("Tea", "2", None)]),
+        ([[(40, "Item"), (300, "Size")], [(40, "Tea"), (300, "2")]], []),  # one heading makes no table
+    ],
+)
+def test_the_lines_of_a_table_are_rows_or_belong_to_one(lines, items):
+    fields = {"item": TEXT, "qty": AMOUNT, "amount": AMOUNT}
+    schema = {"type": "array", "items": {"type": "object", "properties": fields}}
+    assert [tuple(row.values()) for row in fill(wire(items=schema), [page(*lines)])["items"]] == items
+    typed = fill({"properties": {"items": schema}}, [page(*lines)])["items"]
+    assert [row["amount"] for row in typed] == [amount and float(amount) for _, _, amount in items]
+
+
+def test_a_second_line_of_headings_is_no_row():
+    heads = [(40, "Item"), (300, "Qty"), (440, "Price"), (600, "Total")]
+    bill = page(heads, [(300, "pcs"), (440, "EUR")], [(40, "Tea"), (300, "2"), (440, "2.50"), (600, "5.00")])
+    fields = {"item": TEXT, "qty": AMOUNT, "price": AMOUNT, "total": AMOUNT}
+    schema = {"type": "array", "items": {"type": "object", "properties": fields}}
+    assert [row["item"] for row in fill(wire(items=schema), [bill])["items"]] == ["Tea"]
+
+
+LABELS = {"VATNumber": "VAT number", "VATNo": "VAT number", "invoice.number": "Invoice number"}
+
+
+@pytest.mark.parametrize("key", ["Tel.", "Total (incl. VAT)", "Date & time", *LABELS])
 def test_a_key_may_be_written_like_its_label(key):
-    label = {"VATNumber": "VAT number", "invoice.number": "Invoice number"}.get(key, key)
+    label = LABELS.get(key, key)
     assert fill(wire(**{key: TEXT}), [page([(40, label), (400, "0113 496")])]) == {key: "0113 496"}
 
 
@@ -188,6 +305,9 @@ def test_values_have_the_type_that_the_schema_asks_for():
     assert fill(wire(member=answer, parking=answer, pets=answer), [form]) == {
         "member": True, "parking": False, "pets": None,
     }  # fmt: skip
+    rooms = page([(40, "Rooms"), (300, "1"), (440, "3")])  # the last number of a row
+    for kind in ("number", "integer"):
+        assert repr(fill({"properties": {"rooms": {"type": kind}}}, [rooms])) == "{'rooms': 3}"
     guests = {kind: fill({"type": "object", "properties": {"guests": {"type": kind}}}, [form]) for kind in NUMBERS}
     assert guests == {"number": {"guests": 2.5}, "integer": {"guests": None}, "string": {"guests": "2.5"}}
 

@@ -67,7 +67,7 @@ def _expanded(node: Any, root: Node, budget: Iterator[int], inside: tuple[str, .
         return {key: _expanded(item, root, budget, inside) for key, item in parts.items()}
     target = root
     for step in name.split("/")[1:]:
-        target = target.get(step, {})
+        target = target.get(step.replace("~1", "/").replace("~0", "~"), {})
     return {"enum": [None]} if name in inside else _expanded(target, root, budget, (*inside, name))
 
 
@@ -112,12 +112,12 @@ class _Filling:
         if "properties" in node:
             for key, part in node["properties"].items():
                 yield from self._fields(part, self._names(names, key, part))
-        elif "array" not in _types(node) and names:
+        elif "array" not in _types(node):
             yield names, node
 
     def _names(self, around: Names, key: str, node: Node) -> Names:
         """Return the wordings of a field: its key, alone and with the names around it, and its description."""
-        own = tuple(words(_CAMEL.sub(" ", key))) or (key.lower(),)
+        own = tuple(words(_CAMEL.sub(" ", key))) or (key,)
         inside = tuple((*name, *own) for name in around or ((self._title,) if self._title else ()))
         alone = not around or not set(own) <= VAGUE | NEUTRAL  # "name" alone may be the buyer's or the seller's
         return (*inside, *([own] if alone else []), *_wording(node))

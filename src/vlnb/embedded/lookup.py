@@ -115,7 +115,7 @@ def find(page: Page, question: str) -> Candidate | None:
     title = heading(page, weights)
     if title and kind and not kind.fits(title.value):
         title = None
-    if best and best.score >= _FOUND and not (title and best.label in title.value):
+    if best and best.score >= _FOUND and not (title and best.label in title.value != best.label):
         return best
     return (_without_label(page, kind, question) if kind and not quoted else None) or title
 
@@ -139,7 +139,7 @@ def terms(question: str, *, labels: frozenset[str] = frozenset()) -> dict[str, f
 @lru_cache(maxsize=20_000)
 def alike(a: str, b: str) -> float:
     """Return the similarity of two words: 1 if only the endings differ, 0.9 for synonyms, less if misread, else 0."""
-    if a == b or _stem(a) == _stem(b):
+    if a.removesuffix("s") == b.removesuffix("s") or _stem(a) == _stem(b):
         return 1.0
     if any(_stem(a) in group and _stem(b) in group for group in _SYNONYMS):
         return 0.9
@@ -150,7 +150,7 @@ def alike(a: str, b: str) -> float:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ing", "ed", "es", "s"):
+    for ending in ("ing", "ed", "s"):
         if len(word) > len(ending) + 2 and word.endswith(ending):
             return word.removesuffix(ending).removesuffix("e")
     return word.removesuffix("e") if len(word) > 4 else word  # "fare" is not "far"

@@ -62,7 +62,7 @@ class Kind:
     def found_in(self, text: str) -> str:
         """Return the part of a text that certainly is such a value, or ""."""
         hit = self.alone.search(text) if self.alone else None
-        return hit[0].strip() if hit else _date(text) if self.alone and self.dates else ""
+        return hit[0] if hit else _date(text) if self.alone and self.dates else ""
 
 
 def _kind(entry: dict[str, Any]) -> Kind:
@@ -207,7 +207,7 @@ def by_label(
             if kind and not fit:
                 others = [s for s in line.segments if s is not segment and not _split(s)[0].endswith(":")]
                 fit = [("in the row of", s) for s in others if kind.fits(s.text)]
-            for rank, (where, value) in enumerate((fit or near)[: None if all_sides else 1]):
+            for rank, (where, value) in enumerate(fit or near):
                 score = (0.75 * recall + 0.25 * precision) * (0.5 if kind and not fit else 1)
                 yield Candidate(value.text, value.box, label, where, score, rank)
 
@@ -252,7 +252,7 @@ def _may_be_label(page: Page, row: int, label: Segment, right: Segment) -> bool:
     height = label.box[3] - label.box[1]
     tops = [line.segments[0].box[1] for line in page.lines[max(0, row - 1) : row + 3]]
     steps = [low - high for high, low in pairwise(tops)]
-    above = steps.pop(0) if row and steps else math.inf
+    above = steps.pop(0) if row else math.inf
     below, after = (*steps, math.inf, math.inf)[:2]
     alone = below < min(above, after) / 1.3  # a row and the next one, apart from the others
     return right.box[0] - label.box[2] > _FAR * height or (alone and below < _NEAR * height)
@@ -299,7 +299,7 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
 def _is_header(page: Page, row: int) -> bool:
     """Whether a line is a row of labels, each with its value in the next line under it."""
     labels = page.lines[row].segments
-    if row + 1 == len(page.lines) or len(labels) == 1 or any(re.search(r"\d|:$", s.text) for s in labels):
+    if row + 1 == len(page.lines) or any(re.search(r"\d|:$", s.text) for s in labels):
         return False
     under = [[s for s in page.lines[row + 1].segments if shared_width(s.box, label.box) > 0] for label in labels]
     return all(under) and (len(labels) > 2 or re.search(r"\d", under[0][0].text) is not None)

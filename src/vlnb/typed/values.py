@@ -15,7 +15,7 @@ _CURRENCY = "|".join(map(re.escape, " ".join(_WORDS["currencies"].values()).spli
 _AMOUNT = re.compile(
     rf"(?P<before>[^\w.,]{{0,3}}(?:(?:{_CURRENCY})\.?|R(?=\s?\d[\d\s'.,]{{0,20}}[.,]\d\d\b))?[^\w.,]{{0,6}})"
     r"(?P<digits>\d{1,20}(?:[.,'’ \u00a0\u202f]\d{1,20}){0,8}|[.,]\d{1,20})"
-    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:%|(?P<unit>[^\d\W½¼¾⅓⅔]{1,4})|[^\w\s.,:/-])?\.?\)?"
+    r"(?:[.,/][-–—]{1,2}|\s?-)?\)?\s?(?:(?P<unit>[^\d\W½¼¾⅓⅔]{1,4})|[^\w\s.,:/-])?\.?\)?"
 )
 _SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}  # of money: $1.5M
 _MONEY = re.compile(r"[^\W_]|[$€£¥]")
@@ -70,7 +70,7 @@ def number(text: str) -> Decimal | None:
     whole = digits[: -1 - len(parts[-1])] if decimal else digits
     if not _GROUPED.fullmatch(whole) or (decimal and marks[-1] in marks[:-1]):
         return None
-    units = re.sub(r"\D", "", whole) or "0"
+    units = re.sub(r"\D", "", whole)
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
     if _MONEY.search(hit["before"]):
         value *= _SCALES.get(str(hit["unit"]).lower(), 1)

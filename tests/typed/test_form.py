@@ -97,6 +97,10 @@ LOWERED = {
         {"type": "array", "items": AMOUNT, "minItems": 2, "maxItems": 2},
     ),
     "choice of text and number": ({"enum": ["x", 1]}, TEXT),
+    "choice of prices": ({"enum": [0.5, 1.5]}, AMOUNT),
+    "choice of yes and text": ({"enum": [True, "x"]}, TEXT),
+    "choice or nothing": ({"anyOf": [{"enum": ["x"]}, {"type": "null"}]}, {"enum": ["x", UNREADABLE, None]}),
+    "text with properties": ({"type": "string", "properties": {"x": {"type": "number"}}}, TEXT),
     "text or choice": ({"anyOf": [{"type": "string"}, {"enum": ["x"]}]}, TEXT),
     "record of anything": (
         {"type": "object"},
@@ -126,6 +130,9 @@ def test_each_kind_of_field_is_lowered_to_its_form_on_the_wire(name):
     ("schema", "note"),
     [
         ({"enum": ["x", 1]}, "field: asked for as text"),
+        ({"type": "string", "enum": ["x", 1]}, "field: asked for as text"),
+        ({"type": ["string", "null"]}, None),
+        ({"type": "object", "additionalProperties": {"type": "number"}}, None),
         ({"type": "string", "format": "date-time"}, "field: asked for as text"),
         ({"type": "array"}, "field[]: asked for as text"),
         ({"properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}]}, "field: which of its alternatives"),
@@ -279,6 +286,31 @@ class Refund(BaseModel):
             '{"t": "1.234,50"}',
             {"t": 1234.5},
         ),
+        (
+            {"properties": {"p": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}}]}}},
+            '{"p": ["19,99"]}',
+            {"p": [19.99]},
+        ),
+        (
+            {
+                "anyOf": [
+                    {"properties": {"value": {"type": "number"}, "unit": {"type": "string"}}},
+                    {"properties": {"value": {"type": "string"}}},
+                ]
+            },
+            '{"value": "12,50"}',
+            {"value": "12,50"},
+        ),
+        (
+            {
+                "anyOf": [
+                    {"properties": {"kind": {"const": "price"}, "value": {"type": "number"}}},
+                    {"properties": {name: {"type": "string"} for name in ("code", "shop", "value")}},
+                ]
+            },
+            '{"kind": null, "value": "12,50", "code": "A", "shop": "B"}',
+            {"kind": None, "value": "12,50", "code": "A", "shop": "B"},
+        ),
     ],
 )
 def test_an_answer_is_read_by_the_alternative_that_fits(schema, text, data):
@@ -303,6 +335,19 @@ def test_an_answer_in_a_fence_keeps_its_whole_numbers():
 def test_a_list_where_a_word_is_asked_for_is_a_violation():
     _, _, issues = read(Form.of(Sale | Refund), '{"kind": ["refund"], "returned": "5", "on": "31.01.2026"}')
     assert {issue.kind for issue in issues} == {"violation"}
+
+
+def test_an_answer_without_json_has_this_one_issue():
+    (issue,) = read(Form.of(Invoice), "I cannot see an invoice.")[2]
+    assert str(issue).startswith("The answer is not JSON")
+
+
+class Tagged(BaseModel):
+    tags: list[str] | None = None
+
+
+def test_an_empty_list_is_an_answer():
+    assert read(Form.of(Tagged), '{"tags": []}')[0] == Tagged(tags=[])
 
 
 def test_an_optional_part_of_nulls_is_absent():
@@ -358,7 +403,7 @@ def test_a_correct_answer_is_read_without_an_issue(schema, text, data):
     assert read(Form.of(schema), text) == (data, json.loads(text), ())
 
 
-@pytest.mark.parametrize("value", ["19.9951", "1e30", "0.07", "NaN", None])
+@pytest.mark.parametrize("value", ["19.9951", "1e30", "0.07", "NaN", float("nan"), None])
 def test_only_numbers_that_are_no_multiple_violate_multiple_of(value):
     form = Form.of({"type": "object", "properties": {"total": {"type": "number", "multipleOf": 0.01}}})
     assert bool(read(form, json.dumps({"total": value}))[2]) == (value in ("19.9951", "NaN", "1e30"))
@@ -383,6 +428,7 @@ def test_null_instead_of_an_object_is_a_violation():
 
 def test_a_pair_of_different_types_keeps_each_as_its_type():
     assert read(Form.of(tuple[str, Decimal]), '["0012", "5.00"]')[0] == ("0012", Decimal("5.00"))
+    assert read(Form.of(tuple[Decimal, str]), '["5.00", "0012"]')[0] == (Decimal("5.00"), "0012")
 
 
 @pytest.mark.parametrize("answer", ['{"field": "\\ud83d"}', '{"field": "\ud83d"}', "{'field': '\ud83d'}"])
@@ -419,8 +465,10 @@ TOTALS = {"total": {"type": "number"}, "tax": {"type": "number"}}
         (TOTALS, '{"total": "12.50", "tax": 3', "stop", {"total": "12.50"}, "ends in the middle; no rows kept"),
         (None, '[{"total": "1"}, {"total": "2', "length", [{"total": "1"}], "1 whole row of the list kept"),
         (None, "[", "length", [], "0 whole rows of the list kept"),
+        ({**TOTALS, "tags": {"type": "array", "items": {"type": "string"}}}, '{"tags": ["a"], "total": "1', "length",
+         {"tags": ["a"]}, "no rows kept"),
     ],
-)
+)  # fmt: skip
 def test_a_truncated_answer_keeps_only_complete_values(schema, text, finish, kept, words):
     record = {"type": "object", "properties": schema or TOTALS}
     _, printed, issues = read(Form.of(record if schema else {"type": "array", "items": record}), text, finish)
@@ -447,6 +495,7 @@ def test_only_amounts_and_dates_are_turned_into_values_and_unreadable_ones_are_n
     assert isinstance(data["price"], float)
     assert printed["tax"] == UNREADABLE
     assert read(form, '{"code": "0042", "price": "7"}')[0] == {"code": "0042", "price": 7}
+    assert read(form, '{"code": "31.01.2026"}')[0] == {"code": "31.01.2026"}
 
 
 class Part(BaseModel):
@@ -539,6 +588,19 @@ def test_validating_an_answer_sends_no_network_request():
 def test_a_recursive_field_may_be_null():
     wire = Form.of({"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}).wire
     assert wire["$defs"]["root"]["properties"]["next"]["anyOf"][1] == {"type": "null"}
+    parts = Form.of(CONSTRUCTS["recursion"]).wire["$defs"]["Part"]["properties"]["parts"]
+    assert parts["items"] == {"$ref": "#/$defs/Part"}, "a list may end empty instead"
+
+
+def test_records_within_themselves_keep_their_names():
+    chains = {name: {"type": "object", "properties": {"next": {"$ref": f"#/$defs/{name}"}}} for name in ("A", "B")}
+    both = {"type": "object", "properties": {name: {"$ref": f"#/$defs/{name}"} for name in chains}}
+    assert Form.of({**both, "$defs": chains}).wire["$defs"].keys() == {"A", "B"}
+
+
+def test_a_required_field_that_is_not_described_is_not_asked_for():
+    form = Form.of({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]})
+    assert (form.needed, [*form.wire["properties"]]) == ({"a"}, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -575,6 +637,8 @@ def test_a_recursive_field_may_be_null():
         ),
         (3, "has no JSON schema"),
         ("Invoice", "has no JSON schema"),
+        (type("Thing", (), {}), "has no JSON schema"),
+        (typing.Callable[[int], str], "has no JSON schema"),
     ],
 )
 def test_an_invalid_schema_raises_one_clear_sentence(schema, words):

@@ -197,7 +197,7 @@ def _levels(value: Any) -> int:  # noqa: ANN401
 
 def _complete(node: lenient.Node, path: tuple[str | int, ...], kept: list[str]) -> Any:  # noqa: ANN401
     """Return the complete part of a truncated value; add to `kept` how many rows of the truncated list remain."""
-    if node.whole or node.kind not in ("object", "list"):
+    if node.whole:
         return node.plain()
     if node.kind == "list":
         rows = [item.plain() for item in node.value if item.whole]

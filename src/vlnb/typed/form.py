@@ -202,7 +202,7 @@ class _Lowering:
             raise BadInput(
                 f"The schema refers to {node['$ref']!r}: only references within it can be used, by their path."
             )
-        for step in str(node["$ref"]).removeprefix("#").split("/")[1:]:
+        for step in str(node["$ref"]).split("/")[1:]:
             target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
         if not isinstance(target, Mapping):
             raise BadInput(f"The schema refers to {node['$ref']!r}, which it does not define.")
@@ -225,7 +225,7 @@ class _Lowering:
         return wire
 
     def _bare(self, node: dict[str, Any], path: str) -> dict[str, Any]:
-        kind, branches = node.get("type"), node.get("anyOf") or node.get("oneOf") or ()
+        kind, branches = node.get("type"), node.get("anyOf") or node.get("oneOf")
         if isinstance(kind, list):
             return self._alternatives([self._bare({**node, "type": k}, path) for k in kind if k != "null"], path)
         is_open = kind is None and (node.get("properties") or isinstance(node.get("additionalProperties"), Mapping))

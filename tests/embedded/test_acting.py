@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.embedded.pages import page as page_of
 from vlnb.agent.actions import parse
 from vlnb.agent.film import Deed, Run, Step
 from vlnb.agent.loop import prompt
@@ -38,6 +39,10 @@ PLANS = [
     ('Enter "keli" into Username and "1b" into Password.', ["type keli Username", "type 1b Password"]),
     ('Enter "a" into A, "b" into B, and "c" into C; then press OK.', ["type a A", "type b B", "type c C", "press OK"]),
     ('Enter "a" and "b" into the fields.', ["type a", "type b"]),
+    ("Click ONE, and then click TWO then click THREE.", ["press ONE", "press TWO", "press THREE"]),
+    ("Scroll down to click Submit.", ["press Submit"]),
+    ('Select "a, b" and "c" and click Submit.', ["press a, b", "press c", "press Submit"]),
+    ("Select Nothing and click Submit.", ["press Submit"]),
     ("Well done.", []),
 ]  # fmt: skip
 
@@ -70,6 +75,11 @@ def screen(*lines):
         (["Lorem ipsum In dolor"], "In", 0),
         (["Lorem", "ipsum"], "dolor", None),
         (["press Next", "Next"], "Next", 1),
+        (["ok", "Ok"], "Ok", 1),
+        (["Press OK now", "Ok"], "OK", 1),
+        (["Sign im", "now Sign in"], "Sign in", 1),  # equal words come before a separate text
+        (["SUBMIT"], "Submit", 0),
+        ([], "Submit", None),
     ],
 )
 def test_a_text_is_found_on_the_screen(lines, text, row):
@@ -80,6 +90,22 @@ def test_a_text_is_found_on_the_screen(lines, text, row):
 def test_the_instruction_shown_on_the_page_is_not_clicked():
     page = screen("Enter x into the field", "and press Submit", "Submit")
     assert act.find(page, "Submit", "Enter x into the field and press Submit.")[1] == 80
+    shown = screen("Enter x into the field", "and press Submit")
+    assert act.find(shown, "Submit", "Enter x into the field and press Submit.") is None
+
+
+def test_the_only_text_on_the_page_may_have_several_lines_and_no_letters():
+    assert act.find(page_of([(0, "Sign", 30)], [(0, "in", 30)]), "", "") == (0, 0, 40, 70)
+    assert act.find(page_of([], [], [(0, "Sign")], [(0, "in")]), "", "") is None, "they are apart"
+    assert act.find(screen("+"), "", "Click the button.") == (0, 0, 10, 20)
+
+
+def test_the_answer_names_what_it_clicks():
+    assert act.answer("Click the button.", screen("Go")).startswith("I see the only text and click it.")
+    assert act.answer('Type "a" into E-mail.', screen("E-mail")).startswith("I see “E-mail” and click it and type “a”.")
+    answer = act.answer("Press Submit.", screen("Lorem Submit"))
+    assert answer.startswith("I see “Submit” and click it.")
+    assert [str(action) for action in parse(answer, (640, 480)).actions] == ["left_click (90, 10)"]
 
 
 def prompt_for(goal, *outcomes):
@@ -93,6 +119,7 @@ def turn_for(goal, page, *outcomes):
 
 def test_the_tool_schema_of_the_system_text_requests_actions():
     assert act.asks_for_action(prompt_for("go").system)
+    assert act.asks_for_action(prompt(Run("go", "", "", ()), (640, 480), touch=True, zoomed=False).system)
     assert not act.asks_for_action("You can call computer_use.")
 
 
@@ -118,6 +145,10 @@ def test_each_answer_does_the_next_part_of_the_instruction(outcomes, actions):
     assert [str(action) for action in turn.actions] == actions
 
 
+def test_a_field_to_focus_is_reached_without_typing():
+    assert [str(action) for action in turn_for("Focus into the textbox.", screen("x")).actions] == ["key Tab"]
+
+
 @pytest.mark.parametrize(
     ("goal", "lines"),
     [
@@ -125,6 +156,7 @@ def test_each_answer_does_the_next_part_of_the_instruction(outcomes, actions):
         ("Draw a line.", ["x"]),
         ('Click "Missing".', ["x"]),
         ("Click the button.", ["one", "", "", "", "", "two"]),
+        ("Click the button.", []),
         ("Good morning.", ["x"]),
     ],
 )

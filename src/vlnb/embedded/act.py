@@ -27,7 +27,7 @@ _VERB = {verb: kind for kind, verbs in _WORDS["verbs"].items() for verb in verbs
 _TALK, _INTO, _NAMELESS, _FIELD, _LIST, _NEEDS_VISION = (
     re.compile(pattern, re.IGNORECASE) for pattern in _WORDS["patterns"].values()
 )
-_CUT = re.compile(rf"(?:^|[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)
+_CUT = re.compile(rf"(?:[.,;] (?:and |then )*| (?:and |then )+| to )(?=(?:{'|'.join(_VERB)})\b)", re.IGNORECASE)
 _MORE = re.compile(r"(?:,| and) (?=\0 into\b)")  # the next text with a field of its own
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 _SCHEMA = re.compile(r'<tools>.*"name": ?"(computer|mobile)_use"', re.DOTALL)

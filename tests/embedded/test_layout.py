@@ -42,10 +42,29 @@ def test_a_table_is_read_row_by_row():
     assert reading_order(table) == [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(5)]
 
 
+def test_long_labels_of_any_width_are_no_prose():
+    labels = [quad(20, 40 * i, width) for i, width in enumerate((140, 500, 150, 160, 480))]
+    values = [quad(600, 40 * i, 200) for i in range(5)]
+    assert reading_order([*labels, *values]) == [[i, i + 5] for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("quads", "order"),
+    [
+        ([quad(0, 0, 100), quad(300, 0, 100), quad(0, 9, 100)], [[0, 1], [2]]),  # under one of them, however close
+        ([quad(0, 0, 100), quad(300, 40, 100)], [[0], [1]]),
+    ],
+)
+def test_a_row_holds_what_is_side_by_side(quads, order):
+    assert reading_order(quads) == order
+
+
 def test_the_skew_is_measured_on_the_wide_boxes():
     quads = [quad(0, 40 * i, 300, angle=0.02) for i in range(5)] + [quad(0, 400, 15, angle=0.5)]
     assert skew(quads) == pytest.approx(0.02, abs=1e-3)
-    assert skew([]) == 0
+    narrow = [quad(0, 400 + 40 * i, 15, angle=0.5) for i in range(7)]
+    assert skew([*quads, *narrow]) == pytest.approx(0.02, abs=1e-3)
+    assert skew([]) == skew([quad(0, 0, 300, angle=1.2)]) == 0
 
 
 BOXES = st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 800), st.integers(5, 60))

@@ -151,7 +151,7 @@ def _columns(members: list[int], boxes: list[_Box], gutter: float) -> list[list[
             parts += [*columns, []]
         else:
             parts[-1] += band
-    return [part for part in parts if part]
+    return parts
 
 
 def _is_prose(members: list[int], boxes: list[_Box]) -> bool:

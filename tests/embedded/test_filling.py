@@ -126,11 +126,43 @@ def test_a_single_field_has_the_value_of_its_label_or_none(document, field, valu
     assert list(fill(wire(**field), [document]).values()) == [value]
 
 
+TITLE = [(20, "Form")]
+FAR = [[(20, "City"), (400, "Fax")], [(20, "Leeds")]]
+CAPTION_ROWS = [[(20, "First name"), (160, "Last name")], [(20, "Maria"), (160, "Lopez")]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "field", "value"),
+    [
+        (FAR, "city", "Leeds"),  # a text so far away is another label
+        ([TITLE, TITLE, *FAR], "city", "Leeds"),
+        ([[(20, "City"), (200, "Leeds")]], "city", "Leeds"),
+        (CAPTION_ROWS, "first_name", "Maria"),  # a row and the next one, apart from the others
+        ([TITLE, [], *CAPTION_ROWS, [], TITLE], "first_name", "Maria"),
+        ([TITLE, [], [(20, "First name"), (160, "Maria")], [(20, "Last name"), (160, "Lopez")], TITLE],
+         "first_name", "Maria"),  # rows that follow each other
+        ([[(20, "Make"), (200, "Renault")], [], [], TITLE], "make", "Renault"),
+        *(([[(20, f"Name{colon}"), (400, "Lopez")], [(20, "Remarks")]], "name", "Lopez") for colon in ":："),
+        ([[(20, "Room"), (400, "B 12")], [(20, "Remarks")]], "room", "B 12"),  # no label has a number
+        *(([[(20, f"{before}{i}{after}"), (100, label), (600, value)]
+            for i, label, value in ((1, "Make", "Renault"), (2, "Model", "Clio"), (3, "Colour", "red"))],
+           "make", "Renault") for before, after in (("(", ")"), ("", "."))),  # a list with the codes of its lines
+    ],
+)  # fmt: skip
+def test_the_text_right_of_a_label_is_its_value_or_another_label(lines, field, value):
+    assert fill(wire(**{field: TEXT}), [page(*lines)]) == {field: value}
+
+
+def test_a_count_stands_before_what_it_counts():
+    assert fill(wire(nights=AMOUNT), [BILL]) == {"nights": "3"}
+
+
 def test_a_description_may_be_the_printed_label():
     prices = page([(40, "Price"), (440, "3.00")], [(40, "Total"), (440, "6.00")])
     sums = {"price": {**AMOUNT, "description": "the total"}, "betrag": {**AMOUNT, "description": "Price"}}
     assert fill(wire(**sums), [prices]) == {"price": "6.00", "betrag": "3.00"}
     assert fill(wire(total=AMOUNT, paid=sums["price"]), [prices]) == {"total": "6.00", "paid": None}
+    assert fill(wire(kosten={**TEXT, "description": "Price"}), [prices]) == {"kosten": "3.00"}
     long = {**AMOUNT, "description": "The sum of all items, with their taxes"}
     assert fill(wire(total=long, grand_total=AMOUNT), [prices]) == {"total": "6.00", "grand_total": None}
 

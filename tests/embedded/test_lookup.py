@@ -247,7 +247,8 @@ QUESTIONS = [
     (page([(20, "Total"), (200, "12.00"), (400, "paid")]), "What is the total?", "12.00", "right of"),
     (page([(20, "Total"), (200, "paid by card"), (600, "12.00")]), "What is the total?", "12.00", "in the row of"),
     (page([(20, "Visit"), (200, "$25"), (400, "Code: 610415")]), "How much is a visit?", "$25", "right of"),
-    (page([(20, "2 x Flat white"), (600, "hot")]), "How many flat whites?", "2", "before"),
+    *((page([(20, f"{count} Flat white"), (600, "hot")]), "How many flat whites?", value, "before")
+      for count, value in (("2", "2"), ("2 ×", "2"))),
     (page([(20, "2 Flat white"), (600, "hot")]), "What is the flat white?", "hot", "right of"),
     (page([(20, "Delivery address"), (400, "Same as billing")]), "What is the delivery address?", "Same as billing",
      "right of"),
@@ -263,6 +264,8 @@ QUESTIONS = [
     (beside("Number", "030 1234567"), "What is the phone number?", "030 1234567", "with no label beside it"),
     (beside("Payment terms", "Net 30 days"), "What is the subtotal?", None, None),
     (CAFE, "What is the net amount?", "16.90", "right of"),
+    (page([(20, "Subtotal"), (400, "16.90")], [(20, "Amount"), (400, "20.28")]), "What is the net amount?", "16.90",
+     "right of"),
     (CAFE, "What is the sub total?", "16.90", "right of"),
     # quotes
     (PASS, 'What does the form say next to the words "GATE"?', "B37", "below"),
@@ -352,12 +355,42 @@ def test_a_word_itself_is_located_instead_of_its_value():
 
 @pytest.mark.parametrize(
     ("moment", "time"),
-    [("1 minute", 60), ("2 minutes", 120), ("1:05", 65), ("65 s", 65), ("1 minute and 5 seconds", 65), ("1m05s", 65)],
-)
+    [("1 minute", 60), ("2 minutes", 120), ("1:05", 65), ("65 s", 65), ("1 minute and 5 seconds", 65), ("1m05s", 65),
+     ("0:01:05", 65), ("second 65", 65), ("t=65", 65), ("t = 65", 65), ("62.6 s", 65), ("62.4 s", 60)],
+)  # fmt: skip
 def test_a_moment_is_given_in_minutes_or_seconds(moment, time):
     times = [float(5 * i) for i in range(30)]
     answer = clip.answer(f"What is shown at {moment}?", times, [page([(20, "ALARM")])] * 30, ())
     assert answer.startswith(f"On the frame at {time}.00 s")
+
+
+ALARM, CALM, TOTAL = page([(20, "ALARM")]), page([(20, "ok")]), beside("Total", "5.00")
+
+
+@pytest.mark.parametrize(
+    ("question", "fields", "answer"),
+    [
+        ("When does ALARM appear?", (), "ALARM: from 1.00 s to 2.00 s.\nALARM: from 4.00 s to 4.00 s."),
+        ('When is "ok" shown? Answer in words.', (), "ok: from 0.00 s to 0.00 s."),
+        ("When is the total shown?", ("Start time", "total"), '{"Start time": "3.00", "total": "5.00"}'),
+        ("When does the dog jump?", (), "No words of the question stand on the 5 frames."),
+        ("When does the dog jump?", ("time",), "No words of the question stand on the 5 frames."),
+        ("What is shown around 1 s?", (), "On the frame at 1.00 s I read: ALARM"),
+        ("What is shown near 5 s?", (), "On the frame at 4.00 s I read: ALARM"),
+        ("What do you see at 9", (), "On the frame at 4.00 s (the last one) I read: ALARM"),
+    ],
+)
+def test_a_question_about_a_clip_asks_for_a_time_or_for_a_text(question, fields, answer):
+    pages = [CALM, ALARM, ALARM, TOTAL, ALARM]
+    assert clip.answer(question, [0.0, 1.0, 2.0, 3.0, 4.0], pages, fields).startswith(answer)
+
+
+def test_the_texts_of_a_clip_leave_out_a_running_clock():
+    clock = [page([(20, "ALARM"), (400, f"0:0{second}")]) for second in range(3)]
+    assert clip.answer("What happens?", [0.0, 1.0, 2.0], clock, ()).splitlines()[1:] == ["0.00 - 2.00 seconds: ALARM"]
+    once = clip.answer("What happens?", [0.0, 1.0], [ALARM, CALM], ())
+    assert once.splitlines()[1:] == ["0.00 - 0.00 seconds: ALARM", "1.00 - 1.00 seconds: ok"]
+    assert clip.answer("What is shown at 0 s?", [0.0], [page()], ()) == "On the frame at 0.00 s I read: nothing"
 
 
 class Pages:

@@ -1,12 +1,14 @@
 """Questions answered from the text of a page. The pages here consist of words; test_reading has real pictures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.embedded.pages import page
 from vlnb.embedded import MODEL, clip, locate, skills
 from vlnb.embedded.lookup import alike, find, terms
+from vlnb.embedded.page import Line
 from vlnb.embedded.request import parse
 
 RECEIPT = page(
@@ -399,6 +401,14 @@ class Pages:
     def read(self, picture, *, stop):
         return picture
 
+    def lines(self, picture, *, stop):
+        return iter(picture.lines)
+
+
+def ask(question, *pages):
+    chat = parse(json.dumps({"model": MODEL, "messages": [{"role": "user", "content": question}]}).encode())
+    return "".join(skills.answer(chat, pages, Pages(), lambda: False))
+
 
 @pytest.mark.parametrize(
     ("question", "value"),
@@ -407,10 +417,143 @@ class Pages:
         ("What is the total of the second receipt?", "6.00"),
         ("What is the total on picture 2?", "6.00"),
         ("What is the total of the last page?", "7.00"),
+        ("Last page: what is the total?", "7.00"),
         ("What is the total of the fourth receipt?", "I found no text that answers this"),
     ],
 )
 def test_a_question_may_name_its_picture(question, value):
     pages = [beside("Total", total) for total in ("5.00", "6.00", "7.00")]
-    chat = parse(json.dumps({"model": MODEL, "messages": [{"role": "user", "content": question}]}).encode())
-    assert "".join(skills.answer(chat, pages, Pages(), lambda: False)).startswith(value)
+    assert ask(question, *pages).startswith(value)
+    assert ask("What is the total of the fifth receipt?", CALM, *pages, TOTAL).startswith("5.00")
+    assert ask("What is the total of the second receipt?", TOTAL).startswith("5.00"), "the only one"
+
+
+MANY = page(*[[(20, f"Row {letter}")] for letter in "ABCDEFGHIJ"], [(20, "ok")])
+FAINT = page([(20, "ok")])
+FAINT = replace(FAINT, lines=(Line((replace(FAINT.segments[0], score=0.5),)),))
+SIZE = "has 800 x 600 pixels"
+COMPARING = "comparison,difference,differ,similar,alike,in common,same,changed,versus,vs".split(",")
+LARGER = "more most less least bigger cheapest earlier fewest greater highest larger later longest lower newest".split()
+
+
+@pytest.mark.parametrize("question", ["", " ", "Read page 2.", "Read all the text.", "Transcribe this."])
+def test_a_question_for_the_whole_text_is_answered_with_nothing_else(question):
+    assert ask(question, CALM) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("question", "pages", "parts"),
+    [
+        ("Read the text.", [CALM, ALARM], ["Picture 1:\nok\n\nPicture 2:\nALARM"]),
+        ("Read the text.", [page([(20, "a")], [(20, "b")])], ["a\nb"]),
+        ("Read the text.", [page()], ["[no text that I can read on this picture of 800 x 600 pixels]"]),
+        ("Read the text.", [FAINT], ["ok\n[I am not sure of this text: "]),
+        ("Read the date.", [RECEIPT], ['2 March 2025\n(at [80, 40, 200, 60], after "Date:")']),
+        ("What is the total?", [CALM, TOTAL], ['5.00\n(at [400, 0, 440, 20] of picture 2, right of "Total")']),
+        ("What is the phone number?", [CARD], ["+44 113 496 0000\n(at [20, 80, 200, 100], with no label beside it)"]),
+        ('Fill in {"total": "", "vat": ""}.', [CAFE], ['```json\n{\n "total": "20.28",\n "vat": "3.38"\n}\n```']),
+        ('Locate each and fill in {"total": ""}.', [CAFE], ['```json\n{\n "total": "20.28"\n}\n```']),
+        ("What is it?", [], [f"{locate.WHO}, and there is no picture in this request."]),
+        ("What is it?", [CALM], ["I found no text that answers this (I looked for: what is it)", "this text:\nok"]),
+        ("What is the tip?", [CALM, page()],
+         ["I found no text", "(I looked for: tip)", "Picture 2: a picture of 800 x 600 pixels, with no text"]),
+        ("Compare the prices.", [CALM], ["I found no text", "(I looked for: compare, prices)"]),
+        *((f"What is the {word} here?", [CALM, ALARM], [f"Picture 1 {SIZE}"]) for word in COMPARING),
+        ("Compare them.", [MANY, CALM, page([(20, "ok")], [(20, "x")])],
+         [f"Picture 1 {SIZE}; it alone says “Row A”, ", f"“Row H” and 2 more. Picture 2 {SIZE}. ",
+          f"Picture 3 {SIZE}; it alone says “x”. All of them say “ok”. "]),
+        ("Compare them.", [page(), CALM],
+         [f"Picture 1 {SIZE}; I can read no text on it. Picture 2 {SIZE}; it alone says “ok”. ",
+          "They have no text in common."]),
+        *((f"Which has the {word} total?", [TOTAL, CALM], ["Picture 1: 5.00\n", "\nPicture 2: no such value\n"])
+          for word in LARGER),
+        ("Which has the larger tree?", [TOTAL, CALM], ["I found no text", "(I looked for: larger, tree)"]),
+        ("What is the lower price?", [TOTAL], ["I found no text", "(I looked for: lower, price)"]),
+        ("Locate the total.", [TOTAL, CALM],
+         ['Picture 1:\n```json\n[\n\t{"bbox_2d": [400, 0, 440, 20], "label": "total", "text_content": "5.00"}\n]\n```',
+          "\n\nPicture 2:\n[]\n", "I found no text here for “total”."]),
+        ("Locate all text.", [page([(20, "a"), (400, "b")])],
+         ['```json\n[\n\t{"bbox_2d": [20, 0, 30, 20], "text_content": "a"},\n\t{"bbox_2d": [400, 0, 410, 20], ']),
+    ],
+)  # fmt: skip
+def test_an_answer_reads_compares_or_says_what_it_sees(question, pages, parts):
+    answer = ask(question, *pages)
+    assert answer.startswith(parts[0])
+    assert all(part in answer for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("question", "texts"),
+    [
+        *((f"Where is {quoted}?", ["CASH EUR"]) for quoted in ('"CASH EUR"', "'CASH EUR'", "«CASH EUR»")),
+        ("Where is the cashier's 'Tel'?", ["Tel:"]),
+        ("Where are the cashier's and the owners' names?", ["Ines"]),  # no quotes
+        ('Locate "17" and "VAT".', ["VAT"]),
+        ('Locate "-".', []),
+        ("Detect the total.", []),  # a thing, not a text
+        ("Locate it.", []),
+        ("Locate the grand total.", ["6.47"]),
+        ("Locate the word cash eur.", ["CASH EUR"]),
+        ("Locate the text tip.", []),
+        ("Locate 18:45. Answer in JSON with the cash.", ["18:45"]),
+        ('Locate the grand total [{"bbox_2d": [1], "label": "cash"}]', ["6.47"]),
+        ("Locate the colour of the sky.", []),
+    ],
+)
+def test_a_text_is_located_by_its_words_or_its_label(question, texts):
+    assert [spot.text for spot in locate.search(RECEIPT, question)] == texts
+
+
+@pytest.mark.parametrize(
+    ("question", "texts"),
+    [
+        ("Locate every word.", ["Grand", "total", "17,000"]),
+        ("Spot all text line by line.", ["Grand total    17,000"]),
+        ("Locate all text.", ["Grand total", "17,000"]),
+    ],
+)
+def test_all_text_is_located_by_word_line_or_segment(question, texts):
+    (line,) = page([(20, "Grand total"), (400, "17,000")]).lines
+    assert locate.asks_for_all_text(question)
+    assert [spot.text for spot in locate.spots_on(line, question)] == texts
+    assert not locate.asks_for_all_text('Locate all text that says "TO".')
+    assert not locate.asks_for_all_text("Locate the total.")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        *((question, """```json
+[
+\t{"bbox_2d": [0, 0, 10, 20], "label": "x", "text_content": "A & B"},
+\t{"bbox_2d": [10, 0, 20, 20], "text_content": "<C>"}
+]
+```""") for question in ("Locate.", "Answer in XML.")),
+        ("Point to it.", """```json
+[
+\t{"point_2d": [5, 10], "label": "x"},
+\t{"point_2d": [15, 10], "label": "<C>"}
+]
+```"""),
+        *((question, """<points x1="5" y1="10" alt="x">x</points>
+<points x1="15" y1="10" alt="&lt;C&gt;">&lt;C&gt;</points>""") for question in ("Point to it. XML", "<points> please")),
+        ("QwenVL HTML", """```html
+<html><body>
+<p data-bbox="0 0 10 20">A &amp; B</p>
+<p data-bbox="10 0 20 20">&lt;C&gt;</p>
+</body></html>
+```"""),
+    ],
+)  # fmt: skip
+def test_places_are_written_in_the_format_that_the_question_names(question, answer):
+    spots = [locate.Spot("A & B", (0, 0, 10, 20), "x"), locate.Spot("<C>", (10, 0, 20, 20))]
+    assert "".join(locate.format_spots(spots, question)) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [("Where are \"17\" and 'VAT'?", "17, VAT"), ("Locate the tip.", "tip"), ("Locate it.", "that")],
+)
+def test_what_is_not_found_is_named(question, name):
+    assert locate.not_found(question).startswith("[]\n")
+    assert locate.not_found(question).endswith(f"I found no text here for “{name}”.")

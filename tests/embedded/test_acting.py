@@ -40,6 +40,7 @@ PLANS = [
     ('Enter "a" into A, "b" into B, and "c" into C; then press OK.', ["type a A", "type b B", "type c C", "press OK"]),
     ('Enter "a" and "b" into the fields.', ["type a", "type b"]),
     ("Click ONE, and then click TWO then click THREE.", ["press ONE", "press TWO", "press THREE"]),
+    ("Click ONE; and click TWO.", ["press ONE", "press TWO"]),
     ("Scroll down to click Submit.", ["press Submit"]),
     ('Select "a, b" and "c" and click Submit.', ["press a, b", "press c", "press Submit"]),
     ("Select Nothing and click Submit.", ["press Submit"]),
@@ -103,6 +104,7 @@ def test_the_only_text_on_the_page_may_have_several_lines_and_no_letters():
 def test_the_answer_names_what_it_clicks():
     assert act.answer("Click the button.", screen("Go")).startswith("I see the only text and click it.")
     assert act.answer('Type "a" into E-mail.', screen("E-mail")).startswith("I see “E-mail” and click it and type “a”.")
+    assert act.answer("Focus into the textbox.", screen("x")).startswith("I go to the next field.\n")
     answer = act.answer("Press Submit.", screen("Lorem Submit"))
     assert answer.startswith("I see “Submit” and click it.")
     assert [str(action) for action in parse(answer, (640, 480)).actions] == ["left_click (90, 10)"]

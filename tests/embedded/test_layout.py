@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlnb.embedded.page import reading_order, skew
+from vlnb.embedded.page import Line, Page, Segment, Word, reading_order, skew
 
 
 def quad(x, y, width, height=20, angle=0.0):
@@ -52,11 +52,26 @@ def test_long_labels_of_any_width_are_no_prose():
     ("quads", "order"),
     [
         ([quad(0, 0, 100), quad(300, 0, 100), quad(0, 9, 100)], [[0, 1], [2]]),  # under one of them, however close
+        ([quad(150, 0, 40), quad(0, 9, 200)], [[0], [1]]),
+        ([quad(0, 0, 100), quad(300, 9, 100)], [[0, 1]]),
+        ([quad(0, 0, 100), quad(300, 12, 100)], [[0], [1]]),
         ([quad(0, 0, 100), quad(300, 40, 100)], [[0], [1]]),
+        # the centres of boxes of different heights
+        ([quad(0, 0, 60, 40), quad(300, 10, 60)], [[0, 1]]),
+        ([quad(0, 0, 60, 40), quad(300, 25, 60)], [[0], [1]]),
+        ([quad(0, 0, 60, 60), quad(300, 10, 60)], [[1], [0]]),
+        ([quad(0, 0, 60, 60), quad(300, 30, 60)], [[0], [1]]),
+        ([quad(0, 100, 60), quad(300, 95, 60, 60)], [[0], [1]]),
     ],
 )
 def test_a_row_holds_what_is_side_by_side(quads, order):
     assert reading_order(quads) == order
+
+
+def test_a_text_without_a_wide_gap_stays_as_it_was_read():
+    words = (Word("Rye", (2, 2, 30, 18)), Word("bread", (40, 2, 90, 18)))
+    page = Page((200, 100), (Line((Segment("Rye bread", (0, 0, 92, 20), words),)),))
+    assert page.apart() == page
 
 
 def test_the_skew_is_measured_on_the_wide_boxes():

@@ -380,6 +380,8 @@ ALARM, CALM, TOTAL = page([(20, "ALARM")]), page([(20, "ok")]), beside("Total", 
         ("What is shown around 1 s?", (), "On the frame at 1.00 s I read: ALARM"),
         ("What is shown near 5 s?", (), "On the frame at 4.00 s I read: ALARM"),
         ("What do you see at 9", (), "On the frame at 4.00 s (the last one) I read: ALARM"),
+        *((question, (), f"{locate.WHO}. I read these texts")  # these ask for no time
+          for question in ("What do the 2 signs say?", "What happens at sea?", "What is shown at 5th Avenue?")),
     ],
 )
 def test_a_question_about_a_clip_asks_for_a_time_or_for_a_text(question, fields, answer):

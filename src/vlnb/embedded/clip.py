@@ -27,7 +27,7 @@ _WHEN, _ABOUT = (re.compile(WORDS["clip"][name], re.IGNORECASE) for name in ("wh
 def answer(question: str, times: Sequence[float], pages: Sequence[Page], fields: Sequence[str]) -> str:
     """Answer a question about a clip. `fields` are those of a form to fill in from one page."""
     if _WHEN.search(question):
-        first = re.split(r"(?<=[.?!])\s", question.strip(), maxsplit=1)[0]
+        first = re.split(r"(?<=[.?!])\s", question, maxsplit=1)[0]
         phrase = first if re.search(r"[\"“'‘]", first) else _ABOUT.sub(" ", first)
         spots = [locate.search(page, phrase) for page in pages]
         spans = _runs([frame for frame, spot in enumerate(spots) if spot])

@@ -57,7 +57,7 @@ def search(page: Page, question: str) -> list[Spot]:
     if quoted := _quoted(question):
         return [spot for phrase in quoted for spot in _occurrences(page, phrase)]
     subject = _subject(question)
-    if not subject or _PATTERNS["thing"].search(question):
+    if _PATTERNS["thing"].search(question):
         return []
     exact = _occurrences(page, subject)
     if exact and _PATTERNS["literal"].search(question):
@@ -73,7 +73,7 @@ def _quoted(question: str) -> list[str]:
 
 def _subject(question: str) -> str:
     """Return what to find, in words of the first sentence; the rest describes the format of the answer."""
-    first = re.split(r"(?<=[.?!])\s", _without_forms(question).strip(), maxsplit=1)[0]
+    first = re.split(r"(?<=[.?!])\s", _without_forms(question), maxsplit=1)[0]
     return " ".join(terms(_PATTERNS["talk"].sub(" ", first)))
 
 

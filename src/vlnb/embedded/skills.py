@@ -34,7 +34,7 @@ _COMPARE = re.compile(
     r"\b(compare|comparison|differen\w+|differ|similar\w*|alike|in common|same|changed|versus|vs)\b", re.IGNORECASE
 )
 _LARGEST = re.compile(
-    r"\b(more|most|less|least|(bigg|cheap|earli|few|great|high|larg|lat|long|low|new|old|short|small)(er|est|r))\b",
+    r"\b(more|most|less|least|(bigg|cheap|earli|few|great|high|larg|lat|long|low|new|old|short|small)(er|est))\b",
     re.IGNORECASE,
 )
 _ORDINALS = ("last", "first", "second", "third", "fourth", "fifth")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from tests.typed.constructs import CONSTRUCTS
 from vlnb.errors import BadInput
-from vlnb.typed import Form, read
+from vlnb.typed import Form, read, records
 from vlnb.typed.answer import leaves
 from vlnb.typed.form import UNREADABLE
 
@@ -342,6 +342,19 @@ def test_an_answer_without_json_has_this_one_issue():
     assert str(issue).startswith("The answer is not JSON")
 
 
+def test_lists_of_records_are_found_at_every_depth():
+    found, mixed = [{"a": 1}], [{"a": 1}, 2]
+    assert list(records({"none": [], "mixed": mixed, "all": found, "in": {"er": found}})) == [
+        ("all", found), ("in.er", found),
+    ]  # fmt: skip
+    assert list(records(found)) == [("", found)]
+
+
+def test_a_long_amount_keeps_its_last_digit():
+    text = '{"a": "12.345.678.901.234.567,89"}'
+    assert read(Form.of(dict[str, Decimal]), text)[0] == {"a": Decimal("12345678901234567.89")}
+
+
 class Tagged(BaseModel):
     tags: list[str] | None = None
 
@@ -467,6 +480,8 @@ TOTALS = {"total": {"type": "number"}, "tax": {"type": "number"}}
         (None, "[", "length", [], "0 whole rows of the list kept"),
         ({**TOTALS, "tags": {"type": "array", "items": {"type": "string"}}}, '{"tags": ["a"], "total": "1', "length",
          {"tags": ["a"]}, "no rows kept"),
+        ({"order": {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "string"}}}}},
+         '{"order": {"rows": ["a", "b', "length", {"order": {"rows": ["a"]}}, "1 whole row of order.rows kept"),
     ],
 )  # fmt: skip
 def test_a_truncated_answer_keeps_only_complete_values(schema, text, finish, kept, words):

@@ -299,7 +299,7 @@ def _below(page: Page, row: int, label: Segment, question: str) -> Segment | Non
 def _is_header(page: Page, row: int) -> bool:
     """Whether a line is a row of labels, each with its value in the next line under it."""
     labels = page.lines[row].segments
-    if row + 1 == len(page.lines) or any(re.search(r"\d|:$", s.text) for s in labels):
+    if row + 1 == len(page.lines) or len(labels) == 1 or any(re.search(r"\d|:$", s.text) for s in labels):
         return False
     under = [[s for s in page.lines[row + 1].segments if shared_width(s.box, label.box) > 0] for label in labels]
     return all(under) and (len(labels) > 2 or re.search(r"\d", under[0][0].text) is not None)

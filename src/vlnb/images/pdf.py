@@ -109,15 +109,18 @@ class Document:
         import psutil
 
         deadline = time.monotonic() + self.timeout_s
+        late = f"{name} was not drawn within {self.timeout_s:g} s. {_CURE} Or pass a larger timeout_s."
         while process.poll() is None:
             self.watch()
             if time.monotonic() > deadline:
-                raise BadInput(f"{name} was not drawn within {self.timeout_s:g} s. {_CURE} Or pass a larger timeout_s.")
+                raise BadInput(late)
             with contextlib.suppress(psutil.Error):  # raised if the process has just ended
                 if psutil.Process(process.pid).memory_info().rss > memory_bytes:
                     raise BadInput(f"{name} needs more than {memory_bytes / 1e6:.0f} MB of memory to be drawn. {_CURE}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_S)
+        if process.returncode == -signal.SIGXCPU:  # on a busy machine, it can notice first
+            raise BadInput(late)
         if code := process.returncode:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             raise BadInput(

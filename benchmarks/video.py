@@ -22,6 +22,7 @@ from PIL import Image
 
 FPS, GOP, PART_S, BITS = 30, 250, 50, 12
 COUNT, BUDGET = 64, 230_000  # the budget leaves 768 frames their usual size
+QUALITY = 85  # as vlnb keeps frames
 
 
 def main():
@@ -130,7 +131,7 @@ def by_opencv(path, indices):
         for index in indices:
             video.set(cv2.CAP_PROP_POS_FRAMES, index)
             _, pixels = video.read()
-            data = cv2.imencode(".jpg", cv2.resize(pixels, size(len(indices))), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+            data = cv2.imencode(".jpg", cv2.resize(pixels, size(len(indices))), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
             taken.append(data.tobytes())
         return taken
 
@@ -145,7 +146,7 @@ def by_decord(path, indices):
         video, taken = decord.VideoReader(path), []
         for index in indices:
             buffer = io.BytesIO()
-            Image.fromarray(video[index].asnumpy()).resize(size(len(indices))).save(buffer, "JPEG", quality=92)
+            Image.fromarray(video[index].asnumpy()).resize(size(len(indices))).save(buffer, "JPEG", quality=QUALITY)
             taken.append(buffer.getvalue())
         return taken
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 JPEG_QUALITY = 92  # text stays sharp; a tenth of PNG's bytes on a photo
-_STORED_QUALITY = 88  # of a frame of a video
+_STORED_QUALITY = 85  # of a frame of a video
 _SHOWN_PX = 720  # longest side of a picture shown in a notebook
 _FLAT = 0.5  # share of pixels equal to their left neighbour: higher in drawings and screenshots, lower in photographs
 _SAMPLED_ROWS = 64

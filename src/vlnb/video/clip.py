@@ -11,6 +11,7 @@ import io
 import math
 import mimetypes
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,8 +154,7 @@ def header(source: images.Source) -> Header:
         return source
     source = source.data if isinstance(source, SampleClip) else source
     media, name = _media(source)
-    times: list[int] = []
-    keys: list[int] = []
+    times, keys = array("q"), list[int]()  # a fifth of the memory of a list
     notes: list[str] = []
     with _opened(media, name, notes) as (container, stream):
         size, unit_s, last = (stream.width, stream.height), float(stream.time_base or 1), -math.inf
@@ -173,7 +173,7 @@ def header(source: images.Source) -> Header:
                 raise BadInput(f"{name} has more than {_MOST_FRAMES:,} frames. Cut it into pieces.")
     if not times:
         raise BadInput(f"{name} holds no frame of video.")
-    times.sort()
+    times = array("q", sorted(times))
     ends = last if last > times[-1] else times[-1] + max(1, (times[-1] - times[0]) // max(1, len(times) - 1))
     duration_s = (ends - times[0]) * unit_s
     if declared_s - max(0, times[0] * unit_s) > duration_s + max(0.5, 0.05 * duration_s):  # MKV counts from 0

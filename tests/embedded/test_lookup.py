@@ -162,8 +162,9 @@ QUESTIONS = [
     (BLANKS, "What is the subtotal?", None, None),  # "Net 30" are terms of payment, not an amount
     (BLANKS, "What are the payment terms?", "Net 30", "right of"),
     (RECEIPT, "What is the grand total?", "6.47", "right of"),
-    (RECEIPT, "What is the total?", "6.05", "right of"),  # both labels fit: the first
+    (RECEIPT, "What is the total?", "6.47", "right of"),  # of two labels with this word, not the sub total
     (RECEIPT, "How much was the sub total?", "6.05", "right of"),
+    (RECEIPT, "What is the sub-total?", "6.05", "right of"),
     (RECEIPT, "How much VAT is in it?", "0.42", "right of"),  # the amount, not the rate
     (RECEIPT, "What does the whole milk cost?", "1.85", "right of"),  # not the 2L of its name
     (RECEIPT, "What was paid in cash? Answer with the number.", "10.00", "right of"),

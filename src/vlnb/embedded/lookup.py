@@ -37,7 +37,8 @@ _COUNTED = re.compile(r"\d{1,4} [^\W\d]+ [x×@] ")  # 3 nights x 80.00
 _MANY = re.compile(r"\d{1,4} ?[x×]? [^\W\d]")  # 2 Flat white, if the question asks how many
 _OWNER = re.compile(r"\b(\w+)['’]s\b|\bof (?:the|this|that|your|my) (\w+)")
 _BESIDES = re.compile(r"\bnumber\b|\bon (?:the|this|that) \w+")  # in a question for a phone number or a date
-_NET = re.compile(r"\b(?:net|sub) (?:total|amount)\b", re.IGNORECASE)
+_NET = re.compile(r"\b(?:net|sub)[ -](?:total|amount)\b", re.IGNORECASE)
+_SUB = re.compile(r"\bsub[ -]total\b", re.IGNORECASE)  # one word: it is no total
 _LONGEST_DATE = 6  # words: 31 de enero de 2026
 _RATE = re.compile(r"\(?[\d.,]+\s?%\)?")
 _FAR, _NEAR = 10, 4  # times the height of a label: largest distance to its value on the line, and to the row below
@@ -178,7 +179,7 @@ def opposed(some: Iterable[str], others: Iterable[str]) -> bool:
 
 def match(weights: dict[str, float], label: str) -> tuple[float, float]:
     """Return (recall, precision), 0 to 1: how much of the question the label contains, and vice versa."""
-    printed = words(label)
+    printed = words(_SUB.sub("subtotal", label))
     if not weights or not printed or opposed(weights, printed):
         return 0.0, 0.0
     recall = sum(weight * max(alike(term, word) for word in printed) for term, weight in weights.items())

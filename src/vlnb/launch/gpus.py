@@ -21,7 +21,7 @@ _ADD_GROUPS = (
 
 @dataclass(frozen=True)
 class FoundGpu:
-    """One GPU: `index` is HIP's."""
+    """One GPU: `index` is HIP's, the memory is in MiB."""
 
     index: int
     name: str

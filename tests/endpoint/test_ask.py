@@ -2,6 +2,7 @@
 
 import json
 import math
+import queue
 import time
 
 import pytest
@@ -82,15 +83,28 @@ def test_a_truncated_answer_says_so(endpoint, receipt):
     assert "cut at max_tokens" in reply.summary
 
 
-def test_closing_a_stream_early_is_not_an_error(endpoint, receipt):
-    stream = endpoint.stream("Read all the text.", receipt.picture)
+def test_closing_a_stream_early_tells_the_server_and_is_not_an_error(scripted):
+    hung_up = queue.SimpleQueue()
+
+    def talk_without_end(connection):
+        connection.sendall(HEAD + event("Aunti"))
+        hung_up.put(connection.recv(1))  # returns nothing as soon as the other side closes the connection
+
+    stream = scripted(talk_without_end).stream("Read all the text.")
     assert next(stream) == "Aunti"
     stream.close()
+    assert hung_up.get(timeout=60) == b""
     assert list(stream) == []
     with pytest.raises(vlnb.BadAnswer, match="stopped before its end") as stopped:
         stream.reply  # noqa: B018
     assert stopped.value.partial == "Aunti"
-    assert endpoint.ask("What is the cash?", receipt.picture).text.startswith("20,000")
+
+
+def test_a_whole_answer_is_kept_when_its_stream_is_closed(scripted):
+    stream = scripted(lambda connection: connection.sendall(HEAD + event("Aunti", "stop") + DONE)).stream("Read")
+    assert list(stream) == ["Aunti"]
+    stream.close()
+    assert stream.reply.text == "Aunti"
 
 
 def test_bad_input_raises_at_once(endpoint, tmp_path):

@@ -123,12 +123,14 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     if len(items) > 2 and _is_pairs(node) and numbers_of(node):  # [[1, 2], [3, 4], [5, 6]]
         yield from _placed(node, "polygon" if KIND_OF.get(short(label)) == "polygon" else "point", log, label, text)
         return
-    if names and rest and all(item.kind == "list" for item in rest):  # ["cat", [1, 2, 3, 4]]
+    own_names = iter(names if len(names) == len(rest) else ())  # ["cat", [1, 2, 3, 4], "dog", [5, 6, 7, 8]]
+    if names and rest and all(item.kind == "list" for item in rest):  # ["cat", "red", [1, 2, 3, 4]]
         items, label = rest, str(names[0].value)
     bare = []
     for item in items:
         count = len(log.drops)
-        inner = list(regions(item, log, label=label, text=text))
+        name = None if item.kind == "text" else next(own_names, None)
+        inner = list(regions(item, log, label=str(name.value) if name else label, text=text))
         yield from inner
         if item.kind == "object" and item.value and not inner and len(log.drops) == count:
             bare.append(item)

@@ -1,5 +1,6 @@
 """A model's answer as boxes and points in the original picture, and the comparison of two sets of boxes."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -264,17 +265,22 @@ def test_a_truncated_list_gives_only_whole_points_and_polygons():
     assert read('{"polygon": [[1, 2], [30, 2], [30, 40], [7, 9').polygons == ()
 
 
-def test_truncation_by_max_tokens_is_reported():
-    text = '[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6'
-    assert "by max_tokens" in read(text, finish_reason="length").summary
-    assert "by max_tokens" not in read(text).summary
-    assert (
-        read('{"a": {"x": 1, "y": 2}, "bb', finish_reason="length").dropped[0].what
-        == "cut off at the end by max_tokens"
-    )
-    assert [change.what for change in read("<|box_start|>(1,2),(30", finish_reason="length").dropped] == [
-        "a box cut off before its end by max_tokens"
-    ]
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ('[{"bbox_2d": [1, 2, 30, 40], "label": "a"}, {"bbox_2d": [50, 6', "a box cut off before its end"),
+        ('{"a": {"x": 1, "y": 2}, "bb', "cut off at the end"),
+        ("<|box_start|>(1,2),(30", "a box cut off before its end"),
+        ('{"x1": 1, "y1": 2, "x2": 30, "y2": 40', "a place cut off before its end"),  # or 400
+        ('[{"label": "cup", "x": 1', "a place cut off before its end"),
+        ('{"cup": {"xmin": 1, "ym', "a place cut off before its end"),
+        ('{"label": "cup", "bbox_2d": ', "a place cut off before its end"),
+    ],
+)
+def test_truncation_by_max_tokens_is_reported(text, lost):
+    assert [change.what for change in read(text, finish_reason="length").dropped] == [f"{lost} by max_tokens"]
+    with contextlib.suppress(BadAnswer):
+        assert "by max_tokens" not in read(text).summary
 
 
 def test_places_are_in_the_order_of_the_text():

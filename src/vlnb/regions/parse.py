@@ -17,6 +17,7 @@ Space = Literal["auto", "pixels", "thousand", "unit"]
 MAX_CHARS = 1_000_000  # of an answer that are read: some 300,000 tokens
 _LAST_NUMBER = re.compile(r"[-+]?[\d.]{1,20}\Z")
 _IN_PLACE, _NEAR = re.compile(r"(?:\d[,，]|[(\[])\s?\Z"), 20
+_SIDE = re.compile(r"[\"'](?:x(?:_?(?:0|1|min))?|left|\w{0,9}bbox\w{0,3})[\"']\s?:", re.IGNORECASE)  # a place begins
 _SPACES = re.compile(r"\s{25,1000000}")  # the patterns accept at most 24 characters of white space
 # Where places may begin: a bracket, the arguments of a call, or a key without an object around it.
 _OPEN = re.compile(
@@ -168,6 +169,8 @@ class _Reading:
         bare = node.kind == "list" and node.whole and all(item.kind == "number" for item in node.value)
         if not places and (bare or is_line):
             log.drops = []  # "[3]" in a sentence is no box
+        if log.cut and not (places or log.drops or node.whole) and _SIDE.search(text, node.start, node.end):
+            log.drop("a place cut off before its end", node.start)
         if places or log.drops:
             self.log.repairs += log.repairs if is_json else []
             self.log.drops += log.drops

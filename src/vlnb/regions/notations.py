@@ -63,9 +63,10 @@ _LINE = re.compile(
 _HEADED = re.compile(r"\b(?:x_?(?:1|min)|left|bbox|xmin)\b", re.IGNORECASE)
 _WORDS = re.compile(r"[\w\"]{0,40}(?:\s?[,;\t]\s?[a-z_]{1,40}[0-2]?\"?){3,20}\s{0,24}", re.IGNORECASE)
 _NO_ROW = re.compile(r"[\s`]{0,24}|```[ct]sv\s{0,24}")
-_HEADING = re.compile(  # ## Cup, 1. Cup, or **Cup**, alone on its line
-    r"\s{0,24}(?:#{2,6}\s|\d{1,3}[.)]\s|(?=.{0,24}\*\*.{1,80}\*\*\W{0,3}$))[\s*#-]{0,9}"
-    r"([^\W\d][^,;:.!?\[\](){}=]{0,60})[:*\s]{0,9}$"
+_HEADING = re.compile(  # ## Cup, 1. Cup, Item 1: Cup, or **Cup**, alone on its line
+    r"\s{0,24}(?:#{2,6}\s|(?:(?:item|object|element) )?\d{1,3}[.):]\s|(?=.{0,24}\*\*.{1,80}\*\*\W{0,3}$))[\s*#-]{0,9}"
+    r"([^\W\d][^,;:.!?\[\](){}=*]{0,60})[:*\s]{0,9}$",
+    re.IGNORECASE,
 )
 _NO_NAME = re.compile(
     r"\b(introduction|reasoning|analysis|explanation|summary|answer|results?|output|overview|description|details?|notes?"

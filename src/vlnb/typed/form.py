@@ -134,7 +134,8 @@ def _json_schema(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
 
     def multiple_of(validator: Any, step: float, value: Any, _: object) -> Iterator[Flaw]:  # noqa: ANN401
         # Exact: for jsonschema, which divides floats, 19.99 is no multiple of 0.01.
-        if validator.is_type(value, "number") and math.isfinite(value) and Fraction(str(value)) % Fraction(str(step)):
+        finite = validator.is_type(value, "number") and (isinstance(value, int) or math.isfinite(value))
+        if finite and Fraction(str(value)) % Fraction(str(step)):
             yield Flaw(f"{value} is not a multiple of {step}")
 
     Validator: Any = extend(Draft202012Validator, {"multipleOf": multiple_of})  # type: ignore[no-untyped-call]  # noqa: N806

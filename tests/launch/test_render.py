@@ -223,6 +223,7 @@ def test_one_model_can_span_two_nodes():
     ("form", "port", "expected"),
     [
         ("nodes", 31000, ["on port 31000.", "--port 31000"]),
+        ("nodes", 20000, ["--port 20000", "{HEAD:?set it to the first node}:20001", "keep port 20001"]),
         (
             "slurm",
             31000,

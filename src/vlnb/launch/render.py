@@ -28,6 +28,7 @@ SPREAD = frozenset(("nodes", "leaderworkerset"))
 """The forms in which several nodes hold one model."""
 _COPIES = frozenset(("slurm", "replicas"))
 _ROUTER_PORT = 30100
+_PEERS_PORT = 20000  # on which the nodes of one model meet
 _NEEDED_KEY = "${VLNB_API_KEY:?set it to a secret of your choice}"
 
 
@@ -71,6 +72,7 @@ def render(
         PORT=_ROUTER_PORT if (form, port) == ("slurm", PORT) else port,
         GPUS=plan.tensor_parallel * plan.replicas,
         NODES=nodes,
+        PEERS=_PEERS_PORT + (port == _PEERS_PORT),
         ROUTER=shlex.join(SETTINGS),
         STORAGE=f"{round(1.5 * plan.model.weight_bytes / 1e9) + 20}Gi",
     )

@@ -111,6 +111,20 @@ def test_one_stop_ends_a_matrix(asker, raw_server, receipt):
     assert "none of them with a whole answer" in overview(runs)
 
 
+def test_a_stop_between_two_questions_of_a_matrix_ends_it(asker, endpoint, receipt, monkeypatch):
+    ask = asker.ask
+
+    def late(*arguments, **options):
+        if len(asker.history.search()) == 1:
+            asker.stop()
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr(asker, "ask", late)
+    picture = keep_picture(asker.history, receipt.picture.crop(TOTALS))
+    runs = asker.matrix([(endpoint, Question("What is the cash?", (picture,)))] * 3)
+    assert [run.state for run in runs] == ["done", "stopped"]
+
+
 def test_ctrl_c_ends_a_matrix(asker, raw_server):
     asked, main = [], threading.get_ident()
 

@@ -38,14 +38,20 @@ class Asker:
             stream.close()
 
     def ask(
-        self, endpoint: Endpoint, question: Question, parent_id: int | None = None, on_text: OnText = lambda _: None
+        self,
+        endpoint: Endpoint,
+        question: Question,
+        parent_id: int | None = None,
+        on_text: OnText = lambda _: None,
+        stops: int | None = None,
     ) -> Run:
         """Ask, call `on_text` with the text so far whenever more of it arrives, and return the run.
 
-        A failure of the server becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is
-        stored then), or the history cannot be used.
+        A later stop than the first `stops` (default: than those so far) ends the question. A failure of the server
+        becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is stored then), or the
+        history cannot be used.
         """
-        stops = self._stops
+        stops = self._stops if stops is None else stops
         prompt, options = question.arguments(self.history.load)
         run = self.history.add(question, endpoint, parent_id)
         try:
@@ -89,7 +95,7 @@ class Asker:
         def work(server: str) -> None:
             for number, (endpoint, question) in enumerate(cells):
                 if endpoint.base_url == server and self._stops == stops:
-                    runs[number] = self.ask(endpoint, question, parent_id)
+                    runs[number] = self.ask(endpoint, question, parent_id, stops=stops)
                     on_run(runs[number])
 
         servers = {endpoint.base_url for endpoint, _ in cells}

@@ -129,8 +129,8 @@ def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     bare = []
     for item in items:
         count = len(log.drops)
-        name = None if item.kind == "text" else next(own_names, None)
-        inner = list(regions(item, log, label=str(name.value) if name else label, text=text))
+        own = None if item.kind == "text" else next(own_names, None)
+        inner = list(regions(item, log, label=str(own.value) if own else label, text=text))
         yield from inner
         if item.kind == "object" and item.value and not inner and len(log.drops) == count:
             bare.append(item)

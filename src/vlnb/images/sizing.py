@@ -33,10 +33,9 @@ def smart_resize(
     if width < 1 or height < 1:
         raise BadInput(f"A picture of {width} x {height} pixels has no area; both sides must be at least 1.")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        times = max(width, height) / min(width, height)
         raise BadInput(
-            f"A picture of {width} x {height} pixels is too long: one side is {times:.0f} times the other,"
-            f" and Qwen2.5-VL takes at most {MAX_ASPECT}. Cut it into pieces or pad the short side."
+            f"A picture of {width} x {height} pixels is too long: one side is more than {MAX_ASPECT} times the other,"
+            " the most that Qwen2.5-VL takes. Cut it into pieces or pad the short side."
         )
     if not max_pixels > 0:  # NaN, too
         raise BadInput(f"max_pixels={max_pixels} leaves nothing of a picture: pass a positive number of pixels.")

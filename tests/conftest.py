@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 
+import hypothesis
 import pytest
 
 import vlnb
@@ -24,6 +25,10 @@ SLOW = frozenset(
     " test_sets test_setup test_sweep test_typed test_video test_wire".split()
 )
 
+
+# A machine may pause a test for longer than hypothesis allows for one example.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 # A background job (`nohup make test &`) ignores these signals, and every process that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -186,7 +186,7 @@ def test_a_polygon_without_corners_is_refused():
 COORDINATE = st.floats(-500, 700, allow_nan=False)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(COORDINATE, COORDINATE, COORDINATE, COORDINATE, st.text(max_size=60)), max_size=5))
 def test_any_boxes_can_be_drawn(corners):
     drawn = draw.overlay(grey(), [Box(*box[:4], label=box[4]) for box in corners])

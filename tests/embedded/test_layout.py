@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb.embedded.page import Line, Page, Segment, Word, reading_order, skew
@@ -85,7 +85,6 @@ def test_the_skew_is_measured_on_the_wide_boxes():
 BOXES = st.tuples(st.integers(0, 2000), st.integers(0, 2000), st.integers(1, 800), st.integers(5, 60))
 
 
-@settings(deadline=None)
 @given(st.lists(BOXES, max_size=25))
 def test_every_box_is_read_once(boxes):
     order = reading_order([quad(*box) for box in boxes])

@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -484,7 +484,7 @@ def test_a_public_url_may_not_redirect_into_the_local_network(web, monkeypatch):
 GOOD = {form: encoded(halves((40, 30)), form) for form in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(GOOD)), st.data())
 def test_damaged_files_raise_nothing_but_bad_input(form, data):
     damaged = bytearray(GOOD[form])

@@ -26,7 +26,7 @@ def scene(width, height):
     return Image.fromarray(pixels)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(20, 1500), st.integers(20, 1500), st.sampled_from([20_000, 200_000, images.MAX_PIXELS]))
 def test_a_reduced_picture_keeps_the_sizes_of_the_whole_file(width, height, limit):
     seen = images.smart_resize(width, height, max_pixels=limit)

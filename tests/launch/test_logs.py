@@ -58,7 +58,7 @@ def test_a_shorter_log_is_read_completely(tmp_path, size):
     assert logs.read(tmp_path / "a.log") == (content, "")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, len(SOUND)), max_size=8), st.sampled_from([SOUND, BEGIN + COUNTS, BUILD + BEGIN]))
 def test_a_log_read_in_pieces_shows_the_same_progress(tmp_path_factory, cuts, log):
     path = tmp_path_factory.mktemp("log") / "a.log"

@@ -10,7 +10,7 @@ from typing import Literal
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -525,7 +525,6 @@ def test_amounts_in_a_record_within_itself_are_read_at_every_depth():
     assert data.parts[0] == Part(price=Decimal("1234.5"), parts=[Part(price=Decimal(2))])
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**9), st.sampled_from(["{:,.2f}", "{:.2f}", "EUR {:,.2f}", "{:,.2f} €"]), st.booleans())
 def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma):
     text = form.format(Decimal(cents) / 100)
@@ -534,7 +533,6 @@ def test_amounts_are_read_as_printed_with_either_decimal_mark(cents, form, comma
     assert read(Form.of({"additionalProperties": {"type": "number"}}), json.dumps({"a": text}))[0] == {"a": cents / 100}
 
 
-@settings(deadline=None)
 @given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y"]))
 def test_dates_are_read_as_printed(day, form):
     schema = Form.of({"type": "object", "properties": {"d": {"type": "string", "format": "date"}}})
@@ -676,7 +674,6 @@ def containers_of(inner):
     return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 
 
-@settings(deadline=None)  # the first schema takes longer
 @given(st.recursive(LEAVES, containers_of))
 def test_an_answer_of_any_shape_raises_no_error(value):
     for schema in (Invoice, CONSTRUCTS["recursion"], list[Item]):

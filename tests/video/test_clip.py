@@ -62,7 +62,7 @@ def test_a_clip_that_starts_before_time_zero_lasts_as_long_as_its_frames():
 CLIP = make_video()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 8), min_size=1, max_size=6))
 def test_a_requested_time_returns_the_nearest_frame(moments):
     clip = video.frames(CLIP, at=moments)

@@ -1,7 +1,7 @@
 """Times in answers: every form in which models write them is read as intervals in seconds."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb import video
@@ -202,7 +202,6 @@ def test_a_long_list_of_repairs_is_cut(count, last):
     assert last in repairs[-1]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 5999), st.integers(0, 99))
 def test_a_time_reads_the_same_in_each_notation(whole, hundredths):
     value = whole + hundredths / 100
@@ -210,7 +209,6 @@ def test_a_time_reads_the_same_in_each_notation(whole, hundredths):
         assert seconds(text) == pytest.approx(value)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet='0123456789:.,-s {}[]"endtim', max_size=200))
 def test_any_text_gives_events_within_the_clip(text):
     for event in video.events(text, 30):

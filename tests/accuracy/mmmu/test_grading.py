@@ -1,7 +1,7 @@
 """Grading: which answers are right by each set of rules, and the confidence interval of a score."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlnb.accuracy.mmmu import Question, grade, wilson
@@ -245,7 +245,6 @@ def test_an_invalid_row_raises_an_error_that_names_it(invalid):
         from_row({**ROW, "question_type": "multiple-choice", **invalid}, "Art")
 
 
-@settings(deadline=None)  # the first case imports scipy
 @given(st.integers(1, 900).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_wilson_interval_contains_the_accuracy_and_stays_within_0_and_1(counts):
     interval = wilson(*counts)

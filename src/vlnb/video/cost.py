@@ -103,8 +103,7 @@ def frame_count(total: int, fps: float) -> int:
     >>> frame_count(300, 30), frame_count(54_000, 30)
     (20, 768)
     """
-    count = min(max(total / fps * _SERVER_FPS, _LEAST_FRAMES), min(_MOST_FRAMES, total) // 2 * 2)
-    return int(count // 2 * 2)
+    return int(min(max(total / fps * _SERVER_FPS, _LEAST_FRAMES), _MOST_FRAMES, total) // 2 * 2)
 
 
 def frame_size(width: int, height: int, count: int, *, capped: bool = True) -> tuple[int, int]:

@@ -137,6 +137,14 @@ def test_scenes_are_the_frames_where_the_picture_changes():
     sample = samples.clip(6, words=2)
     clip = video.frames(sample.data, scenes=True)
     assert [frame.time_s for frame in clip.frames] == [0, pytest.approx(sample.scene_s, abs=0.001)]
+    assert clip.notes == ()
+
+
+@pytest.mark.parametrize(("most", "numbers"), [(1, [0]), (2, [0, 8]), (3, [0, 4, 8]), (9, [0, 3, 4, 7, 8])])
+def test_of_many_scenes_those_that_change_most_are_taken(most, numbers):
+    """A scene differs in two bits of its number or more from the one before it: 3 in two, 4 in three, 8 in four."""
+    clip = video.frames(make_video(seconds=0.36), scenes=True, fps=25, max_frames=most)
+    assert [number_on(frame.picture) for frame in clip.frames] == numbers
 
 
 @pytest.mark.parametrize(
@@ -195,6 +203,19 @@ def test_a_file_that_is_not_a_video_raises_one_clear_sentence(source, sentence):
         video.frames(source)
 
 
+def test_a_video_without_a_frame_that_can_be_decoded_says_so_once(monkeypatch):
+    begin, end = CLIP.index(b"mdat") + 4, CLIP.index(b"moov") - 4
+    for scenes in (False, True):
+        with pytest.raises(BadInput, match=r"memory can be decoded: a part of the file is damaged\.$"):
+            video.frames(CLIP[:begin] + bytes(end - begin) + CLIP[end:], scenes=scenes)
+    fragmented = make_video(seconds=1, options={"movflags": "frag_keyframe+empty_moov"})
+    with pytest.raises(BadInput, match="holds no frame of video"):
+        video.header(fragmented[: fragmented.index(b"moof") - 4])
+    monkeypatch.setattr("vlnb.video.clip._MOST_FRAMES", 199)
+    with pytest.raises(BadInput, match="more than 199 frames"):
+        video.header(CLIP)
+
+
 def test_a_truncated_video_ends_at_its_last_frame(tmp_path):
     path = tmp_path / "cut.mp4"
     write_faststart(path)
@@ -220,7 +241,9 @@ def test_a_damaged_video_returns_its_other_frames_with_a_note(tmp_path):
     data[middle : middle + len(data) // 8] = bytes(index * 37 % 256 for index in range(len(data) // 8))
     clip = video.frames(bytes(data))
     assert len(clip.frames) > 8
-    assert any("damaged" in note for note in clip.notes)
+    damaged, lost = clip.notes
+    assert "damaged" in damaged
+    assert lost.endswith(" of 16 frames cannot be decoded: the next ones stand in for them")
     assert video.frames(clip, at=[0.0]).notes == video.frames(bytes(data), at=[0.0]).notes
 
 

@@ -238,11 +238,12 @@ def frames(
     notes = list(file_notes)
     taken = tqdm(decoded(video, times, notes), "frames", len(times), delay=2, leave=False, disable=None)
     kept = _changed(taken, most, size, video) if scenes else [_frame(frame, size, video) for frame in taken]
+    notes = list(dict.fromkeys(notes))  # each damaged part adds one
     if not kept:
         raise BadInput(f"No frame of {video.name} can be decoded: {'; '.join(notes) or 'the file is broken'}.")
     if not scenes and (lost := len(set(times).difference(video.at(frame.time_s) for frame in kept))):
         notes.append(f"{lost} of {len(times)} frames cannot be decoded: the next ones stand in for them")
-    return Clip(**vars(video) | {"frames": tuple(kept), "notes": tuple(dict.fromkeys(notes)), "file_notes": file_notes})
+    return Clip(**vars(video) | {"frames": tuple(kept), "notes": tuple(notes), "file_notes": file_notes})
 
 
 def decoded(video: Header, times: Sequence[int], notes: list[str]) -> Iterator[VideoFrame]:

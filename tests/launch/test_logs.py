@@ -109,6 +109,14 @@ def test_threads_that_share_a_follower_read_one_at_a_time(tmp_path, monkeypatch)
     assert counts == [1] * 4, "only one thread reads at a time"
 
 
+def test_a_pipe_that_ends_is_read_completely():
+    reader, writer = os.pipe()
+    os.write(writer, END)
+    os.close(writer)
+    assert logs.read(reader) == (END.decode(), "")
+    os.close(reader)
+
+
 def test_reading_a_pipe_that_stays_open_times_out(monkeypatch):
     monkeypatch.setattr(logs, "STREAM_S", 0.2)
     reader, writer = os.pipe()

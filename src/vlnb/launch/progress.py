@@ -88,7 +88,7 @@ class Follower:
         phases, later_begun = [], False
         for name in (stage.name for stage in reversed(stages())):
             begun, ended = name in self._begun, name in self._ended
-            state = "done" if ended or (later_begun and name != "ready") else "running" if begun else "waiting"
+            state = "done" if ended or later_begun else "running" if begun else "waiting"
             phases.append(Phase(name, state, *(self._counts.get(name, ()) if state == "running" else ())))
             later_begun = later_begun or begun or ended
         note = f"building {min(self._building)} for the first time: up to ten minutes" if self._building else ""

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 import vlnb
 from vlnb import Endpoint
+from vlnb.markup import BAD
+from vlnb.regions import Box
 from vlnb.typed.evidence import Evidence
 from vlnb.typed.view import view
 
@@ -50,6 +52,33 @@ def test_the_view_marks_field_and_place_and_escapes_the_models_text(endpoint, re
     escaped = view({"shop": markup}, {"shop": markup}, {"shop": Evidence("shop", markup, "nowhere")}, reply.pictures)
     assert "<img src=x" not in escaped
     assert "nowhere on the picture" in escaped
+
+
+@pytest.mark.parametrize(
+    ("value", "how", "text", "words"),
+    [
+        ("5.00", "exact", "5.00", "as printed"),
+        ("5.00", "typed", "5,00", "the same value as 5,00"),
+        ("Harbor", "fuzzy", "Harbour", "read as Harbour"),
+        ("5.00", "ambiguous", "5.00", "one of several such places"),
+        ("5.00", "nowhere", "", "nowhere on the picture"),
+        (True, None, "", "–"),
+        (None, None, "", "not on the picture"),
+    ],
+)
+def test_the_view_says_how_each_value_was_found_and_only_nowhere_in_red(value, how, text, words):
+    found = {"tip": Evidence("tip", value, how, text)} if how else {}
+    html = view({"tip": value}, {"tip": value}, found, ())
+    assert re.findall("<td[^>]*>(.*?)</td>", html) == ["tip", "–" if value is None else str(value), words]
+    assert (BAD in html) == (how == "nowhere")
+
+
+def test_the_view_marks_a_place_on_its_own_picture_only(receipt):
+    found = {"tip": Evidence("tip", "5", "exact", "5.", Box(10, 20, 30, 40), picture=1)}
+    first, second = view({"tip": "5"}, {"tip": "5"}, found, [receipt.picture] * 2).split("<img")[1:]
+    assert "data-v" not in first
+    marks = re.findall('(?:data-v|title|aria-label)="[^"]*"', second)
+    assert marks == ['data-v="0"', 'title="tip: 5."', 'aria-label="tip: 5."']
 
 
 def test_the_view_embeds_no_more_pixels_than_it_shows(receipt):

@@ -93,6 +93,11 @@ def test_a_label_or_else_the_models_box_selects_among_repeated_values():
     found = evidence.find(answer, [picture], [picture.size])
     assert list(found) == ["code.value"]
     assert iou(found["code.value"].box, places[3]) > 0.5
+    (unseen,) = evidence.find(answer, [picture]).values()
+    assert unseen.how == "ambiguous", "without the size that the model saw, its box says nothing"
+    answer["code"]["value"] = "200.00"
+    (missing,) = evidence.find(answer, [picture], [picture.size]).values()
+    assert missing.how == "nowhere", "the model's box alone is no evidence"
 
 
 class FixedReader:

@@ -68,6 +68,10 @@ def test_a_changed_amount_has_no_evidence():
         ("USD 1,234.50", "1,234.50", "exact"),
         ("Harbour Tools Ltd", "HARBOUR TOOLS LTD.", "exact"),
         ("Harbour Tools Ltd", "Harbor Tools Ltd", "fuzzy"),
+        ("Harbour Tools Ltd", "HarborTools Ltd", "fuzzy"),
+        ("HarbourTools Ltd", "Harbor Tools Ltd", "fuzzy"),
+        ("In Springfield", "Springfeld", "fuzzy"),
+        ("In Essex", "Esex", "nowhere"),  # short texts are alike by chance
         ("Ref 916", "130", "nowhere"),
         ("AB-9160", "AB-9169", "nowhere"),
     ],

@@ -109,7 +109,45 @@ def test_the_embedded_engine_reads_the_clock_on_frames(endpoint):
 def test_answers_that_are_not_json_get_the_verdict_blind():
     sample = samples.clip(6, words=3)
     answered = [Answered(word, (start, end), None, None, "I see a dog") for start, end, word in sample.events]
-    assert judge(answered, "frames", sample).verdict == "blind"
+    result = judge(answered, "frames", sample)
+    assert result.verdict == "blind"
+    assert "scatter" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scale", "offset", "verdict"),
+    [
+        (30, 1, 0, "sound"),
+        (30, 1, 0.9, "sound"),  # servers take frames half a second apart, and models round
+        (30, 1, -1.1, "offset"),
+        (30, 1.047, 0, "drift"),
+        (30, 0.95, 0, "drift"),
+        (6, 1.05, 0, "sound"),  # a third of a second at the end of the clip
+        (60, 1.02, 0, "sound"),  # more than a second, but of a minute
+        (30, 1.3, 0, "wrong scale"),
+        (30, 0.7, 0, "wrong scale"),
+    ],
+)
+def test_the_verdict_follows_from_the_line_through_the_times(seconds, scale, offset, verdict):
+    sample = samples.clip(seconds, fps=1, words=3, seed=SEED)
+    answered = [Answered(word, (start, end), scale * start + offset, start, "") for start, end, word in sample.events]
+    result = judge(answered, "frames", sample)
+    assert (result.verdict, result.scale, result.offset_s) == (
+        verdict,
+        pytest.approx(scale),
+        pytest.approx(offset, abs=1e-6),
+    )
+    assert f"time = {scale:.3f} x clock {offset:+.2f} s, scatter" in str(result)
+
+
+@pytest.mark.parametrize("text", ["I see a dog", "[5, 5]", "{", '{"when": 5}', '{"time": "later", "clock": null}'])
+def test_an_answer_without_times_has_none(text):
+    assert clock._read(text) == (None, None)
+
+
+def test_a_clip_that_is_too_short_to_check_is_refused(endpoint):
+    with pytest.raises(vlnb.BadInput, match="at least 3 seconds"):
+        video.check(endpoint, seconds=2.9)
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])

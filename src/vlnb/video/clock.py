@@ -75,7 +75,7 @@ class Clock:
     scatter_s: float = 0.0
 
     def __str__(self) -> str:
-        fit = f" time = {self.scale:.3f} x clock {self.offset_s:+.2f} s, scatter {self.scatter_s:.2f} s."
+        fit = f" time = {self.scale:.3f} x clock {self.offset_s:+z.2f} s, scatter {self.scatter_s:.2f} s."
         fitted = self.verdict not in {"blind", "no video"}
         means = _WORDS["means"][self.verdict]
         name = "" if self.verdict == "sound" else f"{self.verdict}. "
@@ -148,7 +148,7 @@ def _read(text: str) -> tuple[float | None, float | None]:
         fields = lenient.Reader(text + "\n").read(text.index("{"), len(text), lambda *_: None).plain()
     except (ValueError, lenient.Unreadable):
         return None, None
-    values = {key.lower(): value for key, value in fields.items()} if isinstance(fields, dict) else {}
+    values = {key.lower(): value for key, value in fields.items()}
     return first_seconds(values.get("time")), first_seconds(values.get("clock"))
 
 

@@ -65,6 +65,7 @@ def test_a_changed_amount_has_no_evidence():
     [
         ("31/01/2026", "2026-01-31", "typed"),
         ("1.234,50", "1234.50", "typed"),
+        ("1,234.50", " 1,234.50 ", "exact"),
         ("USD 1,234.50", "1,234.50", "exact"),
         ("Harbour Tools Ltd", "HARBOUR TOOLS LTD.", "exact"),
         ("Harbour Tools Ltd", "Harbor Tools Ltd", "fuzzy"),
@@ -134,10 +135,21 @@ def test_a_multi_line_address_is_found_beside_other_text():
     boxes = [canvas.text(40, 80, "12 Quay Street", 28), canvas.text(40, 116, "Leeds", 28)]
     for y, text in ((80, "Invoice No"), (116, "K7-120")):
         canvas.text(450, y, text, 28)
-    answer = {"address": "12 Quay Street, Leeds"}
-    (found,) = evidence.find(answer, [canvas.finish("drawn", "An address").picture]).values()
+    answer = {"address": "12 Quay Street, Leeds", "beside": "Invoice No K7-120", "across": "12 Quay Street K7-120"}
+    found, beside, across = evidence.find(answer, [canvas.finish("drawn", "An address").picture]).values()
+    assert (beside.how, across.how) == ("exact", "nowhere")
     assert (found.how, found.text) == ("exact", "12 Quay Street Leeds")
     assert all(iou(found.box, box) > 0.1 for box in boxes)
+
+
+def test_a_row_that_stands_nowhere_takes_no_line_from_the_others():
+    canvas = Canvas(700, 300)
+    names = ("Washers", "Gaskets", "Hinges")
+    boxes = [canvas.text(40, y, name, 30) for y, name in zip((80, 160, 240), names, strict=True)]
+    answer = {"items": [{"name": name} for name in ("Washers", "Unicorn", "Hinges")]}
+    first, second, third = evidence.find(answer, [canvas.finish("drawn", "A list").picture]).values()
+    assert (first.how, second.how, third.how) == ("exact", "nowhere", "exact")
+    assert iou(third.box, boxes[2]) > 0.5
 
 
 def test_unreadable_and_non_text_values_have_no_evidence():

@@ -8,8 +8,8 @@ import time
 import pytest
 
 import vlnb
-from tests.playground.conftest import TOTALS, keep_picture
-from vlnb.playground import Question, Turn, cells, overview
+from tests.playground.conftest import TOTALS, UNREACHABLE, keep_picture
+from vlnb.playground import Attachment, Question, Turn, cells, overview
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
@@ -141,6 +141,17 @@ def test_ctrl_c_ends_a_matrix(asker, raw_server):
     with pytest.raises(KeyboardInterrupt):
         asker.matrix([(endpoint, Question("Read"))] * 40)
     assert [run.state for run in asker.history.search()] == ["stopped", "done", "done"]
+
+
+def test_cells_are_all_combinations_for_each_picture_separately():
+    one, two = (Attachment(digit * 64, "a.png") for digit in "12")
+    question = Question("", (one, two), system="Be brief.")
+    places = [((picture,), prompt, budget) for picture in (one, two) for prompt in "ab" for budget in (100, 200)]
+    assert cells(question, ["a", "b"], [UNREACHABLE], [100, 200]) == [
+        (UNREACHABLE, Question(prompt, pictures, system="Be brief.", max_pixels=budget))
+        for pictures, prompt, budget in places
+    ]
+    assert cells(Question(""), ["a"], [UNREACHABLE], [100]) == [(UNREACHABLE, Question("a", max_pixels=100))]
 
 
 def test_a_matrix_runs_every_cell_and_summarises_the_runs(asker, endpoint, receipt):

@@ -14,7 +14,8 @@ import pytest
 
 import vlnb
 from tests.playground.conftest import TOTALS, keep_picture
-from vlnb.playground import FORMATS, Question, Turn, export
+from vlnb import samples
+from vlnb.playground import FORMATS, Attachment, Question, Turn, export
 
 KEY = "sk-canary-4242424242"
 NASTY = 'It\'s "5 $HOME `id` $(id) \\n €\nJSON\n{"bbox_2d": [1]} $x ${ %s data:image/png;base64,AAAA {{'
@@ -80,11 +81,14 @@ def run_here(code):
 def questions(history, picture):
     region = keep_picture(history, picture, region=(20, 40, 500, 700))
     whole = replace(region, crop=False)
+    clip = Attachment(history.keep(samples.clip(2, words=1, seed=1).data, ".mp4").stem, "It's a clip.mp4")
     return {
         "crop": Question(
             "Read {what}", (region,), {"what": "all"}, system="Be brief.", temperature=0.5, max_pixels=200_000
         ),
         "coordinates": Question(NASTY, (whole,)),
+        "frames": Question("When?", (clip,)),
+        "video": Question("When?", (clip,), way="video_url"),
         "conversation": Question("And?", (whole,), before=(Turn("Read", (region,), "It's 1"),)),
         "schema": Question(
             "Fill in", (whole,), schema='{"type": "object", "properties": {"total": {"type": "number"}}}'
@@ -92,7 +96,7 @@ def questions(history, picture):
     }
 
 
-@pytest.mark.parametrize("kind", ["crop", "coordinates", "conversation", "schema"])
+@pytest.mark.parametrize("kind", ["crop", "coordinates", "frames", "video", "conversation", "schema"])
 def test_each_export_sends_what_the_playground_sent(recorder, asker, receipt, tmp_path, kind, monkeypatch):
     monkeypatch.setenv("VLNB_API_KEY", KEY)
     recorder.answer = '{"total": "17,000"}' if kind == "schema" else "17,000 $"
@@ -179,6 +183,8 @@ def test_an_export_needs_its_picture_and_a_test_also_an_answer(asker, receipt):
     run = asker.ask(vlnb.Endpoint("http://127.0.0.1:1/v1", "m"), Question("Where?", (picture,)))
     with pytest.raises(vlnb.BadInput, match="no whole answer to expect"):
         export(run, asker.history, "test")
+    with pytest.raises(vlnb.BadInput, match=r"Unknown format 'java'\. Choose python, curl, cell, test"):
+        export(run, asker.history, "java")
     asker.history.path(picture).unlink()
     for form in ("python", "curl", "cell"):
         with pytest.raises(vlnb.BadInput, match="no longer in the history"):

@@ -1,6 +1,8 @@
 """A batch as people run it: real pictures, a real server, processes that are killed."""
 
+import asyncio
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,9 +20,11 @@ from tests.bench import answering
 from tests.conftest import free_port
 from vlnb import batch, cli, extras
 from vlnb.batch import shards
-from vlnb.batch.source import rows
+from vlnb.batch.asking import Asker, Server
+from vlnb.batch.source import Job, Row, rows
 from vlnb.endpoint import Endpoint
 from vlnb.errors import BadInput
+from vlnb.fetch import background
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}, "text": {"type": "string"}, "items": {"type": "array", "items": {"type": "string"}}}}  # fmt: skip  # noqa: E501
@@ -294,6 +298,57 @@ def test_without_a_reachable_server_every_row_has_an_error(pictures, tmp_path):
     assert table["error"].notna().all()
 
 
+def test_a_row_whose_request_fails_once_is_answered(pictures, tmp_path, server):
+    url = server("--fail", "20")[0]  # one of the first 24 requests, but not the one that follows for its row
+    assert batch.process(pictures, "?", tmp_path / "out", endpoints=url).frame()["error"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("status", "answered", "times"),
+    [(400, False, 1), (413, False, 1), (500, False, 3), (429, True, 6)],
+    ids=["refused", "too large", "failed", "full: the row was not tried"],
+)
+def test_a_failing_row_is_asked_three_times_and_a_refused_one_once(pictures, raw_server, status, answered, times):
+    asked, message = [], b'{"error": {"message": "It is too large"}}'
+    chunk = {"choices": [{"delta": {"content": "ok"}, "finish_reason": "stop"}]}
+
+    def refuse_five_times(connection):
+        asked.append(connection)
+        bad = f"HTTP/1.1 {status} No\r\nRetry-After: 0.05\r\nContent-Length: {len(message)}\r\n\r\n".encode() + message
+        good = f"HTTP/1.1 200 OK\r\n\r\ndata: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        connection.sendall(bad if len(asked) <= 5 else good)
+
+    endpoint = Endpoint(raw_server(refuse_five_times), "m")
+    job = Job.of("?", None, model="m", options={}, requests=False)
+    asker = Asker(job, [endpoint], concurrency=1, patience_s=300)
+    asker._last_answer = math.inf  # as if others were answered all the time
+    answering = asker.row("key", Row(str(pictures / "p00.png")))
+    row = asyncio.run_coroutine_threadsafe(answering, background()).result(120)
+    assert (row["error"] is None, row["text"]) == ((True, "ok") if answered else (False, None))
+    assert answered or "It is too large" in row["error"]
+    assert "ServerRefused" not in str(row["error"]), "a sentence needs no name of a class"
+    assert len(asked) == times
+
+
+def test_a_server_is_paused_longer_each_time_and_gets_half_as_many_rows_if_it_was_full():
+    server = Server(Endpoint("http://127.0.0.1:9/v1", "m"), limit=8)
+    for pause_s in (0.5, 1, 2, 4, 8, 16, 30, 30):
+        server.paused_until = 0.0
+        server.pause(None, full=False)
+        assert (server.pause_s, server.limit) == (pause_s, 8)
+    for limit in (4, 2, 1, 1):
+        server.paused_until = 0.0
+        server.pause(None, full=True)
+        assert server.limit == limit
+    for asked_s, given_s in ((20, 20), (600, 30)):  # seconds for which the server asks
+        server.paused_until, before = 0.0, time.monotonic()
+        server.pause(asked_s, full=False)
+        assert before + given_s <= server.paused_until <= time.monotonic() + given_s
+    server.paused_until, server.limit = math.inf, 8
+    server.pause(None, full=True)
+    assert server.limit == 8, "only once for all the rows that were in flight"
+
+
 @pytest.fixture
 def without_ray(monkeypatch):
     installed = extras.version
@@ -373,9 +428,9 @@ def test_a_request_file_is_answered_in_the_openai_batch_format(tmp_path, server,
         return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": request})
 
     file = tmp_path / "in.jsonl"
-    file.write_text("\n".join([line("b"), "", line("a"), line("c", n=2)]) + "\n", "utf-8-sig")  # as Windows writes it
+    file.write_text("\n".join([line("b"), "", line("a"), line("c", n=[2])]) + "\n", "utf-8-sig")  # as Windows writes it
     url, _ = server()
-    assert cli.main(["batch", str(file), "--out", str(tmp_path / "out"), "--url", url]) == 1  # n=2 is refused
+    assert cli.main(["batch", str(file), "--out", str(tmp_path / "out"), "--url", url]) == 1  # n is refused
     assert "2 answered, 1 failed" in capsys.readouterr().err
     good = [json.loads(text) for text in (tmp_path / "out" / "in_output.jsonl").read_text().splitlines()]
     assert [answer["custom_id"] for answer in good] == ["b", "a"]
@@ -388,6 +443,7 @@ def test_a_request_file_is_answered_in_the_openai_batch_format(tmp_path, server,
     (bad,) = [json.loads(text) for text in (tmp_path / "out" / "in_errors.jsonl").read_text().splitlines()]
     assert (bad["custom_id"], bad["response"]) == ("c", None)
     assert bad.keys() == {*VLLM[""][0].split()}
+    assert bad["error"]["message"] == "n: a batch returns one text answer a request. Remove this field."
 
     file.write_text(line("a") + "\n" + line("a") + "\n")
     with pytest.raises(BadInput, match="repeats the custom_id 'a' of line 1"):

@@ -20,7 +20,7 @@ from vlnb import images, typed
 from vlnb.batch.shards import COLUMNS
 from vlnb.batch.source import Job, Row, body
 from vlnb.endpoint.typed import TypedReply
-from vlnb.errors import BadAnswer, NoServer, ServerRefused, VlnbError
+from vlnb.errors import BadAnswer, BadInput, NoServer, ServerRefused, VlnbError
 from vlnb.fetch import background
 from vlnb.prompts import Prompt
 
@@ -119,7 +119,7 @@ class Asker:
                     raise
                 if time.monotonic() - self._last_answer > self._patience_s:
                     self._gave_up = f"No server has answered for {self._patience_s:g} s; gave up on this row: {error}"
-                await asyncio.sleep(_FIRST_PAUSE_S * bool(status not in _GONE))
+                await asyncio.sleep(_FIRST_PAUSE_S * (status not in _GONE))
             else:
                 self._last_answer = time.monotonic()
                 server.pause_s, server.limit = 0.0, server.limit + 1 / server.limit  # more with each answer
@@ -141,8 +141,8 @@ class Asker:
         job = self._job
         if job.requests:
             fields = body(row.content)
-            if lost := [name for name in _REFUSED if fields.get(name)] or ["n"] * (fields.get("n") not in {None, 1}):
-                raise ValueError(f"{', '.join(lost)}: a batch returns one text answer a request. Remove this field")
+            if lost := [name for name in _REFUSED if fields.get(name)] or ["n"] * (fields.get("n") not in (None, 1)):
+                raise BadInput(f"{', '.join(lost)}: a batch returns one text answer a request. Remove this field.")
             return endpoint.send(fields | {"stream": True})
         pictures = images.pages(row.path) if _DOCUMENT.search(row.path) else [row.path]
         return endpoint.stream(Prompt(job.prompt, job.system), *pictures, schema=self._form, **job.options)

@@ -152,6 +152,27 @@ def test_a_row_that_stands_nowhere_takes_no_line_from_the_others():
     assert iou(third.box, boxes[2]) > 0.5
 
 
+def test_a_place_that_a_row_takes_is_left_to_it():
+    canvas = Canvas(700, 300)
+    canvas.text(40, 80, "Washers", 30)
+    taken, free = (canvas.text(400, y, "30.00", 30) for y in (80, 240))
+    answer = {"items": [{"name": "Washers", "amount": "30.00"}], "code": "30.00"}
+    found = evidence.find(answer, [canvas.finish("drawn", "A list and a number").picture])
+    assert (found["code"].how, found["items[0].amount"].how) == ("exact", "exact")
+    assert iou(found["items[0].amount"].box, taken) > 0.5
+    assert iou(found["code"].box, free) > 0.5
+
+
+def test_evidence_names_the_page_of_a_document(tmp_path):
+    front, back = Canvas(400, 200), Canvas(400, 200)
+    front.text(40, 80, "Washers", 30)
+    back.text(40, 80, "Hinges", 30)
+    first, second = (canvas.finish("drawn", "A page").picture.image for canvas in (front, back))
+    first.save(tmp_path / "a.pdf", save_all=True, append_images=[second])
+    found = evidence.find({"a": "Washers", "b": "Hinges"}, images.pages(tmp_path / "a.pdf"))
+    assert [(place.picture, place.page) for place in found.values()] == [(0, 1), (1, 2)]
+
+
 def test_unreadable_and_non_text_values_have_no_evidence():
     answer = {"a": UNREADABLE, "b": True, "c": None}
     assert evidence.find(answer, [images.load(Image.new("RGB", (90, 60), "white"))]) == {}

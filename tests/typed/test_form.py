@@ -422,6 +422,11 @@ def test_only_numbers_that_are_no_multiple_violate_multiple_of(value):
     assert bool(read(form, json.dumps({"total": value}))[2]) == (value in ("19.9951", "NaN", "1e30"))
 
 
+@pytest.mark.parametrize("printed", ["30.00", "0.50", "0.0000001", "17000"])
+def test_an_amount_keeps_its_cents(printed):
+    assert str(read(Form.of(dict[str, Decimal]), json.dumps({"a": printed}))[0]["a"]) == str(Decimal(printed))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -123,8 +123,9 @@ class _Typing:
             return value
         kinds = {kind(branch) for branch in (node, *node.get("anyOf", ()))}
         if NUMBER in kinds and (amount := values.number(value)) is not None:
-            whole = amount == amount.to_integral_value()
-            return int(amount) if whole else amount if self._form.exact else float(amount)
+            if self._form.exact and amount.as_tuple().exponent:  # 30.00 keeps its cents
+                return amount
+            return int(amount) if amount == amount.to_integral_value() else float(amount)
         if DAY in kinds and (day := values.day(value)) is not None:
             if values.is_ambiguous(value):
                 message = f"{value} may have the month first; it is read as {day:%d %B %Y}"

@@ -140,7 +140,7 @@ def test_scenes_are_the_frames_where_the_picture_changes():
     assert clip.notes == ()
 
 
-@pytest.mark.parametrize(("most", "numbers"), [(1, [0]), (2, [0, 8]), (3, [0, 4, 8]), (9, [0, 3, 4, 7, 8])])
+@pytest.mark.parametrize(("most", "numbers"), [(1, [0]), (2, [0, 8]), (3.7, [0, 4, 8]), (9, [0, 3, 4, 7, 8])])
 def test_of_many_scenes_those_that_change_most_are_taken(most, numbers):
     """A scene differs in two bits of its number or more from the one before it: 3 in two, 4 in three, 8 in four."""
     clip = video.frames(make_video(seconds=0.36), scenes=True, fps=25, max_frames=most)

@@ -197,7 +197,7 @@ def plan(
     """
     if not (0 < fps < math.inf and max_frames > 0 and budget_tokens > 0):
         raise BadInput("fps, max_frames and budget_tokens must be positive.")
-    most = max(1, min(max_frames, budget_tokens // (FRAME_TOKENS[0] + DELIMITER_TOKENS)))
+    most = max(1, int(min(max_frames, budget_tokens // (FRAME_TOKENS[0] + DELIMITER_TOKENS))))
     most = min(most, 10 * len(video.times))  # more moments than frames only take time
     step_s = max(1 / fps, video.duration_s / most)
     moments = (video.at(i * step_s) for i in range(max(1, min(most, math.ceil(video.duration_s / step_s - 1e-6)))))

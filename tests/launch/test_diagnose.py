@@ -123,6 +123,47 @@ LINES = [
     ("bad_parallel_size", "ValueError: tensor_parallel_size=3 does not divide the 28 attention heads evenly"),
     ("graph_capture_failed", "Exception: Capture cuda graph failed: HIP out of memory. Tried to allocate 2 GiB"),
     ("killed", "/bin/bash: line 1:  4123 Killed                  python -m sglang.launch_server"),
+    ("no_room_for_kv_cache", "RuntimeError: Not enough memory to handle 4096 prefill tokens."),
+    ("no_room_for_kv_cache", "failed to initialize the context: failed to allocate ROCm0 buffer for the KV cache"),
+    ("no_room_for_kv_cache", "RuntimeError: Insufficient GPU memory for KV cache: need 12.0 GiB, have 3.1 GiB"),
+    ("no_room_for_kv_cache", "Assertion failed: Cannot allocate enough memory for KV cache blocks"),
+    ("weights_do_not_fit", "AssertionError: No enough gpu memory for runtime."),
+    ("weights_do_not_fit", "Insufficient GPU memory error: 15872 MB, which is less than the sum of model weight size"),
+    ("host_memory", "Error: model requires more system memory (52.1 GiB) than is available (31.0 GiB)"),
+    ("host_memory", "systemd-oomd[512]: Killed /user.slice/x.scope due to memory pressure"),
+    ("shared_memory", "RuntimeError: unable to mmap 120 bytes from file </torch_77_88_1>: Cannot allocate memory (12)"),
+    ("shared_memory", "misc/shmutils.cc:87 NCCL WARN Call to ftruncate failed : No space left on device"),
+    ("no_gpu", "RuntimeError: 0 active drivers ([]). There should only be one."),
+    ("no_gpu", "RuntimeError: CUDA driver initialization failed, you might not have a CUDA gpu."),
+    ("no_gpu", "ValueError: Current node has no GPU available. vLLM engine cannot start without GPU."),
+    ("no_gpu", "/dev/kfd does not exist in this container"),
+    ("too_few_gpus", "AssertionError: please set tensor_parallel_size (8) to less than max local gpu count (4)"),
+    ("too_few_gpus", "Allocate failed due to requested number of devices unavailable for amd.com/gpu. Requested: 8"),
+    ("too_few_gpus", "sbatch: error: Batch job submission failed: Requested node configuration is not available"),
+    ("gpu_in_use", "RuntimeError: HIP error: all HIP-capable devices are busy or unavailable"),
+    ("gpu_fault", "amdgpu: [gfxhub0] no-retry page fault (src_id:0 ring:24 vmid:8 pasid:32770)"),
+    ("wrong_gpu_image", "ValueError: Unsupported architecture: gfx1100"),
+    ("wrong_gpu_image", "AssertionError: unknown GPU: gfx1036"),
+    ("wrong_gpu_image", "'gfx1201' is not a recognized processor for this target (ignoring processor)"),
+    ("wrong_gpu_image", "RuntimeError: FlashAttention only supports AMD MI200 GPUs or newer."),
+    ("missing_build_tool", "subprocess.CalledProcessError: Command '['/usr/bin/which', 'c++']' returned non-zero exit status 1."),
+    ("missing_build_tool", "error: command 'gcc' failed: No such file or directory"),
+    ("missing_build_tool", "/usr/bin/env: 'hipcc': No such file or directory"),
+    ("missing_build_tool", "CMake was unable to find a build program corresponding to 'Ninja'."),
+    ("missing_build_tool", "InvalidCxxCompiler: No working C++ compiler found in torch._inductor.config.cpp.cxx"),
+    ("missing_build_tool", "clang++: error: unable to execute command: Executable \"lld\" doesn't exist!"),
+    ("missing_build_tool", "/usr/bin/ld: cannot find -lamdhip64: No such file or directory"),
+    ("jit_build", "RuntimeError: [aiter] build [module_quant] under /opt/aiter/aiter/jit/build/module_quant failed !!!"),
+    ("version_conflict", "ValueError: 'aimv2' is already used by a Transformers config, pick another name."),
+    ("version_conflict", "ValueError: Unrecognized configuration class <class 'Qwen2_5_VLConfig'> for this kind of AutoModel"),
+    ("version_conflict", "ValueError: Unknown RoPE scaling type mrope"),
+    ("version_conflict", "ValueError: Qwen2_5_VLForConditionalGeneration has no vLLM implementation"),
+    ("version_conflict", "AttributeError: 'Qwen2Tokenizer' object has no attribute 'all_special_tokens_extended'"),
+    ("version_conflict", "TypeError: paged_attention_rocm() missing 1 required positional argument: 'fp8_out_scale'"),
+    ("version_conflict", "AttributeError: _ARRAY_API not found"),
+    ("context_too_long", "ValueError: Input length (40001) exceeds model's maximum context length (32768)"),
+    ("context_too_long", "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000"),
+    ("collective_failed", "[Rank 3] Watchdog caught collective operation timeout: WorkNCCL(OpType=ALLREDUCE)"),
 ]  # fmt: skip
 
 
@@ -221,6 +262,7 @@ BENIGN = [
     "UserWarning: Only CUDA, MUSA and NPU support GGUF quantization currently.",
     "KV pool holds 16384 tokens, fewer than --context-length 128000. One full-length request cannot fit",
     "torchaudio is not installed; audio inputs will fail at request time",
+    "flash_attn is not installed, falling back to sdpa: ImportError: cannot import name 'flash_attn'",
 ]
 
 
@@ -278,6 +320,8 @@ def test_a_hint_in_a_message_is_not_a_cause():
     log = "RuntimeError: Rank 1 died (exit code: -6). If exit code is -9 (SIGKILL), a common cause is the OOM killer."
     assert diagnose(log)[0].cause == "unknown"
     assert diagnose("error: boom. The process may have been killed by signal 9.")[0].cause == "unknown"
+    assert diagnose("error: boom. Possible reasons: no space left on device, HIP out of memory.")[0].cause == "unknown"
+    assert diagnose("error: boom. Check that the address is not: address already in use.")[0].cause == "unknown"
     assert diagnose("error: the model could not be loaded: No such file or directory: '/m/config.json'")[0].cause == (
         "model_not_found"
     )
@@ -357,6 +401,33 @@ def test_a_missing_device_explains_the_errors_that_follow():
     assert [found.cause for found in diagnose(log)] == ["no_permission"]
     log += "\nOSError: [Errno 98] address already in use"
     assert [found.cause for found in diagnose(log)] == ["no_permission", "port_in_use"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "log"),
+    [
+        ("no_permission", "Unable to open /dev/kfd read-write: Permission denied\nFailed to infer device type"),
+        ("missing_build_tool", "/bin/sh: 1: hipcc: not found\nninja: build stopped: subcommand failed."),
+        ("disk_full", "No space left on device\nRuntimeError: Error building extension 'module_norm'"),
+        ("disk_full", "No space left on device\nSafetensorError: MetadataIncompleteBuffer"),
+    ],
+)
+def test_what_follows_from_a_cause_is_not_listed_beside_it(cause, log):
+    assert [found.cause for found in diagnose(log)] == [cause]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'time=2031-04-02T10:00:00.000Z level=INFO source=routes.go:1205 msg="Listening on [::]:11434 (version 0.5.7)"',
+        "I0402 10:00:00.000000 1 http_server.cc:4704] Started HTTPService at 0.0.0.0:8000",
+        "2031-04-02T10:00:09.0Z  INFO text_generation_router::server: router/src/server.rs:2430: Connected",
+        "INFO:     Uvicorn running on http://127.0.0.1:8080 (Press CTRL+C to quit)",
+        "[2031-04-02 10:00:00][INFO] Success! HTTP server listening on port 1234",
+    ],
+)
+def test_a_successful_start_of_another_server_has_no_diagnosis(line):
+    assert diagnose(f"an error of no weight\n{line}") == []
 
 
 def test_an_unknown_error_during_graph_capture_is_a_failed_capture():

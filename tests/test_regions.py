@@ -438,6 +438,9 @@ def test_further_formats_of_boxes_are_parsed(text, boxes):
         ('{"position": {"x": 1, "y": 2, "la', [(1, 2, "")]),
         ("click(point=[1, 2], 'left', 2, text='Submit')", [(1, 2, "Submit")]),
         ("select(1, 2)", [(1, 2, "select")]),
+        ('<point x="25%" y="50%">cup</point>', [(161, 238, "cup")]),
+        ('<points coords="1 1 500 250;2 1 250 500">nuts</points>', [(322, 119, "nuts"), (161, 238, "nuts")]),
+        ('<tracks coords="0.5 1 500 250" alt="nut"/>', [(322, 119, "nut")]),
         ('{"action": "tap", "element": "1, 2"}', [(1, 2, "tap")]),
         ("click([[10, 20], [30, 40], [50, 60]])", [(10, 20, "click"), (30, 40, "click"), (50, 60, "click")]),
     ],
@@ -458,6 +461,9 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("do(action='Tap', element=[120, 340])", [(120, 340)]),
         *((f"do({key}='tap', at=[120, 340])", [(120, 340)]) for key in "kind type step gesture operation".split()),
         *((f"go({key}=[120, 340])", [(120, 340)]) for key in "start_box start_point coordinate position".split()),
+        ('do(action="Long Press", element=[120, 340])', [(120, 340)]),
+        *((f"{words} [120, 340]", [(120, 340)]) for words in ("Hover over", "Scroll down at", "**Click**", "tap ->")),
+        ("Click `[120, 340]`", [(120, 340)]),
         *(
             (f"Click {words} [120, 340]", [(120, 340)])
             for words in ("to the", "on", "the point", "position", "the coordinates")
@@ -474,6 +480,10 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("point>120 340", [(120, 340)]),
         ("<coordinate>[120, 340]</coordinate>", [(120, 340)]),
         ("tap>point>120 340", [(120, 340)]),
+        ("tap>120 340", [(120, 340)]),
+        ("click(point='<point>120 340</point')", [(120, 340)]),
+        ("click(point='point>120 340</point>')", [(120, 340)]),
+        *((f"<{tag}>120 340</{tag}>", [(120, 340)]) for tag in "doubleclick move select".split()),
         ("<point>7 8<point>120 340</point>", [(120, 340)]),
         ("<point>120 340<point>", [(120, 340)]),
         ('{"action": "tap", "element": [120, 340]}', [(120, 340)]),
@@ -492,6 +502,10 @@ def test_points_are_parsed_with_their_labels(text, points):
         ("drag(start_box='(100,400)', end_box='(300,200)')", [(100, 400), (300, 200)]),
         ("<swipe>100,400 300,200</swipe>", [(100, 400), (300, 200)]),
         ("Drag from (100, 400) to (300, 200).", [(100, 400), (300, 200)]),
+        ("Swipe [100, 400] to [300, 200]", [(100, 400), (300, 200)]),
+        ("Drag (100, 400) -> (300, 200)", [(100, 400), (300, 200)]),
+        ('{"action": "swipe", "startX": 100, "startY": 400, "endX": 300, "endY": 200}', [(100, 400), (300, 200)]),
+        ('{"action": "drag", "position": {"from": [100, 400], "to": [300, 200]}}', [(100, 400), (300, 200)]),
         *(
             (f"{verb} from (100, 400) to (300, 200)", [(100, 400), (300, 200)])
             for verb in "Swipe Slide Scroll Flick Fling".split()
@@ -539,6 +553,9 @@ def test_a_box_inside_an_action_stays_a_box():
     [
         ('{"bbox_2d": [1, 2, 30, 40], "label_fr": "chaise", "label_en": "chair"}', "chaise"),
         ('{"bbox_2d": [1, 2, 30, 40], "label": {"fr": "chaise", "en": "chair"}}', "chaise"),
+        ('{"bbox_2d": [1, 2, 30, 40], "labels": {"fr": "chaise", "en": "chair"}}', "chaise"),
+        ('{"bbox_2d": [1, 2, 30, 40], "label": ["chair", "seat"]}', "chair"),
+        ("<ref>chair</ref>\n(1,2),(30,40)", "chair"),
         ('{"file_name": "a.png", "label": "chair", "bbox": [1, 2, 30, 40]}', "chair"),
         ("click(box=[1, 2, 30, 40], element_type='link', element_name='Help')", "Help"),
         ('["chair", "red", 1, 2, 30, 40]', "chair"),
@@ -580,7 +597,8 @@ def test_the_label_is_only_the_name_of_the_object(text, label):
 @pytest.mark.parametrize(
     "words",
     [*"action status answer result output response location position object label name target element note caption text"
-      " description observation found overview layout screen summary detected".split(), "Step 2", "The target is"],
+      " description observation found overview layout screen summary detected".split(), *"state context page objects".split(),
+     "Step 2", "The target is", "Current screen", "Detected objects"],
 )  # fmt: skip
 def test_a_word_for_the_answer_itself_is_no_part_of_the_name(words):
     assert [box.label for box in read(f"{words}: chair [1, 2, 30, 40]").boxes] == ["chair"]

@@ -32,7 +32,7 @@ LABEL_KEYS, _VAGUE_KEYS, _LABEL_LISTS, TEXT_KEYS = (
 _LABEL_WORDS, _NO_LABEL = frozenset(_words("labels", "words")), frozenset(_words("labels", "never"))
 _WRAPPERS, _NOT_PLACES = (frozenset(_words("other", name)) for name in ("wrappers", "not_places"))
 _NUMERIC = frozenset(" \t\r\n0123456789.,;()[]eE+-px%_")  # what a text of numbers may hold
-_TAG = re.compile(r"</?\w{1,30}>|<\|\w{1,30}\|>")
+_TAG = re.compile(r"<?/?[a-z]\w{0,30}>|</?[a-z]\w{0,30}|<\|\w{1,30}\|>", re.IGNORECASE)  # also a broken one
 _ROW, _HEXAGON = 4, 6  # numbers of a box, and of the smallest polygon
 
 
@@ -186,7 +186,10 @@ class _Object:
         """Return the value of a key such as "label_de" or "element_info", or the first of {"de": …, "en": …} in it."""
         for key, node in self.members:
             values = [value for _, value in node.value] if node.kind == "object" else [node]
-            words = {word.lower() for word in re.findall(r"[A-Za-z][a-z]{0,40}", key)}
+            if node.kind == "list" and short(key) not in _LABEL_LISTS:
+                values = node.value
+            plural = "s" if node.kind == "object" else ""
+            words = {word.lower().removesuffix(plural) for word in re.findall(r"[A-Za-z][a-z]{0,40}", key)}
             if _LABEL_WORDS.isdisjoint(words) or words & _NO_LABEL:
                 continue
             if values and all(value.kind == "text" and value.value for value in values):
@@ -225,7 +228,7 @@ class _Object:
                 for name, value in [("", node)] if numbers_of(node) else node.value:  # {"nose": [1, 2], "ear": …}
                     yield from _placed(value, kind, self.log, name or self.label, self.text)
             elif node.kind == "object" and numbers_of(node) is None:
-                inner = list(regions(node, self.log, label=self.label, text=self.text))
+                inner = list(regions(node, self.log, label=self.label, text=self.text, verb=self.verb))
                 if kind == "box" and not node.whole and all(item.kind == "point" for item in inner):
                     self.log.drop("a box cut off before its end", node.start)
                 else:

@@ -23,9 +23,9 @@ _N4S = r"[\s,，;_]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
 # A tag of a place, or of the name before it: the text between two tags belongs to the first.
 _MARK = re.compile(
-    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_)?(?:click|tap|press|touch|hover"
-    r"|drag|swipe|slide|scroll|coords?|coordinates?|position|location))(?:_(?P<edge>start|end))?\|?>"
-    r"|(?<![\w<|/.-])(?P<bare>point|box|bbox)>",  # without its "<"
+    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_?)?(?:click|tap|press|touch|hover"
+    r"|move|select|drag|swipe|slide|scroll|coords?|coordinates?|position|location))(?:_(?P<edge>start|end))?\|?>"
+    r"|(?<![\w<|/.-])(?P<bare>point|box|bbox|click|tap|press|touch)>",  # without its "<"
     re.IGNORECASE,
 )
 _PLACES = ("point", "box", "bbox", "quad", "det")
@@ -45,8 +45,8 @@ _DIGIT = re.compile(r"\d")
 _NUMBER_NEXT = re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key, which belongs to its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
-_BETWEEN = r"[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
-_CORNERS = re.compile(
+_BETWEEN = r"[,，;\-–—→~>]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
+CORNERS = re.compile(
     rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
 )
@@ -101,12 +101,12 @@ _FILLER_CHARS = 16
 _SECTION = re.compile(  # a prefix of a name that is not part of it: "Action: tap", `, "label": "cup"`
     r"^\W{0,24}(?:(?:(?:and|or|then|there (?:is|are)|here (?:is|are)|i (?:can )?(?:see|found))\s{1,24}){1,3}"
     r"|.{0,60}\b(?:box(?:es)?|bbox|location|position|coordinates?|region) (?:of|for)\s{1,9}"
-    r"|(?:final |the )?(?:action|status|answer|result|output|response|location|position|object|label|name|target"
-    r"|element|note|caption|text|description|observation|found|overview|layout|screen|summary|detected"
-    r"|step \d{1,3})(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
+    r"|(?:final |the |current |detected )?(?:action|status|state|context|page|answer|result|output|response|location"
+    r"|position|object|label|name|target|element|note|caption|text|description|observation|found|overview|layout|screen"
+    r"|summary|detected|step \d{1,3})s?(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
     re.IGNORECASE,
 )
-_STROKE = re.compile(r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$", re.IGNORECASE)
+_STROKE = re.compile(r"(?i)\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}(?:\b.{0,40}\bfrom\b.{0,20}|\s{1,4})$")
 _ARGUMENT = re.compile(r"\(\w{1,30}\s{0,3}=.{0,200}$")
 _KEY_END = re.compile(r"(?<=[\"'”’])\s{0,9}[:：=]\s{0,24}$")
 _JSON = re.compile(r"[{}\[]|[\"'”’]\s{0,9}[:：,，=]")  # no name goes beyond it
@@ -130,7 +130,7 @@ def tagged(text: str, log: Log) -> Iterator[RawRegion]:
         if hit["close"] or not hit["head"]:
             continue
         attrs = {item["name"].lower().removeprefix("data-"): item for item in _ATTRIBUTE.finditer(hit["head"])}
-        if attrs and (hit["name"].lower() in ("point", "points") or verb_of(hit["name"])):
+        if attrs and (hit["name"].lower() in ("point", "points", "tracks") or verb_of(hit["name"])):
             yield from _points(hit, attrs, _words(text, tags, number), log)
         for kind in attrs.keys() & {"bbox", "polygon"}:
             yield from _element(
@@ -153,15 +153,17 @@ def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
 def _points(hit: re.Match[str], attrs: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[RawRegion]:
     alt = attrs.get("alt") or attrs.get("label")
     label = html.unescape((alt["value"] or "").strip() if alt else "") or words
-    if coords := attrs.get("coords"):  # "image (index x y) (index x y) …", in thousandths
-        numbers = [float(number) for number in NUMBER.findall(coords["value"] or "")]
+    coords = attrs["coords"]["value"] if "coords" in attrs else ""
+    for frame in re.split(r"[\t,:;]", coords or ""):  # "image index x y index x y …; image …", in thousandths
+        numbers = [float(number) for number in NUMBER.findall(frame)]
         for at in range(2, len(numbers) - 1 if len(numbers) % 3 == 1 else 0, 3):
             yield RawRegion("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, thousandths=True)
     axes: dict[str, dict[str, float]] = {}
     for name, value in attrs.items():
-        axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch((value["value"] or value["bare"] or "").strip(" \"'"))
+        text = (value["value"] or value["bare"] or "").strip(" \"'")
+        axis, number = _AXIS.fullmatch(name), NUMBER.fullmatch(text.removesuffix("%"))
         if axis and number and (value["end"] or hit[0].endswith(">")):
-            axes.setdefault(axis[2], {})[axis[1]] = float(number[0])
+            axes.setdefault(axis[2], {})[axis[1]] = float(number[0]) / (100 if "%" in text else 1)
     for pair in axes.values():
         if len(pair) == 2:
             yield RawRegion("point", (pair["x"], pair["y"]), hit.start(), hit.end(), label)
@@ -253,7 +255,7 @@ def plain(text: str) -> Iterator[RawRegion]:
         not (_NO_ROW.fullmatch(line) or (_HEADED.search(line) and _WORDS.fullmatch(line))) for _, line in _lines(text)
     )
     blank = text
-    for form in (_table_rows, _chains, partial(_matches, _CORNERS, "box"), partial(_number_lines, count=count)):
+    for form in (_table_rows, _chains, partial(_matches, CORNERS, "box"), partial(_number_lines, count=count)):
         regions = list(form(blank, text))
         yield from (region for region in regions if not _NO_PLACE.search(text, max(0, region.start - 5), region.end))
         blank = blank_out(blank, [(region.start, region.end) for region in regions])
@@ -337,10 +339,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def name_around(text: str, start: int, end: int) -> str:
     """Return the name of a place: the words before it on its line, else those after it, else the heading above."""
-    line = line_before(text, start)
-    if named := _REF_BEFORE.search(line):
+    if named := _REF_BEFORE.search(text[max(0, start - NEAR_CHARS) : start]):
         return html.unescape(named[1]).strip()
-    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
+    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line_before(text, start)))[-1])
     line = _JSON.split(line)[-1]
     if line.lstrip().startswith("|"):  # a cell of a table
         line = line.rstrip(" |").rpartition("|")[2]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations, thoughts
-from vlnb.regions.meaning import KIND_OF, RawRegion, regions, short, verb_of
+from vlnb.regions.meaning import KIND_OF, STROKES, RawRegion, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
@@ -27,11 +27,12 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _TELLING = re.compile(  # a first argument that makes any call an action: do(action="Tap", …), TYPE(box=[…
-    r"\(\s{0,9}(?:(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?(\w{1,30})"
+    r"\(\s{0,9}(?:(?:action|kind|type|step|gesture|operation)\s{0,9}=\s{0,9}[\"']?([\w -]{1,30})"
     r"|(?:start_)?(?:box|bbox|point|coordinate|position)\w{0,9}\s{0,9}=)"
 )
 _VERB_BEFORE = re.compile(
-    r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|to|the|point|position|coordinates?)){0,3}\s{0,3}[:=]?\s{0,3}$"
+    r"(?:^|[^\w.])([^\W\d][\w.]{1,60})(?:\s{1,3}(?:at|on|over|up|down|to|the|point|position|coordinates?)){0,3}"
+    r"\s{0,3}[:=*`→>-]{0,4}\s{0,3}`?$"
 )
 _BEYOND = 0.25  # of a side, plus a patch of 28 px: the largest error beyond an edge of a model that answers in pixels
 _PATCH_PX = 28
@@ -142,6 +143,8 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
+            if text[at] == "[" and verb in STROKES and notations.CORNERS.match(text, at):
+                verb = ""  # Swipe [1, 2] to [3, 4]
             if telling := _TELLING.match(text, at):
                 verb = verb or verb_of(telling[1] or "act")
             if text[at] == "(" and not verb:

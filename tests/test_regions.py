@@ -597,7 +597,7 @@ def test_the_label_is_only_the_name_of_the_object(text, label):
 @pytest.mark.parametrize(
     "words",
     [*"action status answer result output response location position object label name target element note caption text"
-      " description observation found overview layout screen summary detected".split(), *"state context page objects".split(),
+      " description observation found overview layout screen summary detected state context page objects".split(),
      "Step 2", "The target is", "Current screen", "Detected objects"],
 )  # fmt: skip
 def test_a_word_for_the_answer_itself_is_no_part_of_the_name(words):

@@ -70,6 +70,7 @@ def test_a_number_with_a_decimal_comma_is_left_out():
         ("Request rate configured (RPS): 4.00", "request_rate", 4),
         ("Peak output token throughput (tok/s): 99.00", "max_output_tokens_per_s", 99),
         ("Output token throughput (tok/s): 1.5e3", "output_throughput", 1500),
+        ("Input Token Throughput (tokens/sec): 99.5", "input_throughput", 99.5),
     ],
 )
 def test_alternative_metric_names_are_recognised(line, key, number):
@@ -79,7 +80,6 @@ def test_alternative_metric_names_are_recognised(line, key, number):
 @pytest.mark.parametrize(
     "line",
     [
-        "Vision cache misses: 31",
         "Mean TPOT (ms): N/A",
         "Mean TPOT (ms): nan",
         "Mean TPOT (ms): -",
@@ -87,8 +87,15 @@ def test_alternative_metric_names_are_recognised(line, key, number):
         "Traceback (most recent call last)",
     ],
 )
-def test_unknown_metrics_and_invalid_numbers_are_left_out(line):
+def test_invalid_numbers_are_left_out(line):
     assert printed.parse("\n".join([*LINES[:-1], line, LINES[-1]])) == printed.Printed((ROW,), ())
+
+
+@pytest.mark.parametrize("at", [5, len(LINES) - 1], ids=["between two metrics", "after the last one"])
+def test_an_unknown_metric_is_taken_as_printed_and_noted(at):
+    found = printed.parse("\n".join([*LINES[:at], "Vision cache misses: 31", *LINES[at:], "Restarts: 4"]))
+    assert found.rows == ({**ROW, "vision_cache_misses": 31},)
+    assert found.notes == ("Not known, and taken as printed: vision_cache_misses.",)
 
 
 def test_separator_lines_without_a_title_cause_no_note():

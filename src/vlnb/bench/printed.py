@@ -50,24 +50,29 @@ def parse(text: str) -> Printed:
     """
     text = "\n".join(_COLOUR.sub("", text).splitlines())
     rows: list[dict[str, float]] = []
-    unknown: dict[str, float] = {}  # between two metrics of a result
+    unknown: dict[str, float] = {}  # between two metrics of a result, or between its last one and the rule below it
     strange: dict[str, None] = {}
-    end = 0
+    end, rule = 0, None  # of the last pair, and what ends the result
     for pair in _PAIR.finditer(text):
         key, value = _key(pair[1]), float(pair[2].replace(",", ""))
+        end, rule = pair.end(), rule or _END.search(text, end, pair.start())
         if not key:
-            if re.search(r"[^\W\d_]", pair[1]):  # otherwise it is a timestamp of a log
+            if not rule and re.search(r"[^\W\d_]", pair[1]):  # otherwise it is a timestamp of a log
                 unknown["_".join(re.findall(r"[^\W_]+", pair[1].lower()))] = value
             continue
-        if not rows or key in rows[-1] or _END.search(text, end, pair.start()):
-            rows.append({})
-        else:
+        if rows and (rule[0] != "}" if rule else key not in rows[-1]):
             rows[-1] |= unknown
             strange |= dict.fromkeys(unknown)
-        rows[-1][key], end = value, pair.end()
+        if not rows or key in rows[-1] or rule:
+            rows.append({})
+        rows[-1][key], rule = value, None
         unknown.clear()
+    rule = rule or _END.search(text, end)
+    if rows and rule and rule[0] != "}":
+        rows[-1] |= unknown
+        strange |= dict.fromkeys(unknown)
     notes = [f"Not known, and taken as printed: {', '.join(strange)}."] if strange else []
-    if rows and not _END.search(text, end):
+    if rows and not rule:
         notes.append("The last result has no end: was it cut when it was copied? Its last number may be cut too.")
     if not rows:
         first_line = next((line.strip() for line in text.splitlines() if re.search(r"\w", line)), "")
@@ -81,6 +86,6 @@ def _key(label: str) -> str:
     >>> _key("bench-1 | Mean E2EL (ms)"), _key("Backend")
     ('mean_e2e_latency_ms', '')
     """
-    words = re.sub(r"\((?:s|\w+/s)\)", "", label.lower()).replace("e2el", "e2e_latency")
+    words = re.sub(r"\((?:s|\w+/s(?:ec)?)\)", "", label.lower()).replace("e2el", "e2e_latency")
     match = _METRIC.search("_".join(re.findall(r"[^\W_]+", words)))
     return _KEYS["other"].get(match[1], match[1]) if match else ""

@@ -16,3 +16,8 @@ _UNSAFE = re.compile(
 def printable(text: str) -> str:
     """Return `text` without control characters (tab and newline stay), bidirectional marks and lone surrogates."""
     return _UNSAFE.sub("", text)
+
+
+def joined(text: str) -> str:
+    """Return `text` with both halves of an emoji as one character; a half alone, which cannot be printed, as “�”."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -222,7 +222,7 @@ def test_a_redirect_carries_neither_key_nor_picture_to_another_server(recorder, 
     first, second = recorder(), recorder()
     endpoint = vlnb.Endpoint(first.base_url, "m", api_key=CANARY)
     first.elsewhere = second.base_url
-    with pytest.raises(vlnb.ServerRefused, match=r"redirects to http://127.0.0.1:\d+: not followed"):
+    with pytest.raises(vlnb.ServerRefused, match=r"redirects to http://127.0.0.1:\d+/v1: not followed"):
         endpoint.ask("?", receipt.picture)
     assert first.got_the_key
     assert second.seen == []

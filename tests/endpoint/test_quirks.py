@@ -254,6 +254,14 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b'{"error": "unexpected EOF"}'), vlnb.ServerRefused, r"not ready \(502\).*ask again"),
         (STREAM + b'data: {"detail": "no more credit"}\n\n', vlnb.ServerRefused, 'It says: "no more credit"'),
         (plain(b"Gateway error: " + PAGE, "502 Bad"), vlnb.ServerRefused, 'It says: "Gateway error: Log in"$'),
+        (plain(b"no such path", kind="text/plain"), vlnb.BadAnswer, r'\(it says: "no such path"\)'),
+        (plain(b'[{"error": "no such path"}]'), vlnb.BadAnswer, "it says: .*no such path"),
+        (
+            STREAM + b'id: 7\nretry: 9\n: ping\n\nerror: {"message": "busy"}\n\n',
+            vlnb.BadAnswer,
+            'it says: "error: .*busy',
+        ),
+        (STREAM + b"id: 7\nevent: message\nretry: 9\n: ping\n\n", vlnb.BadAnswer, "without a finish_reason"),
         (plain(PAGE, kind="text/html"), vlnb.BadAnswer, r'it is a web page: "Log in"\)'),
         (plain(PAGE, "502 Bad", "text/html"), vlnb.ServerRefused, 'It says: "Log in"$'),
         (plain(b"<style>a{color:red}", "500 Oh", "text/html"), vlnb.ServerRefused, "may work.$"),
@@ -356,9 +364,18 @@ def test_a_request_is_sent_again_without_refused_stream_options(raw_server, stat
     assert "refuses stream_options, so it counts no tokens" in reply.summary
 
 
-def test_half_a_surrogate_pair_can_be_printed_and_stored(ask):
-    reply = ask(STREAM + b'data: {"choices": [{"delta": {"content": "cats \\ud83d!"}}]}\n\n' + END)
-    assert reply.text == "cats \ufffd!"
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b'{"choices": [{"delta": {"content": "cats \\ud83d!"}}]}',
+        b'{"choices": [{"delta": {"refusal": "no \\ud83d!"}}]}',
+        b'{"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": "\\ud83d"}}]}}]}',
+        b'{"model": "cats \\ud83d", "choices": [{"delta": {"content": "a"}}]}',
+    ],
+)
+def test_half_a_surrogate_pair_can_be_printed_and_stored(ask, sent):
+    reply = ask(STREAM + chunk(finish="stop") + b"data: " + sent + b"\n\ndata: [DONE]\n\n")
+    assert "\ufffd" in reply.text + reply.summary
     assert json.dumps(reply.as_dict(), ensure_ascii=False).encode()
 
 
@@ -389,9 +406,15 @@ BLIND = [
     "bge-m3",
     "llama-guard-4",
     "clip",
+    "all-minilm",
+    "omni-moderation",
+    "dall-e-3",
+    "stable-diffusion-xl",
+    "davinci-002",
+    "babbage-002",
 ]
 SEEING = ["SmolVLM", "gpt-4-vision", "llava-1.6", "pixtral-12b", "molmo-7b", "moondream2", "minicpm-v", "gemma-3-27b",
-          "gemma4", "qwen2.5-omni", "phi-4-multimodal", "deepseek-ocr"]  # fmt: skip
+          "gemma4", "gpt-4o", "qwen2.5-omni", "phi-4-multimodal", "deepseek-ocr"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -420,7 +443,8 @@ def test_a_named_model_needs_no_list_of_models(raw_server, status):
         (plain(b"[]"), vlnb.BadAnswer, "serves no model"),
         (plain(b'{"object": "list"}'), vlnb.BadAnswer, "lists no models"),
         (plain(b"", "301 Moved", "text/html", "location: https://a.test/v1/models?k=v"), vlnb.ServerRefused,
-         "redirects to https://a.test:"),
+         "redirects to https://a.test/v1:"),
+        (plain(b"", "307 Moved", "text/html", "location: /login?to=models"), vlnb.ServerRefused, r":\d+/login: not"),
     ],
 )  # fmt: skip
 def test_an_unusable_list_of_models_is_explained(raw_server, sent, error, words):

@@ -37,6 +37,7 @@ def test_a_refused_field_is_named(message, field):
     [
         "extra input", "additional property", "invalid field", "no such field", "not permitted", "not allowed",
         "not recognised", "I do not know it", "not an expected field", "not accepted", "not valid", "does not exist",
+        "cannot be used here", "should not be set", "a disallowed property", "forbidden",
     ],
 )  # fmt: skip
 def test_a_refusal_has_many_words(words):

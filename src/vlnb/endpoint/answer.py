@@ -11,6 +11,7 @@ from typing import Any
 
 from vlnb.endpoint.reply import Usage
 from vlnb.fetch import Fetched
+from vlnb.terminal import joined
 
 WHITE_SPACE = "white space"
 """The finish reason of an answer that vlnb stopped because it consisted of white space without end."""
@@ -68,7 +69,7 @@ class Answer:
         """
         name, _, data = line.strip().removeprefix(_BOM).partition(b":")
         if name != b"data":
-            if self.first is None:
+            if self.first is None and name not in (b"", b"event", b"id", b"retry"):  # of a stream
                 self.other_lines.append(line)
             return False
         self.done = data.strip() == b"[DONE]"
@@ -110,7 +111,7 @@ class Answer:
         if self.text.strip():
             return ""
         if self.refusal:
-            return f"the model refused: {self.refusal[:_REFUSAL_CHARS]}"
+            return f"the model refused: {joined(self.refusal)[:_REFUSAL_CHARS]}"
         if self.thought and self.finish_reason == "length":
             return "thinking used up max_tokens before the answer began: raise it, or switch thinking off"
         return "the model only thought and gave no answer" if self.thought else "the answer is empty"
@@ -122,7 +123,7 @@ class Answer:
         if error or (needed and needed not in chunk):
             code = str(error.get("code") if isinstance(error, dict) else chunk.get("code"))
             raise Refusal(Fetched(int(code) if re.fullmatch("[45][0-9][0-9]", code) else 400, "", {}, data))
-        self.model = str(chunk.get("model") or self.model)
+        self.model = joined(str(chunk.get("model") or self.model))
         self.usage = Usage.of(chunk.get("usage")) or self.usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
@@ -144,7 +145,7 @@ class Answer:
         parts = [{"text": part} if isinstance(part, str) else part for part in parts]
         text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
         begins = not (self.text or self.thought or self.calls)
-        thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
+        thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)
         refusal, function_call = delta.get("refusal"), delta.get("function_call")  # the older form of tool_calls
         self.refusal += refusal if isinstance(refusal, str) else ""
@@ -160,12 +161,11 @@ class Answer:
                     stored[name] = stored.get(name, "") + (value if isinstance(value, str) else json.dumps(value))
         text = self.half + text
         self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        text = text.removesuffix(self.half).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        self._append(text)
+        self._append(text := text.removesuffix(self.half))
         return begins and bool(text or self.thought or self.calls)
 
     def _append(self, text: str) -> None:
-        if text:
+        if text := joined(text):
             self.first = self.first or time.perf_counter()
             self.text += text
             self.pieces.put(text)

@@ -28,8 +28,8 @@ _LONG_S = 3600.0
 _PIECE_CHARS = 60
 _OPTIONAL = re.compile(r"\b(stream_options|include_usage|ignore_eos)\b")
 _REFUSES = re.compile(
-    r"extra|unexpected|unknown|unrecogni[sz]ed|unsupported|additional|invalid|no such"
-    r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement)",
+    r"extra|disallow|forbid|unexpected|unknown|unrecogni[sz]ed|unsupported|additional|invalid|no such"
+    r"|(?:not|n't) (?:\w{1,20} )?(?:support|permit|allow|recogni|know|expect|accept|valid|exist|implement|used|set\b)",
     re.IGNORECASE,
 )
 _BROKEN = re.compile(r"reading a body from connection|unexpected EOF", re.IGNORECASE)
@@ -72,7 +72,7 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
         f"{status} {message}",
         server=server,
         status=status,
-        there=f"{target.scheme}://{target.netloc.rpartition('@')[2]}",
+        there=redacted(re.sub("(/chat/completions|/models)?/?$", "", fetch.shown_url(target.geturl())), secret),
         unknown=f"does not know the model {model!r}, or " if model else "",
         wait=_when(retry_after_s),
         quoted=f' It says: "{message}"' if message else "",
@@ -121,7 +121,8 @@ def explain(error: Exception, endpoint: Endpoint, answer: Answer, *, first_token
         reason = _message(error.answer.body, secret)
     elif isinstance(error, EOFError):
         reason = answer.finish_reason or "the stream ended without a finish_reason"
-        reason = f'it is a web page: "{_message(answer.page, secret)}"' if answer.page.startswith(b"<") else reason
+        if page := "" if partial else _message(answer.page, secret):
+            reason = f'it {"is a web page" if answer.page.startswith(b"<") else "says"}: "{page}"'
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         doc = error.doc if isinstance(error, json.JSONDecodeError) else ""
         piece = " ".join(redacted(doc, secret).split())[:_PIECE_CHARS]  # cut last: half a key is not found

@@ -19,9 +19,12 @@ from vlnb.errors import BadAnswer, BadInput, ServerRefused, VlnbError
 
 _ENVIRONMENT = "VLNB_BASE_URL"
 _EMBEDDED, _LAUNCHED = "embedded", "the server launched from here"
-_NO_CHAT = re.compile(r"embed(?!ded)|rerank|whisper|tts|speech|bge-|guard|clip", re.IGNORECASE)
+_NO_CHAT = re.compile(
+    r"embed(?!ded)|rerank|minilm|bge-|clip|whisper|tts|speech|guard|moderation|dall-e|diffusion|davinci|babbage",
+    re.IGNORECASE,
+)
 _SEES = re.compile(
-    r"vl(?:m|(?![a-z]))|vision|llava|pixtral|molmo|moondream|minicpm|gemma-?[34]|omni|multimodal|ocr|\dv\b",
+    r"vl(?:m|(?![a-z]))|vision|llava|pixtral|molmo|moondream|minicpm|gemma-?[34]|omni|multimodal|ocr|\dv\b|gpt-4o",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
+from vlnb.terminal import joined
+
 Repair = Callable[[str, int], None]
 """A callback for repairs: called with the kind of repair and its offset in the text."""
 
@@ -132,7 +134,7 @@ class Reader:
         start, char, pairs = self._at, self._text[self._at], list[tuple[str, Node]]()
         if char == '"':
             value, self._at = scanstring(self._text, start + 1, False)
-            return Node("text", _joined(value), start, self._at)
+            return Node("text", joined(value), start, self._at)
         if hit := _SCALAR.match(self._text, start):
             self._at, is_number = hit.end(), hit[0][-1].isdigit()
             value = json.loads(hit[0]) if is_number else _WORDS.get(hit[0])  # whole numbers stay exact
@@ -351,9 +353,4 @@ def _unescaped(text: str) -> str:
         code = hit[1]
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPED.get(code, code)
 
-    return _joined(_ESCAPE.sub(resolve, text)) if "\\" in text else text
-
-
-def _joined(text: str) -> str:
-    """Return `text` with the two surrogates that JSON writes for an emoji as one character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return joined(_ESCAPE.sub(resolve, text)) if "\\" in text else text

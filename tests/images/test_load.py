@@ -519,6 +519,12 @@ CARELESS = {
     "a parameter": "data:image/png;charset=utf-8;base64," + TEXT,
     "quotes": f'"data:image/png;base64,{TEXT}"',
     "only the base64": TEXT,
+    "only the base64, URL-safe": base64.urlsafe_b64encode(PNG).decode(),
+    "a no-break space": "\xa0data:image/png;base64," + TEXT,
+    "as JSON writes it": "data:image\\/png;base64,"
+    + base64.encodebytes(PNG).decode().replace("/", "\\/").replace("\n", "\\n"),
+    "no type, a colon": "data:base64," + TEXT,
+    "a semicolon at the end": f"data:image/png;base64,{TEXT};",
 }
 
 
@@ -540,7 +546,23 @@ def test_a_truncated_data_uri_is_refused():
 
 @pytest.mark.parametrize(
     "pasted",
-    ["{} ", "\n{}", "'{}'", '"{}"', "“{}”", "<{}>", "\u202a{}", " 'file://{}' ", "{}\r\n"],
+    [
+        "{} ",
+        "\n{}",
+        "'{}'",
+        '"{}"',
+        "“{}”",
+        "<{}>",
+        "\u202a{}",
+        " 'file://{}' ",
+        "{}\r\n",
+        "\xa0{}\xa0",
+        "\u3000{}",
+        "„{}“",
+        "「{}」",
+        "\u2066{}\u2069",
+        "\u2060{}\u200f",
+    ],
 )
 def test_a_path_may_be_pasted_with_surrounding_characters(tmp_path, pasted):
     (tmp_path / "a.png").write_bytes(PNG)
@@ -623,7 +645,7 @@ def test_a_tiff_in_which_0_is_white_is_not_inverted(values):
 # -- damaged, and unsupported --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_blocks": 4}])
 @pytest.mark.parametrize("ending", [b"", b"\xff", bytes(30)])
 def test_a_jpeg_that_lacks_only_its_end_marker_is_loaded(options, ending):
     whole = encoded(Image.effect_noise((90, 60), 60).convert("RGB"), "JPEG", **options)
@@ -632,6 +654,16 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_loaded(options, ending):
     assert picture.notes == ("its end marker is missing, but the picture is whole",)
     with pytest.raises(BadInput, match="broken or cut-off JPEG"):
         images.load(whole[:-400])
+
+
+def test_a_jpeg_cut_where_its_decoder_can_restart_is_refused():
+    whole = encoded(Image.effect_noise((90, 60), 60), "JPEG", restart_marker_blocks=4)
+    ends = [at for at in range(len(whole) // 2, len(whole) - 2) if whole[at : at + 2] in (b"\xff\xd0", b"\xff\xd5")]
+    assert ends
+    for end in ends:
+        for cut in range(end - 2, end + 3):
+            with pytest.raises(BadInput, match="broken or cut-off JPEG"):
+                images.load(whole[:cut])
 
 
 def test_a_picture_whose_text_names_a_pdf_is_a_picture():

@@ -191,7 +191,8 @@ def _with_end(data: bytes) -> bytes | None:
     def checksum(padding: bytes) -> int:
         return zlib.crc32(Image.open(io.BytesIO(data + padding + _END_OF_JPEG), formats=["JPEG"]).tobytes())
 
-    checksums = {checksum(padding) for padding in (b"", b"Zu" * 64, bytes(range(254, 0, -1)))}
+    restarts = b"".join(bytes((255, 208 + number)) + b"Zu" * 64 for number in range(8))  # each might be the next one
+    checksums = {checksum(padding) for padding in (b"", b"Zu" * 64, bytes(range(254, 0, -1)), restarts)}
     return data + _END_OF_JPEG if len(checksums) == 1 else None
 
 

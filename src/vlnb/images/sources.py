@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _REDIRECTS = 10
-_AROUND_PATHS = " \t\r\n\"'`“”‘’«»<>\ufeff\u200b\u200e\u202a"  # characters that are often copied along with a path
-_BASE64 = re.compile(
-    r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi)[A-Za-z0-9+/=\s]{100}"
-)  # the file itself, without "data:"
+# Characters that are often copied along with a path.
+_AROUND_PATHS = " \t\r\n\xa0\u3000\u202f\"'`“”„‘’«»<>「」\ufeff\u200b\u200e\u200f\u202a\u202c\u2060\u2066\u2068\u2069"
+_BASE64 = re.compile(r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi)[\w+/=\s-]{100}")  # the file itself, without "data:"
 
 
 def from_text(text: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str]:
@@ -195,13 +194,13 @@ def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
     >>> from_data_uri("data:text/plain;BASE64, aGk", max_bytes=100)
     b'hi'
     """
-    head, comma, body = uri.partition(",")
+    head, comma, body = re.sub(r"\\(?:[nr]|(?=/))", "", uri).partition(",")  # as JSON writes it
     if not comma:
         raise BadInput("The data URI has no comma, and so no data. It should look like data:image/png;base64,….")
     data = urllib.parse.unquote_to_bytes(body)
-    is_base64 = re.search(r";\s*base64\s*$", head, re.IGNORECASE)
+    is_base64 = re.search(r"[;:]\s*base64\s*$", head, re.IGNORECASE)
     if is_base64:
-        data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+        data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=;")
     if len(data) > (max_bytes * 4 / 3 + 8 if is_base64 else max_bytes):
         raise _too_many_bytes("The data URI", max_bytes)
     try:

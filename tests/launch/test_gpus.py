@@ -52,8 +52,16 @@ def test_the_output_of_amd_smi_is_read_in_every_format(static, tmp_path):
     assert bool(found.problem) == static.startswith("WARNING")
 
 
-def test_the_output_of_rocm_smi_is_read_after_warnings_with_brackets(tmp_path):
-    printed = "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED\n" + json.dumps(ROCM)
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED",
+        'WARNING: {"gpu": {"code": 2}}',
+        '{"card0": {"Card Series": "N/A"}}',
+    ],
+)
+def test_the_output_of_rocm_smi_is_read_after_warnings_with_brackets(tmp_path, warning):
+    printed = f"{warning}\n{json.dumps(ROCM)}"
     found = gpus(run=tools(rocm_smi_showproductname=printed), root=tmp_path)
     assert [gpu.name for gpu in found.gpus] == ["MI355X", "MI355X"]
     assert {gpu.arch for gpu in found.gpus} == {"gfx950"}

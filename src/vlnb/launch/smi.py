@@ -35,6 +35,7 @@ def rows(text: str | None) -> dict[Any, dict[str, Any]]:
     >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
     {'card0': {'Card Series': 'AMD Instinct MI300X'}}
     """
+    tables = [dict[Any, dict[str, Any]]()]
     for bracket in re.finditer(r"[\[{]", text or ""):
         try:
             data = json.JSONDecoder().raw_decode(text or "", bracket.start())[0]
@@ -43,9 +44,9 @@ def rows(text: str | None) -> dict[Any, dict[str, Any]]:
         data = data.get("gpu_data", data) if isinstance(data, dict) else data
         if isinstance(data, list):
             data = {row["gpu"]: row for row in data if isinstance(row, dict) and isinstance(row.get("gpu"), int)}
-        if found := {key: row for key, row in data.items() if isinstance(row, dict)} if isinstance(data, dict) else {}:
-            return found  # brackets of a warning, such as GPU[0], hold no rows
-    return {}
+        if isinstance(data, dict):
+            tables.append({key: row for key, row in data.items() if isinstance(row, dict)})
+    return max(tables, key=lambda table: len(str(table)))  # brackets of a warning, such as GPU[0], hold no rows, or few
 
 
 def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value

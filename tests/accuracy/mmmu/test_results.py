@@ -157,6 +157,21 @@ def test_a_truncated_harness_result_raises_an_error_that_says_so(tmp_path, text,
         harness.read(tmp_path / "printed.txt")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(RESULT)[8:],
+        str(RESULT)[30:],
+        str(RESULT)[:40] + "\nargs: {'server': {'port': 30000}}",
+    ],
+    ids=["no beginning", "no first subject", "no end, but other braces"],
+)
+def test_a_harness_result_without_its_beginning_or_its_end_is_refused(tmp_path, text):
+    (tmp_path / "printed.txt").write_text(text)
+    with pytest.raises(BadInput, match="no beginning or no end"):
+        harness.read(tmp_path / "printed.txt")
+
+
 def test_the_error_for_a_missing_file_names_it(tmp_path):
     with pytest.raises(BadInput, match="nowhere cannot be read"):
         mmmu.harness.read(tmp_path / "nowhere")

@@ -18,7 +18,6 @@ _SUBJECT = re.compile(r"""["']([^"'{}]{1,80})["']\s{0,9}:\s{0,9}\{([^{}]{1,999})
 _NUMBER = re.compile(
     r"""["'](acc|num)["']\s{0,9}:\s{0,9}(\d{1,9}(?:\.\d{1,30})?(?:e-?\d{1,3})?)(?![\w.])""", re.IGNORECASE
 )
-_END = re.compile(r"\}[^{}]{0,99}\}")  # a log may put its prefix before the last one
 _NONE = "This holds no result of SGLang's MMMU harness, which prints {'Accounting': {'acc': …, 'num': …}, …}."
 _MOST_BYTES, _MOST_QUESTIONS = 4_000_000, 10**6
 
@@ -42,16 +41,17 @@ def read(path: str | Path) -> Scores:
     """
     text = records.text(path, _MOST_BYTES)
     counts: dict[str, tuple[int, int]] = {}  # right answers and questions of each subject
-    for name, entry in _SUBJECT.findall(text):
-        if name.lower().startswith("overall") or "acc" not in entry.lower():
-            continue
+    entries = [hit for hit in _SUBJECT.finditer(text) if "acc" in hit[2].lower()]
+    before, after = (text[: entries[0].start()], text[entries[-1].end() :]) if entries else ("", text)
+    for name, entry in (hit.groups() for hit in entries if not hit[1].lower().startswith("overall")):
         numbers = {key.lower(): float(number) for key, number in _NUMBER.findall(entry)}
         accuracy, questions = numbers.get("acc", 2.0), numbers.get("num", 0.0)
         if accuracy > 1 or not (questions.is_integer() and 1 <= questions <= _MOST_QUESTIONS):
             raise BadInput(f"{_NONE} {name} has {' '.join(entry.split())}.")
         counts[name] = (round(accuracy * questions), int(questions))
-    if "acc" in text.lower() and not _END.search(text):
-        raise BadInput("The harness's result has no end. Was it cut when it was copied?")
+    depth, rest = (part.count("{") - part.count("}") for part in (before, after))
+    if (depth < 1 or rest > -1) if entries else ("acc" in text.lower() and rest > 0):
+        raise BadInput("The harness's result has no beginning or no end. Was it cut when it was copied?")
     if not counts:
         raise BadInput(_NONE)
     return counted_scores(counts)

@@ -101,6 +101,7 @@ def test_unusual_but_readable_answers_give_the_same_text(ask, quirk):
         "many",
         [1],
         {"prompt_tokens": -1, "completion_tokens": 2},
+        {"prompt_tokens": 0, "completion_tokens": 0},
     ],
 )
 def test_usage_without_both_numbers_is_unknown(ask, usage):

@@ -35,14 +35,14 @@ class Usage:
 
     @classmethod
     def of(cls, reported: object) -> Usage | None:
-        """Parse the `usage` object of a server's answer; None unless both counts are whole numbers of 0 or more.
+        """Parse the `usage` object of a server's answer; None unless both are whole numbers; no prompt has 0 tokens.
 
         >>> Usage.of({"prompt_tokens": 31, "completion_tokens": None})
         """
         fields = reported if isinstance(reported, dict) else {}
         details = fields.get("prompt_tokens_details")
         prompt, completion = fields.get("prompt_tokens"), fields.get("completion_tokens")
-        if not (type(prompt) is int and type(completion) is int) or min(prompt, completion) < 0:
+        if not (type(prompt) is int and type(completion) is int) or prompt < 1 or completion < 0:
             return None
         counts = [details.get(name) for name in ("image_tokens", "video_tokens")] if isinstance(details, dict) else []
         visual = [count for count in counts if type(count) is int]

@@ -45,3 +45,18 @@ def test_the_error_for_a_remote_server_names_the_faulty_variable(monkeypatch, na
     monkeypatch.setenv(name, value)
     with pytest.raises(vlnb.BadInput, match=f"^{name} in the environment cannot be used"):
         use("https://server.invalid/v1")
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda address: vlnb.connect(address, announce=None), "cannot be reached .*port must be"),
+        (lambda address: vlnb.Endpoint(address, "m").ask("?"), "port must be"),
+        (lambda address: vlnb.images.load(f"{address}/a.png"), "cannot be reached"),
+    ],
+    ids=["connect", "ask", "load"],
+)
+def test_a_proxy_at_a_port_that_does_not_exist_ends_in_a_sentence(monkeypatch, use, words):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:99999")
+    with pytest.raises(vlnb.VlnbError, match=words):
+        use("http://server.invalid/v1")

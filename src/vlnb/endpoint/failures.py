@@ -150,7 +150,10 @@ def _reason(error: BaseException, secret: str) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None and cause is not error:
+    while (cause := getattr(error, "exceptions", [None])[0] or error.__cause__ or error.__context__) not in {
+        None,
+        error,
+    }:
         error = cause
     return error
 

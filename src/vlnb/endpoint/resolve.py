@@ -201,5 +201,5 @@ def look_up(server: str, path: str, *, key: str = NO_KEY, hint: str = "") -> fet
         raise BadAnswer(
             f"{server} sends {error} in answer to {path}: that is not an OpenAI-compatible server. Is the port right?"
         ) from error
-    except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+    except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, ExceptionGroup) as error:
         raise failures.unreachable(server, error, hint=hint, secret=key) from None

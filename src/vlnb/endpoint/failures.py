@@ -150,10 +150,7 @@ def _reason(error: BaseException, secret: str) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    while (cause := getattr(error, "exceptions", [None])[0] or error.__cause__ or error.__context__) not in {
-        None,
-        error,
-    }:
+    while (cause := getattr(error, "exceptions", [error.__cause__ or error.__context__])[0]) not in {None, error}:
         error = cause
     return error
 

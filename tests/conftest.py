@@ -119,7 +119,8 @@ def raw_server():
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
     yield start
-    for listener in listeners:
+    for listener in listeners:  # `close` alone leaves the thread in `accept`, perhaps at the next socket of this number
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 

@@ -45,6 +45,7 @@ class Counter:
 def outside():
     counter = Counter()
     yield counter
+    counter.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in `accept`
     counter.listener.close()
 
 

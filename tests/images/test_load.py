@@ -629,13 +629,17 @@ def test_a_tiff_of_twelve_bits_is_scaled_by_its_own_range():
     tags = [(256, 8), (257, 8), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 8), (279, len(pixels))]
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
     data = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4)
-    assert images.load(data).image.getextrema()[0] == (0, 255)
+    for source in (data, Image.open(io.BytesIO(data))):
+        picture = images.load(source)
+        assert picture.image.getextrema()[0] == (0, 255)
+        assert picture.notes == ()
 
 
+@pytest.mark.parametrize("source", [bytes, lambda data: Image.open(io.BytesIO(data))], ids=["file", "image"])
 @pytest.mark.parametrize("values", [np.full((4, 4), 9999, np.uint16), np.full((4, 4), 0.25, np.float32)])
-def test_a_tiff_in_which_0_is_white_is_not_inverted(values):
+def test_a_tiff_in_which_0_is_white_is_not_inverted(values, source):
     usual, inverted = (
-        images.load(encoded(Image.fromarray(values), "TIFF", tiffinfo={262: zero_is})).image.getpixel((0, 0))[0]
+        images.load(source(encoded(Image.fromarray(values), "TIFF", tiffinfo={262: zero_is}))).image.getpixel((0, 0))[0]
         for zero_is in (1, 0)
     )
     assert usual < 100

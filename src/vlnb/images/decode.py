@@ -9,7 +9,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -245,13 +245,16 @@ def copy_of(image: Image.Image, name: str, *, max_pixels: int) -> Picture:
         raise BadInput(f"{name} has {image.width} x {image.height} pixels: it is empty.")
     check_pixels(name, *image.size, max_pixels, cure=_SMALLER)
     with _reported(b"", name):
-        return from_pil(image.copy(), name)
+        return from_pil(image.copy(), name, tags=getattr(image, "tag_v2", {}))
 
 
-def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> Picture:
+def from_pil(
+    image: Image.Image, name: str, *, notes: tuple[str, ...] = (), tags: Mapping[int, Any] | None = None
+) -> Picture:
     """Return any Pillow image as a `Picture`: turned upright by its EXIF, laid on white, eight bits per channel.
 
-    The picture owns the image from then on: pass a copy if you still use it.
+    The picture owns the image from then on: pass a copy if you still use it, and with it the `tags` of a TIFF, which
+    Pillow does not copy.
     """
     from PIL import ExifTags, ImageOps
 
@@ -259,7 +262,7 @@ def from_pil(image: Image.Image, name: str, *, notes: tuple[str, ...] = ()) -> P
         image = ImageOps.exif_transpose(image)
         notes = (*notes, "turned upright as its EXIF says")
     if image.mode.startswith(("I", "F")):
-        image, changes = _eight_bit(image)
+        image, changes = _eight_bit(image, tags or getattr(image, "tag_v2", {}))
         notes += changes
     elif image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         opaque, image = _on_white(image)
@@ -281,7 +284,7 @@ def _on_white(image: Image.Image) -> tuple[bool, Image.Image]:
     return alpha.getextrema() == (255, 255), result
 
 
-def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _eight_bit(image: Image.Image, tags: Mapping[int, Any]) -> tuple[Image.Image, tuple[str, ...]]:
     """Scale a grey picture of more than 8 bits to 8. Stretch one that uses few of its values, and add a note.
 
     Pillow's own conversion would clip it to white. A value that stands for transparency becomes white.
@@ -294,7 +297,6 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if not math.isfinite(mean):  # a NaN or infinite pixel; `numpy` only then, as its array is a second copy in memory
         grey = Image.fromarray(np.nan_to_num(np.asarray(image), posinf=0.0, neginf=0.0))
     low, high = cast("tuple[float, float]", grey.getextrema())
-    tags = getattr(image, "tag_v2", {})
     if image.mode.startswith("I;16"):
         white = 2.0 ** tags.get(_BITS_PER_SAMPLE, (16,))[0] - 1
     else:

@@ -302,7 +302,7 @@ def _eight_bit(image: Image.Image, tags: Mapping[int, Any]) -> tuple[Image.Image
     else:
         white = next((top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")), high)
     black, notes = 0.0, tuple[str, ...]()
-    if low < high and (low < 0 or high > white or high - low < _FEW_GREYS * white):
+    if low < high and (low < 0 or high - low < _FEW_GREYS * white):
         black, white, notes = low, high, (f"its greys run from {low:g} to {high:g} and were stretched",)
     if tags.get(_PHOTOMETRIC) == 0:  # 0 is white; Pillow inverts such a TIFF file only at 8 bits
         black, white = white, black
@@ -325,7 +325,7 @@ def _formats() -> list[str]:
 def _not_a_picture(data: bytes, name: str) -> str:
     """Return a sentence that says what a file is, if it is not a picture. Raises `BadInput` for a broken picture."""
     start = data[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")) or b"<html" in start:
+    if start.startswith(b"<!doctype html") or b"<html" in start:
         return f"{name} is a web page, not a picture. Use the picture's own address (right click, copy image address)."
     if b"<svg" in start:
         return f"{name} is an SVG drawing, which has no pixels yet. Export it as PNG and load that."

@@ -87,7 +87,7 @@ class Document:
             source.seek(0)
             process = subprocess.Popen(  # noqa: S603 - the arguments are our own file and numbers
                 # -P: no file in the folder of the script or of the notebook replaces a module
-                [sys.executable, "-P", str(child), json.dumps(order | limits)],
+                [sys.executable, "-P", child, json.dumps(order | limits)],
                 stdin=source,
                 stdout=answers,
                 stderr=subprocess.DEVNULL,

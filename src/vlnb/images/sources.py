@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import os
 import re
@@ -61,7 +60,7 @@ def _path(text: str, scheme: str) -> Path:
         text = urllib.request.url2pathname(parts.path)
     elif "://" in text:
         raise BadInput(f"{fetch.shown_url(text)} cannot be fetched: pictures come from http://, https:// and file://.")
-    elif os.name == "posix" and "\\" in text:  # as a shell and the terminal of macOS write spaces
+    elif os.name == "posix":  # as a shell and the terminal of macOS write spaces
         text = re.sub(r"\\(.)", r"\1", text)
     return Path(text)
 
@@ -205,7 +204,7 @@ def from_data_uri(uri: str, *, max_bytes: int) -> bytes:
         raise _too_many_bytes("The data URI", max_bytes)
     try:
         return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True) if is_base64 else data
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise BadInput(f"The data URI is not valid base64 ({error}). Was it cut off?") from error
 
 

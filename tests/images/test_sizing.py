@@ -43,6 +43,11 @@ def test_a_lower_pixel_limit_shrinks_the_picture(width, height, seen, cost):
     assert tokens(width, height, max_pixels=1_003_520) == cost
 
 
+def test_a_thin_strip_keeps_a_row_of_tokens_below_a_low_limit():
+    assert smart_resize(5000, 30, max_pixels=10_000) == (1288, 28)
+    assert smart_resize(30, 5000, max_pixels=10_000) == (28, 1288)
+
+
 @given(SIDES, SIDES)
 def test_every_size_follows_the_rules_of_the_server(width, height):
     assume(max(width, height) <= 200 * min(width, height))

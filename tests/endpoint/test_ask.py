@@ -160,6 +160,27 @@ def test_failures_raise_clear_errors_that_keep_the_partial_answer(scripted, resp
     assert getattr(caught.value, "partial", None) == partial
 
 
+def test_a_request_has_the_system_message_the_turns_and_the_options():
+    endpoint = vlnb.Endpoint("http://a/v1", "m")
+    more = {"seed": 7, "max_tokens": 5, "extra_body": {"top_k": 1, "seed": 8}}
+    request = endpoint.request("And now?", system="Be brief.", before=[("One?", "1")], **more)
+    assert request.body == {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "One?"}]},
+            {"role": "assistant", "content": "1"},
+            {"role": "user", "content": [{"type": "text", "text": "And now?"}]},
+        ],
+        "max_tokens": 5, "temperature": 0.0, "seed": 8, "top_k": 1,
+        "stream": True, "stream_options": {"include_usage": True},
+    }  # fmt: skip
+    assert request.parts == ("One?", "And now?")
+    prompt = vlnb.prompts.document()
+    for system, sent in ((None, prompt.system), ("Be brief.", "Be brief.")):
+        assert endpoint.request(prompt, system=system).body["messages"][0]["content"] == sent
+
+
 @pytest.mark.parametrize(
     ("prompt", "options"), [("?", {"seed": {1}}), ("?", {"temperature": math.nan}), ("caf\udce9", {})]
 )
@@ -213,11 +234,12 @@ def test_the_first_token_and_total_timeouts_are_independent(scripted):
     assert caught.value.partial == "early "
 
 
-def test_keep_alive_comments_do_not_reset_the_timeout(scripted):
+@pytest.mark.parametrize("piece", [chunk(b": keep-alive\n\n"), event(), event("")], ids=["comment", "role", "no text"])
+def test_what_arrives_before_the_first_text_does_not_extend_its_timeout(scripted, piece):
     def drip(connection):
         connection.sendall(HEAD)
-        for _ in range(20):
-            connection.sendall(chunk(b": keep-alive\n\n"))
+        for _ in range(100):
+            connection.sendall(piece)
             time.sleep(0.1)
 
     with pytest.raises(vlnb.NoServer, match=r"no text within 0\.3 s"):
@@ -239,7 +261,11 @@ def test_a_reply_prints_in_a_terminal_and_converts_to_json():
     reply = reply_of("Hello", usage=Usage(1200, 10, 1196))
     assert str(reply) == "Hello"
     assert reply.summary == "m · tokens: 1,196 picture + 4 text in, 10 out · first token 0.25 s · total 1.50 s"
-    assert json.loads(json.dumps(reply.as_dict()))["usage"]["total_tokens"] == 1210
+    assert json.loads(json.dumps(reply.as_dict())) == {
+        "text": "Hello", "model": "m", "server": "http://a/v1", "finish_reason": "stop", "ttft_s": 0.25,
+        "latency_s": 1.5, "note": "", "boxes": [],
+        "usage": {"prompt_tokens": 1200, "completion_tokens": 10, "image_tokens": 1196, "total_tokens": 1210},
+    }  # fmt: skip
     assert reply._repr_mimebundle_()["text/plain"].startswith("Hello\n")
 
 
@@ -259,5 +285,5 @@ def test_a_stream_has_a_live_display_in_a_notebook(endpoint, receipt, monkeypatc
     monkeypatch.setattr("IPython.display.DisplayHandle.display", lambda self, obj, **k: shown.append(obj))
     monkeypatch.setattr("IPython.display.DisplayHandle.update", lambda self, obj, **k: shown.append(obj))
     endpoint.stream("Read all the text.", receipt.picture)._ipython_display_()
-    assert "Aunti" in str(shown[1])
+    assert "▍" in str(shown[1]), "the text so far, with a cursor at its end"
     assert isinstance(shown[-1], Reply)

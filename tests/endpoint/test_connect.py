@@ -28,7 +28,8 @@ def qwen_server(raw_server):
     return raw_server(lambda connection: connection.sendall(model_list("Qwen/Qwen2.5-VL-72B-Instruct", "other")))
 
 
-def test_without_any_server_the_embedded_engine_is_used(engine, capsys):
+def test_without_any_server_the_embedded_engine_is_used(engine, monkeypatch, capsys):
+    monkeypatch.setenv("VLNB_MODEL", "of a server")
     endpoint = vlnb.connect()
     assert endpoint.base_url == engine.base_url
     assert endpoint.is_embedded

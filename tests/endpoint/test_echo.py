@@ -46,6 +46,13 @@ def test_a_key_that_a_server_echoes_is_neither_shown_nor_stored(raw_server, tmp_
     assert not [path for path in (tmp_path / "run").iterdir() if KEY.encode() in path.read_bytes()]
 
 
+def test_a_key_that_a_whole_answer_echoes_is_not_in_the_reply(raw_server):
+    choice = {"message": {"content": "Two cats"}, "finish_reason": f"stop {KEY}"}
+    answer = http_response("200 OK", json.dumps({"model": f"m {KEY}", "choices": [choice]}).encode())
+    reply = vlnb.Endpoint(raw_server(lambda connection: connection.sendall(answer)), "m", api_key=KEY).ask("?")
+    assert (reply.text, reply.model, reply.finish_reason) == ("Two cats", "m …", "stop …")
+
+
 @pytest.mark.parametrize("end", ["\n", " ", "\r\n", "\t"])
 def test_white_space_around_a_key_is_removed(monkeypatch, end):
     monkeypatch.setenv("VLNB_API_KEY", KEY + end)

@@ -51,7 +51,7 @@ READABLE = {
     "a byte order mark": STREAM + b"\xef\xbb\xbf" + text_chunk("Two ") + text_chunk("cats") + END,
     "a space before data": STREAM + b" " + text_chunk("Two ") + text_chunk("cats") + END,
     "content in parts": STREAM
-    + chunk({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Two "}]})
+    + chunk({"content": [{"type": "thinking", "text": "hm"}, {"type": "text", "text": "Two "}]})
     + text_chunk("cats")
     + END,
     "content in texts": STREAM + chunk({"content": ["Two ", {"type": "output_text", "text": "cats"}]}) + END,
@@ -72,6 +72,11 @@ READABLE = {
     "the whole again at the end": STREAM
     + text_chunk("Two cats")
     + chunk({"content": "Two cats"}, "stop", key="message")
+    + DONE,
+    "an empty reason after the reason": STREAM
+    + chunk({"content": "Two cats"}, "stop")
+    + chunk(finish="")
+    + chunk()
     + DONE,
     "an index in quotes": STREAM + chunk({"content": "Two cats"}, "stop", index="0") + DONE,
     "empty events": STREAM + b"data:\n\n" + text_chunk("Two cats") + b"data: \n\n" + END,
@@ -97,11 +102,13 @@ def test_unusual_but_readable_answers_give_the_same_text(ask, quirk):
         {},
         {"prompt_tokens": None, "completion_tokens": None},
         {"prompt_tokens": 9},
-        {"prompt_tokens": "9"},
+        {"prompt_tokens": "9", "completion_tokens": 2},
+        {"prompt_tokens": 9, "completion_tokens": 2.0},
         "many",
         [1],
         {"prompt_tokens": -1, "completion_tokens": 2},
         {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": 2, "completion_tokens": -1},
     ],
 )
 def test_usage_without_both_numbers_is_unknown(ask, usage):
@@ -146,6 +153,8 @@ def test_the_last_name_and_counts_of_a_stream_are_kept(ask):
     assert (reply.model, reply.usage) == ("m", Usage(9, 2))
     reply = ask(STREAM + chunk({"content": "Two cats"}, "stop", model="org/m") + chunk(model=None) + DONE)
     assert reply.model == "org/m"
+    assert ask(STREAM + chunk({"content": "Two cats"}, "stop", model=7) + DONE).model == "7"
+    assert ask(plain(WHOLE)).model == "m", "a server that names none answers with the model that was asked"
 
 
 @pytest.mark.parametrize("cut", [["\ud83d", "\ude00"], ["\ud83d", "", "\ude00"], ["\ud83d\ude00"]])
@@ -190,16 +199,37 @@ def test_a_tool_call_becomes_text_in_qwens_notation(ask, deltas):
         [[{"index": 0, "id": "a", "function": ZOOM}, {"index": 1, "id": "b", "function": CLICK}]],
         [[{"id": "a", "function": ZOOM}, {"id": "b", "function": CLICK}]],
         [
+            [{"index": 0, "id": "a", "function": ZOOM}],
+            [{"index": 0, "id": "b", "function": {"name": "click", "arguments": "{"}}],
+            [{"index": 0, "function": {"arguments": "}"}}],
+        ],
+        [
             [{"index": 0, "id": "a", "function": {"name": "zoom"}}, {"index": 1, "id": "b", "function": CLICK}],
             [{"index": 0, "id": "c", "function": {"name": None, "arguments": "{}"}}],
         ],
     ],
-    ids=["without an index", "the same index", "two indexes", "at once", "an id for each piece"],
+    ids=[
+        "without an index",
+        "the same index",
+        "two indexes",
+        "at once",
+        "in pieces",
+        "an id for each piece",
+    ],
 )
 def test_a_new_id_with_a_name_begins_a_new_tool_call(ask, calls):
     sent = b"".join(chunk({"tool_calls": delta}) for delta in calls) + chunk(finish="tool_calls")
     text = ask(STREAM + sent + DONE).text
-    assert [json.loads(call)["name"] for call in text.splitlines()[1::3]] == ["zoom", "click"]
+    assert [json.loads(call) for call in text.splitlines()[1::3]] == [
+        {"name": "zoom", "arguments": {}},
+        {"name": "click", "arguments": {}},
+    ]
+
+
+def test_a_tool_call_beside_an_empty_text_is_read(ask):
+    message = {"content": "", "tool_calls": [{"function": ZOOM}]}
+    answer = json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode()
+    assert '"name": "zoom"' in ask(plain(answer)).text
 
 
 @pytest.mark.parametrize("arguments", ["{}", "", None])
@@ -269,6 +299,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
         (plain(b"<style>a{color:red}</style><p>no", "500 Oh"), vlnb.ServerRefused, 'It says: "no"$'),
         pytest.param(plain(b"[" * 99_999, "500 Oh"), vlnb.ServerRefused, r'It says: "\[{399}…"$', id="nested"),
         (plain(b"{}", "500 Oh"), vlnb.ServerRefused, "may work.$"),
+        (plain(b"caf\xe9", "500 Oh"), vlnb.ServerRefused, 'It says: "caf\ufffd"$'),
         (plain(b"null", "500 Oh"), vlnb.ServerRefused, "may work.$"),
         (plain(b'{"reason": 7}', "500 Oh"), vlnb.ServerRefused, r"""It says: "{'reason': 7}"$"""),
         (plain(b'{"detail": ["a", {"loc": 1}]}', "500 Oh"), vlnb.ServerRefused, r"""It says: "a; {'loc': 1}"$"""),
@@ -290,6 +321,11 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
             STREAM + text_chunk("Two") + b'event: error\ndata: {"message": "engine died"}\n\n',
             vlnb.BadAnswer,
             r"middle of its answer \(engine died\)",
+        ),
+        (
+            STREAM + text_chunk("Two") + b'data: {"error": "unsupported: stream_options"}\n\n',
+            vlnb.BadAnswer,
+            r"\(unsupported: stream_options\); the 3 characters received",
         ),
         (STREAM + text_chunk("Two") + b'data: "\xff"\n\n', vlnb.BadAnswer, r"not valid JSON\)"),
         (STREAM + text_chunk("Two") + chunk(finish="error"), vlnb.BadAnswer, r"its answer \(error\)"),
@@ -347,8 +383,9 @@ def test_a_request_whose_answer_breaks_off_is_not_sent_again(raw_server):
     assert (caught.value.partial, len(connections)) == ("Two", 1)
 
 
+@pytest.mark.parametrize("answer", [STREAM + text_chunk("Two cats") + END, plain(WHOLE)], ids=["stream", "one object"])
 @pytest.mark.parametrize("status", ["an event", "200 OK", "422 No"])
-def test_a_request_is_sent_again_without_refused_stream_options(raw_server, status):
+def test_a_request_is_sent_again_without_refused_stream_options(raw_server, status, answer):
     bodies = []
     refusal = {"error": {"message": "Extra inputs are not permitted: stream_options", "code": 400}}
 
@@ -357,7 +394,7 @@ def test_a_request_is_sent_again_without_refused_stream_options(raw_server, stat
         refused = STREAM + b"data: " + json.dumps(refusal).encode() + b"\n\n"
         if status != "an event":
             refused = plain(json.dumps(refusal).encode(), status)
-        connection.sendall(sized(refused if len(bodies) == 1 else STREAM + text_chunk("Two cats") + END))
+        connection.sendall(sized(refused if len(bodies) == 1 else answer))
 
     reply = vlnb.Endpoint(raw_server(strict), "m").ask("?")
     assert reply.text == "Two cats"

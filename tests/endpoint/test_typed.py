@@ -177,7 +177,23 @@ def test_endless_white_space_is_cut_off_early_and_explained(server):
     assert stub.hung_up.wait(10)
     assert reply.printed == {"shop": "A"}
     assert "--constrained-json-disable-any-whitespace" in str(reply.issues[0])
+    assert not reply.whole
     assert not reply.valid
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "whole", "valid"),
+    [
+        ('{"shop": "A", "grand_total": "3", "change_due": "0"}', "stop", True, True),
+        ('{"shop": null, "grand_total": "3", "change_due": "0"}', "stop", True, False),
+        ('{"shop": "A", "grand_total": "3"', "length", False, False),
+        ("The shop is A.", "stop", False, False),
+    ],
+    ids=["valid", "violation", "cut", "no JSON"],
+)
+def test_a_reply_says_whether_it_is_whole_and_valid(server, text, finish, whole, valid):
+    reply = server(lambda _: [chunk(text, finish)])[0].ask("Extract.", schema=Receipt)
+    assert (reply.whole, reply.valid) == (whole, valid)
 
 
 def test_a_schema_that_is_refused_inside_a_stream_raises_server_refused(server):
@@ -196,6 +212,7 @@ def test_a_server_that_ignores_the_schema_is_detected(server):
         return [chunk(f'{{ "word":"{word}"}}', "stop")]
 
     assert not server(chatty)[0].enforces_schemas
+    assert not server(lambda _: [chunk(" ", "stop")])[0].enforces_schemas
     assert server(enforcing)[0].enforces_schemas
 
 

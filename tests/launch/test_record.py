@@ -122,6 +122,12 @@ def test_a_file_that_is_not_a_valid_record_is_ignored(content):
     assert path.exists(), "a file that is not understood is left alone"
 
 
+def test_a_record_that_cannot_be_opened_is_ignored():
+    """As one that another process has just deleted; a folder cannot be opened by root either."""
+    (record.folder() / f"{MARK}.json").mkdir(parents=True)
+    assert record.launched() == []
+
+
 def test_the_valid_record_behind_the_bad_ones_is_accepted():
     record.folder().mkdir(parents=True)
     (record.folder() / f"{MARK}.json").write_text(json.dumps(GOOD))

@@ -235,6 +235,16 @@ def test_an_opened_image_is_called_by_its_file(tmp_path):
         assert images.load(image).source == str(tmp_path / "a.png")
 
 
+def test_an_image_or_array_of_a_class_of_its_own_is_loaded(tmp_path):
+    """As pi_heif's images, and arrays that lie in a file."""
+    images.load(DATA / "phone.heic")  # from then on Pillow opens such files
+    with Image.open(DATA / "phone.heic") as image:
+        assert is_halves(images.load(image))
+    array = np.memmap(tmp_path / "array", np.uint8, "w+", shape=(48, 64, 3))
+    array[:] = np.asarray(halves())
+    assert is_halves(images.load(array))
+
+
 def test_a_page_is_a_whole_number():
     with pytest.raises(BadInput, match=r"page 2\.0 does not exist"):
         images.load(pdf(), page=2.0)

@@ -88,13 +88,13 @@ def _in_memory(source: Source, max_pixels: int) -> Picture | None:
     """Return the picture of a Pillow image, a numpy array or a loaded `Picture`; None for anything else."""
     if isinstance(source, Picture):
         return source
-    kind = type(source)
-    if kind.__module__.startswith("PIL.") and hasattr(source, "getexif"):
+    classes = {f"{base.__module__}.{base.__name__}" for base in type(source).__mro__}  # imports neither library
+    if "PIL.Image.Image" in classes:
         from vlnb.images.decode import copy_of
 
         name = str(getattr(source, "filename", "") or f"the {source.mode} image")
         return copy_of(source, name, max_pixels=max_pixels)
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+    if "numpy.ndarray" in classes:
         from vlnb.images.decode import from_pil
         from vlnb.images.sources import from_array
 

@@ -9,7 +9,7 @@ import vlnb
 from vlnb import embedded
 from vlnb.endpoint import record
 from vlnb.endpoint.keys import NO_KEY
-from vlnb.endpoint.resolve import normalise, resolve
+from vlnb.endpoint.resolve import current_address, normalise, resolve
 
 
 def model_list(*names):
@@ -76,6 +76,13 @@ def test_a_broken_record_is_ignored(content):
     record.folder().mkdir(parents=True)
     (record.folder() / f"{'0' * 32}.json").write_text(content)
     assert resolve() is None
+
+
+def test_only_the_embedded_engine_moves_to_a_new_address(engine):
+    gone = "http://127.0.0.1:1/v1"
+    assert current_address(gone, "m") == gone, "a run goes on at its own server, or not at all"
+    assert current_address(gone, embedded.MODEL) == engine.base_url
+    assert current_address(engine.base_url, embedded.MODEL) == engine.base_url
 
 
 def test_the_model_can_be_chosen(qwen_server, monkeypatch):

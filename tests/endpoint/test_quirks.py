@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import queue
 import socket
 import struct
 import time
@@ -12,6 +13,7 @@ import vlnb
 from tests.conftest import read_request
 from vlnb.catalog import EMBEDDED_MODEL
 from vlnb.endpoint import Reply, Usage
+from vlnb.endpoint.answer import Answer
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 DONE = b"data: [DONE]\n\n"
@@ -255,6 +257,14 @@ def test_the_time_out_of_a_model_that_only_thinks_says_so(raw_server):
 
     with pytest.raises(vlnb.NoServer, match=r"still thinking after 2\.5 s: pass a larger total_s"):
         vlnb.Endpoint(raw_server(think), "m").ask("?", first_token_s=2, total_s=2.5)
+
+
+def test_the_time_of_the_first_text_stays_that_of_the_first():
+    answer = Answer(queue.SimpleQueue())
+    assert [answer.read(text_chunk(text)) for text in ("", "Two ", "cats")] == [False, True, False]
+    first = answer.first
+    answer.read(text_chunk("!"))
+    assert (answer.text, answer.first) == ("Two cats!", first)
 
 
 @pytest.mark.parametrize("end", ["null", "None", "error", "", None])

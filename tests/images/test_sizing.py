@@ -75,7 +75,10 @@ def test_a_pixel_limit_must_be_positive(resize, limit):
         resize(limit)
 
 
-@pytest.mark.parametrize(("width", "height"), [(300, 1), (1, 201), (20_000, 99), (0, 10)])
-def test_sizes_that_the_server_refuses_are_refused(width, height):
-    with pytest.raises(BadInput, match="pixels"):
+@pytest.mark.parametrize(
+    ("width", "height", "words"),
+    [(300, 1, "too long"), (1, 201, "too long"), (20_000, 99, "too long"), (0, 10, "no area"), (10, 0, "no area")],
+)
+def test_sizes_that_the_server_refuses_are_refused(width, height, words):
+    with pytest.raises(BadInput, match=words):
         smart_resize(width, height)

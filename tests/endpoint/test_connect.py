@@ -156,7 +156,7 @@ SERVERS = [
     (b"SSH-2.0-OpenSSH_9.6\r\n", vlnb.NoServer, "may not speak HTTP"),
     (b"", vlnb.NoServer, "closed the connection without an answer"),
     (http_response("200 OK", b"<html>Hello</html>", "text/html"), vlnb.BadAnswer, "not an OpenAI-compatible server"),
-    (http_response("200 OK", b'{"data": [{"name": 1}]}'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
+    (http_response("200 OK", b'{"data": [{"made": 1}]}'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (http_response("200 OK", b'{"data": [{"i'), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     (http_response("200 OK", b"7"), vlnb.BadAnswer, "not an OpenAI-compatible server"),
     pytest.param(http_response("200 OK", b"[" * 99_999), vlnb.BadAnswer, "not an OpenAI-compatible", id="nested"),

@@ -98,6 +98,11 @@ def test_unusual_but_readable_answers_give_the_same_text(ask, quirk):
     assert reply.finish_reason == ("unknown" if "alone" in quirk else "stop")
 
 
+@pytest.mark.parametrize("content", [5, [5], [{"text": 5}], [None, "5"]])
+def test_an_answer_that_is_a_bare_number_is_read_as_text(ask, content):
+    assert ask(STREAM + chunk({"content": content}) + END).text == "5"
+
+
 @pytest.mark.parametrize(
     "usage",
     [
@@ -281,6 +286,11 @@ PAGE = b"<!DOCTYPE html><html><head><title>Log in</title><style>a{color:red}</st
     ("sent", "error", "words"),
     [
         (plain(b'{"error": "no such path"}'), vlnb.ServerRefused, 'It says: "no such path"'),
+        (
+            plain(b'{"error": "invalid_request", "error_description": "no such route"}'),
+            vlnb.ServerRefused,
+            'It says: "no such route"',
+        ),
         (plain(b'{"detail": "Not Found"}'), vlnb.ServerRefused, 'It says: "Not Found"'),
         (plain(b'{"object": "error", "message": "busy", "code": 503}'), vlnb.ServerRefused, "not ready.*busy"),
         (STREAM + b'data: {"object": "error", "code": 503}\n\n', vlnb.ServerRefused, "not ready"),
@@ -436,6 +446,8 @@ def test_half_a_surrogate_pair_can_be_printed_and_stored(ask, sent):
         (b'{"data": [{"id": "first"}, {"id": "second"}]}', None, "first"),
         (b'[{"id": "a"}, {"id": "b"}]', None, "a"),
         (b'{"models": ["a"]}', None, "a"),
+        (b'{"models": [{"name": "a", "size": 3}]}', None, "a"),
+        (b'{"data": [{"id": null, "name": "a"}]}', None, "a"),
         (b'{"data": []}', "mine", "mine"),
         (b'{"data": null}', "mine", "mine"),
     ],

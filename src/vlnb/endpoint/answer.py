@@ -142,8 +142,9 @@ class Answer:
         delta = choice.get("delta") or message or {"content": choice.get("text")}
         content = delta.get("content") or ""
         parts: list[Any] = content if isinstance(content, list) else [content]
-        parts = [{"text": part} if isinstance(part, str) else part for part in parts]
-        text = "".join(part["text"] for part in parts if "text" in str(part.get("type", "text")) and part.get("text"))
+        parts = [part if isinstance(part, dict) else {"text": part} for part in parts]
+        texts = (part.get("text") or "" for part in parts if "text" in str(part.get("type", "text")))
+        text = "".join(map(str, texts))
         begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)

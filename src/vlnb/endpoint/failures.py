@@ -162,7 +162,8 @@ def _message(body: bytes, secret: str) -> str:
         data = json.loads(data)
     for _ in range(4):
         if isinstance(data, dict):
-            data = next((data[key] for key in ("error", "message", "detail", "msg") if data.get(key)), str(data or ""))
+            keys = ("error_description", "error", "message", "detail", "msg")
+            data = next((data[key] for key in keys if data.get(key)), str(data or ""))
         elif isinstance(data, list):
             data = "; ".join(map(_located, data))
     text = redacted(" ".join(str(data or "")[:_READ_CHARS].split()), secret)

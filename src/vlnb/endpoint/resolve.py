@@ -172,8 +172,9 @@ def models(server: Endpoint, *, named: str | None = None) -> list[str]:
     try:
         listed = json.loads(answer.body)
         listed = listed if isinstance(listed, list) else listed["data"] if "data" in listed else listed["models"]
-        names = [redacted(entry if isinstance(entry, str) else str(entry["id"]), key) for entry in listed or ()]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        ids = (entry if isinstance(entry, str) else entry.get("id") or entry["name"] for entry in listed or ())
+        names = [redacted(str(name), key) for name in ids]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadAnswer(
             f"Something answers at {address}, but it is not an OpenAI-compatible server (its /models lists no models)."
             " Is the port right, and does the address end in /v1?"

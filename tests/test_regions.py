@@ -388,6 +388,7 @@ def test_an_empty_list_is_a_valid_answer(text):
         ('{"boxes": [1, 2, 30, 40, 5, 6, 70, 80], "labels": ["a"]}', [(1, 2, 30, 40, "a"), (5, 6, 70, 80, "a")]),
         ('["cat", {"bbox": [1, 2, 30, 40]}, "dog", {"bbox": [5, 6, 70, 80]}]',
          [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
+        ('[{"bbox": [1, 2, 30, 40]}, "10 20 30 40"]', [(1, 2, 30, 40, ""), (10, 20, 30, 40, "")]),
         ('["cat", [1, 2, 30, 40], "dog", [5, 6, 70, 80]]', [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
         ('[[1, 2, 30, 40], "cat", [5, 6, 70, 80], "dog"]', [(1, 2, 30, 40, "cat"), (5, 6, 70, 80, "dog")]),
         ('["cat", "red", [1, 2, 30, 40]]', [(1, 2, 30, 40, "cat")]),
@@ -549,13 +550,47 @@ def test_a_box_inside_an_action_stays_a_box():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{words} (1, 2), (30, 40)" for words in ("Slider", "The scrollbar", "Volume slider", "1. slide", "Slides")),
+        '{"action": "scroll", "bounds": {"left": 1, "top": 2, "right": 30, "bottom": 40}}',
+        '[{"type": "ScrollView", "bounding_box": {"x1": 1, "y1": 2, "x2": 30, "y2": 40}}]',
+        '{"action": "swipe", "element": {"x": 1, "y": 2, "w": 29, "h": 38}}',
+        '{"action": "click", "target": {"name": "Buy", "price": "1,200", "dims": [80, 20], "bbox": [1, 2, 30, 40]}}',
+    ],
+)
+def test_the_box_of_a_thing_that_is_named_like_a_stroke_stays_a_box(text):
+    found = read(text)
+    assert [box.corners for box in found.boxes] == [(1, 2, 30, 40)]
+    assert found.points == ()
+
+
+@pytest.mark.parametrize(
+    "coords", ["1, 1, 500, 250", "1 (1 500, 250)", "1: 1 500 250", "1 (1 500 250), (2 250 500)", "1 1 500 250;2 1 9 9"]
+)
+def test_any_marks_between_the_points_of_several_images_are_read(coords):
+    assert (read(f'<points coords="{coords}">nuts</points>').points[0].x) == 322
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<allocation>30, 40</allocation>", "<remove>12 13</remove>"],
+)
+def test_tags_and_comparisons_that_only_end_like_a_place_name_none(text):
+    with pytest.raises(BadAnswer):
+        read(text)
+
+
+@pytest.mark.parametrize(
     ("text", "label"),
     [
+        ("<p>A desk with</p>\n- [1, 2, 30, 40] chair", "chair"),
+        ('{"info": ["ripe"], "name_en": "chair", "bbox_2d": [1, 2, 30, 40]}', "chair"),
+        ("label: C*\nbbox: [1, 2, 30, 40]", "C*"),
         ('{"bbox_2d": [1, 2, 30, 40], "label_fr": "chaise", "label_en": "chair"}', "chaise"),
         ('{"bbox_2d": [1, 2, 30, 40], "label": {"fr": "chaise", "en": "chair"}}', "chaise"),
         ('{"bbox_2d": [1, 2, 30, 40], "labels": {"fr": "chaise", "en": "chair"}}', "chaise"),
         ('{"bbox_2d": [1, 2, 30, 40], "label": ["chair", "seat"]}', "chair"),
-        ("<ref>chair</ref>\n(1,2),(30,40)", "chair"),
         ('{"file_name": "a.png", "label": "chair", "bbox": [1, 2, 30, 40]}', "chair"),
         ("click(box=[1, 2, 30, 40], element_type='link', element_name='Help')", "Help"),
         ('["chair", "red", 1, 2, 30, 40]', "chair"),

@@ -263,7 +263,24 @@ BENIGN = [
     "KV pool holds 16384 tokens, fewer than --context-length 128000. One full-length request cannot fit",
     "torchaudio is not installed; audio inputs will fail at request time",
     "flash_attn is not installed, falling back to sdpa: ImportError: cannot import name 'flash_attn'",
+    "INFO kv cache pool too small for prefix caching, disabled",
 ]
+
+
+@pytest.mark.parametrize(
+    ("log", "causes"),
+    [
+        ("OSError: [Errno 98] Address already in use: is another server running on port 8000?", ["port_in_use"]),
+        ('RuntimeError: No HIP GPUs are available\nIs the server running on host "localhost"?', ["no_gpu"]),
+        ("HIP out of memory.\n[ray] Dashboard server running at 127.0.0.1:8265", ["out_of_memory"]),
+        ("Server listening on 0.0.0.0 port 22.\nValueError: something odd happened", ["unknown"]),
+        ("sh: nvcc: command not found\nError building extension 'moe'", ["missing_build_tool", "jit_build"]),
+        ("Error building extension 'moe'\nNo space left on device", ["jit_build", "disk_full"]),
+        ("ImportError: no fallback available: install flash_attn", ["missing_module"]),
+    ],
+)
+def test_a_line_about_something_else_hides_no_cause(log, causes):
+    assert [found.cause for found in diagnose(log)] == causes
 
 
 def test_a_successful_start_has_no_diagnosis():
@@ -407,7 +424,6 @@ def test_a_missing_device_explains_the_errors_that_follow():
     ("cause", "log"),
     [
         ("no_permission", "Unable to open /dev/kfd read-write: Permission denied\nFailed to infer device type"),
-        ("missing_build_tool", "/bin/sh: 1: hipcc: not found\nninja: build stopped: subcommand failed."),
         ("disk_full", "No space left on device\nRuntimeError: Error building extension 'module_norm'"),
         ("disk_full", "No space left on device\nSafetensorError: MetadataIncompleteBuffer"),
     ],

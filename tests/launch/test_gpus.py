@@ -58,6 +58,7 @@ def test_the_output_of_amd_smi_is_read_in_every_format(static, tmp_path):
         "ERROR: 2 GPU[0]: ras: RSMI_STATUS_NOT_SUPPORTED",
         'WARNING: {"gpu": {"code": 2}}',
         '{"card0": {"Card Series": "N/A"}}',
+        f'ERROR {{"detail": {{"message": "{"m" * 3000}"}}}}',
     ],
 )
 def test_the_output_of_rocm_smi_is_read_after_warnings_with_brackets(tmp_path, warning):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 20_000_000
 _SHOWN_CHARS = 80
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,20}m")
-_END = re.compile(r"={30,}[ \t]*$|\}", re.MULTILINE)
+_END = re.compile(r"(?<!=)={30,1000}[ \t]{0,99}$|\}", re.MULTILINE)
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{0,30})?(?:e[-+]?\d{1,2})?"
 # A label or a key in quotes, its number and unit, and what may follow; a log may put its own prefix before a label.
 _PAIR = re.compile(

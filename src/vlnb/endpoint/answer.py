@@ -41,8 +41,8 @@ class Answer:
     """The part of an answer received so far. Each piece of text goes to `pieces` as it arrives.
 
     `done` says whether [DONE] arrived. `calls` are the model's tool calls: they become text at the end, in Qwen's own
-    notation. `other_lines` are those that belong to no event: a web page, or one JSON object. `started` and `first`
-    (the first text) are times of `time.perf_counter`.
+    notation. `other_lines` are those that belong to no event: a web page, plain text, or one JSON object. `started` and
+    `first` (the first text) are times of `time.perf_counter`.
     """
 
     pieces: queue.SimpleQueue[str | None]
@@ -144,7 +144,7 @@ class Answer:
         parts: list[Any] = content if isinstance(content, list) else [content]
         parts = [part if isinstance(part, dict) else {"text": part} for part in parts]
         texts = (part.get("text") or "" for part in parts if "text" in str(part.get("type", "text")))
-        text = "".join(map(str, texts))
+        text = "".join(str(text) for text in texts if isinstance(text, str | int | float))
         begins = not (self.text or self.thought or self.calls)
         thoughts = [delta.get(name) for name in ("reasoning_content", "reasoning", "reasoning_details", "thinking")]
         self.thought = self.thought or any(thoughts) or any("think" in str(part.get("type")) for part in parts)

@@ -72,7 +72,7 @@ def refused(server: str, answer: Fetched, *, model: str = "", secret: str = "") 
         f"{status} {message}",
         server=server,
         status=status,
-        there=redacted(re.sub("(/chat/completions|/models)?/?$", "", fetch.shown_url(target.geturl())), secret),
+        there=redacted(re.sub("(/chat/completions|/models)?/?$", "", fetch.shown_url(target.geturl())), secret)[:200],
         unknown=f"does not know the model {model!r}, or " if model else "",
         wait=_when(retry_after_s),
         quoted=f' It says: "{message}"' if message else "",
@@ -150,7 +150,7 @@ def _reason(error: BaseException, secret: str) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    while (cause := getattr(error, "exceptions", [error.__cause__ or error.__context__])[0]) not in {None, error}:
+    while (cause := getattr(error, "exceptions", [error.__cause__ or error.__context__])[0]) not in (None, error):
         error = cause
     return error
 

@@ -35,7 +35,7 @@ class Usage:
 
     @classmethod
     def of(cls, reported: object) -> Usage | None:
-        """Parse the `usage` object of a server's answer; None unless both are whole numbers; no prompt has 0 tokens.
+        """Parse the `usage` object of a server's answer; None unless both are whole numbers, and not 0 for the prompt.
 
         >>> Usage.of({"prompt_tokens": 31, "completion_tokens": None})
         """

@@ -171,7 +171,8 @@ def _from_url(url: str, *, max_bytes: int, timeout_s: float) -> tuple[bytes, str
     except fetch.BadRedirect as error:
         raise BadInput(f"{name} cannot be fetched: {error}. Download the picture and load the file.") from error
     except (httpx2.HTTPError, ExceptionGroup) as error:
-        raise BadInput(f"{name} cannot be reached ({error}). Check the address and this machine's network.") from error
+        cause = getattr(error, "exceptions", [error])[0]
+        raise BadInput(f"{name} cannot be reached ({cause}). Check the address and this machine's network.") from error
     except (httpx2.InvalidURL, ValueError) as error:  # not quoted: its text contains the full address
         raise BadInput(f"{name} cannot be fetched: it is not a valid address. Check its host and port.") from error
     if answer.status != httpx2.codes.OK:

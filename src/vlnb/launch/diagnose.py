@@ -35,8 +35,8 @@ _SOURCE = ("raise ", "def ", "return ")  # lines of code in a traceback, which p
 _ENDED_WAIT = re.compile(r"finish build \[(\w{1,100})\]")
 _UNREADABLE = 0.1  # share of a line
 _NO_DEVICE = {"no_gpu", "no_permission"}  # without a device, a lack of its memory is not a separate cause
-# A forbidden GPU is not seen, a build without its compiler fails, and a full disk cuts the weights off.
-_EXPLAINED_BY = {"no_gpu": "no_permission", "jit_build": "missing_build_tool disk_full", "broken_weights": "disk_full"}
+# A forbidden GPU is not seen afterwards, and what is written to a full disk is cut off.
+_EXPLAINED_BY = {"no_gpu": "no_permission", "jit_build": "disk_full", "broken_weights": "disk_full"}
 
 
 def diagnose(log: str) -> list[Diagnosis]:
@@ -58,8 +58,9 @@ def diagnose(log: str) -> list[Diagnosis]:
     for kind, diagnosis in _found(lines[last_ready + 1 :]):
         if kind != "strange" or not found["symptom"]:
             found[kind].setdefault(diagnosis.cause, diagnosis)
-    causes = list((found["cause"] or found["weak"]).values())
-    causes = [one for one in causes if found["cause"].keys().isdisjoint(_EXPLAINED_BY.get(one.cause, "").split())]
+    listed = found["cause"] or found["weak"]  # in the order of the log
+    names = [*listed]
+    causes = [one for i, one in enumerate(listed.values()) if _EXPLAINED_BY.get(one.cause) not in names[:i]]
     if not causes and found["strange"] and last_ready < 0:
         causes = [_unknown(lines)]
     diagnoses = [*causes, *found["symptom"].values()]

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _TOOL_S = 20.0
+_BRACKET = re.compile(r"[\[{]")
+_CARD = re.compile(r"(?:card|gpu)?\d{1,9}")
 _MIB_OF = {"B": 2.0**-20, "KB": 2.0**-10, "MB": 1.0, "GB": 1024.0}  # the tools print MB and mean MiB
 
 Runner = Callable[[Sequence[str]], str | None]
@@ -35,18 +37,20 @@ def rows(text: str | None) -> dict[Any, dict[str, Any]]:
     >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
     {'card0': {'Card Series': 'AMD Instinct MI300X'}}
     """
-    tables = [dict[Any, dict[str, Any]]()]
-    for bracket in re.finditer(r"[\[{]", text or ""):
+    text, at, tables = text or "", 0, [dict[Any, dict[str, Any]]()]
+    while bracket := _BRACKET.search(text, at):
         try:
-            data = json.JSONDecoder().raw_decode(text or "", bracket.start())[0]
+            data, at = json.JSONDecoder().raw_decode(text, bracket.start())
         except (ValueError, RecursionError):
+            at = bracket.end()
             continue
         data = data.get("gpu_data", data) if isinstance(data, dict) else data
         if isinstance(data, list):
             data = {row["gpu"]: row for row in data if isinstance(row, dict) and isinstance(row.get("gpu"), int)}
-        if isinstance(data, dict):
-            tables.append({key: row for key, row in data.items() if isinstance(row, dict)})
-    return max(tables, key=lambda table: len(str(table)))  # brackets of a warning, such as GPU[0], hold no rows, or few
+        table = {key: row for key, row in data.items() if isinstance(row, dict)} if isinstance(data, dict) else {}
+        tables.append(table)
+    # The brackets of a warning, such as GPU[0], hold no cards, or say less about them.
+    return max(tables, key=lambda table: (any(_CARD.fullmatch(str(key)) for key in table), len(str(table))))
 
 
 def mib(row: Any, *keys: str) -> int | None:  # noqa: ANN401 - any JSON value

@@ -267,7 +267,7 @@ class Reader:
             stop = _VALUE_END.search(self._text, start, self._end)
             self._at = stop.start() if stop else self._end
             self._repair("value without quotes", start)
-            bare = self._text[start : self._at].strip(" \t\r\"'*`")
+            bare = self._text[start : self._at].strip(" \t\r\"'").removesuffix("**")
             return Node("text", bare, start, self._at, whole=self._at < self._end)
         separator = {"number": _NEXT_NUMBER, "list": _NEXT_LIST}.get(items[0].kind)
         while separator and (hit := self._match(separator)) and not self._match(_KEY, hit.end()):

@@ -113,7 +113,7 @@ def regions(node: Node, log: Log, *, label: str = "", text: str = "", verb: str 
 
 def _listed(node: Node, log: Log, label: str, text: str) -> Iterator[RawRegion]:
     items: list[Node] = node.value
-    names = [item for item in items if item.kind == "text"]
+    names = [item for item in items if item.kind == "text" and len(numbers_of(item) or ()) != _ROW]
     rest = [item for item in items if item.kind != "text"]
     if rest and all(item.kind == "number" for item in rest):  # ["cat", 1, 2, 3, 4], ["cat", "red", 1, 2, 3, 4]
         if len(rest) > 2:  # one or two numbers may be anything: see `parse`
@@ -186,7 +186,7 @@ class _Object:
         """Return the value of a key such as "label_de" or "element_info", or the first of {"de": …, "en": …} in it."""
         for key, node in self.members:
             values = [value for _, value in node.value] if node.kind == "object" else [node]
-            if node.kind == "list" and short(key) not in _LABEL_LISTS:
+            if node.kind == "list" and short(key) in LABEL_KEYS:
                 values = node.value
             plural = "s" if node.kind == "object" else ""
             words = {word.lower().removesuffix(plural) for word in re.findall(r"[A-Za-z][a-z]{0,40}", key)}
@@ -228,7 +228,9 @@ class _Object:
                 for name, value in [("", node)] if numbers_of(node) else node.value:  # {"nose": [1, 2], "ear": …}
                     yield from _placed(value, kind, self.log, name or self.label, self.text)
             elif node.kind == "object" and numbers_of(node) is None:
-                inner = list(regions(node, self.log, label=self.label, text=self.text, verb=self.verb))
+                pairs = all(len(numbers_of(value) or ()) == 2 for _, value in node.value)  # {"from": [1, 2], "to": …}
+                verb = self.verb if pairs else ""
+                inner = list(regions(node, self.log, label=self.label, text=self.text, verb=verb))
                 if kind == "box" and not node.whole and all(item.kind == "point" for item in inner):
                     self.log.drop("a box cut off before its end", node.start)
                 else:

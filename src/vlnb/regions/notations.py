@@ -23,7 +23,7 @@ _N4S = r"[\s,，;_]{1,24}".join([f"({_N})"] * 4)
 _PAIR = rf"[(（\[]{_S}({_N}){_S}[,，\s]{_S}({_N}){_S}[)）\]]"
 # A tag of a place, or of the name before it: the text between two tags belongs to the first.
 _MARK = re.compile(
-    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_?)?(?:click|tap|press|touch|hover"
+    r"<\|?(?P<close>/?)(?P<kind>object_ref|box|bbox|quad|point|det|ref|p|(?:[a-z]{1,20}_|double|left|right|long)?(?:click|tap|press|touch|hover"
     r"|move|select|drag|swipe|slide|scroll|coords?|coordinates?|position|location))(?:_(?P<edge>start|end))?\|?>"
     r"|(?<![\w<|/.-])(?P<bare>point|box|bbox|click|tap|press|touch)>",  # without its "<"
     re.IGNORECASE,
@@ -45,7 +45,7 @@ _DIGIT = re.compile(r"\d")
 _NUMBER_NEXT = re.compile(r"[\s(\[]{0,24}[-+.]?\d")
 _QUOTED = re.compile(r"(?:[\"']\s{0,24}:|=)\s{0,24}[\"']$")  # the value of a key, which belongs to its object
 _AXIS = re.compile(r"([xy])(\d{0,4})")
-_BETWEEN = r"[,，;\-–—→~>]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
+_BETWEEN = r"[-=]>|[,，;\-–—→~]|to|and|bottom|right|lower|corner|top|left|the|at|is|:|/"
 CORNERS = re.compile(
     rf"{_PAIR}(?:{_S}(?:{_BETWEEN}){_S}){{0,8}}{_PAIR}|[(（<]{_S}{_N4}{_S}[)）>]",
     re.IGNORECASE,
@@ -106,7 +106,11 @@ _SECTION = re.compile(  # a prefix of a name that is not part of it: "Action: ta
     r"|summary|detected|step \d{1,3})s?(?: is)?[\"'*]{0,3}\s{0,3}[:=]\W{0,9})",
     re.IGNORECASE,
 )
-_STROKE = re.compile(r"(?i)\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}(?:\b.{0,40}\bfrom\b.{0,20}|\s{1,4})$")
+STROKE = re.compile(  # Swipe from, or Swipe alone on its line: a slider is no stroke
+    r"\b(?:drag|swipe|slide|scroll|flick|fling)\w{0,4}\b.{0,40}\bfrom\b.{0,20}$"
+    r"|^\W{0,9}(?:drag|swipe|scroll|flick|fling):?\s{1,4}$",
+    re.IGNORECASE,
+)
 _ARGUMENT = re.compile(r"\(\w{1,30}\s{0,3}=.{0,200}$")
 _KEY_END = re.compile(r"(?<=[\"'”’])\s{0,9}[:：=]\s{0,24}$")
 _JSON = re.compile(r"[{}\[]|[\"'”’]\s{0,9}[:：,，=]")  # no name goes beyond it
@@ -124,7 +128,7 @@ _HTML_TAGS = re.compile(r"<[a-zA-Z/!][^<>]{0,300}>?")
 
 
 def tagged(text: str, log: Log) -> Iterator[RawRegion]:
-    """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, HTML with data-bbox."""
+    """Yield the places in tags and special tokens: `<points …>`, `<|box_start|>`, `<box>`, data-bbox in HTML."""
     tags = list(_TAG.finditer(text))
     for number, hit in enumerate(tags):
         if hit["close"] or not hit["head"]:
@@ -153,9 +157,12 @@ def _words(text: str, tags: Sequence[re.Match[str]], number: int) -> str:
 def _points(hit: re.Match[str], attrs: Mapping[str, re.Match[str]], words: str, log: Log) -> Iterator[RawRegion]:
     alt = attrs.get("alt") or attrs.get("label")
     label = html.unescape((alt["value"] or "").strip() if alt else "") or words
-    coords = attrs["coords"]["value"] if "coords" in attrs else ""
-    for frame in re.split(r"[\t,:;]", coords or ""):  # "image index x y index x y …; image …", in thousandths
-        numbers = [float(number) for number in NUMBER.findall(frame)]
+    coords = (attrs["coords"]["value"] if "coords" in attrs else "") or ""
+    frames = [NUMBER.findall(frame) for frame in re.split(r"[\t,:;]", coords)]
+    if any(len(frame) < 4 or len(frame) % 3 != 1 for frame in frames):  # the marks stand within one frame
+        frames = [NUMBER.findall(coords)]
+    for frame in frames:  # "image index x y index x y …; image …", in thousandths
+        numbers = [float(number) for number in frame]
         for at in range(2, len(numbers) - 1 if len(numbers) % 3 == 1 else 0, 3):
             yield RawRegion("point", (*numbers[at : at + 2],), hit.start(), hit.end(), label, thousandths=True)
     axes: dict[str, dict[str, float]] = {}
@@ -275,7 +282,7 @@ def lone_points(text: str) -> Iterator[RawRegion]:
 def _matches(pattern: re.Pattern[str], kind: str, blank: str, text: str) -> Iterator[RawRegion]:
     for hit in pattern.finditer(blank):
         numbers = tuple(float(number) for number in hit.groups() if number is not None)
-        stroke = len(numbers) == 4 and _STROKE.search(line_before(text, hit.start()))
+        stroke = len(numbers) == 4 and STROKE.search(line_before(text, hit.start()))
         for row in [numbers[:2], numbers[2:]] if stroke else [numbers]:
             yield RawRegion("point" if stroke else kind, row, *hit.span(), name_around(text, *hit.span()))
 
@@ -339,9 +346,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def name_around(text: str, start: int, end: int) -> str:
     """Return the name of a place: the words before it on its line, else those after it, else the heading above."""
-    if named := _REF_BEFORE.search(text[max(0, start - NEAR_CHARS) : start]):
+    line = line_before(text, start)
+    if named := _REF_BEFORE.search(line):
         return html.unescape(named[1]).strip()
-    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line_before(text, start)))[-1])
+    line = _KEY_END.sub("", _PLACE_END.split(_TAGS.sub(" ", line))[-1])
     line = _JSON.split(line)[-1]
     if line.lstrip().startswith("|"):  # a cell of a table
         line = line.rstrip(" |").rpartition("|")[2]

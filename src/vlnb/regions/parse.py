@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vlnb.errors import BadAnswer, BadInput
 from vlnb.regions import lenient, notations, thoughts
-from vlnb.regions.meaning import KIND_OF, STROKES, RawRegion, regions, short, verb_of
+from vlnb.regions.meaning import KIND_OF, RawRegion, regions, short, verb_of
 from vlnb.regions.shapes import Box, Change, Log, Point, Polygon, Regions, Size, clamped, excerpt, to_original
 
 Space = Literal["auto", "pixels", "thousand", "unit"]
@@ -143,8 +143,8 @@ class _Reading:
             at = hit.start()
             action = None if hit["key"] else _VERB_BEFORE.search(text, max(0, at - notations.NEAR_CHARS), at)
             verb = verb_of(action[1], call=text[at] == "(") if action else ""
-            if text[at] == "[" and verb in STROKES and notations.CORNERS.match(text, at):
-                verb = ""  # Swipe [1, 2] to [3, 4]
+            if text[at] == "[" and verb and notations.STROKE.search(notations.line_before(text, at)):
+                verb = "" if notations.CORNERS.match(text, at) else verb  # Swipe [1, 2] to [3, 4]
             if telling := _TELLING.match(text, at):
                 verb = verb or verb_of(telling[1] or "act")
             if text[at] == "(" and not verb:

@@ -72,8 +72,9 @@ def number(text: str) -> Decimal | None:
         return None
     units = re.sub(r"\D", "", whole)
     value = Decimal(f"{units}.{parts[-1]}" if decimal else units)
-    if _MONEY.search(hit["before"]):
-        value *= _SCALES.get(str(hit["unit"]).lower(), 1)
+    if _MONEY.search(hit["before"]) and (scale := _SCALES.get(str(hit["unit"]).lower())):
+        value *= scale
+        value = Decimal(int(value)) if value == int(value) else value  # $1.5M prints no decimal of a dollar
     # 5.00- is negative, but 5,- has no cents, 12-pack is positive, and ¥500- ends with a Japanese closing mark.
     rest = text[hit.end("digits") :]
     minus = re.fullmatch(r"\s?-[^\w%]{0,3}", rest) and not re.search("[¥￥]", hit["before"])

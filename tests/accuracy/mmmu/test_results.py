@@ -149,6 +149,12 @@ def test_a_harness_result_is_read_however_it_was_copied(tmp_path, text):
     }
 
 
+@pytest.mark.parametrize("text", ["answer: }\n{}", ":-} hello\n{}", "{}\nsaved {{", "{}\n{{'latency': 1"])
+def test_braces_around_a_harness_result_do_not_matter(tmp_path, text):
+    (tmp_path / "printed.txt").write_text(text.replace("{}", str(RESULT)).replace("{{", "{"))
+    assert harness.read(tmp_path / "printed.txt").overall.questions == 6
+
+
 @pytest.mark.parametrize("cut", [30, 48, 100, -1])
 @pytest.mark.parametrize("text", [str(RESULT), json.dumps(RESULT, indent=2), "log: {'a': 1}\n" + str(RESULT)])
 def test_a_truncated_harness_result_raises_an_error_that_says_so(tmp_path, text, cut):

@@ -49,8 +49,8 @@ def read(path: str | Path) -> Scores:
         if accuracy > 1 or not (questions.is_integer() and 1 <= questions <= _MOST_QUESTIONS):
             raise BadInput(f"{_NONE} {name} has {' '.join(entry.split())}.")
         counts[name] = (round(accuracy * questions), int(questions))
-    depth, rest = (part.count("{") - part.count("}") for part in (before, after))
-    if (depth < 1 or rest > -1) if entries else ("acc" in text.lower() and rest > 0):
+    begun, ended = re.findall("[{}]", before)[-1:] == ["{"], re.findall("[{}]", after)[:1] == ["}"]
+    if not (begun and ended) if entries else ("acc" in text.lower() and text.count("{") > text.count("}")):
         raise BadInput("The harness's result has no beginning or no end. Was it cut when it was copied?")
     if not counts:
         raise BadInput(_NONE)

@@ -502,6 +502,8 @@ def test_a_named_model_needs_no_list_of_models(raw_server, status):
         (plain(b'{"data": null}'), vlnb.BadAnswer, "serves no model"),
         (plain(b"[]"), vlnb.BadAnswer, "serves no model"),
         (plain(b'{"object": "list"}'), vlnb.BadAnswer, "lists no models"),
+        (plain(b"", "301 Moved", "text/html", f"location: https://a.test/{'v' * 300}"), vlnb.ServerRefused,
+         rf"redirects to https://a.test/v{{{200 - len('https://a.test/')}}}:"),
         (plain(b"", "301 Moved", "text/html", "location: https://a.test/v1/models?k=v"), vlnb.ServerRefused,
          "redirects to https://a.test/v1:"),
         (plain(b"", "307 Moved", "text/html", "location: /login?to=models"), vlnb.ServerRefused, r":\d+/login: not"),

@@ -34,6 +34,8 @@ def run_tool(command: Sequence[str]) -> str | None:
 def rows(text: str | None) -> dict[Any, dict[str, Any]]:
     """Return the rows of a tool's output, by GPU or card: a list, an object of rows, or either under `gpu_data`.
 
+    Of several tables, the longest that names GPUs or cards.
+
     >>> rows('ERROR: GPU[0]: not supported. {"card0": {"Card Series": "AMD Instinct MI300X"}}')
     {'card0': {'Card Series': 'AMD Instinct MI300X'}}
     """

@@ -47,9 +47,9 @@ class Asker:
     ) -> Run:
         """Ask, call `on_text` with the text so far whenever more of it arrives, and return the run.
 
-        A later stop than the first `stops` (default: than those so far) ends the question. A failure of the server
-        becomes the run's `error`. Raises `BadInput` if the question cannot be asked (no run is stored then), or the
-        history cannot be used.
+        `stops` is how often `stop` had been called when the work began (default: until now): any later call ends the
+        question. A failure of the server becomes the run's `error`. Raises `BadInput` if the question cannot be asked
+        (no run is stored then), or the history cannot be used.
         """
         stops = self._stops if stops is None else stops
         prompt, options = question.arguments(self.history.load)
